@@ -1,0 +1,30 @@
+"""Deep Q-Networks as a study: one configuration, many seeds; every (trial, seed) is a lane.
+
+The names a notebook needs are here and load TensorFlow only when first used, so that
+`python -m dqn.run --help` and every refusal stay fast.
+"""
+
+import importlib
+import os
+
+# Both must be set before TensorFlow is imported; a value of the user's own wins.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+_HOMES = {
+    "DQNAgent": "dqn.algorithm.agent",
+    "ReplayBuffer": "dqn.algorithm.replay",
+    "create_model": "dqn.algorithm.network",
+    "record_episode": "dqn.results.recorder",
+}
+__all__ = ["DQNAgent", "ReplayBuffer", "create_model", "record_episode"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

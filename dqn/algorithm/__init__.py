@@ -1,0 +1,1 @@
+"""DQN itself: plain tensors and Keras models; no Config, no files."""

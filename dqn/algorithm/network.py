@@ -1,0 +1,113 @@
+"""The Q-network: a multilayer perceptron, as plain tensors for lanes and as a Keras model.
+
+Weights are the flat list [W0, b0, W1, b1, …] with W [..., in, out] and b [..., out]; leading axes,
+where there are any, are lanes. Hidden layers share one activation, the output is linear.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dqn.algorithm import streams
+
+ACTIVATIONS = {
+    "relu": tf.nn.relu,
+    "tanh": tf.nn.tanh,
+    "elu": tf.nn.elu,
+    "silu": tf.nn.silu,
+    "gelu": tf.nn.gelu,
+}
+
+# Up to these widths a multiply-and-reduce beats a batched matrix product in XLA on a CPU.
+_NARROW_IN, _NARROW_OUT = 16, 8
+
+
+def dense(x, W, b):
+    """x·W + b with x [..., B, in], W [..., in, out], b [..., out] → [..., B, out]."""
+    if W.shape[-2] <= _NARROW_IN:
+        product = tf.reduce_sum(x[..., None] * W[..., None, :, :], -2)
+    elif W.shape[-1] <= _NARROW_OUT:
+        product = _narrow_product(x, W)
+    else:
+        product = tf.matmul(x, W)
+    return product + b[..., None, :]
+
+
+@tf.custom_gradient
+def _narrow_product(x, W):
+    """x·W for a narrow output: a matrix product forwards, multiply-and-reduce backwards."""
+
+    def gradient(d):  # [..., B, out]
+        d_x = tf.reduce_sum(d[..., None, :] * W[..., None, :, :], -1)
+        # Reduced over B with `in` last: XLA vectorises over the last axis that is left standing.
+        d_W = tf.reduce_sum(x[..., None, :] * d[..., None], -3)  # [..., out, in]
+        return d_x, tf.linalg.matrix_transpose(d_W)
+
+    return tf.matmul(x, W), gradient
+
+
+def forward(weights, x, activation: str):
+    """Q-values [..., B, A] of observations x [..., B, D]."""
+    *hidden, W, b = weights
+    for W_hidden, b_hidden in zip(hidden[::2], hidden[1::2], strict=True):
+        x = ACTIVATIONS[activation](dense(x, W_hidden, b_hidden))
+    return dense(x, W, b)
+
+
+def shapes(observation_size: int, hidden: Sequence[int], actions: int) -> list[tuple[int, ...]]:
+    """Shapes of the flat list of weights of one network, without leading axes."""
+    widths = [observation_size, *hidden, actions]
+    return [shape for i, o in itertools.pairwise(widths) for shape in ((i, o), (o,))]
+
+
+def initial_weights(seed, weight_shapes: Sequence[tuple[int, ...]]):
+    """Glorot-uniform weights and zero biases (Glorot & Bengio 2010, Eq. 16), one set a seed.
+
+    `seed` int32 [L] → list of float32 [L, in, out] and [L, out]; each lane draws from its own
+    stream, so a lane's weights depend on its seed alone.
+    """
+    weights = []
+    for layer, shape in enumerate(weight_shapes):
+        leading = seed.shape[0]
+        if len(shape) == 1:
+            weights.append(tf.zeros([leading, *shape]))
+            continue
+        limit = np.float32(np.sqrt(6.0 / sum(shape)))
+        step = tf.fill([leading], layer)
+        u = streams.uniform(seed, streams.Purpose.WEIGHTS, step, int(np.prod(shape)))
+        weights.append(tf.reshape((2.0 * u - 1.0) * limit, [leading, *shape]))
+    return weights
+
+
+def q_values(weights: Sequence[np.ndarray], observations: np.ndarray, activation: str):
+    """Q-values [N, A] (NumPy) of observations [N, D] under one network's weights."""
+    tensors = [tf.convert_to_tensor(w, tf.float32) for w in weights]
+    return forward(tensors, tf.convert_to_tensor(observations, tf.float32), activation).numpy()
+
+
+def create_model(env, lr: float, hidden: Sequence[int] = (64, 64), activation: str = "relu"):
+    """The exercise's network for a Gymnasium environment: a Keras model compiled with MSE and Adam.
+
+    `env` has a flat Box of observations [D] and Discrete actions (A of them).
+    """
+    model = _sequential(env.observation_space.shape[0], hidden, int(env.action_space.n), activation)
+    model.compile(loss="mse", optimizer=keras.optimizers.Adam(learning_rate=lr))
+    return model
+
+
+def to_keras(weights: Sequence[np.ndarray], activation: str, observation_size: int):
+    """The same network as a plain Keras model, for `model.keras`."""
+    *hidden, actions = [w.shape[0] for w in weights[1::2]]
+    model = _sequential(observation_size, hidden, actions, activation)
+    model.set_weights(list(weights))
+    return model
+
+
+def _sequential(observation_size, hidden, actions, activation):
+    layers = [keras.layers.Dense(width, activation=activation) for width in hidden]
+    return keras.Sequential(
+        [keras.layers.Input((observation_size,)), *layers, keras.layers.Dense(actions)]
+    )
