@@ -1,0 +1,240 @@
+"""A block of lanes over Gymnasium environments stepped in Python, one per lane.
+
+The same compiled acting and learning as in `compiled`, with the same interface. Every episode's
+reset is seeded by (seed, episode) alone, so that an episode can be brought back by its actions.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from dqn.algorithm import lane, network
+from dqn.algorithm.block import (
+    RECORD,
+    RECORDS,
+    TEST_STEPS,
+    Chunk,
+    Shape,
+    begin,
+    empty_lanes,
+    learn,
+    record,
+)
+from dqn.algorithm.lane import Episode, Hyper, Lanes
+from dqn.config import EnvConfig
+from dqn.envs import host
+
+_TEST = 2**31  # test episodes are numbered from here, far from those of training
+
+
+class HostedFunctions:
+    """The compiled half of a hosted program: one instance a shape, shared by its blocks."""
+
+    def __init__(self, shape: Shape):
+        self.shape = shape
+        self.act = tf.function(self._act, jit_compile=True)
+        self.ended = tf.function(self._ended, jit_compile=True)
+        self.indices = tf.function(self._indices, jit_compile=True)
+        self.learn = tf.function(self._learn, jit_compile=True)
+        self.refill = tf.function(self._refill, jit_compile=True)
+        self.greedy = tf.function(self._greedy, jit_compile=True)
+
+    @property
+    def compilations(self) -> int:
+        """How often any of its functions was traced and compiled."""
+        functions = (self.act, self.ended, self.indices, self.learn, self.refill, self.greedy)
+        return sum(function.experimental_get_tracing_count() for function in functions)
+
+    def _act(self, weights, s, age, hyper):
+        return lane.act(weights, s, age, hyper, self.shape.activation)
+
+    def _ended(self, episode, age, hyper):
+        return record(episode, age, lane.epsilon(age, hyper))
+
+    def _indices(self, age, hyper):
+        return lane.sample_indices(age, hyper, self.shape.batch_size)
+
+    def _learn(self, lanes, rows, before, hyper):
+        return learn(lanes, rows, before, hyper, self.shape)
+
+    def _refill(self, lanes, mask, state, hyper):
+        return begin(lanes, mask, state, hyper, self.shape)
+
+    def _greedy(self, weights, s):
+        q = network.forward(weights, s, self.shape.activation)
+        return tf.argmax(q, -1, output_type=tf.int32)
+
+
+class HostedProgram:
+    """The functions of one block, and the environments of its lanes."""
+
+    def __init__(self, functions: HostedFunctions, env: EnvConfig):
+        self.shape, self.env, self._functions = functions.shape, env, functions
+        self._envs = [None] * functions.shape.lanes
+        self.actions: list[list[int]] = [[] for _ in self._envs]
+        """Those of each lane's episode under way."""
+
+    @property
+    def compilations(self) -> int:
+        """How often any of its functions was traced and compiled."""
+        return self._functions.compilations
+
+    def empty(self) -> tuple[Lanes, np.ndarray]:
+        """A block in which no lane has begun, and its replay memory [L, C, columns]."""
+        L, C, D = self.shape.lanes, self.shape.capacity, self.shape.observation_size
+        return empty_lanes(self.shape, tf.zeros([L, D])), np.zeros([L, C, self.shape.row], "f4")
+
+    def refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
+        """Begin a new training in every lane of `mask` (bool [L])."""
+        state = lanes.state.numpy().copy()
+        for i in np.flatnonzero(mask):
+            state[i] = self._start(i, int(hyper.seed[i]), 0)
+        return self._functions.refill(lanes, mask, tf.constant(state), hyper)
+
+    def test(self, weights, seed, time_limit, episodes: int) -> np.ndarray:
+        """Returns [episodes] of greedy episodes of one network, from starts of their own."""
+        envs = [host.make(self.env) for _ in range(episodes)]
+        starts = [
+            env.reset(seed=_reset_seed(int(seed), _TEST + i))[0] for i, env in enumerate(envs)
+        ]
+        s = np.array(starts, np.float32)
+        returns, on = np.zeros(episodes, np.float32), np.ones(episodes, bool)
+        limit = int(time_limit) or TEST_STEPS
+        for _ in range(limit):
+            action = self._functions.greedy(weights, tf.constant(s)).numpy()
+            for i in np.flatnonzero(on):
+                s[i], r, terminal, truncated, _ = envs[i].step(int(action[i]))
+                returns[i] += r
+                on[i] = not (terminal or truncated)
+            if not on.any():
+                break
+        for env in envs:
+            env.close()
+        return returns
+
+    def bring_back(self, i: int, seed: int, episode: int, actions: list[int]) -> None:
+        """Step lane `i`'s environment to where `actions` left it in the given episode."""
+        self._start(i, seed, episode)
+        for action in actions:
+            self._envs[i].step(action)
+        self.actions[i] = list(actions)
+
+    def close(self) -> None:
+        """Close every environment."""
+        for env in self._envs:
+            if env is not None:
+                env.close()
+        self._envs = [None] * self.shape.lanes
+
+    def _start(self, i: int, seed: int, episode: int) -> np.ndarray:
+        """The first observation [D] of an episode in lane `i`."""
+        if self._envs[i] is None:
+            self._envs[i] = host.make(self.env)
+        self.actions[i] = []
+        return self._envs[i].reset(seed=_reset_seed(seed, episode))[0]
+
+    def chunk(self, lanes: Lanes, replay, hyper: Hyper, ticks, stride, until) -> Chunk:
+        """Run until `ticks` are done, fewer than `until` lanes are alive, or a record is full."""
+        L = self.shape.lanes
+        book = _Book(lanes, hyper)
+        records = np.zeros([L, RECORDS + 1, len(RECORD)], "f4")
+        recorded = np.zeros(L, np.int32)
+        i = work = 0
+        while (
+            i < ticks
+            and (living := int(book.alive().sum())) >= until
+            and recorded.max() + stride <= RECORDS
+        ):
+            i, work = i + 1, work + living
+            before = book.age.copy()
+            self._walk(lanes, book, replay, records, recorded, hyper, stride)
+            lanes = book.into(lanes)
+            if (book.age % book.train_freq == 0)[book.age > before].any():
+                age = tf.constant(book.age)
+                rows = replay[np.arange(L)[:, None], self._functions.indices(age, hyper).numpy()]
+                lanes = self._functions.learn(lanes, rows, tf.constant(before), hyper)
+                book.after_learning(lanes)
+        return Chunk(lanes, replay, records, recorded, book.alive(), i, work)
+
+    def _walk(self, lanes, book, replay, records, recorded, hyper, stride):
+        """Up to `stride` environment steps in each lane, never beyond its next multiple of T."""
+        owed = book.train_freq - book.age % book.train_freq
+        for k in range(stride):
+            on = book.alive() & (k < owed)
+            if not on.any():
+                return
+            action, q_sa = self._functions.act(
+                lanes.learner.weights, tf.constant(book.state), tf.constant(book.age), hyper
+            )
+            action, q_sa = action.numpy(), q_sa.numpy()
+            ended = np.zeros_like(on)
+            for i in np.flatnonzero(on):
+                s, r, terminal, truncated, _ = self._envs[i].step(int(action[i]))
+                self.actions[i].append(int(action[i]))
+                cut = terminal or (truncated and book.timeout_terminal[i])
+                position = book.age[i] % book.buffer_size[i]
+                replay[i, position] = *book.state[i], *s, action[i], r, cut
+                book.state[i] = s
+                book.ret[i] += r
+                ended[i] = terminal or truncated
+            book.age[on] += 1
+            book.length[on] += 1
+            book.q[on] += q_sa[on]
+            if ended.any():
+                rows = self._functions.ended(book.episode(), tf.constant(book.age), hyper).numpy()
+                for i in np.flatnonzero(ended):
+                    records[i, recorded[i]] = rows[i]
+                    recorded[i] += 1
+                    book.end_episode(i)
+                    book.state[i] = self._start(i, int(book.seed[i]), int(book.episodes[i]))
+
+
+class _Book:
+    """The parts of `Lanes` and `Hyper` that change with every step, as NumPy arrays [L]."""
+
+    def __init__(self, lanes: Lanes, hyper: Hyper):
+        self.state = lanes.state.numpy().copy()
+        self.age, self.episodes = lanes.age.numpy().copy(), lanes.episodes.numpy().copy()
+        self.diverged = lanes.diverged.numpy()
+        running = [x.numpy().copy() for x in lanes.episode]
+        self.ret, self.length, self.q, self.loss, self.updates = running
+        self.seed, self.train_freq = hyper.seed.numpy(), hyper.train_freq.numpy()
+        self.buffer_size = hyper.buffer_size.numpy()
+        self.timeout_terminal = hyper.timeout_terminal.numpy()
+        self.budget_episodes, self.budget_steps = hyper.episodes.numpy(), hyper.steps.numpy()
+
+    def alive(self) -> np.ndarray:
+        """As `lane.alive`."""
+        more_episodes = (self.budget_episodes == 0) | (self.episodes < self.budget_episodes)
+        more_steps = (self.budget_steps == 0) | (self.age < self.budget_steps)
+        return more_episodes & more_steps & ~self.diverged
+
+    def episode(self) -> Episode:
+        """The episodes under way."""
+        values = (self.ret, self.length, self.q, self.loss, self.updates)
+        return Episode(*(tf.constant(x) for x in values))
+
+    def end_episode(self, i: int) -> None:
+        """Count lane `i`'s episode as finished and begin the sums of the next."""
+        self.episodes[i] += 1
+        for x in (self.ret, self.length, self.q, self.loss, self.updates):
+            x[i] = 0
+
+    def into(self, lanes: Lanes) -> Lanes:
+        """`lanes` as they stand after walking."""
+        return lanes._replace(
+            state=tf.constant(self.state),
+            age=tf.constant(self.age),
+            episodes=tf.constant(self.episodes),
+            episode=self.episode(),
+        )
+
+    def after_learning(self, lanes: Lanes) -> None:
+        """Take over what learning changes."""
+        self.loss = lanes.episode.loss.numpy().copy()
+        self.updates = lanes.episode.updates.numpy().copy()
+        self.diverged = lanes.diverged.numpy()
+
+
+def _reset_seed(seed: int, episode: int) -> int:
+    """The seed of one episode's reset, spread over 32 bits."""
+    return int(np.random.SeedSequence([seed, episode]).generate_state(1)[0])

@@ -1,0 +1,206 @@
+"""One block of lanes at work: which job is in which lane, and what it has earned so far."""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from dqn.algorithm.block import RECORD
+from dqn.algorithm.compiled import Program
+from dqn.algorithm.hosted import HostedProgram
+from dqn.algorithm.lane import Hyper
+from dqn.config import Config
+from dqn.envs import host
+from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key
+
+TICKS = 256  # of a chunk; 0.2 s of 16 lanes: the longest that a cancelled lane goes on
+STRIDE = 16  # environment steps a tick at most: a longer T_train takes several ticks
+_IDLE = -1  # a budget of episodes that is always spent
+
+
+@dataclass
+class _Slot:
+    """A lane's occupant."""
+
+    job: Job
+    records: list[np.ndarray] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def all_records(self) -> np.ndarray:
+        return np.concatenate([np.zeros((0, len(RECORD)), np.float32), *self.records])
+
+
+class Block:
+    """L lanes of one program, each empty or at work on one job."""
+
+    def __init__(self, program: Program | HostedProgram):
+        self._program = program
+        self._lanes, self._replay = program.empty()
+        self._slots: list[_Slot | None] = [None] * program.shape.lanes
+        idle = hyper_of(Config(), seed=0) | {"episodes": np.int32(_IDLE)}
+        self._hyper = {name: np.full(len(self._slots), idle[name]) for name in Hyper._fields}
+        self.lane_ticks = self.work = 0
+        """Of the last chunk: L times its ticks, and how many of them a lane was at work in."""
+
+    @property
+    def keys(self) -> set[Key]:
+        """The jobs under way."""
+        return {slot.job.key for slot in self._slots if slot is not None}
+
+    def fill(self, waiting: deque[Job | Checkpoint]) -> None:
+        """Put waiting jobs into the free lanes, taking them off `waiting`."""
+        begun = np.zeros(len(self._slots), bool)
+        resumed: dict[int, Checkpoint] = {}
+        for i, slot in enumerate(self._slots):
+            if slot is not None or not waiting:
+                continue
+            item = waiting.popleft()
+            if isinstance(item, Checkpoint):
+                resumed[i], job = item, item.job
+                self._slots[i] = _Slot(job, [item.records], item.seconds)
+            else:
+                begun[i], job = True, item
+                self._slots[i] = _Slot(job)
+            for name, value in hyper_of(job.config, job.seed).items():
+                self._hyper[name][i] = value
+        if begun.any():
+            self._lanes = self._program.refill(self._lanes, tf.constant(begun), self._tensors())
+        for i, checkpoint in resumed.items():
+            self._restore(i, checkpoint)
+
+    def advance(self, return_early: bool) -> list[Episodes]:
+        """Run one chunk; with `return_early`, only until a lane falls free."""
+        began = time.perf_counter()
+        at_work = [slot for slot in self._slots if slot is not None]
+        chunk = self._program.chunk(
+            self._lanes,
+            self._replay,
+            self._tensors(),
+            tf.constant(TICKS),
+            tf.constant(STRIDE),
+            tf.constant(len(at_work) if return_early else 1),
+        )
+        self._lanes, self._replay = chunk.lanes, chunk.replay
+        records, recorded = np.asarray(chunk.records), np.asarray(chunk.recorded)
+        self.lane_ticks, self.work = int(chunk.ticks) * len(self._slots), int(chunk.work)
+        share = (time.perf_counter() - began) / len(at_work)
+        episodes = []
+        for slot, rows, count in zip(self._slots, records, recorded, strict=True):
+            if slot is not None:
+                slot.seconds += share
+                if count:
+                    slot.records.append(rows[:count].copy())
+                    episodes.append(Episodes.of(slot.job.key, slot.records[-1]))
+        return episodes
+
+    def take_finished(self) -> list[Finished]:
+        """Read out the trainings that are over and free their lanes."""
+        alive = _alive(self._lanes, self._hyper)
+        diverged = self._lanes.diverged.numpy()
+        return [
+            self._finish(i, slot, bool(diverged[i]))
+            for i, slot in enumerate(self._slots)
+            if slot is not None and not alive[i]
+        ]
+
+    def checkpoint(self, key: Key) -> Checkpoint:
+        """Take a training out and free its lane."""
+        i, slot = next(
+            (i, slot)
+            for i, slot in enumerate(self._slots)
+            if slot is not None and slot.job.key == key
+        )
+        self._free(i)
+        steps = int(self._lanes.age[i])
+        stored = min(steps, int(self._hyper["buffer_size"][i]))
+        actions = self._program.actions[i] if isinstance(self._program, HostedProgram) else []
+        return Checkpoint(
+            slot.job,
+            lane=[x[i].numpy() for x in tf.nest.flatten(self._lanes)],
+            replay=self._memories()[i, :stored].copy(),
+            actions=list(actions),
+            records=slot.all_records(),
+            steps=steps,
+            weights=self._weights(i),
+            seconds=slot.seconds,
+        )
+
+    def close(self) -> None:
+        """Let go of environments stepped in Python."""
+        if isinstance(self._program, HostedProgram):
+            self._program.close()
+
+    def _restore(self, i: int, checkpoint: Checkpoint) -> None:
+        parts = []
+        for x, value in zip(tf.nest.flatten(self._lanes), checkpoint.lane, strict=True):
+            part = x.numpy().copy()
+            part[i] = value
+            parts.append(tf.constant(part))
+        self._lanes = tf.nest.pack_sequence_as(self._lanes, parts)
+        memories = self._memories()
+        memories[i, : len(checkpoint.replay)] = checkpoint.replay
+        if isinstance(self._program, HostedProgram):
+            episode = int(self._lanes.episodes[i])
+            self._program.bring_back(i, checkpoint.job.seed, episode, checkpoint.actions)
+        else:
+            self._replay = tf.reshape(tf.constant(memories), self._replay.shape)
+
+    def _finish(self, i: int, slot: _Slot, diverged: bool) -> Finished:
+        began = time.perf_counter()
+        job, weights = slot.job, self._weights(i)
+        tests = 0 if diverged else job.config.test_episodes
+        test_returns = np.zeros(0, np.float32)
+        if tests:
+            limit = tf.constant(self._hyper["time_limit"][i])
+            tested = self._program.test(weights, tf.constant(job.seed), limit, tests)
+            test_returns = np.asarray(tested)
+        self._free(i)
+        return Finished(
+            job,
+            "diverged" if diverged else "done",
+            int(self._lanes.age[i]),
+            Episodes.of(job.key, slot.all_records()),
+            test_returns,
+            weights,
+            slot.seconds + time.perf_counter() - began,
+        )
+
+    def _free(self, i: int) -> None:
+        self._slots[i] = None
+        self._hyper["episodes"][i] = _IDLE
+
+    def _weights(self, i: int) -> list[np.ndarray]:
+        return [w[i].numpy() for w in self._lanes.learner.weights]
+
+    def _memories(self) -> np.ndarray:
+        """The replay memories [L, rows, columns]; of a hosted program, the very array."""
+        flat = np.asarray(self._replay)
+        memories = flat.reshape(len(self._slots), -1, flat.shape[-1])
+        return memories if isinstance(self._program, HostedProgram) else memories.copy()
+
+    def _tensors(self) -> Hyper:
+        return Hyper(**{name: tf.constant(values) for name, values in self._hyper.items()})
+
+
+def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
+    """One lane's entry of `Hyper`: float32, int32 and bool scalars."""
+    limit = config.env.max_episode_steps
+    values = {
+        "seed": seed,
+        "epsilon_linear": config.epsilon_schedule == "linear",
+        "time_limit": host.describe(config.env).max_episode_steps if limit is None else limit,
+    }
+    for name in Hyper._fields:
+        values.setdefault(name, getattr(config, name, None))
+    kinds = {bool: np.bool_, int: np.int32, float: np.float32}
+    return {name: kinds[type(value)](value) for name, value in values.items()}
+
+
+def _alive(lanes, hyper) -> np.ndarray:
+    """As `lane.alive`, in NumPy."""
+    episodes, age = lanes.episodes.numpy(), lanes.age.numpy()
+    more_episodes = (hyper["episodes"] == 0) | (episodes < hyper["episodes"])
+    more_steps = (hyper["steps"] == 0) | (age < hyper["steps"])
+    return more_episodes & more_steps & ~lanes.diverged.numpy()
