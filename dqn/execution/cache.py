@@ -1,0 +1,56 @@
+"""Where compiled programs are kept between runs, and the settings of TensorFlow they depend on."""
+
+import hashlib
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import platformdirs
+
+SWITCH = "DQN_COMPILE_CACHE"  # a folder of one's own, or 0 for none
+
+
+def prepare() -> None:
+    """Set TensorFlow up for lanes; to be called before TensorFlow is imported.
+
+    One thread a process: a block of lanes gains nothing from a second one, and a result must not
+    depend on how many cores a machine has. Settings that the user has made himself stay.
+    """
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    folder = cache_folder()
+    flags = os.environ.get("TF_XLA_FLAGS", "")
+    if folder is None or "persistent_cache" in flags:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a cache that cannot be had is done without
+        return
+    os.environ["TF_XLA_FLAGS"] = f"{flags} --tf_xla_persistent_cache_directory={folder}".strip()
+
+
+def cache_folder() -> Path | None:
+    """The folder for this TensorFlow on this processor, or None where the cache is switched off.
+
+    Compiled code fits one version of the compiler and one set of instructions, so both are in the
+    folder's name: what another version or machine has left is never read.
+    """
+    chosen = os.environ.get(SWITCH, "")
+    if chosen == "0":
+        return None
+    root = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("dqn-study"))
+    parts = [version("tensorflow"), version("numpy"), platform.machine(), sys.version, _processor()]
+    parts += [os.environ.get("XLA_FLAGS", ""), os.environ.get("TF_XLA_FLAGS", "")]
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return root / f"xla-{version('tensorflow')}-{key}"
+
+
+def _processor() -> str:
+    """The processor's model and instruction sets."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    wanted = ("model name", "flags", "Features")
+    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))

@@ -1,0 +1,114 @@
+"""What a person sees while seeds train: live bars on a terminal, plain lines anywhere else."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from dqn.config import Config
+from dqn.execution.jobs import Episodes, Finished, Job
+
+WINDOW = 10  # episodes of the running mean
+_BARS = 12  # seeds shown at once
+_PAUSE = 5.0  # seconds between plain lines
+
+
+@dataclass
+class _Seed:
+    """How far one seed is."""
+
+    episode: int = 0
+    step: int = 0
+    epsilon: float = 1.0
+    last: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    over: bool = False
+
+    def share(self, config: Config) -> float:
+        """Of the budget that is spent, 0 to 1; the bound that is nearer counts."""
+        by_episodes = self.episode / config.episodes if config.episodes else 0.0
+        by_steps = self.step / config.steps if config.steps else 0.0
+        return 1.0 if self.over else min(1.0, max(by_episodes, by_steps))
+
+    def __str__(self) -> str:
+        mean = np.mean(self.last) if self.last else np.nan
+        return f"episode {self.episode:>5,} · mean {mean:7.1f} · epsilon {self.epsilon:.2f}"
+
+
+class View:
+    """Follows the jobs of one configuration from the moment it is entered with `with`."""
+
+    def __init__(self, jobs: Iterable[Job], config: Config, console: Console | None = None):
+        self._config = config
+        self._seeds = {job.seed: _Seed(epsilon=config.epsilon_start) for job in jobs}
+        self._console = console or Console(file=sys.stderr, highlight=False)
+        columns = (
+            TextColumn("{task.description:>9}"),
+            BarColumn(24),
+            TextColumn("{task.fields[told]}"),
+        )
+        self._live = Progress(
+            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+        )
+        self._all = self._live.add_task("all", total=1.0, told="compiling the program ...")
+        self._bars: dict[int, TaskID] = {}
+
+    def __enter__(self) -> "View":
+        self._began = self._spoken = time.monotonic()
+        self._live.start()
+        self._line(f"training {len(self._seeds)} seeds; compiling the program ...")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.stop()
+
+    def stopping(self) -> None:
+        """Say that Ctrl-C was heard."""
+        self._console.print("stopping after this moment's work; Ctrl-C again stops at once")
+
+    def report(self, episodes: Iterable[Episodes], finished: Iterable[Finished]) -> None:
+        """Take in what one chunk brought."""
+        for news in episodes:
+            seed = self._seeds[news.key[1]]
+            seed.episode += len(news.returns)
+            seed.step, seed.epsilon = int(news.step[-1]), float(news.epsilon[-1])
+            seed.last.extend(news.returns.tolist())
+        for result in finished:
+            seed = self._seeds[result.job.seed]
+            seed.over, seed.step = True, result.steps
+            self._line(f"seed {result.job.seed} {result.status} · {seed} · {seed.step:,} steps")
+        for number, seed in self._seeds.items():
+            self._draw(number, seed)
+        summary = self._summary()
+        self._live.update(self._all, completed=self._share(), told=summary)
+        if time.monotonic() - self._spoken > _PAUSE:
+            self._line(summary)
+
+    def _draw(self, number: int, seed: _Seed) -> None:
+        if seed.over and number in self._bars and len(self._seeds) > _BARS:
+            self._live.remove_task(self._bars.pop(number))
+        elif seed.step and number not in self._bars and len(self._bars) < _BARS and not seed.over:
+            self._bars[number] = self._live.add_task(f"seed {number}", total=1.0, told="")
+        if number in self._bars:
+            share = seed.share(self._config)
+            self._live.update(self._bars[number], completed=share, told=str(seed))
+
+    def _share(self) -> float:
+        return float(np.mean([seed.share(self._config) for seed in self._seeds.values()]))
+
+    def _summary(self) -> str:
+        seconds, share = time.monotonic() - self._began, self._share()
+        over = sum(seed.over for seed in self._seeds.values())
+        speed = sum(seed.step for seed in self._seeds.values()) / seconds
+        left = f"{seconds / share - seconds:,.0f} s left" if share else "..."
+        return f"{over} of {len(self._seeds)} seeds done · {speed:,.0f} steps/s · {left}"
+
+    def _line(self, text: str) -> None:
+        """A plain line, where there is no live view."""
+        if not self._console.is_terminal:
+            self._spoken = time.monotonic()
+            self._console.print(text, soft_wrap=True)
