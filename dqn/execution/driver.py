@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dqn.config import Config
-from dqn.execution import cache
+from dqn.execution import runtime
 from dqn.execution.jobs import Finished, Job
 from dqn.results.folder import Folder, SeedResult
 
@@ -26,7 +26,7 @@ def train(config: Config, path: Path) -> int:
     Returns the exit status: 0 when all seeds are there, 130 after Ctrl-C. Raises `UserError` for a
     folder that holds another configuration or is in use, `RunError` where writing fails.
     """
-    cache.prepare()  # before the next line, which imports TensorFlow
+    runtime.prepare()  # before the next line, which imports TensorFlow
     from dqn.execution.summary import summary
     from dqn.results import pictures
 

@@ -1,4 +1,4 @@
-"""Where compiled programs are kept between runs, and the settings of TensorFlow they depend on."""
+"""What must be set before TensorFlow is loaded: its threads, and where compiled programs are kept."""
 
 import hashlib
 import os

@@ -1,0 +1,30 @@
+"""Importing TensorFlow without the lines it prints before its own settings take effect."""
+
+import importlib
+import os
+import sys
+import tempfile
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow with standard error set aside; what it said is shown if the import fails.
+
+    On a machine without a GPU it says so twice, whatever TF_CPP_MIN_LOG_LEVEL is: the lines come
+    from C++ before that is read. Standard error is put aside as a file descriptor for that reason.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as aside:
+        kept = os.dup(2)
+        os.dup2(aside.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+        except BaseException:
+            os.dup2(kept, 2)
+            aside.seek(0)
+            sys.stderr.write(aside.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
