@@ -7,6 +7,7 @@ HYDRA_FULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are n
 
 import io
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -55,7 +56,7 @@ def _run(arguments: list[str], tracebacks: bool) -> int:
     statuses = []
 
     def job(composed: "DictConfig") -> None:
-        statuses.append(_settled(lambda: _train(composed, jobs), tracebacks))
+        statuses.append(_settled(lambda: _train(composed, jobs, arguments), tracebacks))
         if statuses[-1] in (INTERRUPTED, BROKEN_PIPE):  # no further job of a grid is wanted
             raise SystemExit(statuses[-1])
 
@@ -71,7 +72,7 @@ def _run(arguments: list[str], tracebacks: bool) -> int:
     return max(statuses, default=0)
 
 
-def _train(composed: "DictConfig", jobs: int) -> int:
+def _train(composed: "DictConfig", jobs: int, arguments: list[str]) -> int:
     """One job, in the folder that Hydra has made for it."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
@@ -85,7 +86,22 @@ def _train(composed: "DictConfig", jobs: int) -> int:
 
     from dqn.execution.driver import train  # imports TensorFlow
 
-    return train(config, Path(settings.runtime.output_dir))
+    status = train(config, Path(settings.runtime.output_dir))
+    if status == INTERRUPTED:
+        print(f"to go on: {_again(arguments, settings)}")
+    return status
+
+
+def _again(arguments: list[str], settings: Any) -> str:
+    """The command that goes on in the folder of this one."""
+    many = settings.mode.name == "MULTIRUN"
+    key, folder = (
+        ("hydra.sweep.dir", settings.sweep.dir) if many else ("hydra.run.dir", settings.run.dir)
+    )
+    named = any(word.startswith((f"{key}=", "name=")) for word in arguments)
+    return shlex.join(
+        ["python", "-m", "dqn.run", *arguments, *([] if named else [f"{key}={folder}"])]
+    )
 
 
 def _settled(call: Callable[[], int], tracebacks: bool) -> int:

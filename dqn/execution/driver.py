@@ -42,8 +42,7 @@ def train(config: Config, path: Path) -> int:
     if not jobs:
         print("all seeds were trained before: nothing was left to do")
     if stopped:
-        again = "the same command" if config.name else f"the same command with hydra.run.dir={path}"
-        print(f"stopped; {len(rows)} of {len(seeds)} seeds are whole, {again} goes on")
+        print(f"stopped with {rows.seed.isin(seeds).sum()} of {len(seeds)} seeds trained and saved")
     print(f"results: {path}")
     return INTERRUPTED if stopped else 0
 

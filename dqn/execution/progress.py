@@ -56,9 +56,10 @@ class View:
         )
         self._all = self._live.add_task("all", total=1.0, told="compiling the program ...")
         self._bars: dict[int, TaskID] = {}
+        self._first: tuple[float, int, float] | None = None  # time, steps, share once compiled
 
     def __enter__(self) -> "View":
-        self._began = self._spoken = time.monotonic()
+        self._spoken = time.monotonic()
         self._live.start()
         self._line(f"training {len(self._seeds)} seeds; compiling the program ...")
         return self
@@ -101,11 +102,18 @@ class View:
         return float(np.mean([seed.share(self._config) for seed in self._seeds.values()]))
 
     def _summary(self) -> str:
-        seconds, share = time.monotonic() - self._began, self._share()
         over = sum(seed.over for seed in self._seeds.values())
-        speed = sum(seed.step for seed in self._seeds.values()) / seconds
-        left = f"{seconds / share - seconds:,.0f} s left" if share else "..."
-        return f"{over} of {len(self._seeds)} seeds done · {speed:,.0f} steps/s · {left}"
+        told = f"{over} of {len(self._seeds)} seeds done"
+        now, share = time.monotonic(), self._share()
+        steps = sum(seed.step for seed in self._seeds.values())
+        if self._first is None:  # the time before was the compiler's and would spoil the speed
+            self._first = now, steps, share
+        began, steps_then, share_then = self._first
+        if share > share_then:
+            speed = (steps - steps_then) / (now - began)
+            left = (1.0 - share) * (now - began) / (share - share_then)
+            told += f" · {speed:,.0f} steps/s · {left:,.0f} s left"
+        return told
 
     def _line(self, text: str) -> None:
         """A plain line, where there is no live view."""

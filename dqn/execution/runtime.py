@@ -1,4 +1,4 @@
-"""What must be set before TensorFlow is loaded: its threads, and where compiled programs are kept."""
+"""What must be set before TensorFlow is loaded: threads, and where compiled programs are kept."""
 
 import hashlib
 import os
