@@ -1,0 +1,43 @@
+"""Files that are there whole or not at all, whenever the process is killed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TEMPORARY = ".tmp-"
+
+
+@contextmanager
+def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; it takes the place of `path` when all went well.
+
+    The temporary name keeps the suffix and starts with a dot, so readers of a whole folder (pandas,
+    pyarrow) pass it over. `durable` has the bytes and the name on the disk itself before returning:
+    needed where a later file speaks of this one, not for what can be drawn or computed again.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        if durable:
+            _sync(temporary)
+        os.replace(temporary, path)
+        if durable:
+            _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written in `folder` and below."""
+    for temporary in folder.rglob(f"{TEMPORARY}*"):
+        if temporary.is_file():
+            temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,168 @@
+import logging
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from dqn.config import EnvConfig
+from dqn.results import recorder
+from dqn.results.recorder import record_episode, save_model, write_gif
+
+CARTPOLE = EnvConfig("CartPole-v0", max_episode_steps=200)
+
+
+def balance(observations):
+    """Q-values of a policy that holds the pole up."""
+    push_right = observations @ np.array([0.1, 0.5, 3.0, 1.0])
+    return np.stack([-push_right, push_right], -1)
+
+
+def frames_of(path) -> list[Image.Image]:
+    with Image.open(path) as gif:
+        return [frame.convert("RGB") for frame in ImageSequence.Iterator(gif)]
+
+
+class Blind(gymnasium.Env):
+    """Ten steps, nothing to see; counts its resets."""
+
+    observation_space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
+    action_space = gymnasium.spaces.Discrete(3)
+    resets = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.resets, self.left = self.resets + 1, 10
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        self.left -= 1
+        return np.full(2, action, np.float32), float(action), self.left == 0, False, {}
+
+
+def test_a_greedy_episode_is_played_to_its_end_and_seen(tmp_path):
+    episode = record_episode(balance, tmp_path / "episode.gif", CARTPOLE)
+    assert repr(episode) == "Episode(200 steps, return 200, truncated)"
+    assert episode.observations.shape == (200, 4)
+    q = balance(episode.observations)
+    np.testing.assert_array_equal(episode.actions, q.argmax(-1))
+    np.testing.assert_allclose(episode.q, q.max(-1))
+    frames = frames_of(tmp_path / "episode.gif")
+    assert frames[0].size == (600, 400)
+    assert len(frames) > 20
+    assert np.any(np.asarray(frames[0]) != np.asarray(frames[-1]))
+    assert (tmp_path / "episode.gif").stat().st_size < 500_000
+
+
+def test_an_episode_that_fails_is_terminated(tmp_path):
+    episode = record_episode(lambda o: np.array([[1.0, 0.0]]), tmp_path / "episode.gif", CARTPOLE)
+    assert episode.terminated
+    assert not episode.truncated
+    assert len(episode.rewards) < 15
+
+
+def test_a_seed_fixes_the_episode_and_the_bytes(tmp_path):
+    a, b, c = (
+        record_episode(balance, tmp_path / f"{name}.gif", CARTPOLE, seed=seed)
+        for name, seed in (("a", 3), ("b", 3), ("c", 4))
+    )
+    np.testing.assert_array_equal(a.observations, b.observations)
+    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
+    assert np.any(a.observations[0] != c.observations[0])
+
+
+def test_an_agent_is_recorded_in_a_copy_of_its_own_environment(tmp_path):
+    class Agent:
+        env = gymnasium.make("CartPole-v1", max_episode_steps=30)
+        q_values = staticmethod(balance)
+
+    before, _ = Agent.env.reset(seed=0)
+    episode = record_episode(Agent(), str(tmp_path / "episode.gif"))
+    assert len(episode.rewards) == 30
+    np.testing.assert_allclose(Agent.env.unwrapped.state, before, atol=1e-6)
+    assert frames_of(tmp_path / "episode.gif")
+
+
+def test_the_copy_has_the_wrappers_of_the_original(tmp_path):
+    env = gymnasium.wrappers.RescaleObservation(
+        gymnasium.make("MountainCar-v0", max_episode_steps=5), np.float32(-1), np.float32(1)
+    )
+    episode = record_episode(lambda o: np.ones((1, 3)), tmp_path / "episode.gif", env)
+    assert -0.34 < episode.observations[0, 0] < -0.11  # as it is, it starts in [-0.6, -0.4]
+
+
+def test_what_cannot_draw_itself_is_played_all_the_same_and_said_in_one_line(tmp_path, caplog):
+    env = Blind()
+    with caplog.at_level(logging.WARNING):
+        episode = record_episode(lambda o: np.array([[0, 0, 1]]), tmp_path / "episode.gif", env)
+    assert len(caplog.messages) == 1
+    assert "Blind cannot draw itself" in caplog.messages[0]
+    assert episode.rewards.sum() == 20
+    assert env.resets == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_function_must_be_told_where_to_play(tmp_path):
+    with pytest.raises(TypeError, match="give env"):
+        record_episode(balance, tmp_path / "episode.gif")
+
+
+def test_a_long_episode_is_thinned_evenly(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder, "MAX_FRAMES", 10)
+    seen = []
+    monkeypatch.setattr(recorder, "write_gif", lambda path, frames: seen.extend(frames))
+
+    class Counting(Blind):
+        metadata = {"render_modes": ["rgb_array"], "render_fps": 25}  # noqa: RUF012
+        render_mode = "rgb_array"
+
+        def reset(self, *, seed=None, options=None):
+            observation = super().reset(seed=seed)
+            self.left = 45
+            return observation
+
+        def render(self):
+            return np.full((1, 1, 3), 45 - self.left, np.uint8)
+
+    record_episode(lambda o: np.ones((1, 3)), tmp_path / "episode.gif", Counting())
+    assert [int(frame[0, 0, 0]) for frame in seen] == [0, 8, 16, 24, 32, 40]
+
+
+def test_a_policy_that_never_ends_an_endless_task_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder, "MAX_STEPS", 7)
+    episode = record_episode(lambda o: np.ones((1, 3)), tmp_path / "episode.gif", Blind())
+    assert len(episode.rewards) == 7
+    assert episode.truncated
+
+
+def test_a_gif_shows_each_frame_for_its_time_and_the_last_for_a_second(tmp_path):
+    frames = [np.full((4, 6, 3), value, np.uint8) for value in (0, 120, 252)]
+    write_gif(tmp_path / "a.gif", frames)
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert gif.info["loop"] == 0
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+    assert durations == [40, 40, 1000]
+    for frame, shown in zip(frames, frames_of(tmp_path / "a.gif"), strict=True):
+        assert np.abs(np.asarray(shown).astype(int) - frame).max() < 16
+
+
+# Keras 3.15 converts TensorFlow's tensors in a way that NumPy 2 deprecates.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_the_model_loads_in_plain_keras_and_says_what_the_weights_say(tmp_path):
+    import keras
+
+    rng = np.random.default_rng(0)
+    shapes = [(4, 8), (8,), (8, 6), (6,), (6, 2), (2,)]
+    weights = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+    path = Path(tmp_path / "model.keras")
+    save_model(path, weights, "tanh", 4)
+    observations = rng.normal(size=(5, 4)).astype(np.float32)
+    hidden = observations
+    for W, b in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        hidden = np.tanh(hidden @ W + b)
+    model = keras.models.load_model(path)
+    assert model is not None
+    expected = hidden @ weights[-2] + weights[-1]
+    np.testing.assert_allclose(model.predict(observations, verbose=0), expected, rtol=1e-4)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]

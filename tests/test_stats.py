@@ -1,0 +1,144 @@
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dqn.results.stats import Metrics, interval, iqm, metrics_of, running_mean
+
+RETURNS = st.lists(st.integers(-500, 500).map(float), min_size=1, max_size=40)
+
+
+def test_running_mean_is_that_of_the_last_entries_once_its_window_is_full():
+    np.testing.assert_array_equal(running_mean([1, 2, 3, 6, 0], 3), [np.nan, np.nan, 2, 11 / 3, 3])
+    np.testing.assert_array_equal(running_mean([1, 2], 3), [np.nan, np.nan])
+
+
+def test_running_mean_leaves_out_what_is_unknown():
+    nan = np.nan
+    np.testing.assert_array_equal(running_mean([nan, nan, 4, nan, 6], 2), [nan, nan, 4, 4, 6])
+
+
+def test_metrics_of_a_training_that_rises_and_falls():
+    returns = [0.0] * 10 + [20.0] * 10 + [5.0] * 10
+    assert metrics_of(returns, threshold=10.0, test_returns=[7.0, 9.0]) == Metrics(
+        mean_return=25 / 3,
+        best_return=20.0,
+        final_return=5.0,
+        test_return=8.0,
+        solved_at=15,  # five episodes of 20 and five of 0 make the first mean of 10
+        collapse=0.75,
+    )
+
+
+def test_a_training_is_solved_by_ten_episodes_and_not_by_a_lucky_first():
+    assert metrics_of([200.0] * 9, threshold=195.0).solved_at is None
+    assert metrics_of([200.0] * 10, threshold=195.0).solved_at == 10
+    assert metrics_of([200.0] + [0.0] * 30, threshold=195.0).solved_at is None
+
+
+def test_no_threshold_is_never_reached():
+    assert metrics_of([200.0] * 20).solved_at is None
+
+
+def test_fewer_than_ten_episodes_are_one_window():
+    metrics = metrics_of([1.0, 2.0, 6.0], threshold=0.0)
+    assert (metrics.mean_return, metrics.best_return, metrics.final_return) == (3.0, 3.0, 3.0)
+    assert metrics.collapse == 0.0
+
+
+def test_a_training_without_an_episode_has_no_metrics():
+    metrics = metrics_of([], threshold=0.0)
+    assert metrics.solved_at is None
+    assert all(math.isnan(getattr(metrics, m)) for m in ("mean_return", "best_return", "collapse"))
+    assert math.isnan(metrics.final_return)
+    assert math.isnan(metrics.test_return)
+
+
+@given(RETURNS, st.integers(-1000, 1000), st.sampled_from([0.5, 2.0, 8.0]))
+def test_collapse_does_not_depend_on_where_returns_start_nor_on_their_unit(returns, shift, scale):
+    collapse = metrics_of(returns).collapse
+    assert 0.0 <= collapse <= 1.0 + 1e-12
+    moved = metrics_of([scale * r + shift for r in returns]).collapse
+    assert moved == pytest.approx(collapse, abs=1e-9)
+
+
+@given(RETURNS, st.floats(-500, 500))
+def test_solved_at_is_the_first_window_that_reaches_the_threshold(returns, threshold):
+    means = [
+        (sum(returns[end - 10 : end]) / 10, end) for end in range(10, len(returns) + 1)
+    ]  # by hand
+    expected = next((end for mean, end in means if mean >= threshold), None)
+    assert metrics_of(returns, threshold).solved_at == expected
+
+
+def test_iqm_by_hand():
+    assert iqm([9.0, 1.0, 2.0, 100.0]) == 5.5  # one of four cut at either end
+    assert iqm([1.0, 2.0, 9.0]) == 4.0  # a quarter of three is none
+    assert iqm([4.0]) == 4.0
+    assert np.isnan(iqm([]))
+    assert np.isnan(iqm([1, 2, 3, 4, 5, 6, 7, np.nan]))
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
+def test_iqm_is_scipys_trimmed_mean(values):
+    assert iqm(values) == pytest.approx(scipy.stats.trim_mean(values, 0.25), abs=1e-6)
+
+
+def test_iqm_counts_an_infinite_value_by_its_rank():
+    assert iqm([1.0, 2.0, 4.0, np.inf]) == 3.0
+    assert iqm([1.0, 2.0, np.inf, np.inf]) == np.inf
+
+
+def test_interval_is_scipys_percentile_bootstrap():
+    x = np.sort(np.random.default_rng(7).normal(118, 12, 11))
+    theirs = scipy.stats.bootstrap(
+        (x,),
+        lambda x, axis: scipy.stats.trim_mean(x, 0.25, axis=axis),
+        n_resamples=2001,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    assert interval(x) == pytest.approx((theirs.low, theirs.high), rel=1e-12)
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12), st.randoms())
+def test_interval_holds_between_the_extremes_whatever_the_order(values, random):
+    low, high = interval(values, resamples=201)
+    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+    shuffled = random.sample(values, len(values))
+    assert interval(shuffled, resamples=201) == (low, high)
+
+
+def test_interval_of_equal_values_is_that_value():
+    assert interval([200.0] * 5) == (200.0, 200.0)
+
+
+def test_one_value_has_no_interval():
+    assert np.isnan(interval([200.0])).all()
+    assert np.isnan(interval([])).all()
+
+
+def test_an_unknown_value_makes_the_interval_unknown():
+    assert np.isnan(interval([1.0, 2.0, 3.0, np.nan])).all()
+
+
+def test_an_end_of_the_interval_is_infinite_where_many_values_are():
+    low, high = interval([10.0, 20.0, 30.0, np.inf])
+    assert np.isfinite(low)
+    assert high == np.inf
+
+
+def test_interval_works_on_the_last_axis():
+    x = np.random.default_rng(0).normal(size=(3, 6))
+    low, high = interval(x, resamples=501)
+    assert [interval(row, resamples=501) for row in x] == list(zip(low, high, strict=True))
+
+
+@pytest.mark.parametrize(("n", "at_least"), [(10, 0.90), (50, 0.93)])
+def test_interval_covers_the_truth_as_often_as_its_docstring_says(n, at_least):
+    rng = np.random.default_rng(0)
+    low, high = interval(rng.normal(118, 12, (400, n)), resamples=401)
+    assert at_least <= np.mean((low <= 118) & (high >= 118)) <= 0.98

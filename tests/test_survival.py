@@ -1,0 +1,207 @@
+"""What a kill, a full disk or a careless hand does to a folder of results."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from trainings import CONFIG, filled, pairs, result
+
+from dqn.errors import RunError
+from dqn.results.folder import Folder
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "outputs" / "run"
+
+
+def test_a_last_line_cut_anywhere_loses_that_seed_alone(path):
+    filled(path, result(seed=0), result(seed=1))
+    whole = (path / "seeds.csv").read_bytes()
+    episodes = {p: p.read_bytes() for p in (path / "episodes.parquet").iterdir()}
+    last = whole[:-1].rfind(b"\n") + 1
+    for cut in range(last + 1, len(whole), 7):
+        (path / "seeds.csv").write_bytes(whole[:cut])
+        for part, content in episodes.items():
+            part.write_bytes(content)
+        with Folder(path, CONFIG) as folder:
+            assert folder.finished() == {(0, 0)}
+            assert pairs(folder.episodes()) == [(0, 0)]
+            assert (path / "seeds.csv").read_bytes() == whole[:last]
+    filled(path, result(seed=1))
+    assert (path / "seeds.csv").read_bytes() == whole
+    assert pairs(pd.read_parquet(path / "episodes.parquet")) == [(0, 0), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0,0.0o1", "line 2: column lr must be a float"),
+        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0", "line 2: must have 35 cells, has 34"),
+        ("0,1,CartPole", "x,1,CartPole", "line 3: column trial must be a int, is 'x'"),
+        ("0,1,CartPole", "0,0,CartPole", "line 3: trial 0 seed 0 is there twice"),
+        (",done,", ",dome,", "line 2: status must be done or pruned or diverged, is 'dome'"),
+        (",False,inf", ",maybe,inf", "line 2: column double must be a bool, is 'maybe'"),
+        ("trial,seed,env,lr", "trial,seed,env,rate", "line 1: columns must be .* missing: lr; unk"),
+        ("0,0,CartPole", '0,0,"CartPole', "line 2: "),
+        ("0,0,CartPole", "0,0,Cart\xffPole", "line 2: "),
+        ("\n0,1", "\n\n0,1", "line 3: must have 35 cells, has 0"),
+    ],
+)
+def test_a_seeds_csv_damaged_in_the_middle_is_refused_and_left_alone(path, old, new, complaint):
+    filled(path, *(result(seed=seed) for seed in range(3)))
+    damaged = (path / "seeds.csv").read_text().replace(old, new, 1).encode("latin-1")
+    (path / "seeds.csv").write_bytes(damaged)
+    with pytest.raises(RunError, match=f"seeds.csv, {complaint}"):
+        Folder(path, CONFIG)
+    assert (path / "seeds.csv").read_bytes() == damaged
+
+
+def test_a_file_saved_by_a_spreadsheet_still_reads(path):
+    filled(path, result(seed=0), result(seed=1))
+    text = (path / "seeds.csv").read_text()
+    (path / "seeds.csv").write_text(text.replace("\n", "\r\n"))
+    filled(path, result(seed=2))
+    with Folder(path, CONFIG) as folder:
+        assert folder.finished() == {(0, 0), (0, 1), (0, 2)}
+
+
+def test_a_line_removed_by_hand_is_trained_again_and_its_episodes_with_it(path):
+    filled(path, result(seed=0), result(seed=1))
+    lines = (path / "seeds.csv").read_text().splitlines(keepends=True)
+    (path / "seeds.csv").write_text(lines[0] + lines[2])
+    filled(path, result(seed=0, returns=[5.0]))
+    frame = pd.read_parquet(path / "episodes.parquet")
+    assert frame.groupby("seed")["return"].sum().to_dict() == {0: 5.0, 1: 60.0}
+
+
+def test_episodes_that_a_row_promises_and_are_not_there_are_refused(path):
+    filled(path, result())
+    (part,) = (path / "episodes.parquet").iterdir()
+    pd.read_parquet(part).iloc[:2].to_parquet(part, index=False)
+    with pytest.raises(RunError, match=r"trial 0 seed 0 must have the 3 episodes .* has 2; remove"):
+        Folder(path, CONFIG)
+
+
+def test_a_part_that_is_not_parquet_is_refused_and_left_alone(path):
+    filled(path, result())
+    (part,) = (path / "episodes.parquet").iterdir()
+    part.write_bytes(b"PAR1 but no more")
+    with pytest.raises(RunError, match=r"part-00000\.parquet: cannot be read as Parquet"):
+        Folder(path, CONFIG)
+    assert part.read_bytes() == b"PAR1 but no more"
+
+
+def test_a_full_disk_costs_the_seed_being_written_and_no_other(path, monkeypatch):
+    with Folder(path, CONFIG) as folder:
+        folder.add(result(seed=0))
+        before = (path / "seeds.csv").read_bytes()
+        with monkeypatch.context() as patch:
+            patch.setattr("dqn.results.seeds.os.fsync", _no_space_for(path / "seeds.csv"))
+            with pytest.raises(RunError, match=r"writing failed .No space left"):
+                folder.add(result(seed=1))
+        assert (path / "seeds.csv").read_bytes() == before
+    with Folder(path, CONFIG) as folder:
+        assert pairs(folder.episodes()) == [(0, 0)]
+
+
+def test_ctrl_c_between_two_files_shows_no_half_finished_seed(path, monkeypatch):
+    with Folder(path, CONFIG) as folder:
+        folder.add(result(seed=0))
+        with monkeypatch.context() as patch:
+            patch.setattr("dqn.results.seeds.Seeds.add", _interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                folder.add(result(seed=1))
+        assert pairs(folder.episodes()) == pairs(folder.rows()) == [(0, 0)]
+        best = folder.best()
+        assert best is not None
+        assert best.seed == 0
+
+
+def _interrupted(*arguments):
+    raise KeyboardInterrupt
+
+
+def _no_space_for(path):
+    fsync = os.fsync
+
+    def full(descriptor):
+        if os.fstat(descriptor).st_ino == path.stat().st_ino:
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    return full
+
+
+KILLED = """
+import itertools, os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from trainings import CONFIG, Folder, result
+
+def dying(function, left=[0]):
+    def call(*arguments, **named):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **named)
+    return call
+
+def train(path, calls):
+    dying.__defaults__[0][0] = calls
+    os.replace, os.fsync, Path.unlink = map(dying, (os.replace, os.fsync, Path.unlink))
+    folder = Folder(path, CONFIG)
+    for seed in range(2):
+        folder.add(result(seed=seed, returns=[10.0 + seed, 20.0]))
+        with path.with_suffix(".acknowledged").open("a") as file:
+            file.write("x")
+
+for calls in itertools.count(1):
+    child = os.fork()
+    if child == 0:
+        train(Path(sys.argv[1]) / str(calls), calls)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] != signal.SIGKILL:
+        break
+print(calls - 1)
+"""
+
+
+def test_a_kill_at_any_moment_loses_no_finished_seed_and_leaves_no_half_file(tmp_path):
+    """Killed before each call that changes the disk, one process after another."""
+    whole = tmp_path / "whole"
+    filled(whole, *(result(seed=seed, returns=[10.0 + seed, 20.0]) for seed in range(2)))
+    script = KILLED.format(tests=str(Path(__file__).parent))
+    command = [sys.executable, "-c", script, tmp_path]
+    kills = int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    assert kills >= 2 * 9
+    for calls in range(1, kills + 1):
+        acknowledged = tmp_path / f"{calls}.acknowledged"
+        count = len(acknowledged.read_text()) if acknowledged.exists() else 0
+        check_after_kill(tmp_path / str(calls), count, whole)
+
+
+def check_after_kill(path, acknowledged, whole):
+    seeds = path / "seeds.csv"
+    on_disk = pd.read_csv(seeds if seeds.exists() else whole / "seeds.csv")
+    on_disk = on_disk if seeds.exists() else on_disk[:0]
+    assert acknowledged <= len(on_disk) <= acknowledged + 1
+    if acknowledged:
+        assert set(pairs(on_disk)) <= set(pairs(pd.read_parquet(path / "episodes.parquet")))
+    with Folder(path, CONFIG) as folder:
+        finished = folder.finished()
+        assert finished == set(pairs(on_disk))
+        assert pairs(folder.episodes()) == pairs(on_disk)
+        best = folder.best()
+        assert (best.seed if best else None) == max((seed for _, seed in finished), default=None)
+        assert not list(path.rglob(".tmp-*"))
+        for seed in range(2):
+            if (0, seed) not in finished:
+                folder.add(result(seed=seed, returns=[10.0 + seed, 20.0]))
+    for name in ("seeds.csv", "trials.csv", "config.yaml"):
+        assert (path / name).read_bytes() == (whole / name).read_bytes()
+    expected = pd.read_parquet(whole / "episodes.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(path / "episodes.parquet"), expected)
