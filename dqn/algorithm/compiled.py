@@ -27,9 +27,9 @@ class Program:
 
     def __init__(self, shape: Shape, dynamics: Dynamics):
         self.shape, self.dynamics = shape, dynamics
-        self.chunk = tf.function(self._chunk, jit_compile=True)
-        self.refill = tf.function(self._refill, jit_compile=True)
-        self.test = tf.function(self._test, jit_compile=True)
+        self.chunk = tf.function(self._chunk, jit_compile=True, autograph=False)
+        self.refill = tf.function(self._refill, jit_compile=True, autograph=False)
+        self.test = tf.function(self._test, jit_compile=True, autograph=False)
 
     @property
     def compilations(self) -> int:

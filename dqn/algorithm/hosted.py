@@ -31,12 +31,12 @@ class HostedFunctions:
 
     def __init__(self, shape: Shape):
         self.shape = shape
-        self.act = tf.function(self._act, jit_compile=True)
-        self.ended = tf.function(self._ended, jit_compile=True)
-        self.indices = tf.function(self._indices, jit_compile=True)
-        self.learn = tf.function(self._learn, jit_compile=True)
-        self.refill = tf.function(self._refill, jit_compile=True)
-        self.greedy = tf.function(self._greedy, jit_compile=True)
+        self.act = tf.function(self._act, jit_compile=True, autograph=False)
+        self.ended = tf.function(self._ended, jit_compile=True, autograph=False)
+        self.indices = tf.function(self._indices, jit_compile=True, autograph=False)
+        self.learn = tf.function(self._learn, jit_compile=True, autograph=False)
+        self.refill = tf.function(self._refill, jit_compile=True, autograph=False)
+        self.greedy = tf.function(self._greedy, jit_compile=True, autograph=False)
 
     @property
     def compilations(self) -> int:

@@ -36,9 +36,9 @@ def train(config: Config, path: Path) -> int:
         stopped = _train(jobs, config, folder) if jobs else False
         pictures.draw_curves(folder, config)
         pictures.draw_best(folder, config)
-        rows = folder.rows()
+        rows, trials = folder.rows(), folder.trials()
     if len(rows):
-        print(summary(rows))
+        print(summary(rows, trials.iloc[0]))
     if not jobs:
         print("all seeds were trained before: nothing was left to do")
     if stopped:

@@ -2,13 +2,10 @@
 
 import io
 
-import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
-
-from dqn.results import stats
 
 _METRICS = {
     "mean_return": "mean return",
@@ -19,8 +16,8 @@ _METRICS = {
 }
 
 
-def summary(rows: pd.DataFrame) -> str:
-    """The table of seeds.csv's `rows` as text, no wider than it needs to be."""
+def summary(rows: pd.DataFrame, trial: pd.Series) -> str:
+    """The table of seeds.csv's `rows` of one `trial`, its row of trials.csv, as text."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("seed", justify="right")
     table.add_column("status")
@@ -31,25 +28,20 @@ def summary(rows: pd.DataFrame) -> str:
         solved = "-" if pd.isna(row.solved_at) else f"{int(row.solved_at)}"
         cells = str(row.seed), str(row.status), f"{row.episodes:,}", f"{row.steps:,}"
         table.add_row(*cells, *metrics, solved)
-    if len(rows):
-        table.add_section()
-        _add_interval(table, rows)
+    table.add_section()
+    solved = f"{rows.solved_at.notna().sum()} of {len(rows)}"
+    middles = [_number(trial[name], name) for name in _METRICS]
+    table.add_row("IQM", f"{len(rows)} seeds", "", "", *middles, solved)
+    table.add_row("", "95 % interval", "", "", *(_interval(trial, name) for name in _METRICS), "")
     text = io.StringIO()
     Console(file=text, width=200, highlight=False).print(table)
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
 
 
-def _add_interval(table: Table, rows: pd.DataFrame) -> None:
-    values = {name: rows[name].dropna().to_numpy(float) for name in _METRICS}
-    solved = f"{rows.solved_at.notna().sum()} of {len(rows)}"
-    middles = [_number(float(stats.iqm(x)), name) for name, x in values.items()]
-    table.add_row("IQM", f"{len(rows)} seeds", "", "", *middles, solved)
-    intervals = []
-    for name, x in values.items():
-        low, high = (float(end) for end in stats.interval(x))
-        known = np.isfinite(low) and np.isfinite(high)
-        intervals.append(f"{_number(low, name)} to {_number(high, name)}" if known else "-")
-    table.add_row("", "95 % interval", "", "", *intervals, "")
+def _interval(trial: pd.Series, metric: str) -> str:
+    low, high = trial[f"{metric}_low"], trial[f"{metric}_high"]
+    known = not (pd.isna(low) or pd.isna(high))
+    return f"{_number(low, metric)} to {_number(high, metric)}" if known else "-"
 
 
 def _number(value: float, metric: str) -> str:
