@@ -128,11 +128,14 @@ def sync(learner: Learner, age, started, hyper: Hyper) -> Learner:
     times = (age - 1) // hyper.target_update - (started - 1) // hyper.target_update
     keep = tf.pow(1.0 - hyper.tau, tf.cast(times, tf.float32))  # [L]; 0⁰ = 1
 
-    def blend():
-        pairs = zip(learner.weights, learner.target, strict=True)
-        return [_trail(1.0 - keep, w) * w + _trail(keep, w) * t for w, t in pairs]
+    def blend(_, target):
+        pairs = zip(learner.weights, target, strict=True)
+        return False, [_trail(1.0 - keep, w) * w + _trail(keep, w) * t for w, t in pairs]
 
-    target = tf.cond(tf.reduce_any(times > 0), blend, lambda: learner.target)
+    # A loop of at most one round, as XLA copies a conditional's operands and not a loop's.
+    _, target = tf.while_loop(
+        lambda due, target: due, blend, (tf.reduce_any(times > 0), learner.target)
+    )
     return learner._replace(target=target)
 
 
