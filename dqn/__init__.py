@@ -17,7 +17,7 @@ _HOMES = {
     "create_model": "dqn.algorithm.network",
     "record_episode": "dqn.results.recorder",
 }
-__all__ = ["DQNAgent", "ReplayBuffer", "create_model", "record_episode"]
+__all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:

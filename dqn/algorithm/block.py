@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from dqn.algorithm import lane, network
-from dqn.algorithm.lane import Batch, Episode, Hyper, Lanes, Learner
+from dqn.algorithm.lane import Batch, Episode, Hyper, Lanes, Learner, Tensor
 
 RECORD = ("step", "return", "length", "epsilon", "loss", "q")  # columns of an episode's record
 RECORDS = 64  # episodes a lane can end in one chunk; a chunk returns before there are more
@@ -20,12 +20,12 @@ class Chunk(NamedTuple):
     """What a chunk of ticks leaves: the block, its records and how much of it was work."""
 
     lanes: Lanes
-    replay: tf.Tensor
-    records: tf.Tensor  # [L, M + 1, columns]; the first `recorded` of each lane count
-    recorded: tf.Tensor  # int32 [L]
-    alive: tf.Tensor  # bool [L]
-    ticks: tf.Tensor  # int32 []
-    work: tf.Tensor  # int32 [], lane-ticks in which a lane was alive
+    replay: Tensor
+    records: Tensor  # [L, M + 1, columns]; the first `recorded` of each lane count
+    recorded: Tensor  # int32 [L]
+    alive: Tensor  # bool [L]
+    ticks: Tensor  # int32 []
+    work: Tensor  # int32 [], lane-ticks in which a lane was alive
 
 
 class Shape(NamedTuple):

@@ -4,6 +4,7 @@ The same compiled acting and learning as in `compiled`, with the same interface.
 reset is seeded by (seed, episode) alone, so that an episode can be brought back by its actions.
 """
 
+import gymnasium
 import numpy as np
 import tensorflow as tf
 
@@ -69,8 +70,8 @@ class HostedProgram:
 
     def __init__(self, functions: HostedFunctions, env: EnvConfig):
         self.shape, self.env, self._functions = functions.shape, env, functions
-        self._envs = [None] * functions.shape.lanes
-        self.actions: list[list[int]] = [[] for _ in self._envs]
+        self._envs: dict[int, gymnasium.Env] = {}
+        self.actions: list[list[int]] = [[] for _ in range(functions.shape.lanes)]
         """Those of each lane's episode under way."""
 
     @property
@@ -86,7 +87,7 @@ class HostedProgram:
     def refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
         """Begin a new training in every lane of `mask` (bool [L])."""
         state = lanes.state.numpy().copy()
-        for i in np.flatnonzero(mask):
+        for i in np.flatnonzero(mask).tolist():
             state[i] = self._start(i, int(hyper.seed[i]), 0)
         return self._functions.refill(lanes, mask, tf.constant(state), hyper)
 
@@ -101,7 +102,7 @@ class HostedProgram:
         limit = int(time_limit) or TEST_STEPS
         for _ in range(limit):
             action = self._functions.greedy(weights, tf.constant(s)).numpy()
-            for i in np.flatnonzero(on):
+            for i in np.flatnonzero(on).tolist():
                 s[i], r, terminal, truncated, _ = envs[i].step(int(action[i]))
                 returns[i] += r
                 on[i] = not (terminal or truncated)
@@ -120,14 +121,13 @@ class HostedProgram:
 
     def close(self) -> None:
         """Close every environment."""
-        for env in self._envs:
-            if env is not None:
-                env.close()
-        self._envs = [None] * self.shape.lanes
+        for env in self._envs.values():
+            env.close()
+        self._envs.clear()
 
     def _start(self, i: int, seed: int, episode: int) -> np.ndarray:
         """The first observation [D] of an episode in lane `i`."""
-        if self._envs[i] is None:
+        if i not in self._envs:
             self._envs[i] = host.make(self.env)
         self.actions[i] = []
         return self._envs[i].reset(seed=_reset_seed(seed, episode))[0]
@@ -148,7 +148,7 @@ class HostedProgram:
             before = book.age.copy()
             self._walk(lanes, book, replay, records, recorded, hyper, stride)
             lanes = book.into(lanes)
-            if (book.age % book.train_freq == 0)[book.age > before].any():
+            if book.is_due(before).any():
                 age = tf.constant(book.age)
                 rows = replay[np.arange(L)[:, None], self._functions.indices(age, hyper).numpy()]
                 lanes = self._functions.learn(lanes, rows, tf.constant(before), hyper)
@@ -167,7 +167,7 @@ class HostedProgram:
             )
             action, q_sa = action.numpy(), q_sa.numpy()
             ended = np.zeros_like(on)
-            for i in np.flatnonzero(on):
+            for i in np.flatnonzero(on).tolist():
                 s, r, terminal, truncated, _ = self._envs[i].step(int(action[i]))
                 self.actions[i].append(int(action[i]))
                 cut = terminal or (truncated and book.timeout_terminal[i])
@@ -181,7 +181,7 @@ class HostedProgram:
             book.q[on] += q_sa[on]
             if ended.any():
                 rows = self._functions.ended(book.episode(), tf.constant(book.age), hyper).numpy()
-                for i in np.flatnonzero(ended):
+                for i in np.flatnonzero(ended).tolist():
                     records[i, recorded[i]] = rows[i]
                     recorded[i] += 1
                     book.end_episode(i)
@@ -198,6 +198,7 @@ class _Book:
         running = [x.numpy().copy() for x in lanes.episode]
         self.ret, self.length, self.q, self.loss, self.updates = running
         self.seed, self.train_freq = hyper.seed.numpy(), hyper.train_freq.numpy()
+        self.target_update = hyper.target_update.numpy()
         self.buffer_size = hyper.buffer_size.numpy()
         self.timeout_terminal = hyper.timeout_terminal.numpy()
         self.budget_episodes, self.budget_steps = hyper.episodes.numpy(), hyper.steps.numpy()
@@ -207,6 +208,15 @@ class _Book:
         more_episodes = (self.budget_episodes == 0) | (self.episodes < self.budget_episodes)
         more_steps = (self.budget_steps == 0) | (self.age < self.budget_steps)
         return more_episodes & more_steps & ~self.diverged
+
+    def is_due(self, before) -> np.ndarray:
+        """Lanes that may have to learn or to sync after walking from `before`: no others need to.
+
+        A T_train longer than a tick may leave the only sync due to a tick without an update.
+        """
+        learns = self.age % self.train_freq == 0
+        syncs = (self.age - 1) // self.target_update > (before - 1) // self.target_update
+        return (self.age > before) & (learns | syncs)
 
     def episode(self) -> Episode:
         """The episodes under way."""

@@ -6,11 +6,13 @@ reads nothing of its neighbours, and a masked lane (ended, diverged, empty) chan
 Source: Mnih et al. 2015, Algorithm 1, in the order the exercise gives its steps.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from dqn.algorithm import exploration, network, streams, td
+
+Tensor = Any  # the type stubs of TensorFlow lack operators that its tensors have
 
 ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7  # Kingma & Ba 2015, as Keras has them
 
@@ -18,27 +20,27 @@ ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7  # Kingma & Ba 2015, a
 class Hyper(NamedTuple):
     """What may differ between lanes, [L] each; symbols, units and ranges are in `dqn.config`."""
 
-    seed: tf.Tensor
-    lr: tf.Tensor
-    gamma: tf.Tensor
-    epsilon_start: tf.Tensor
-    epsilon_min: tf.Tensor
-    epsilon_decay: tf.Tensor
-    epsilon_linear: tf.Tensor
-    exploration_steps: tf.Tensor
-    reward_scale: tf.Tensor
-    train_freq: tf.Tensor
-    target_update: tf.Tensor
-    tau: tf.Tensor
-    buffer_size: tf.Tensor
-    learning_starts: tf.Tensor
-    double: tf.Tensor
-    huber_delta: tf.Tensor
-    grad_clip: tf.Tensor
-    timeout_terminal: tf.Tensor
-    time_limit: tf.Tensor
-    episodes: tf.Tensor
-    steps: tf.Tensor
+    seed: Tensor
+    lr: Tensor
+    gamma: Tensor
+    epsilon_start: Tensor
+    epsilon_min: Tensor
+    epsilon_decay: Tensor
+    epsilon_linear: Tensor
+    exploration_steps: Tensor
+    reward_scale: Tensor
+    train_freq: Tensor
+    target_update: Tensor
+    tau: Tensor
+    buffer_size: Tensor
+    learning_starts: Tensor
+    double: Tensor
+    huber_delta: Tensor
+    grad_clip: Tensor
+    timeout_terminal: Tensor
+    time_limit: Tensor
+    episodes: Tensor
+    steps: Tensor
 
 
 class Learner(NamedTuple):
@@ -48,38 +50,38 @@ class Learner(NamedTuple):
     target: list
     m: list
     v: list
-    updates: tf.Tensor
+    updates: Tensor
 
 
 class Episode(NamedTuple):
     """Sums over the episode under way, [L] each: float32, or int32 for the two counts."""
 
-    ret: tf.Tensor
-    length: tf.Tensor
-    q: tf.Tensor
-    loss: tf.Tensor
-    updates: tf.Tensor
+    ret: Tensor
+    length: Tensor
+    q: Tensor
+    loss: Tensor
+    updates: Tensor
 
 
 class Lanes(NamedTuple):
     """All that a block of lanes is, but for its replay memory: `age` counts environment steps."""
 
     learner: Learner
-    state: tf.Tensor  # [L, S]
-    age: tf.Tensor  # int32 [L]
-    episodes: tf.Tensor  # int32 [L], finished ones
+    state: Tensor  # [L, S]
+    age: Tensor  # int32 [L]
+    episodes: Tensor  # int32 [L], finished ones
     episode: Episode
-    diverged: tf.Tensor  # bool [L]
+    diverged: Tensor  # bool [L]
 
 
 class Batch(NamedTuple):
     """Transitions [L, B, ...]; `terminal` is 1.0 where the target must not bootstrap."""
 
-    s: tf.Tensor  # [L, B, D]
-    s_next: tf.Tensor  # [L, B, D]
-    action: tf.Tensor  # int32 [L, B]
-    r: tf.Tensor  # [L, B]
-    terminal: tf.Tensor  # [L, B]
+    s: Tensor  # [L, B, D]
+    s_next: Tensor  # [L, B, D]
+    action: Tensor  # int32 [L, B]
+    r: Tensor  # [L, B]
+    terminal: Tensor  # [L, B]
 
 
 def alive(lanes: Lanes, hyper: Hyper):

@@ -6,6 +6,7 @@ A word is a pure function of (seed, purpose, step, position): key = (seed, purpo
 """
 
 import enum
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -53,7 +54,8 @@ def words(seed, purpose: Purpose, step, n: int):
         tf.broadcast_to(step, shape),
         tf.cast(position, tf.uint32),
     )
-    return tf.concat([x0, x1], -1)[..., :n]
+    both: Any = tf.concat([x0, x1], -1)
+    return both[..., :n]
 
 
 def to_uniform(word):

@@ -38,7 +38,7 @@ def train(config: Config, path: Path) -> int:
         pictures.draw_best(folder, config)
         rows, trials = folder.rows(), folder.trials()
     if len(rows):
-        print(summary(rows, trials.iloc[0]))
+        print(summary(rows, trials.iloc[0].to_dict()))
     if not jobs:
         print("all seeds were trained before: nothing was left to do")
     if stopped:

@@ -50,7 +50,9 @@ class Engine:
         for item in new:
             self._waiting.setdefault(self._place(item), deque()).append(item)
         finished = [over for key in cancelled if (over := self._cancel(key)) is not None]
-        place = next(iter({**self._blocks, **self._waiting}), None)
+        # A block that is still to be opened comes first, or a long training would bar it for good.
+        places = [place for place in self._waiting if place not in self._blocks]
+        place = next(iter([*places, *self._blocks]), None)
         if place is None:
             return [], finished
         block = self._blocks.pop(place, None) or Block(_program(*place))
@@ -73,9 +75,13 @@ class Engine:
 
         Raises `KeyError` where no job of that key is waiting or under way.
         """
-        for block in self._blocks.values():
+        for place, block in self._blocks.items():
             if key in block.keys:
-                return block.checkpoint(key)
+                taken = block.checkpoint(key)
+                if not block.keys:
+                    block.close()
+                    del self._blocks[place]
+                return taken
         return self._withdraw(key)
 
     def _cancel(self, key: Key) -> Finished | None:

@@ -1,6 +1,7 @@
 """The small table a run ends with: a row a seed, then the IQM and its 95 % interval."""
 
 import io
+from collections.abc import Mapping
 
 import pandas as pd
 from rich import box
@@ -16,17 +17,17 @@ _METRICS = {
 }
 
 
-def summary(rows: pd.DataFrame, trial: pd.Series) -> str:
+def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     """The table of seeds.csv's `rows` of one `trial`, its row of trials.csv, as text."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("seed", justify="right")
     table.add_column("status")
     for title in ("episodes", "steps", *_METRICS.values(), "solved at"):
         table.add_column(title, justify="right")
-    for row in rows.sort_values("seed").itertuples(index=False):
-        metrics = [_number(getattr(row, name), name) for name in _METRICS]
-        solved = "-" if pd.isna(row.solved_at) else f"{int(row.solved_at)}"
-        cells = str(row.seed), str(row.status), f"{row.episodes:,}", f"{row.steps:,}"
+    for row in rows.sort_values("seed").to_dict("records"):
+        metrics = [_number(row[name], name) for name in _METRICS]
+        solved = "-" if pd.isna(row["solved_at"]) else f"{int(row['solved_at'])}"
+        cells = str(row["seed"]), row["status"], f"{row['episodes']:,}", f"{row['steps']:,}"
         table.add_row(*cells, *metrics, solved)
     table.add_section()
     solved = f"{rows.solved_at.notna().sum()} of {len(rows)}"
@@ -38,7 +39,7 @@ def summary(rows: pd.DataFrame, trial: pd.Series) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
 
 
-def _interval(trial: pd.Series, metric: str) -> str:
+def _interval(trial: Mapping[str, float], metric: str) -> str:
     low, high = trial[f"{metric}_low"], trial[f"{metric}_high"]
     known = not (pd.isna(low) or pd.isna(high))
     return f"{_number(low, metric)} to {_number(high, metric)}" if known else "-"
