@@ -20,7 +20,7 @@ def import_tensorflow() -> None:
         os.dup2(aside.fileno(), 2)
         try:
             importlib.import_module("tensorflow")
-        except BaseException:
+        except Exception:
             os.dup2(kept, 2)
             aside.seek(0)
             sys.stderr.write(aside.read().decode(errors="replace"))
