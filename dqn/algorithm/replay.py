@@ -1,0 +1,79 @@
+"""Experience replay (Lin 1992; Mnih et al. 2015): the last transitions, sampled uniformly."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dqn.errors import UserError
+
+
+class Batch(NamedTuple):
+    """A minibatch of B transitions of a task with D observed numbers; every array C-contiguous."""
+
+    states: np.ndarray  # float32 [B, D]
+    actions: np.ndarray  # int32 [B]
+    rewards: np.ndarray  # float32 [B], raw
+    next_states: np.ndarray  # float32 [B, D]
+    terminals: np.ndarray  # float32 [B], 1.0 where nothing is to be expected after the reward
+
+
+class ReplayBuffer:
+    """The last `max_capacity` transitions, in arrays allocated at the first append.
+
+    `seed` is anything `numpy.random.default_rng` takes; None draws fresh randomness.
+    """
+
+    def __init__(self, max_capacity: int, seed=None):
+        if max_capacity < 1:
+            raise UserError(
+                f"max_capacity must be at least 1 transition, but is {max_capacity}: "
+                "the exercise's is 5000"
+            )
+        self.max_capacity = max_capacity
+        self._generator = np.random.default_rng(seed)
+        self._size = 0
+        self._next = 0
+        self._fields: Batch | None = None
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(self, state, action, reward, next_state, terminal) -> None:
+        """Store one transition (state and next_state [D]), over the oldest one when full.
+
+        Raises UserError when a state's shape is not that of the first one stored.
+        """
+        if self._fields is None:
+            self._fields = _allocate(self.max_capacity, np.shape(state))
+        expected = self._fields.states.shape[1:]
+        # NumPy would broadcast a smaller state over its row without a word.
+        if np.shape(state) != expected or np.shape(next_state) != expected:
+            raise UserError(
+                f"every state must have the shape of the first one stored, {expected}, but these "
+                f"have {np.shape(state)} and {np.shape(next_state)}: use one buffer per task"
+            )
+        i = self._next
+        self._fields.states[i] = state
+        self._fields.actions[i] = action
+        self._fields.rewards[i] = reward
+        self._fields.next_states[i] = next_state
+        self._fields.terminals[i] = terminal
+        self._next = (i + 1) % self.max_capacity
+        self._size = max(self._size, i + 1)
+
+    def sample(self, batch_size: int) -> Batch | None:
+        """`batch_size` transitions, uniform with replacement; None before 2·batch_size are held."""
+        if self._fields is None or self._size < 2 * batch_size:
+            return None
+        chosen = self._generator.integers(self._size, size=batch_size)
+        return Batch(*(field.take(chosen, axis=0) for field in self._fields))
+
+
+def _allocate(capacity: int, state_shape: tuple[int, ...]) -> Batch:
+    return Batch(
+        states=np.zeros((capacity, *state_shape), np.float32),
+        actions=np.zeros(capacity, np.int32),
+        rewards=np.zeros(capacity, np.float32),
+        next_states=np.zeros((capacity, *state_shape), np.float32),
+        terminals=np.zeros(capacity, np.float32),
+    )

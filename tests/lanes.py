@@ -1,0 +1,143 @@
+"""Small trainings in small blocks, for the tests of lanes: one network shape, so one compilation.
+
+Everything a test may vary between them is a lane hyperparameter; `VARIED` has a change of each.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+import reference
+import tensorflow as tf
+
+from dqn.algorithm.compiled import Program
+from dqn.algorithm.hosted import HostedProgram
+from dqn.algorithm.lane import Hyper
+from dqn.config import Config, EnvConfig
+from dqn.execution import engine
+from dqn.execution.block import hyper_of
+from dqn.execution.engine import Engine
+from dqn.execution.jobs import Checkpoint, Finished, Job, Key
+
+LANES = 4
+SEED = 3  # with it online and target network do disagree on actions, as double DQN needs
+COMPILED = EnvConfig("CartPole-v0", max_episode_steps=15)
+HOSTED = EnvConfig("HostedCartPole-v0", max_episode_steps=15)
+gymnasium.register(HOSTED.id, "gymnasium.envs.classic_control:CartPoleEnv", max_episode_steps=200)
+
+SMALL = Config(
+    env=COMPILED,  # whose random episodes end by failure and by time-out alike
+    hidden=(8,),
+    batch_size=8,
+    buffer_size=100,
+    lr=3e-3,
+    target_update=10,  # not a multiple of T_train = 4
+    epsilon_decay=0.01,
+    exploration_steps=100,
+    episodes=0,
+    steps=300,
+    test_episodes=2,
+)
+
+# For every lane hyperparameter a change that a training must show, and what that needs to be seen.
+VARIED: dict[str, tuple[dict, dict]] = {
+    "lr": ({}, {"lr": 1e-2}),
+    "gamma": ({}, {"gamma": 0.5}),
+    "buffer_size": ({}, {"buffer_size": 17}),
+    "learning_starts": ({}, {"learning_starts": 150}),
+    "train_freq": ({}, {"train_freq": 3}),
+    "target_update": ({}, {"target_update": 7}),
+    "tau": ({}, {"tau": 0.3}),
+    "epsilon_start": ({}, {"epsilon_start": 0.4}),
+    "epsilon_min": ({}, {"epsilon_min": 0.3}),
+    "epsilon_decay": ({}, {"epsilon_decay": 0.05}),
+    "epsilon_schedule": ({}, {"epsilon_schedule": "linear"}),
+    "exploration_steps": ({"epsilon_schedule": "linear"}, {"exploration_steps": 30}),
+    "reward_scale": ({}, {"reward_scale": 0.1}),
+    "double": ({"lr": 1e-2, "target_update": 60}, {"double": True}),
+    "huber_delta": ({}, {"huber_delta": 0.2}),
+    "grad_clip": ({}, {"grad_clip": 0.05}),
+    "timeout_terminal": ({"epsilon_min": 1.0}, {"timeout_terminal": True}),
+    "episodes": ({}, {"episodes": 5}),
+    "steps": ({}, {"steps": 203}),
+}
+
+# Lanes with as little in common as lanes can have; T_train = 40 is longer than a tick's stride.
+MIXED = [
+    SMALL,
+    replace(SMALL, double=True, huber_delta=0.5, epsilon_schedule="linear", buffer_size=33),
+    replace(SMALL, train_freq=3, tau=0.3, grad_clip=0.5, gamma=0.9, target_update=5),
+    replace(SMALL, train_freq=40, reward_scale=0.1, tau=0.5, timeout_terminal=True),
+    replace(SMALL, train_freq=1, target_update=3, lr=1e-2, learning_starts=60, steps=151),
+    replace(SMALL, epsilon_start=0.3, epsilon_min=0.2, double=True, episodes=7, buffer_size=8192),
+    replace(SMALL, env=replace(COMPILED, max_episode_steps=9), train_freq=8, epsilon_decay=0.1),
+]
+
+
+def varied(key: str) -> tuple[Config, Config]:
+    """A configuration and the same one with another `key`."""
+    context, change = VARIED[key]
+    base = replace(SMALL, **context)
+    return base, replace(base, **change)
+
+
+def jobs_of(configs: Iterable[Config], seed: int = SEED) -> list[Job]:
+    """A trial for each configuration, all of one seed."""
+    return [Job(trial, seed, config) for trial, config in enumerate(configs)]
+
+
+def train(jobs: Iterable[Job | Checkpoint], worker: Engine | None = None) -> dict[Key, Finished]:
+    """Train `jobs` to their ends."""
+    worker, new, over = worker or Engine(LANES), jobs, {}
+    while new or worker.busy:
+        _, finished = worker.advance(new)
+        new = ()
+        over |= {result.job.key: result for result in finished}
+    return over
+
+
+def program_of(config: Config, lanes: int = LANES) -> Program | HostedProgram:
+    """The program that an engine trains `config` with: the very one, if it is a compiled one."""
+    return engine._program(*Engine(lanes)._place(Job(0, 0, config)))
+
+
+def stacked(configs: Iterable[Config], seed: int = SEED) -> Hyper:
+    """`Hyper` of one lane a configuration."""
+    columns = [hyper_of(config, seed) for config in configs]
+    return Hyper(**{name: tf.constant([c[name] for c in columns]) for name in Hyper._fields})
+
+
+def assert_same(one: Finished, other: Finished) -> None:
+    """Two trainings agree in every bit of all that they leave, but for the time they took."""
+    assert (one.status, one.steps) == (other.status, other.steps)
+    for name in ("step", "returns", "lengths", "epsilon", "loss", "q"):
+        np.testing.assert_array_equal(
+            getattr(one.episodes, name), getattr(other.episodes, name), name
+        )
+    np.testing.assert_array_equal(one.test_returns, other.test_returns)
+    for w, v in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(w, v)
+
+
+def assert_follows(result: Finished, told: reference.Training) -> None:
+    """A lane did what the reference tells: the same steps, and numbers equal within rounding."""
+    assert result.steps == told.steps
+    assert len(result.episodes.step) == len(told.episodes) > 0
+    for name, close in {"step": 0, "returns": 0, "lengths": 0, "epsilon": 1e-6}.items():
+        column = [episode[name] for episode in told.episodes]
+        np.testing.assert_allclose(getattr(result.episodes, name), column, rtol=close, err_msg=name)
+    for name in ("loss", "q"):
+        column = [episode[name] for episode in told.episodes]
+        np.testing.assert_allclose(
+            getattr(result.episodes, name), column, rtol=1e-3, atol=1e-4, err_msg=name
+        )
+    assert distance(result.weights, told.weights) < ROUNDING
+
+
+ROUNDING = 2e-5  # of weights near 1, after up to 300 updates; what is ignored moves them by 1e-3
+
+
+def distance(weights, others) -> float:
+    """The largest difference between two networks' weights."""
+    return max(float(np.abs(w - v).max()) for w, v in zip(weights, others, strict=True))

@@ -1,0 +1,355 @@
+"""Engines: a lane's result is its own, whatever is beside it, before it and between its chunks."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+from lanes import (
+    COMPILED,
+    LANES,
+    MIXED,
+    SEED,
+    SMALL,
+    assert_same,
+    jobs_of,
+    program_of,
+    train,
+)
+
+from dqn.algorithm import network
+from dqn.algorithm.block import RECORDS
+from dqn.algorithm.streams import Purpose
+from dqn.config import Config, EnvConfig
+from dqn.envs import host
+from dqn.execution import block, engine
+from dqn.execution.engine import CAPACITY, Engine
+from dqn.execution.jobs import Checkpoint, Job
+
+JOBS = jobs_of(MIXED)  # seven for four lanes
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """What each of the mixed jobs comes to in an engine of its own."""
+    return {job.key: train([job])[job.key] for job in JOBS}
+
+
+def assert_all_same(some, others):
+    assert some.keys() == others.keys()
+    for key in some:
+        assert_same(some[key], others[key])
+
+
+def test_a_lane_has_the_same_bits_alone_among_others_and_after_a_refill(alone):
+    assert_all_same(train(JOBS), alone)
+
+
+@pytest.mark.parametrize("order", [[6, 5, 4, 3, 2, 1, 0], [3, 0, 6, 2, 5, 1, 4]])
+def test_the_order_of_jobs_permutes_results_and_nothing_else(alone, order):
+    assert_all_same(train([JOBS[i] for i in order]), alone)
+
+
+def test_jobs_that_come_later_have_the_same_bits(alone):
+    worker, over, coming = Engine(LANES), {}, list(JOBS)
+    while coming or worker.busy:
+        _, finished = worker.advance([coming.pop(0)] if coming else [])
+        over |= {result.job.key: result for result in finished}
+    assert_all_same(over, alone)
+
+
+@pytest.mark.parametrize("ticks", [1, 7])
+def test_chunks_may_fall_anywhere(alone, ticks, monkeypatch):
+    monkeypatch.setattr(block, "TICKS", ticks)
+    assert_all_same(train(JOBS), alone)
+
+
+def test_bits_stay_in_a_block_of_the_default_size_and_the_exercises_shape():
+    exercise = Config(steps=200, test_episodes=2, learning_starts=64)
+    changes = [{}, {"double": True}, {"train_freq": 1}, {"tau": 0.5, "target_update": 7}]
+    jobs = [
+        Job(trial, seed, replace(exercise, **change))
+        for trial, change in enumerate(changes)
+        for seed in range(5)
+    ]
+    together, again = train(jobs, Engine()), train(jobs[::-1], Engine())
+    assert_all_same(together, again)
+    for job in jobs[:: len(changes) + 2]:
+        assert_same(train([job], Engine())[job.key], together[job.key])
+
+
+def test_two_seeds_of_one_configuration_are_two_trainings():
+    one, other = train([Job(0, seed, SMALL) for seed in (0, 1)]).values()
+    assert (one.weights[0] != other.weights[0]).any()
+    assert one.episodes.lengths.tolist() != other.episodes.lengths.tolist()
+
+
+def test_episodes_come_as_they_end_and_once_more_with_the_whole_training(monkeypatch):
+    monkeypatch.setattr(block, "TICKS", 10)
+    worker, parts, new = Engine(LANES), {job.key: [] for job in JOBS}, JOBS
+    whole = {}
+    while new or worker.busy:
+        episodes, finished = worker.advance(new)
+        new = []
+        for part in episodes:
+            assert part.key not in whole
+            parts[part.key].append(part)
+        whole |= {result.job.key: result.episodes for result in finished}
+    for key, several in parts.items():
+        assert len(several) > 1
+        for name in ("step", "returns", "lengths", "epsilon", "loss", "q"):
+            column = np.concatenate([getattr(part, name) for part in several])
+            np.testing.assert_array_equal(column, getattr(whole[key], name))
+
+
+# Budgets
+
+
+@pytest.mark.parametrize("train_freq", [4, 7, 40])
+@pytest.mark.parametrize(("episodes", "steps"), [(5, 0), (0, 57), (5, 57), (50, 57), (5, 1000)])
+def test_a_budget_is_spent_exactly(train_freq, episodes, steps):
+    config = replace(SMALL, train_freq=train_freq, episodes=episodes, steps=steps)
+    result = train([Job(0, SEED, config)])[0, SEED]
+    lengths = result.episodes.lengths
+    assert result.status == "done"
+    assert result.episodes.step.tolist() == lengths.cumsum().tolist()
+    spent_episodes = len(lengths) == episodes and result.steps == lengths.sum()
+    spent_steps = result.steps == steps and lengths.sum() <= steps
+    assert spent_episodes or spent_steps
+    assert not episodes or len(lengths) <= episodes
+    assert not steps or result.steps <= steps
+
+
+def test_more_episodes_in_a_chunk_than_a_record_holds_lose_nothing():
+    one_step = replace(COMPILED, max_episode_steps=1)
+    config = replace(SMALL, env=one_step, episodes=4 * RECORDS + 7, steps=0)
+    jobs = jobs_of(replace(config, train_freq=T) for T in (1, 4, 16, 40))
+    for result in train(jobs).values():
+        assert result.episodes.step.tolist() == list(range(1, config.episodes + 1))
+        assert set(result.episodes.lengths) == set(result.episodes.returns) == {1}
+
+
+def test_no_lane_idles_while_a_job_waits():
+    worker = Engine(LANES)
+    trained = train([Job(0, seed, replace(SMALL, episodes=6)) for seed in range(40)], worker)
+    longest = max(result.steps for result in trained.values())
+    assert len(trained) == 40
+    # Only the last lanes find no successor: each is idle for less than one training.
+    assert worker.ticks - worker.work <= LANES * longest / SMALL.train_freq + LANES
+    assert worker.work >= sum(result.steps for result in trained.values()) / SMALL.train_freq
+
+
+# Compilations
+
+
+def test_nothing_is_compiled_for_refills_and_other_lane_hyperparameters(alone):
+    program = program_of(SMALL)
+    compiled = program.compilations
+    assert compiled == 3  # a chunk, a refill, the test episodes
+    jobs = jobs_of([*MIXED, replace(SMALL, buffer_size=CAPACITY), replace(SMALL, episodes=3)], 9)
+    train(jobs)
+    assert program.compilations == compiled
+    assert all(program_of(job.config) is program for job in jobs)
+
+
+@pytest.fixture
+def programs(monkeypatch):
+    """The programs that engines ask for from here on, and how often each."""
+    asked = []
+    original = engine._program
+    monkeypatch.setattr(
+        engine, "_program", lambda *place: asked.append(original(*place)) or asked[-1]
+    )
+    return asked
+
+
+def test_each_new_shape_is_compiled_once_and_shapes_take_turns(programs):
+    other = replace(SMALL, hidden=(8, 8), activation="tanh", test_episodes=0)
+    jobs = [Job(t, s, config) for t, config in enumerate((SMALL, other)) for s in range(6)]
+    worker, turns, new = Engine(LANES), [], jobs
+    while new or worker.busy:
+        episodes, _ = worker.advance(new)
+        new = []
+        turns.append({part.key[0] for part in episodes})
+    assert turns[:4] == [{0}, {1}, {0}, {1}]
+    small, tanh = programs
+    assert (small.shape.hidden, tanh.shape.hidden) == ((8,), (8, 8))
+    assert tanh.compilations == 2  # a chunk, a refill
+    train([Job(0, 9, other), Job(1, 9, replace(other, lr=0.1, train_freq=2))])
+    assert programs[2] is tanh
+    assert tanh.compilations == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"env": EnvConfig("Acrobot-v1")},
+        {"hidden": (8, 8)},
+        {"activation": "tanh"},
+        {"batch_size": 16},
+        {"buffer_size": CAPACITY + 1, "steps": CAPACITY + 1},
+    ],
+)
+def test_what_makes_a_shape_makes_a_program(change):
+    assert program_of(replace(SMALL, **change)) is not program_of(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("change", "capacity"),
+    [
+        ({"buffer_size": CAPACITY, "steps": 10**6}, CAPACITY),
+        ({"buffer_size": CAPACITY + 1, "steps": 10**6}, 2 * CAPACITY),
+        ({"buffer_size": 10**6, "steps": 5000}, CAPACITY),
+        ({"buffer_size": 10**6, "steps": 0, "episodes": 100}, CAPACITY),
+        ({"buffer_size": 10**5, "steps": 0, "episodes": 10**6}, 131072),
+    ],
+)
+def test_a_lane_has_room_for_all_that_it_can_ever_store_at_once(change, capacity):
+    assert program_of(replace(SMALL, **change)).shape.capacity == capacity
+
+
+# Checkpoints
+
+
+def stopped(job: Job, steps: int, worker: Engine, monkeypatch) -> Checkpoint:
+    """A training that is taken out and put back in after every few ticks until `steps` old."""
+    with monkeypatch.context() as patch:
+        patch.setattr(block, "TICKS", 3)
+        worker.advance([job])
+        while (taken := worker.checkpoint(job.key)).steps < steps:
+            worker.advance([taken])
+    return taken
+
+
+@pytest.mark.parametrize("trial", [0, 1, 2, 3])
+def test_a_stopped_training_goes_on_to_the_same_bits_in_any_engine(alone, trial, monkeypatch):
+    job, worker = JOBS[trial], Engine(LANES)
+    others = [Job(0, seed, replace(SMALL, steps=1000)) for seed in (90, 91, 92)]
+    worker.advance(others)
+    taken = pickle.loads(pickle.dumps(stopped(job, 170, worker, monkeypatch)))
+    assert 170 <= taken.steps < 300
+    assert_same(train([others[0], taken])[job.key], alone[job.key])
+    in_same_engine = train([others[0], taken], worker)
+    assert_same(in_same_engine[job.key], alone[job.key])
+    undisturbed = train(others)
+    for other in others[1:]:
+        assert_same(in_same_engine[other.key], undisturbed[other.key])
+
+
+def test_a_job_that_waits_is_checkpointed_as_it_is():
+    worker = Engine(LANES)
+    worker.advance(JOBS)
+    waiting = JOBS[-1]
+    assert worker.checkpoint(waiting.key) is waiting
+    assert waiting.key not in train([], worker)
+
+
+def test_a_job_that_is_not_here_cannot_be_checkpointed():
+    with pytest.raises(KeyError):
+        Engine(LANES).checkpoint((0, 0))
+
+
+def test_steps_stay_exact_beyond_what_float32_can_hold(monkeypatch):
+    old = 2**24 + 1
+    job = Job(0, SEED, replace(SMALL, steps=old + 200))
+    taken = stopped(job, 50, Engine(LANES), monkeypatch)
+    lanes = tf.nest.pack_sequence_as(program_of(SMALL).empty()[0], taken.lane)
+    lanes = lanes._replace(age=np.int32(old))
+    result = train([replace(taken, lane=tf.nest.flatten(lanes))])[job.key]
+    new = slice(len(taken.records), None)
+    began = old - lanes.episode.length + np.cumsum(result.episodes.lengths[new])
+    assert result.steps == job.config.steps
+    assert len(began) > 10
+    assert result.episodes.step[new].tolist() == began.tolist()
+
+
+# Cancelling
+
+
+def test_a_cancelled_lane_ends_as_pruned_and_makes_room(alone, monkeypatch):
+    monkeypatch.setattr(block, "TICKS", 10)
+    worker = Engine(LANES)
+    worker.advance(JOBS)
+    cancelled = JOBS[1].key
+    _, (pruned,) = worker.advance(cancelled=[cancelled])
+    assert (pruned.job, pruned.status) == (JOBS[1], "pruned")
+    assert 0 < pruned.steps < 300
+    count = len(pruned.episodes.step)
+    assert count > 0
+    assert pruned.episodes.step.tolist() == alone[cancelled].episodes.step[:count].tolist()
+    assert [w.shape for w in pruned.weights] == [w.shape for w in alone[cancelled].weights]
+    assert len(pruned.test_returns) == 0
+    others = train([], worker)
+    assert_all_same(others, {key: alone[key] for key in alone if key != cancelled})
+
+
+def test_a_cancelled_job_that_waits_never_begins():
+    worker = Engine(LANES)
+    worker.advance(JOBS)
+    _, finished = worker.advance(cancelled=[JOBS[6].key])
+    pruned = next(result for result in finished if result.job == JOBS[6])
+    assert (pruned.status, pruned.steps, len(pruned.episodes.step)) == ("pruned", 0, 0)
+    assert JOBS[6].key not in train([], worker)
+
+
+def test_cancelling_all_leaves_an_engine_with_nothing_to_do(monkeypatch):
+    monkeypatch.setattr(block, "TICKS", 3)
+    worker = Engine(LANES)
+    worker.advance(JOBS)
+    _, finished = worker.advance(cancelled=[job.key for job in JOBS])
+    assert {result.job.key for result in finished} == {job.key for job in JOBS}
+    assert {result.status for result in finished} == {"pruned"}
+    assert not worker.busy
+    assert worker.advance() == ([], [])
+
+
+def test_cancelling_what_is_not_here_or_no_longer_does_nothing(alone):
+    worker = Engine(LANES)
+    train(JOBS[:1], worker)
+    assert worker.advance(cancelled=[JOBS[0].key, (77, 7)]) == ([], [])
+
+
+# After training
+
+
+def test_test_episodes_are_greedy_to_their_end_from_starts_of_their_own():
+    config = replace(SMALL, env=EnvConfig("CartPole-v0", 60), lr=1e-2, test_episodes=3)
+    for (_, seed), result in train([Job(0, seed, config) for seed in range(LANES)]).items():
+        starts = reference.drawn_starts(env := host.make(config.env), seed, Purpose.TEST)
+        for episode, tested in enumerate(result.test_returns):
+            s, ended, steps = starts(episode), False, 0
+            while not ended:
+                action = network.q_values(result.weights, s[None], "relu")[0].argmax()
+                s, _, terminal, truncated, _ = env.step(action)
+                ended, steps = terminal or truncated, steps + 1
+            assert tested == steps
+        env.close()
+
+
+def test_only_whole_trainings_are_tested_and_only_as_often_as_asked():
+    config = replace(SMALL, test_episodes=0)
+    assert len(train([Job(0, SEED, config)])[0, SEED].test_returns) == 0
+    assert len(train([Job(0, SEED, SMALL)])[0, SEED].test_returns) == SMALL.test_episodes
+
+
+# Divergence
+
+
+def test_a_lane_that_diverges_is_found_frozen_and_reported_and_harms_nobody(alone):
+    diverging = replace(SMALL, lr=1e25)  # from its second update on nothing is finite
+    first = 2 * SMALL.batch_size
+    second = first + SMALL.train_freq
+    job, worker = Job(50, SEED, diverging), Engine(LANES)
+    _, finished = worker.advance([*JOBS[:2], job, *JOBS[2:]])
+    broken = next(result for result in finished if result.job == job)
+    assert (broken.status, broken.steps) == ("diverged", second)
+    assert all(np.isfinite(w).all() for w in broken.weights)
+    assert len(broken.test_returns) == 0
+    last_finite = train([Job(0, SEED, replace(diverging, steps=first))])[0, SEED]
+    assert last_finite.status == "done"
+    for w, v in zip(broken.weights, last_finite.weights, strict=True):
+        np.testing.assert_array_equal(w, v)
+    others = {result.job.key: result for result in finished if result.job != job}
+    assert_all_same(others | train([], worker), alone)

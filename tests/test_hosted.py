@@ -1,0 +1,308 @@
+"""Lanes over environments stepped in Python: the same trainings as over compiled ones."""
+
+import pickle
+from dataclasses import replace
+from typing import ClassVar
+
+import gymnasium
+import numpy as np
+import pytest
+import reference
+from gymnasium.spaces import Box, Discrete
+from lanes import (
+    COMPILED,
+    HOSTED,
+    LANES,
+    MIXED,
+    ROUNDING,
+    SEED,
+    SMALL,
+    VARIED,
+    assert_follows,
+    assert_same,
+    distance,
+    jobs_of,
+    program_of,
+    train,
+    varied,
+)
+from scipy import stats
+
+from dqn.algorithm.block import RECORDS
+from dqn.algorithm.hosted import HostedProgram
+from dqn.config import Config, EnvConfig, fields_of
+from dqn.envs.compiled import dynamics_of
+from dqn.execution import block
+from dqn.execution.engine import Engine
+from dqn.execution.jobs import Checkpoint, Job
+
+
+def hosted(config: Config) -> Config:
+    """The same over the CartPole that Gymnasium steps, two thirds as long."""
+    return replace(config, env=replace(config.env, id=HOSTED.id), steps=config.steps * 2 // 3)
+
+
+JOBS = jobs_of([hosted(config) for config in MIXED])
+
+
+class Ledger(gymnasium.Env):
+    """Observes its own step n, -n, a number drawn at every step, and whether it is a first one.
+
+    Pays 2 n + action for the step that leads to n and ends where n is a multiple of `every`.
+    """
+
+    observation_space = Box(-np.inf, np.inf, (4,), np.float64)
+    action_space = Discrete(2)
+    opened: ClassVar[list] = []
+
+    def __init__(self, every: int = 5):
+        self.every, self.closed = every, False
+        Ledger.opened.append(self)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.n = int(self.np_random.integers(1, 200))
+        return self._observation(1.0), {}
+
+    def step(self, action):
+        self.n += 1
+        return self._observation(0.0), 2.0 * self.n + action, self.n % self.every == 0, False, {}
+
+    def close(self):
+        self.closed = True
+
+    def _observation(self, first):
+        return np.array([self.n, -self.n, self.np_random.random(), first])
+
+
+class Breaking(Ledger):
+    """One that observes no numbers where n is a multiple of 97."""
+
+    def _observation(self, first):
+        return np.full(4, np.nan if self.n % 97 == 0 else 0.1)
+
+
+class OwnClock(Ledger):
+    """One that truncates its episodes itself, after three steps."""
+
+    def reset(self, **options):
+        self.t = 0
+        return super().reset(**options)
+
+    def step(self, action):
+        self.t += 1
+        observation, reward, terminal, _, info = super().step(action)
+        return observation, reward, terminal, self.t == 3, info
+
+
+gymnasium.register("Ledger-v0", Ledger, max_episode_steps=3)
+gymnasium.register("Breaking-v0", Breaking)
+gymnasium.register("OwnClock-v0", OwnClock)
+LEDGER = replace(SMALL, env=EnvConfig("Ledger-v0"), steps=200, test_episodes=0)
+
+
+@pytest.fixture(scope="module")
+def varied_lanes():
+    """A finished lane for every lane hyperparameter, with that one changed."""
+    trained = train(jobs_of(hosted(varied(key)[1]) for key in VARIED))
+    return {key: trained[trial, SEED] for trial, key in enumerate(VARIED)}
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict:
+    """What each of the mixed jobs comes to in an engine of its own."""
+    return {job.key: train([job])[job.key] for job in JOBS}
+
+
+def assert_all_same(some, others):
+    assert some.keys() == others.keys()
+    for key in some:
+        assert_same(some[key], others[key])
+
+
+@pytest.mark.parametrize("key", fields_of("lane"))
+def test_a_hosted_lane_heeds_each_of_its_hyperparameters_as_the_reference_does(key, varied_lanes):
+    base, changed = (hosted(config) for config in varied(key))
+    told = reference.train(changed, SEED, reference.seeded_starts)
+    assert_follows(varied_lanes[key], told)
+    ignored = reference.train(base, SEED, reference.seeded_starts)
+    assert told.steps != ignored.steps or distance(told.weights, ignored.weights) > 50 * ROUNDING
+
+
+@pytest.mark.parametrize("job", JOBS, ids=[f"mixed {job.trial}" for job in JOBS])
+def test_a_hosted_lane_alone_follows_the_reference(alone, job):
+    assert_follows(alone[job.key], reference.train(job.config, job.seed, reference.seeded_starts))
+
+
+def test_a_hosted_lane_has_the_same_bits_alone_among_others_and_after_a_refill(alone):
+    assert_all_same(train(JOBS), alone)
+
+
+def test_the_order_of_jobs_and_chunks_permutes_hosted_results_and_nothing_else(alone, monkeypatch):
+    monkeypatch.setattr(block, "TICKS", 7)
+    assert_all_same(train(JOBS[::-1]), alone)
+
+
+# Hosted and compiled
+
+
+def test_what_a_seed_alone_decides_is_the_same_in_hosted_and_compiled_lanes(monkeypatch):
+    monkeypatch.setattr(block, "TICKS", 4)
+    at_random = replace(SMALL, epsilon_min=1.0)
+    jobs, worker = jobs_of([at_random, hosted(at_random)]), Engine(LANES)
+    worker.advance(jobs)
+    worker.advance()
+    one, other = (worker.checkpoint(job.key) for job in jobs)
+    assert one.steps == other.steps == 16
+    assert actions_of(one) == actions_of(other)  # each of them a random one
+    weights = train([replace(job, config=replace(job.config, steps=1)) for job in jobs])
+    for w, v in zip(*(result.weights for result in weights.values()), strict=True):
+        np.testing.assert_array_equal(w, v)
+
+
+def actions_of(checkpoint: Checkpoint) -> list[float]:
+    return checkpoint.replay[:, 2 * 4].tolist()
+
+
+def test_hosted_and_compiled_cartpole_have_episodes_of_the_same_lengths():
+    env = replace(COMPILED, max_episode_steps=200)
+    at_random = replace(SMALL, env=env, epsilon_min=1.0, steps=1200)
+    jobs = [Job(t, s, c) for t, c in enumerate((at_random, hosted(at_random))) for s in range(4)]
+    lengths = [[], []]
+    for (trial, _), result in train(jobs).items():
+        lengths[trial].extend(result.episodes.lengths)
+    assert min(len(several) for several in lengths) > 120
+    assert stats.ks_2samp(*lengths).pvalue > 0.01
+
+
+def test_an_environment_is_hosted_exactly_where_no_compiled_dynamics_are_its_own():
+    with_arguments = replace(COMPILED, kwargs={"sutton_barto_reward": True})
+    for env, is_hosted in ((COMPILED, False), (HOSTED, True), (with_arguments, True)):
+        assert isinstance(program_of(replace(SMALL, env=env)), HostedProgram) == is_hosted
+        assert (dynamics_of(env) is None) == is_hosted
+
+
+def test_hosted_programs_of_one_shape_share_what_is_compiled_and_compile_nothing_more(alone):
+    compiled = program_of(JOBS[0].config).compilations
+    assert compiled == 6  # act, episode records, indices, learn, refill, greedy
+    train([replace(job, seed=9, config=replace(job.config, tau=0.9)) for job in JOBS[::-1]])
+    train(jobs_of([LEDGER, replace(LEDGER, buffer_size=8192, train_freq=2)]))
+    assert program_of(LEDGER).compilations == compiled
+
+
+# What is stored
+
+
+def memory_of(config: Config, steps: int, monkeypatch) -> Checkpoint:
+    """A lane's checkpoint after at least so many steps, of which it has forgotten none."""
+    monkeypatch.setattr(block, "TICKS", steps // config.train_freq)
+    worker, job = Engine(LANES), Job(0, SEED, config)
+    worker.advance([Job(1, 0, LEDGER), job])
+    return worker.checkpoint(job.key)
+
+
+@pytest.mark.parametrize("timeout_terminal", [False, True])
+def test_every_field_of_a_stored_transition_is_of_its_own_step(timeout_terminal, monkeypatch):
+    config = replace(LEDGER, timeout_terminal=timeout_terminal, epsilon_min=0.5)
+    taken = memory_of(config, 80, monkeypatch)
+    assert len(taken.replay) == taken.steps >= 80
+    ends, length = [], 0
+    for i, (*s, n, minus_n, noise, first, a, r, terminal) in enumerate(taken.replay.tolist()):
+        length += 1
+        failed, timeout = n % 5 == 0, length == 3
+        assert (s[0], s[1], s[3]) == (n - 1, 1 - n, length == 1)
+        assert (minus_n, first, r) == (-n, 0.0, 2 * n + a)
+        assert terminal == (failed or (timeout and timeout_terminal))
+        ends.append((failed, timeout))
+        if failed or timeout:
+            length = 0
+        elif i + 1 < len(taken.replay):
+            assert taken.replay[i + 1, :4].tolist() == [n, minus_n, noise, first]
+    assert {(True, False), (False, True), (False, False)} <= set(ends)
+    assert {0.0, 1.0} == set(actions_of(taken))
+
+
+@pytest.mark.parametrize(
+    ("env", "longest"),
+    [
+        (EnvConfig("Ledger-v0"), 3),  # the limit it was registered with
+        (EnvConfig("Ledger-v0", 2), 2),
+        (EnvConfig("Ledger-v0", 4), 4),
+        (EnvConfig("OwnClock-v0"), 3),  # its own truncation
+        (EnvConfig("OwnClock-v0", 2), 2),
+        (EnvConfig("Ledger-v0", 50, kwargs={"every": 7}), 7),  # no time-out at all
+    ],
+)
+def test_a_hosted_episode_ends_at_whichever_limit_comes_first(env, longest):
+    lengths = train([Job(0, SEED, replace(LEDGER, env=env))])[0, SEED].episodes.lengths
+    assert set(lengths) == set(range(1, longest + 1))
+
+
+# Budgets, stops and breakdowns
+
+
+@pytest.mark.parametrize(("episodes", "steps"), [(5, 0), (0, 57), (5, 57), (50, 57)])
+def test_a_hosted_lanes_budget_is_spent_exactly(episodes, steps):
+    jobs = jobs_of(
+        replace(hosted(SMALL), train_freq=T, episodes=episodes, steps=steps) for T in (4, 7, 40)
+    )
+    for result in train(jobs).values():
+        lengths = result.episodes.lengths
+        assert result.episodes.step.tolist() == lengths.cumsum().tolist()
+        assert len(lengths) == episodes or result.steps == steps
+        assert not episodes or len(lengths) <= episodes
+        assert lengths.sum() <= result.steps <= (steps or lengths.sum())
+
+
+def test_more_hosted_episodes_in_a_chunk_than_a_record_holds_lose_nothing():
+    config = replace(LEDGER, env=EnvConfig("Ledger-v0", 1), episodes=2 * RECORDS + 7, steps=0)
+    for result in train(jobs_of(replace(config, train_freq=T) for T in (4, 40))).values():
+        assert result.episodes.step.tolist() == list(range(1, config.episodes + 1))
+
+
+@pytest.mark.parametrize("config", [hosted(MIXED[0]), hosted(MIXED[3]), LEDGER])
+def test_a_stopped_hosted_training_goes_on_to_the_same_bits_in_any_engine(config, monkeypatch):
+    job, neighbour = Job(7, SEED, config), Job(8, 1, config)
+    whole, worker = train([job])[job.key], Engine(LANES)
+    with monkeypatch.context() as patch:
+        patch.setattr(block, "TICKS", 5)
+        worker.advance([neighbour, job])
+        while (taken := worker.checkpoint(job.key)).steps < 100 or not taken.actions:
+            worker.advance([taken])
+    taken = pickle.loads(pickle.dumps(taken))
+    assert_same(train([Job(9, 2, config), taken])[job.key], whole)
+    assert_same(train([taken], worker)[job.key], whole)
+
+
+def test_a_cancelled_hosted_lane_ends_as_pruned_and_harms_nobody(alone, monkeypatch):
+    monkeypatch.setattr(block, "TICKS", 10)
+    worker, cancelled = Engine(LANES), JOBS[1].key
+    worker.advance(JOBS)
+    _, (pruned,) = worker.advance(cancelled=[cancelled])
+    assert (pruned.job, pruned.status) == (JOBS[1], "pruned")
+    assert 0 < pruned.steps < 200
+    assert_all_same(train([], worker), {key: alone[key] for key in alone if key != cancelled})
+
+
+def test_a_hosted_lane_that_diverges_is_found_frozen_and_reported_and_harms_nobody(alone):
+    breaking = replace(LEDGER, env=EnvConfig("Breaking-v0"))
+    jobs = [Job(50, SEED, replace(hosted(SMALL), lr=1e25)), Job(51, SEED, breaking)]
+    trained = train([*JOBS[:1], *jobs, *JOBS[1:]])
+    too_fast, not_a_number = (trained.pop(job.key) for job in jobs)
+    for result in (too_fast, not_a_number):
+        assert result.status == "diverged"
+        assert all(np.isfinite(w).all() for w in result.weights)
+    assert too_fast.steps == 2 * SMALL.batch_size + SMALL.train_freq
+    assert 2 * SMALL.batch_size < not_a_number.steps < 200
+    assert_all_same(trained, alone)
+
+
+def test_every_environment_is_closed_once_its_block_is_empty(monkeypatch):
+    monkeypatch.setattr(block, "TICKS", 10)
+    Ledger.opened.clear()
+    train([Job(0, seed, replace(LEDGER, test_episodes=2)) for seed in range(6)])
+    worker, job = Engine(LANES), Job(0, SEED, LEDGER)
+    worker.advance([job])
+    worker.advance(cancelled=[job.key])
+    assert len(Ledger.opened) > LANES
+    assert all(env.closed for env in Ledger.opened)

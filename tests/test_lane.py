@@ -1,0 +1,338 @@
+"""Lanes against the algorithm written down a second time, and against the agent's own update."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+from lanes import (
+    LANES,
+    MIXED,
+    ROUNDING,
+    SEED,
+    SMALL,
+    VARIED,
+    assert_follows,
+    distance,
+    jobs_of,
+    program_of,
+    stacked,
+    train,
+    varied,
+)
+
+from dqn.algorithm import lane, network, streams
+from dqn.algorithm.agent import DQNAgent
+from dqn.algorithm.block import Chunk, Shape, record, unpack
+from dqn.algorithm.compiled import Program
+from dqn.algorithm.lane import Episode, Hyper, Lanes, Learner
+from dqn.algorithm.streams import Purpose
+from dqn.config import Config, EnvConfig, fields_of
+from dqn.envs import Dynamics, host
+from dqn.execution.block import hyper_of
+from dqn.execution.jobs import Episodes
+
+ANY = 10**6  # more ticks than any test here runs
+
+
+def began(program: Program, hyper: Hyper) -> tuple:
+    """A block in which every lane has just begun, and its replay memory."""
+    lanes, replay = program.empty()
+    return program.refill(lanes, tf.ones([program.shape.lanes], tf.bool), hyper), replay
+
+
+def advanced(program: Program, lanes, replay, hyper, ticks: int, stride: int = 16) -> Chunk:
+    return program.chunk(lanes, replay, hyper, *(tf.constant(n) for n in (ticks, stride, 1)))
+
+
+def ticks_of(program: Program, configs: list[Config], stride: int) -> Iterator[Chunk]:
+    """The block after each tick, until every lane's budget is spent."""
+    hyper = stacked(configs)
+    lanes, replay = began(program, hyper)
+    going = True
+    while going:
+        chunk = advanced(program, lanes, replay, hyper, 1, stride)
+        lanes, replay, going = chunk.lanes, chunk.replay, chunk.alive.numpy().any()
+        yield chunk
+
+
+def parts(program: Program, replay) -> np.ndarray:
+    """Each lane's part of a flat replay memory [L, C, columns]."""
+    rows = replay.numpy().reshape(program.shape.lanes, -1, program.shape.row)
+    return rows[:, : program.shape.capacity]
+
+
+def lane_of(tree, i: int) -> list[np.ndarray]:
+    return [x.numpy()[i] for x in tf.nest.flatten(tree)]
+
+
+@pytest.fixture(scope="module")
+def varied_lanes():
+    """A finished lane for every lane hyperparameter, with that one changed."""
+    trained = train(jobs_of(varied(key)[1] for key in VARIED))
+    return {key: trained[trial, SEED] for trial, key in enumerate(VARIED)}
+
+
+@pytest.mark.parametrize("key", fields_of("lane"))
+def test_a_lane_heeds_each_of_its_hyperparameters_as_the_reference_does(key, varied_lanes):
+    base, changed = varied(key)
+    told = reference.train(changed, SEED)
+    assert_follows(varied_lanes[key], told)
+    ignored = reference.train(base, SEED)
+    assert told.steps != ignored.steps or distance(told.weights, ignored.weights) > 50 * ROUNDING
+
+
+@pytest.mark.parametrize("configs", [MIXED[:4], [*MIXED[4:], SMALL]], ids=["some", "others"])
+def test_a_lane_does_the_same_as_the_reference_after_every_single_step(configs):
+    program, told = program_of(SMALL), [reference.train(config, SEED) for config in configs]
+    learned = [{update.step: update for update in one.updates} for one in told]
+    expected = [reference.initial_weights(config, SEED) for config in configs]
+    assert [len(updates) > 4 for updates in learned] == [True] * LANES
+    ages, epsilon = np.zeros(LANES, int), lane.epsilon(tf.range(301)[:, None], stacked(configs))
+    epsilon = epsilon.numpy()  # [steps, L]
+    for chunk in ticks_of(program, configs, stride=1):
+        ages += ages < [one.steps for one in told]
+        np.testing.assert_array_equal(chunk.lanes.age, ages)
+        memory = parts(program, chunk.replay)
+        for i, (config, age) in enumerate(zip(configs, ages, strict=True)):
+            s, a, r, s_next, no_future = told[i].transitions[age - 1]
+            row = [*s, *s_next, a, r, no_future]
+            np.testing.assert_allclose(memory[i, (age - 1) % config.buffer_size], row, atol=1e-5)
+            assert epsilon[age, i] == pytest.approx(reference.epsilon(config, age), rel=1e-6)
+            if age in learned[i]:
+                expected[i] = learned[i][age].weights
+                target = lane_of(chunk.lanes.learner.target, i)
+                assert distance(target, learned[i][age].target) < ROUNDING
+            assert distance(lane_of(chunk.lanes.learner.weights, i), expected[i]) < ROUNDING
+    assert chunk.lanes.learner.updates.numpy().tolist() == [len(updates) for updates in learned]
+
+
+@pytest.mark.parametrize(
+    ("age", "started", "moves"),
+    [
+        (4, 0, 0),  # a fresh target equals the online network
+        (10, 8, 0),  # due on this very step: after the update, and so before the next one
+        (12, 10, 1),
+        (12, 8, 1),
+        (20, 12, 0),
+        (24, 20, 1),
+        (41, 1, 4),  # T_train = 40
+        (12, 12, 0),  # a lane that did not move
+    ],
+)
+def test_a_target_moves_once_for_each_multiple_of_t_target_since_the_last_update(
+    age, started, moves
+):
+    online, target = [tf.ones([1, 3])], [tf.zeros([1, 3]) if started else tf.ones([1, 3])]
+    hyper = stacked([replace(SMALL, target_update=10, tau=0.25)])
+    learner = Learner(online, target, [], [], tf.zeros([1], tf.int32))
+    moved = lane.sync(learner, tf.constant([age]), tf.constant([started]), hyper)
+    np.testing.assert_allclose(moved.target[0], target[0] + (1 - target[0]) * (1 - 0.75**moves))
+
+
+SETTINGS = {
+    "as the exercise": {},
+    "double": {"double": True, "target_update": 24},
+    "huber": {"huber_delta": 0.2},
+    "clipped": {"grad_clip": 0.1},
+    "scaled rewards": {"reward_scale": 0.01, "gamma": 0.9},
+    "soft copies": {"tau": 0.3, "target_update": 8},
+    "all at once": {
+        "double": True,
+        "huber_delta": 0.2,
+        "grad_clip": 0.1,
+        "reward_scale": 0.1,
+        "tau": 0.3,
+        "lr": 1e-2,
+    },
+}
+
+
+@pytest.mark.parametrize("changes", SETTINGS.values(), ids=SETTINGS)
+def test_each_tick_of_a_lane_is_the_agents_own_update_of_the_same_batch(changes):
+    config = replace(SMALL, steps=80, **changes)
+    program, hyper = program_of(config), stacked([config] * LANES)
+    agent, before = agent_of(config), began(program, hyper)[0]
+    for model in (agent.model, agent.target_model):
+        model.set_weights(lane_of(before.learner.weights, 0))
+    for chunk in ticks_of(program, [config] * LANES, stride=16):
+        for age in range(int(before.age[0]) + 1, int(chunk.lanes.age[0]) + 1):
+            if age % config.train_freq == 0 and age >= 2 * config.batch_size:
+                loss = agent.update(sampled(program, chunk, hyper))
+                np.testing.assert_allclose(loss_of_tick(before, chunk.lanes), loss, rtol=1e-4)
+                theirs = agent.model.get_weights()
+                assert distance(lane_of(chunk.lanes.learner.weights, 0), theirs) < ROUNDING
+            if age % config.target_update == 0:
+                agent._pair.sync(tf.constant(config.tau))
+        before = chunk.lanes
+    assert before.learner.updates[0] == 17
+
+
+def agent_of(config: Config) -> DQNAgent:
+    names = {*fields_of("lane"), "batch_size"} - {"episodes", "steps"}
+
+    def create_model(env, lr):
+        return network.create_model(env, lr, config.hidden, config.activation)
+
+    return DQNAgent(
+        host.make(config.env), create_model, **{name: getattr(config, name) for name in names}
+    )
+
+
+def sampled(program: Program, chunk: Chunk, hyper: Hyper) -> tuple:
+    """The minibatch that lane 0 has just learned from, in the agent's order."""
+    index = lane.sample_indices(chunk.lanes.age, hyper, program.shape.batch_size)[0]
+    batch = unpack(parts(program, chunk.replay)[0][index], program.shape.observation_size)
+    return batch.s, batch.action, batch.r, batch.s_next, batch.terminal
+
+
+def loss_of_tick(before: Lanes, after: Lanes) -> float:
+    """What one tick has added to lane 0's sum of losses."""
+    carried = before.episode.loss[0] if after.episodes[0] == before.episodes[0] else 0.0
+    return float(after.episode.loss[0] - carried)
+
+
+# A ledger for an environment: s = (n, -n), s' = (n + 1, -n - 1), r = 2 (n + 1) + action, and the
+# end where n + 1 is a multiple of 5, all of it times UNIT, which rounds nothing.
+UNIT = 2.0**-12
+LEDGER = Dynamics(
+    name="ledger",
+    ids=(),
+    observation_size=2,
+    actions=2,
+    uniforms=1,
+    reset=lambda u: tf.floor(u * 2.0**16),
+    step=lambda n, a: (
+        n + 1,
+        (2 * (n[..., 0] + 1) + tf.cast(a, tf.float32)) * UNIT,
+        tf.math.floormod(n[..., 0] + 1, 5) == 0,
+    ),
+    observe=lambda n: tf.concat([n, -n], -1) * UNIT,
+)
+
+
+def ledger_of(config: Config, seed: int, actions: np.ndarray) -> list[list[float]]:
+    """The rows that so many actions must leave."""
+    words = streams.words(tf.fill([400], seed), Purpose.START, tf.range(400), 1)
+    starts = np.floor(streams.to_uniform(words).numpy().ravel() * 2**16)
+    rows, episode, length, n = [], 0, 0, starts[0]
+    for a in actions:
+        length += 1
+        terminal, timeout = (n + 1) % 5 == 0, length == config.env.max_episode_steps
+        r = 2 * (n + 1) + a
+        cut = terminal or (timeout and config.timeout_terminal)
+        rows.append([*np.array([n, -n, n + 1, -n - 1]) * UNIT, a, r * UNIT, float(cut)])
+        n += 1
+        if terminal or timeout:
+            episode, length = episode + 1, 0
+            n = starts[episode]
+    return rows
+
+
+@pytest.fixture(scope="module")
+def ledger() -> Program:
+    return Program(Shape(2, 2, (8,), "relu", 8, 64, lanes=3), LEDGER)
+
+
+def test_every_field_of_every_stored_transition_is_of_its_own_step_and_lane(ledger):
+    configs = [
+        replace(
+            SMALL,
+            env=EnvConfig("ledger", limit),
+            buffer_size=C,
+            train_freq=T,
+            epsilon_min=0.5,
+            **rest,
+        )
+        for limit, C, T, rest in (
+            (3, 16, 4, {}),
+            (4, 37, 7, {"timeout_terminal": True}),
+            (9, 64, 40, {"double": True}),
+        )
+    ]
+    stored, ages = [[] for _ in configs], np.zeros(3, int)
+    for chunk in ticks_of(ledger, configs, stride=16):
+        memory = parts(ledger, chunk.replay)
+        for i, config in enumerate(configs):
+            new = np.arange(ages[i], chunk.lanes.age[i]) % config.buffer_size
+            stored[i] += memory[i, new].tolist()
+            assert not memory[i, config.buffer_size :].any()
+        ages = chunk.lanes.age.numpy()
+    for config, rows in zip(configs, stored, strict=True):
+        actions = [int(row[4]) for row in rows]
+        assert len(rows) == 300
+        assert 50 < sum(actions) < 250
+        assert rows == ledger_of(config, SEED, actions)
+
+
+def test_a_lane_that_is_over_or_diverged_changes_in_nothing_while_others_go_on(ledger):
+    env = EnvConfig("ledger", 4)
+    diverging, spent, going = (
+        replace(SMALL, env=env, **changes) for changes in ({"lr": 1e25}, {"steps": 51}, {})
+    )
+    hyper = stacked([diverging, spent, replace(going, steps=150)])
+    at_first = stacked([diverging, spent, replace(going, steps=61)])
+    chunk = advanced(ledger, *began(ledger, hyper), at_first, ANY)
+    after = advanced(ledger, chunk.lanes, chunk.replay, hyper, ANY)
+    second_update = 2 * SMALL.batch_size + SMALL.train_freq
+    assert chunk.lanes.diverged.numpy().tolist() == [True, False, False]
+    assert chunk.lanes.age.numpy().tolist() == [second_update, 51, 61]
+    assert after.lanes.age.numpy().tolist() == [second_update, 51, 150]
+    assert after.alive.numpy().tolist() == [False] * 3
+    for i in (0, 1):
+        assert all(np.isfinite(w).all() for w in lane_of(after.lanes.learner, i))
+        for x, y in zip(lane_of(chunk.lanes, i), lane_of(after.lanes, i), strict=True):
+            np.testing.assert_array_equal(x, y)
+        np.testing.assert_array_equal(*(parts(ledger, c.replay)[i] for c in (chunk, after)))
+        assert after.recorded[i] == 0
+
+
+@pytest.mark.parametrize(
+    ("env", "limit"),
+    [
+        (EnvConfig("CartPole-v0"), 200),
+        (EnvConfig("CartPole-v1"), 500),
+        (EnvConfig("CartPole-v1", 7), 7),
+        (EnvConfig("MountainCar-v0"), 200),
+    ],
+)
+def test_a_lanes_time_limit_is_the_one_asked_for_or_else_the_registered_one(env, limit):
+    assert hyper_of(replace(SMALL, env=env), SEED)["time_limit"] == limit
+
+
+@pytest.mark.parametrize("count", [1, 2**23 + 1, 2**24 + 1, 2**30 + 7, 2**31 - 1])
+def test_counts_in_a_record_are_exact_beyond_what_float32_can_hold(count):
+    numbers = [tf.constant([x]) for x in (1.0, count, 0.0, 0.0, 0)]
+    write = tf.function(record, jit_compile=True)
+    rows = write(Episode(*numbers), tf.constant([count]), tf.constant([0.5]))
+    read = Episodes.of((0, 0), rows.numpy())
+    assert (read.step[0], read.lengths[0]) == (count, count)
+
+
+def test_an_episode_into_which_no_update_fell_has_no_loss():
+    numbers = [tf.constant([x]) for x in (7.0, 2, 3.0, 0.0, 0)]
+    rows = record(Episode(*numbers), tf.constant([2]), tf.constant([0.5]))
+    read = Episodes.of((0, 0), rows.numpy())
+    assert np.isnan(read.loss[0])
+    assert (read.returns[0], read.q[0], read.epsilon[0]) == (7.0, 1.5, 0.5)
+
+
+def test_two_seeds_differ_in_weights_starts_exploration_and_minibatches():
+    program, hyper = program_of(SMALL), stacked([SMALL] * LANES)
+    hyper = hyper._replace(seed=tf.constant([0, 1, 2, 0]), epsilon_min=tf.ones([LANES]))
+    lanes, replay = began(program, hyper)
+    chunk = advanced(program, lanes, replay, hyper, ANY)
+    D, drawn = 4, lane.sample_indices(chunk.lanes.age, hyper, 32)
+    memory = parts(program, chunk.replay)
+    seen = (
+        lanes.learner.weights[0],
+        lanes.state,
+        memory[:, :16, 2 * D],  # actions, all of them at random, of the first 16 steps
+        drawn,
+    )
+    for of_lane in (np.asarray(x) for x in seen):
+        np.testing.assert_array_equal(of_lane[0], of_lane[3])
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            assert (of_lane[i] != of_lane[j]).any()

@@ -1,0 +1,198 @@
+"""Agents of one architecture share compiled functions, and nothing else."""
+
+import subprocess
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from dqn.algorithm import pair
+from dqn.algorithm.agent import DQNAgent
+from dqn.algorithm.network import create_model
+from dqn.config import EnvConfig
+from dqn.envs import host
+
+GROWTH = """
+import resource, sys
+from dqn import DQNAgent, create_model
+from dqn.config import EnvConfig
+from dqn.envs import host
+
+def peak():
+    unit = 1024 if sys.platform == "linux" else 1024**2
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+for seed in range(310):
+    agent = DQNAgent(host.make(EnvConfig()), create_model, seed=seed)
+    agent.train(5)
+    if seed == 9:
+        before = peak()
+print(peak() - before)
+"""
+
+
+def cartpole():
+    return host.make(EnvConfig())
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """How often a pair of models is traced from here on, as the length of a list."""
+    calls, trace = [], pair._trace
+    monkeypatch.setattr(pair, "_trace", lambda *args: calls.append(args) or trace(*args))
+    monkeypatch.setattr(pair, "_shared", {})
+    return calls
+
+
+def compiled(model, optimizer):
+    model.compile(loss="mse", optimizer=optimizer)
+    return model
+
+
+def dueling(env, lr):
+    """Wang et al. 2016: value and advantage streams."""
+    x = inputs = keras.Input((4,))
+    x = layers.BatchNormalization()(layers.Dense(8, activation="relu")(x))
+    x = layers.Dropout(0.1)(x)
+    value, advantage = layers.Dense(1)(x), layers.Dense(2)(x)
+    outputs = value + advantage - keras.ops.mean(advantage, -1, keepdims=True)
+    return compiled(keras.Model(inputs, outputs), keras.optimizers.RMSprop(lr))
+
+
+def with_lambda(env, lr):
+    factor = 2.0
+    stack = [layers.Input((4,)), layers.Dense(2), layers.Lambda(lambda q: factor * q)]
+    return compiled(keras.Sequential(stack), keras.optimizers.SGD(lr))
+
+
+class Own(keras.Model):
+    """A model with a class of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def own_class(env, lr):
+    return compiled(Own(), keras.optimizers.SGD(lr))
+
+
+def adapted(env, lr):
+    """A Normalization holds what it adapted to outside its configuration."""
+    normalization = layers.Normalization()
+    normalization.adapt(np.random.default_rng().normal(size=(50, 4)))
+    stack = [layers.Input((4,)), normalization, layers.Dense(2)]
+    return compiled(keras.Sequential(stack), keras.optimizers.SGD(lr))
+
+
+def mixed_precision(env, lr):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        return create_model(env, lr)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def decaying(env, lr):
+    """Which variables are spared from the decay is in no configuration."""
+    model = create_model(env, lr)
+    optimizer = keras.optimizers.AdamW(lr)
+    optimizer.exclude_from_weight_decay(var_list=model.trainable_variables[:1])
+    return compiled(model, optimizer)
+
+
+def seeded_layers(env, lr):
+    start: Any = keras.initializers.GlorotUniform(seed=int(1 / lr))
+    noise = layers.Dropout(0.1, seed=int(1 / lr))
+    stack = [layers.Input((4,)), noise, layers.Dense(2, kernel_initializer=start)]
+    return compiled(keras.Sequential(stack), keras.optimizers.Adam(lr))
+
+
+@pytest.mark.parametrize("model", [create_model, dueling, seeded_layers])
+def test_agents_of_one_architecture_are_traced_once(model, traced):
+    for seed, lr in ((0, 0.1), (1, 0.01), (None, 0.1)):
+        DQNAgent(cartpole(), model, lr=lr, gamma=lr, seed=seed, batch_size=4).train(2)
+    assert len(traced) == 1
+
+
+def test_what_changes_the_computation_is_traced_anew(traced):
+    def adam(**settings):
+        return lambda env, lr: compiled(
+            create_model(env, lr), keras.optimizers.Adam(lr, **settings)
+        )
+
+    def dense(**settings):
+        stack = [layers.Input((4,)), layers.Dense(2, **settings)]
+        return lambda env, lr: compiled(
+            keras.models.clone_model(keras.Sequential(stack)), keras.optimizers.Adam(lr)
+        )
+
+    variants = [
+        (create_model, {}),
+        (create_model, {"double": True}),
+        (create_model, {"grad_clip": 1.0}),
+        (adam(beta_1=0.5), {}),
+        (adam(clipnorm=1.0), {}),
+        (lambda env, lr: create_model(env, lr, hidden=(64, 32)), {}),
+        (lambda env, lr: create_model(env, lr, activation="tanh"), {}),
+        (dense(), {}),
+        (dense(use_bias=False), {}),
+        (dense(kernel_regularizer="l2"), {}),
+        (dense(dtype="float64"), {}),
+        (mixed_precision, {}),
+    ]
+    for model, settings in variants:
+        DQNAgent(cartpole(), model, **settings)
+    assert len(traced) == len(variants)
+
+
+@pytest.mark.parametrize("model", [with_lambda, own_class, adapted, decaying])
+def test_a_model_that_its_configuration_does_not_settle_is_traced_by_itself(model, traced):
+    for _ in range(2):
+        DQNAgent(cartpole(), model)
+    assert len(traced) == 2
+
+
+@pytest.mark.parametrize("model", [create_model, dueling, with_lambda, own_class, adapted])
+def test_any_model_learns_and_answers_as_keras_itself_would(model):
+    agent = DQNAgent(cartpole(), model, batch_size=4, target_update=8, seed=0)
+    before = [v.numpy() for v in agent.model.variables]
+    agent.train(3)
+    after = [v.numpy() for v in agent.model.variables]
+    assert any(not np.array_equal(b, a) for b, a in zip(before, after, strict=True))
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    np.testing.assert_allclose(agent.q_values(x), agent.model.predict_on_batch(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("model", [create_model, dueling])
+def test_agents_that_share_functions_train_apart(model, traced):
+    def trained(others):
+        """Variables before and after the training of one agent among others of its kind."""
+        others = [DQNAgent(cartpole(), model) for _ in range(others)]
+        agent = DQNAgent(cartpole(), model, seed=1)
+        before = [v.numpy() for v in agent.model.variables]
+        for learner in (*others[1:], agent, *others[:1]):
+            learner.train(6)
+        return before, [v.numpy() for v in agent.model.variables]
+
+    before, alone = trained(others=0)
+    again, among = trained(others=2)
+    assert len(traced) == 1
+    np.testing.assert_equal(again, before)
+    np.testing.assert_equal(among, alone)
+    assert any(not np.array_equal(b, a) for b, a in zip(before, alone, strict=True))
+
+
+@pytest.mark.slow
+def test_three_hundred_agents_made_and_dropped_leave_less_than_50_mb():
+    printed = subprocess.run(
+        [sys.executable, "-c", GROWTH], check=True, capture_output=True, text=True, timeout=280
+    )
+    assert float(printed.stdout) < 50
