@@ -38,13 +38,12 @@ def dense(x, W, b):
 
 @tf.custom_gradient
 def _narrow_product(x, W):
-    """x·W for a narrow output: a matrix product forwards, multiply-and-reduce backwards."""
+    """x·W for a narrow output: matrix products, but multiply-and-reduce for the gradient of x."""
 
     def gradient(d):  # [..., B, out]
         d_x = tf.reduce_sum(d[..., None, :] * W[..., None, :, :], -1)
-        # Reduced over B with `in` last: XLA vectorises over the last axis that is left standing.
-        d_W = tf.reduce_sum(x[..., None, :] * d[..., None], -3)  # [..., out, in]
-        return d_x, tf.linalg.matrix_transpose(d_W)
+        # Not a multiply-and-reduce: XLA would compute `d` afresh for each of its products.
+        return d_x, tf.matmul(x, d, transpose_a=True)
 
     return tf.matmul(x, W), gradient
 

@@ -10,11 +10,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from dqn.config import Config
 from dqn.execution import runtime
-from dqn.execution.jobs import Finished, Job
 from dqn.results.folder import Folder, SeedResult
+
+if TYPE_CHECKING:  # TensorFlow is loaded when a run begins, not before
+    from dqn.execution.jobs import Finished, Job
 
 INTERRUPTED = 130
 _SHARE = 0.1  # of the time, at most, goes into drawing while seeds are still training
@@ -26,9 +31,11 @@ def train(config: Config, path: Path) -> int:
     Returns the exit status: 0 when all seeds are there, 130 after Ctrl-C. Raises `UserError` for a
     folder that holds another configuration or is in use, `RunError` where writing fails.
     """
-    runtime.prepare()  # before the next line, which imports TensorFlow
-    from dqn.execution.summary import summary
-    from dqn.results import pictures
+    runtime.prepare()  # before TensorFlow is imported
+    with Console(stderr=True).status("loading TensorFlow ..."):
+        from dqn.execution.jobs import Job
+        from dqn.execution.summary import summary
+        from dqn.results import pictures
 
     seeds = range(config.first_seed, config.first_seed + config.seeds)
     with Folder(path, config) as folder:
@@ -47,7 +54,7 @@ def train(config: Config, path: Path) -> int:
     return INTERRUPTED if stopped else 0
 
 
-def _train(jobs: list[Job], config: Config, folder: Folder) -> bool:
+def _train(jobs: "list[Job]", config: Config, folder: Folder) -> bool:
     """Train `jobs` to their ends, or until Ctrl-C: then True."""
     from dqn.execution.engine import Engine
     from dqn.execution.progress import View
@@ -69,7 +76,7 @@ def _train(jobs: list[Job], config: Config, folder: Folder) -> bool:
     return bool(new) or engine.busy
 
 
-def _row(result: Finished) -> SeedResult:
+def _row(result: "Finished") -> SeedResult:
     episodes = result.episodes
     return SeedResult(
         trial=result.job.trial,

@@ -42,7 +42,13 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
 def _interval(trial: Mapping[str, float], metric: str) -> str:
     low, high = trial[f"{metric}_low"], trial[f"{metric}_high"]
     known = not (pd.isna(low) or pd.isna(high))
-    return f"{_number(low, metric)} to {_number(high, metric)}" if known else "-"
+    between = "–" if low >= 0 else " to "
+    return f"{_short(low)}{between}{_short(high)}" if known else "-"
+
+
+def _short(end: float) -> str:
+    """Three figures are enough for the end of an interval."""
+    return f"{end:.0f}" if abs(end) >= 100 else f"{end:.3g}" if abs(end) >= 1 else f"{end:.2f}"
 
 
 def _number(value: float, metric: str) -> str:
