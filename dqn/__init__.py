@@ -6,6 +6,7 @@ The names a notebook needs are here and load TensorFlow only when first used, so
 
 import importlib
 import os
+from typing import Any
 
 # Both must be set before TensorFlow is imported; a value of the user's own wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,7 +21,7 @@ _HOMES = {
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

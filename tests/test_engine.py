@@ -132,13 +132,11 @@ def test_more_episodes_in_a_chunk_than_a_record_holds_lose_nothing():
 
 
 def test_no_lane_idles_while_a_job_waits():
-    worker = Engine(LANES)
-    trained = train([Job(0, seed, replace(SMALL, episodes=6)) for seed in range(40)], worker)
-    longest = max(result.steps for result in trained.values())
-    assert len(trained) == 40
-    # Only the last lanes find no successor: each is idle for less than one training.
-    assert worker.ticks - worker.work <= LANES * longest / SMALL.train_freq + LANES
-    assert worker.work >= sum(result.steps for result in trained.values()) / SMALL.train_freq
+    worker, budgets = Engine(LANES), [300, 40, 40, 40] * 8
+    train(jobs_of(replace(SMALL, steps=steps) for steps in budgets), worker)
+    longest = 300 // SMALL.train_freq
+    assert worker.work == sum(budgets) // SMALL.train_freq
+    assert worker.ticks - worker.work <= (LANES - 1) * longest  # the last ones have no successor
 
 
 # Compilations
@@ -283,6 +281,17 @@ def test_a_cancelled_lane_ends_as_pruned_and_makes_room(alone, monkeypatch):
     assert len(pruned.test_returns) == 0
     others = train([], worker)
     assert_all_same(others, {key: alone[key] for key in alone if key != cancelled})
+
+
+def test_a_cancelled_lane_does_no_more_work(monkeypatch):
+    monkeypatch.setattr(block, "TICKS", 10)
+    worker, (one, other) = Engine(LANES), jobs_of([SMALL, SMALL])
+    worker.advance([one, other])
+    assert worker.work == 2 * 10
+    worker.advance(cancelled=[one.key])
+    assert worker.work == 3 * 10
+    train([], worker)
+    assert worker.work == 10 + SMALL.steps // SMALL.train_freq
 
 
 def test_a_cancelled_job_that_waits_never_begins():
