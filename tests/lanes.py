@@ -47,7 +47,7 @@ VARIED: dict[str, tuple[dict, dict]] = {
     "buffer_size": ({}, {"buffer_size": 17}),
     "learning_starts": ({}, {"learning_starts": 150}),
     "train_freq": ({}, {"train_freq": 3}),
-    "target_update": ({}, {"target_update": 7}),
+    "target_update": ({}, {"target_update": 31}),
     "tau": ({}, {"tau": 0.3}),
     "epsilon_start": ({}, {"epsilon_start": 0.4}),
     "epsilon_min": ({}, {"epsilon_min": 0.3}),
