@@ -118,6 +118,15 @@ def train(config: Config, seed: int, starts: Callable = drawn_starts) -> Trainin
     return training
 
 
+def greedy_return(env, weights, s) -> float:
+    """The return of one episode from a start s [D] in which every action is the greedy one."""
+    ret, ended = 0.0, False
+    while not ended:
+        s, r, terminal, truncated, _ = env.step(int(forward(weights, s[None])[0][0].argmax()))
+        ret, ended = ret + float(r), terminal or truncated
+    return ret
+
+
 def initial_weights(config: Config, seed: int) -> list[np.ndarray]:
     """The seed's own weights for CartPole."""
     drawn = network.initial_weights(tf.constant([seed]), network.shapes(4, config.hidden, 2))

@@ -31,6 +31,7 @@ from scipy import stats
 from dqn.algorithm.block import RECORDS
 from dqn.algorithm.hosted import HostedProgram
 from dqn.config import Config, EnvConfig, fields_of
+from dqn.envs import host
 from dqn.envs.compiled import dynamics_of
 from dqn.execution import block
 from dqn.execution.engine import Engine
@@ -188,6 +189,16 @@ def test_hosted_programs_of_one_shape_share_what_is_compiled_and_compile_nothing
     others = [replace(job.config, steps=40, tau=0.9) for job in JOBS]
     train(jobs_of([*others, replace(LEDGER, steps=40, buffer_size=8192)], seed=9))
     assert program_of(LEDGER).compilations == compiled
+
+
+def test_hosted_test_episodes_are_greedy_to_their_end_from_starts_of_their_own():
+    config = replace(hosted(SMALL), env=EnvConfig(HOSTED.id, 60), lr=1e-2, test_episodes=3)
+    env = host.make(config.env)
+    for (_, seed), result in train([Job(0, seed, config) for seed in range(LANES)]).items():
+        start = reference.seeded_starts(env, seed)
+        greedy = [reference.greedy_return(env, result.weights, start(2**31 + i)) for i in range(3)]
+        assert result.test_returns.tolist() == greedy
+    env.close()
 
 
 # What is stored

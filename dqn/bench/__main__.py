@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dqn.bench",
         description="DQN's speed on CartPole-v0, learning included: 4-64-64-2, batch 32, an update "
-        "every 4 steps, epsilon 0.05; on one core, contenders in turns. Without a part named: core.",
+        "every 4 steps, epsilon 0.05; on one core, in turns. Without a part named: core.",
     )
     add = parser.add_argument
     add("--core", action="store_true", help="lanes, their bound, DQNAgent, the recipe, memory")

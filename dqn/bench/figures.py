@@ -1,4 +1,4 @@
-"""The benchmark's figures: throughput against size, and agent against lanes. As `results.figures`."""
+"""The benchmark's figures: throughput against size, agent against lanes; as `results.figures`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,7 +52,7 @@ def draw_scaling(path: Path, rows: Sequence[Row], default_lanes: int, machine: s
 def draw_agreement(
     path: Path, samples: Mapping[str, tuple[np.ndarray, np.ndarray]], titles: Mapping[str, str]
 ) -> None:
-    """One panel a setting: the mean return of each seed, of the agent and of lanes, and the means."""
+    """One panel a setting: mean returns of agent and lanes, by seed; their median and quartiles."""
     figure = Figure(figsize=(4.4 * len(samples), 3.8), dpi=130, layout="constrained")
     generator = np.random.default_rng(0)
     panels = figure.subplots(1, len(samples), squeeze=False)[0]

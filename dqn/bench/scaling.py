@@ -1,4 +1,4 @@
-"""How throughput grows with lanes, minibatch and width: what the default block size is chosen from."""
+"""How throughput grows with lanes, minibatch and width; the default block size is chosen by it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -41,9 +41,9 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
 
 def _interval(trial: Mapping[str, float], metric: str) -> str:
     low, high = trial[f"{metric}_low"], trial[f"{metric}_high"]
-    known = not (pd.isna(low) or pd.isna(high))
-    between = "–" if low >= 0 else " to "
-    return f"{_short(low)}{between}{_short(high)}" if known else "-"
+    if pd.isna(low) or pd.isna(high):
+        return "-"
+    return f"{_short(low)}{'–' if low >= 0 else ' to '}{_short(high)}"
 
 
 def _short(end: float) -> str:
