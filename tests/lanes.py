@@ -23,7 +23,7 @@ from dqn.execution.jobs import Checkpoint, Finished, Job, Key
 LANES = 4
 SEED = 3  # with it online and target network do disagree on actions, as double DQN needs
 COMPILED = EnvConfig("CartPole-v0", max_episode_steps=15)
-HOSTED = EnvConfig("HostedCartPole-v0", max_episode_steps=15)
+HOSTED = EnvConfig("StepwiseInPython-v0", max_episode_steps=15)
 gymnasium.register(HOSTED.id, "gymnasium.envs.classic_control:CartPoleEnv", max_episode_steps=200)
 
 SMALL = Config(

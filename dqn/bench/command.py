@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from dqn.bench.measure import Row, on_all_cores
+from dqn.errors import RunError
 from dqn.execution.runtime import SWITCH
 
 ARGUMENTS = ("seeds=10", "episodes=150")
@@ -37,10 +38,15 @@ def _seconds(folder: Path, name: str, arguments) -> float:
     for key in ("TF_XLA_FLAGS", "TF_NUM_INTRAOP_THREADS"):  # ours, set by `runtime.prepare`
         environment.pop(key, None)
     began = perf_counter()
-    subprocess.run(
-        command, check=True, env=environment, stdout=subprocess.DEVNULL, preexec_fn=on_all_cores
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=on_all_cores,
     )
     took = perf_counter() - began
-    if not (results / "trials.csv").exists():
-        raise FileNotFoundError(results / "trials.csv")
+    if done.returncode:
+        raise RunError(f"{' '.join(command)} failed: {done.stdout}")
     return took

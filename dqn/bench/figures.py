@@ -32,7 +32,8 @@ def draw_scaling(path: Path, rows: Sequence[Row], default_lanes: int, machine: s
             color=BLUE, ecolor=SKY, marker="o", ms=5, lw=1.8, capsize=2,
         )  # fmt: skip
         axes.set_xscale("log", base=2)
-        axes.set_xticks(sizes, [str(size) for size in sizes], fontsize=8)
+        powers = [size for size in sizes if size & (size - 1) == 0]  # others would touch them
+        axes.set_xticks(powers, [str(size) for size in powers], fontsize=8)
         axes.minorticks_off()
         axes.set_xlabel(_AXES[name])
         axes.set_ylim(bottom=0)

@@ -23,7 +23,7 @@ def rows(
     """The rates of all and their ratios, and each peer's versions and settings by name."""
     sb3 = peers.build(peers.STABLE_BASELINES3, progress, torch_index)
     rejax = peers.build(peers.REJAX, progress)
-    scripts = {
+    scripts: dict[str, tuple] = {
         "Stable-Baselines3": (sb3, peers.STABLE_BASELINES3, "CartPole-v1", "200"),
         "Stable-Baselines3, LunarLander-v3": (
             sb3, peers.STABLE_BASELINES3, "LunarLander-v3", "1000",

@@ -1,5 +1,6 @@
 """One block of lanes at work: which job is in which lane, and what it has earned so far."""
 
+import functools
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from dqn.algorithm.block import RECORD
 from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedProgram
 from dqn.algorithm.lane import Hyper
-from dqn.config import Config
+from dqn.config import Config, EnvConfig
 from dqn.envs import host
 from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key
 
@@ -184,13 +185,19 @@ class Block:
         return Hyper(**{name: tf.constant(values) for name, values in self._hyper.items()})
 
 
+@functools.cache
+def task_of(env: EnvConfig) -> host.Task:
+    """What a learner must know of `env`, found out once."""
+    return host.describe(env)
+
+
 def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
     """One lane's entry of `Hyper`: float32, int32 and bool scalars."""
     limit = config.env.max_episode_steps
     values = {
         "seed": seed,
         "epsilon_linear": config.epsilon_schedule == "linear",
-        "time_limit": host.describe(config.env).max_episode_steps if limit is None else limit,
+        "time_limit": task_of(config.env).max_episode_steps if limit is None else limit,
     }
     for name in Hyper._fields:
         values.setdefault(name, getattr(config, name, None))

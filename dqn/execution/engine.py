@@ -12,9 +12,8 @@ from dqn.algorithm.block import Shape
 from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedFunctions, HostedProgram
 from dqn.config import Config, EnvConfig
-from dqn.envs import host
 from dqn.envs.compiled import COMPILED, dynamics_of
-from dqn.execution.block import Block
+from dqn.execution.block import Block, task_of
 from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key
 
 LANES = 16
@@ -114,12 +113,6 @@ class Engine:
             self._lanes,
         )
         return shape, config.env if dynamics is None else dynamics.name
-
-
-@functools.cache
-def task_of(env: EnvConfig) -> host.Task:
-    """What a learner must know of `env`, found out once."""
-    return host.describe(env)
 
 
 def _program(shape: Shape, env: str | EnvConfig) -> Program | HostedProgram:

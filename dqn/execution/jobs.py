@@ -56,7 +56,10 @@ class Episodes:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training that was stopped on the way: put it into any engine and it goes on the same."""
+    """A training that was stopped on the way.
+
+    Any engine with as many lanes a block goes on with it to the same result, bit for bit.
+    """
 
     job: Job
     lane: list[np.ndarray]

@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false
 """rejax's DQN on gymnax's CartPole, vmapped over so many seeds: `… 16`.
 
 Its own `train`, jitted and vmapped as its README does. Four environments a seed and one update for

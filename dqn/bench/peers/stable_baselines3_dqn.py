@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false
 """Stable-Baselines3's DQN on one Gymnasium environment, one thread: `… CartPole-v1 200`.
 
 Run by an environment of its own; see the package's docstring for what it reads and prints.
