@@ -1,5 +1,7 @@
 """What must be set before TensorFlow is loaded: threads, and where compiled programs are kept."""
 
+import contextlib
+import ctypes
 import hashlib
 import os
 import platform
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of glibc's malloc.h
 SWITCH = "DQN_COMPILE_CACHE"  # a folder of one's own, or 0 for none
 
 
@@ -19,6 +22,7 @@ def prepare() -> None:
     depend on how many cores a machine has. Settings that the user has made himself stay.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    _give_large_blocks_back()
     folder = cache_folder()
     flags = os.environ.get("TF_XLA_FLAGS", "")
     if folder is None or "persistent_cache" in flags:
@@ -44,6 +48,16 @@ def cache_folder() -> Path | None:
     parts += [os.environ.get("XLA_FLAGS", ""), os.environ.get("TF_XLA_FLAGS", "")]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return root / f"xla-{version('tensorflow')}-{key}"
+
+
+def _give_large_blocks_back() -> None:
+    """Have glibc map every block of 1 MiB or more on its own, and so return it when it is freed.
+
+    It would raise that limit by itself, keep the replay memories that each chunk leaves behind in
+    its heap, and never be able to shrink it again: 4 MB a lane instead of less than 1.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1 << 20)
 
 
 def _processor() -> str:
