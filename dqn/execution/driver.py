@@ -50,7 +50,8 @@ def train(config: Config, path: Path) -> int:
         print("all seeds were trained before: nothing was left to do")
     if stopped:
         print(f"stopped with {rows.seed.isin(seeds).sum()} of {len(seeds)} seeds trained and saved")
-    print(f"results: {path}")
+    here = Path.cwd()
+    print(f"results: {path.relative_to(here) if path.is_relative_to(here) else path}")
     return INTERRUPTED if stopped else 0
 
 
