@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from dqn.algorithm import lane, network
+from dqn.algorithm import lane, network, td
 from dqn.algorithm.lane import Batch, Episode, Hyper, Lanes, Learner, Tensor
 
 RECORD = ("step", "return", "length", "epsilon", "loss", "q")  # columns of an episode's record
@@ -76,7 +76,7 @@ def begin(lanes: Lanes, mask, state, hyper: Hyper, shape: Shape) -> Lanes:
     fresh = fresh._replace(learner=fresh.learner._replace(weights=weights, target=weights))
 
     def choose(new, old):
-        return tf.where(tf.reshape(mask, [-1, *[1] * (new.shape.rank - 1)]), new, old)
+        return tf.where(td.trailing(mask, new), new, old)
 
     return tf.nest.map_structure(choose, fresh, lanes)
 

@@ -19,10 +19,3 @@ def linear(actions, start, minimum, steps):
     """ε after n actions, falling evenly from ε_start to ε_min over `steps` (Mnih et al. 2015)."""
     done = tf.cast(actions, tf.float32) / tf.cast(steps, tf.float32)
     return start + (minimum - start) * tf.minimum(done, 1.0)
-
-
-def random_action(word, actions: int):
-    """A uniform action int32 [...] in [0, A) from one random uint32 word each."""
-    from dqn.algorithm import streams
-
-    return streams.to_integer(word, actions)

@@ -132,7 +132,7 @@ def sync(learner: Learner, age, started, hyper: Hyper) -> Learner:
 
     def blend(_, target):
         pairs = zip(learner.weights, target, strict=True)
-        return False, [_trail(1.0 - keep, w) * w + _trail(keep, w) * t for w, t in pairs]
+        return False, [td.trailing(1.0 - keep, w) * w + td.trailing(keep, w) * t for w, t in pairs]
 
     # A loop of at most one round, as XLA copies a conditional's operands and not a loop's.
     _, target = tf.while_loop(
@@ -179,13 +179,8 @@ def _adam(learner: Learner, gradients, apply, lr) -> Learner:
     rate = tf.where(apply, rate, 0.0)
     weights, m, v = [], [], []
     for w, g, m_old, v_old in zip(learner.weights, gradients, learner.m, learner.v, strict=True):
-        on = _trail(apply, w)
+        on = td.trailing(apply, w)
         m.append(tf.where(on, m_old + (g - m_old) * (1.0 - ADAM_BETA_1), m_old))
         v.append(tf.where(on, v_old + (g * g - v_old) * (1.0 - ADAM_BETA_2), v_old))
-        weights.append(w - _trail(rate, w) * m[-1] / (tf.sqrt(v[-1]) + ADAM_EPSILON))
+        weights.append(w - td.trailing(rate, w) * m[-1] / (tf.sqrt(v[-1]) + ADAM_EPSILON))
     return Learner(weights, learner.target, m, v, updates)
-
-
-def _trail(x, like):
-    """`x` [L] with axes of 1 behind it, to broadcast against `like` [L, ...]."""
-    return tf.reshape(x, [-1, *[1] * (like.shape.rank - 1)])

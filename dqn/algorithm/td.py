@@ -51,7 +51,7 @@ def clip_by_global_norm(gradients, norm, limit):
     global norm. An infinite limit leaves every bit as it was.
     """
     factor = tf.where(norm > limit, limit / norm, 1.0)
-    return [g * _trailing(factor, g) for g in gradients]
+    return [g * trailing(factor, g) for g in gradients]
 
 
 def global_norm(gradients, leading: int = 0):
@@ -60,6 +60,6 @@ def global_norm(gradients, leading: int = 0):
     return tf.sqrt(tf.add_n(squares))
 
 
-def _trailing(x, like):
+def trailing(x, like):
     """`x` [] or [L] with axes of 1 appended until it broadcasts against `like` [L, ...]."""
     return tf.reshape(x, [*x.shape, *[1] * (like.shape.rank - x.shape.rank)])

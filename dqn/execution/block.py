@@ -42,6 +42,7 @@ class Block:
         self._slots: list[_Slot | None] = [None] * program.shape.lanes
         idle = hyper_of(Config(), seed=0) | {"episodes": np.int32(_IDLE)}
         self._hyper = {name: np.full(len(self._slots), idle[name]) for name in Hyper._fields}
+        self._alive = np.ones(len(self._slots), bool)  # after the last chunk
         self.lane_ticks = self.work = 0
         """Of the last chunk: L times its ticks, and how many of them a lane was at work in."""
 
@@ -85,6 +86,7 @@ class Block:
         )
         self._lanes, self._replay = chunk.lanes, chunk.replay
         records, recorded = np.asarray(chunk.records), np.asarray(chunk.recorded)
+        self._alive = np.asarray(chunk.alive)
         self.lane_ticks, self.work = int(chunk.ticks) * len(self._slots), int(chunk.work)
         share = (time.perf_counter() - began) / len(at_work)
         episodes = []
@@ -98,12 +100,11 @@ class Block:
 
     def take_finished(self) -> list[Finished]:
         """Read out the trainings that are over and free their lanes."""
-        alive = _alive(self._lanes, self._hyper)
         diverged = self._lanes.diverged.numpy()
         return [
             self._finish(i, slot, bool(diverged[i]))
             for i, slot in enumerate(self._slots)
-            if slot is not None and not alive[i]
+            if slot is not None and not self._alive[i]
         ]
 
     def checkpoint(self, key: Key) -> Checkpoint:
@@ -203,11 +204,3 @@ def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
         values.setdefault(name, getattr(config, name, None))
     kinds = {bool: np.bool_, int: np.int32, float: np.float32}
     return {name: kinds[type(value)](value) for name, value in values.items()}
-
-
-def _alive(lanes, hyper) -> np.ndarray:
-    """As `lane.alive`, in NumPy."""
-    episodes, age = lanes.episodes.numpy(), lanes.age.numpy()
-    more_episodes = (hyper["episodes"] == 0) | (episodes < hyper["episodes"])
-    more_steps = (hyper["steps"] == 0) | (age < hyper["steps"])
-    return more_episodes & more_steps & ~lanes.diverged.numpy()
