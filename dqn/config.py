@@ -114,6 +114,9 @@ class Config:
     seeds: int = key(5, "run", "", "seeds", ">= 1", "trainings of this configuration")
     first_seed: int = key(0, "run", "", "", ">= 0", "they are first_seed, first_seed + 1, ...")
     test_episodes: int = key(20, "run", "", "episodes", ">= 0", "greedy, after training")
+    workers: int | str = key(
+        "auto", "run", "", "processes", ">= 0", "auto: one a core; 0: this one alone"
+    )
     name: str | None = key(
         None, "run", "", "", "folder name", "outputs/runs/NAME; null: date and time"
     )
@@ -189,6 +192,7 @@ _ALSO = {
     "total_timesteps": "steps",
     "n_seeds": "seeds",
     "seed": "first_seed",
+    "n_jobs": "workers",
 }
 
 

@@ -47,7 +47,7 @@ def _run(arguments: list[str], tracebacks: bool) -> int:
     import hydra
     from hydra._internal.utils import get_args_parser
 
-    from dqn import compose
+    from dqn import compose, composer
 
     parser = get_args_parser()
     parser.error = _refuse_flag
@@ -67,7 +67,7 @@ def _run(arguments: list[str], tracebacks: bool) -> int:
         config_name=compose.CONFIG_NAME,
         version_base=compose.VERSION_BASE,
     )
-    with compose.one_line(), _hydra_raises():
+    with composer.one_line(), _hydra_raises():
         decorate(job)()
     return max(statuses, default=0)
 

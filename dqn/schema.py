@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args
 
 from dqn.errors import UserError
@@ -21,6 +21,7 @@ _INTERVAL = re.compile(r"(>=? |[\[(])([\d.]+)(?:, ([\d.]+)\])?( or inf)?")
 INT_BOUND = 2**31  # whole numbers live in 32-bit integers
 _LONGEST_TEXT = 200  # characters of a name, well below what a file system allows
 _LONGEST_SHOWN = 60  # characters of a value in a message
+AUTO = "auto"  # a number that is found when it is needed
 MISSING = "???"  # how Hydra's YAML files mark a value that the user has to give
 
 
@@ -112,12 +113,17 @@ def _mapping(value: object, about: Key) -> dict[str, Any]:
     return dict(value)
 
 
+def _count(value: object, about: Key) -> int | str:
+    return AUTO if value == AUTO else _whole(value, about)
+
+
 # By a field's annotation: what a value must be, its reader, an example where the default is null.
 _READERS: dict[object, tuple[str, Any, object]] = {
     float: ("a number", _number, 195.0),
     int: ("a whole number", _whole, 500),
     bool: ("true or false", _flag, None),
     str: ("a", _text, "first_try"),
+    int | str: ("auto or a whole number", _count, None),
     tuple[int, ...]: ("a non-empty list of whole numbers, each", _widths, None),
     Mapping[str, Any]: ("a mapping of names to values", _mapping, "{}"),
 }
@@ -129,7 +135,7 @@ def checked(name: str, setting: Field, value: object) -> Any:
     `name` is the key as a user writes it, such as "env.id". Raises `UserError`.
     """
     about: Key = setting.metadata["key"]
-    optional = isinstance(setting.type, UnionType)
+    optional = isinstance(setting.type, UnionType) and NoneType in get_args(setting.type)
     noun, read, example = _READERS[get_args(setting.type)[0] if optional else setting.type]
     if value is None and optional:
         return None

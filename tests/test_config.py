@@ -54,6 +54,7 @@ def test_the_defaults_are_the_exercise():
         "seeds": 5,
         "first_seed": 0,
         "test_episodes": 20,
+        "workers": "auto",
         "name": None,
     }
 
@@ -72,6 +73,9 @@ def test_the_defaults_are_the_exercise():
         ("lr", 10**400, "a number > 0", "1000"),
         pytest.param("lr", 10**5000, "a number > 0", "too large to show", id="lr-vast"),
         ("gamma", 1.5, "a number in [0, 1]", "1.5"),
+        ("workers", -1, "auto or a whole number >= 0", "-1"),
+        ("workers", "all", "auto or a whole number >= 0", "'all'"),
+        ("workers", 1.5, "auto or a whole number >= 0", "1.5"),
         ("tau", 0, "a number in (0, 1]", "0"),
         ("huber_delta", math.nan, "a number > 0 or inf", "nan"),
         ("train_freq", 0, "a whole number >= 1", "0"),

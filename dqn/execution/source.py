@@ -44,12 +44,15 @@ class Source(Protocol):
         `metrics` has those of every seed given so far, over its episodes up to the rung (the
         whole training of a seed that ended before).
         """
+        ...
 
     def keep_after_seed(self, number: int, row: Row) -> bool:
         """Whether to go on with a trial one of whose seeds has ended, its line being `row`."""
+        ...
 
     def more_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
         """Further seeds of a trial all of whose seeds are over; () ends it. Not asked if pruned."""
+        ...
 
     def over(self, number: int, rows: Sequence[Row]) -> None:
         """A trial is over; `rows` are all its lines, those of pruned and failed seeds included."""
