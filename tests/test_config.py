@@ -246,8 +246,8 @@ def test_a_configuration_survives_its_way_through_yaml(mapping):
 
 def test_kinds_say_what_shares_a_program():
     assert fields_of("shape") == ("env", "hidden", "activation", "batch_size")
-    assert fields_of("run") == ("seeds", "first_seed", "test_episodes", "name")
-    assert len(fields_of("lane")) == len(dataclasses.fields(Config)) - 8
+    assert fields_of("run") == ("seeds", "first_seed", "test_episodes", "workers", "name")
+    assert len(fields_of("lane")) == len(dataclasses.fields(Config)) - 9
 
 
 def test_the_columns_of_a_table_are_every_shape_and_lane_key_in_order():

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from dqn.algorithm import lane, network, streams
 from dqn.algorithm.block import (
-    RECORD,
     RECORDS,
     TEST_STEPS,
     Chunk,
@@ -19,6 +18,7 @@ from dqn.algorithm.block import (
     record,
 )
 from dqn.algorithm.lane import Episode, Hyper, Lanes
+from dqn.algorithm.record import RECORD
 from dqn.envs import Dynamics
 
 

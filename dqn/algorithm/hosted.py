@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from dqn.algorithm import lane, network
 from dqn.algorithm.block import (
-    RECORD,
     RECORDS,
     TEST_STEPS,
     Chunk,
@@ -21,6 +20,7 @@ from dqn.algorithm.block import (
     record,
 )
 from dqn.algorithm.lane import Episode, Hyper, Lanes
+from dqn.algorithm.record import RECORD
 from dqn.config import EnvConfig
 from dqn.envs import host
 

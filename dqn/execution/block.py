@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from dqn.algorithm.block import RECORD
 from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedProgram
 from dqn.algorithm.lane import Hyper
+from dqn.algorithm.record import RECORD
 from dqn.config import Config, EnvConfig
 from dqn.envs import host
 from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key

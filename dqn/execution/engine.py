@@ -13,10 +13,11 @@ from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedFunctions, HostedProgram
 from dqn.config import Config, EnvConfig
 from dqn.envs.compiled import COMPILED, dynamics_of
+from dqn.execution import memory
 from dqn.execution.block import Block, task_of
-from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key
+from dqn.execution.jobs import LANES, Checkpoint, Episodes, Finished, Job, Key
 
-LANES = 16
+_FAIRNESS = 8  # calls of `advance`; one in so many goes to the block that has waited longest
 CAPACITY = 8192  # transitions a lane can store; a job that needs more doubles it until it fits
 
 Place = tuple[Shape, str | EnvConfig]
@@ -30,6 +31,8 @@ class Engine:
         self._lanes = lanes
         self._waiting: dict[Place, deque[Job | Checkpoint]] = {}
         self._blocks: dict[Place, Block] = {}
+        self._ran: dict[Place, int] = {}  # the call of `advance` that ran it last
+        self._calls = 0
         self.ticks = self.work = 0
         """Lane-ticks run, and those of them in which a lane was at work."""
 
@@ -41,7 +44,7 @@ class Engine:
     def advance(
         self, new: Iterable[Job | Checkpoint] = (), cancelled: Iterable[Key] = ()
     ) -> tuple[list[Episodes], list[Finished]]:
-        """Run one chunk of one block, the blocks in turn; its free lanes are refilled first.
+        """Run one chunk of one block, the fullest; its free lanes are refilled first.
 
         `new` jobs wait for a free lane in the order given. A `cancelled` one ends as `pruned` at
         once; cancelling one that is not here, or no longer, does nothing.
@@ -49,13 +52,15 @@ class Engine:
         for item in new:
             self._waiting.setdefault(self._place(item), deque()).append(item)
         finished = [over for key in cancelled if (over := self._cancel(key)) is not None]
-        # A block that is still to be opened comes first, or a long training would bar it for good.
-        places = [place for place in self._waiting if place not in self._blocks]
-        place = next(iter([*places, *self._blocks]), None)
+        place = self._next_place()
         if place is None:
             return [], finished
-        block = self._blocks.pop(place, None) or Block(_program(*place))
         waiting = self._waiting.pop(place, deque())
+        block = self._blocks.pop(place, None)
+        if block is None:
+            if reason := memory.shortage(place[0]):
+                return [], finished + [Finished.failed(_job(item), reason) for item in waiting]
+            block = Block(_program(*place))
         block.fill(waiting)
         episodes = block.advance(return_early=bool(waiting))
         finished += block.take_finished()
@@ -64,10 +69,34 @@ class Engine:
         if waiting:
             self._waiting[place] = waiting
         if waiting or block.keys:
-            self._blocks[place] = block  # behind the others
+            self._blocks[place] = block
         else:
             block.close()
         return episodes, finished
+
+    def _next_place(self) -> Place | None:
+        """The place with most of its lanes at work, of equals the one that has waited longest.
+
+        A lane-tick costs the same whether a job is in the lane or not, so blocks with few jobs wait
+        until there are more or nothing else is left; but not for ever: every so often the one that
+        has waited longest has its turn.
+        """
+        self._calls += 1
+        places = list(dict.fromkeys([*self._waiting, *self._blocks]))
+        if not places:
+            return None
+
+        def rank(place: Place) -> tuple[int, int]:
+            waited = self._calls - self._ran.get(place, 0)
+            if self._calls % _FAIRNESS == 0:
+                return waited, 0
+            jobs = len(self._waiting.get(place, ()))
+            jobs += len(self._blocks[place].keys) if place in self._blocks else 0
+            return min(jobs, self._lanes), waited
+
+        chosen = max(places, key=rank)
+        self._ran[chosen] = self._calls
+        return chosen
 
     def checkpoint(self, key: Key) -> Job | Checkpoint:
         """Take a training out, for any engine's `advance` to go on with; the result is the same.
@@ -101,7 +130,7 @@ class Engine:
         raise KeyError(key)
 
     def _place(self, item: Job | Checkpoint) -> Place:
-        config = item.config if isinstance(item, Job) else item.job.config
+        config = _job(item).config
         task, dynamics = task_of(config.env), dynamics_of(config.env)
         shape = Shape(
             task.observation_size,
@@ -113,6 +142,10 @@ class Engine:
             self._lanes,
         )
         return shape, config.env if dynamics is None else dynamics.name
+
+
+def _job(item: Job | Checkpoint) -> Job:
+    return item if isinstance(item, Job) else item.job
 
 
 def _program(shape: Shape, env: str | EnvConfig) -> Program | HostedProgram:

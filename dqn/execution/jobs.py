@@ -1,15 +1,18 @@
 """What goes into an engine and what comes out: plain records, no tensors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from dqn.algorithm.block import RECORD
+from dqn.algorithm.record import RECORD
 from dqn.config import Config
 
 Key = tuple[int, int]
 """(trial, seed)."""
+
+LANES = 16
+"""Lanes a block has; `dqn.execution.engine` says why."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Finished:
     """One training that is over, whole."""
 
     job: Job
-    status: Literal["done", "pruned", "diverged"]
+    status: Literal["done", "pruned", "diverged", "failed"]
     steps: int
     """Environment steps; of a diverged training, up to the update that was not finite."""
     episodes: Episodes
@@ -95,6 +98,18 @@ class Finished:
     """[in, out] and [out] in turn, as in `dqn.algorithm.network`; the last finite ones."""
     seconds: float
     """The training's share of the time its block ran."""
+    reason: str = ""
+    """Why it failed, in one line."""
+
+    @property
+    def key(self) -> Key:
+        """(trial, seed)."""
+        return self.job.key
+
+    @classmethod
+    def failed(cls, job: Job, reason: str) -> "Finished":
+        """A training that cannot be run at all; what it had done is not kept."""
+        return replace(cls.pruned(job), status="failed", reason=reason)
 
     @classmethod
     def pruned(cls, taken: "Job | Checkpoint") -> "Finished":

@@ -1,0 +1,46 @@
+"""Whether a block fits into memory, found out before it is made: the system would kill us later."""
+
+import math
+from pathlib import Path
+
+from dqn.algorithm.block import Shape
+
+_COPIES = 2  # XLA keeps what a chunk was given until it has what it returns
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
+
+
+def shortage(shape: Shape) -> str:
+    """Why a block of this shape cannot be made here, in one line; "" where it can."""
+    needed, free = block_bytes(shape), free_bytes()
+    if free is None or needed <= free:
+        return ""
+    return (
+        f"a block of {shape.lanes} lanes must fit into memory, met hidden={list(shape.hidden)}, "
+        f"batch_size={shape.batch_size} and buffers of {shape.capacity:,}, which need "
+        f"{needed / 2**30:,.1f} GiB of {free / 2**30:,.1f} GiB free; choose smaller ones"
+    )
+
+
+def block_bytes(shape: Shape) -> int:
+    """Bytes of a block at work, at least: networks and Adam's moments, replay, activations."""
+    weights = sum(math.prod(weight) for weight in shape.weights)
+    networks = _COPIES * 4 * weights + weights  # online, target, m, v; and the gradients
+    units = shape.observation_size + sum(shape.hidden) + shape.actions
+    activations = 3 * shape.batch_size * units  # online on s, target on s', the backward pass
+    replay = _COPIES * (shape.capacity + 1) * shape.row
+    return 4 * shape.lanes * (networks + activations + replay)
+
+
+def free_bytes() -> int | None:
+    """Memory that this process may still take, or None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line[:12] == "MemAvailable")
+    except (OSError, StopIteration, ValueError):
+        return None
+    try:  # a container's own limit
+        limit = int((_CONTROL_GROUP / "memory.max").read_text())
+        used = int((_CONTROL_GROUP / "memory.current").read_text())
+    except (OSError, ValueError):
+        return free
+    return min(free, limit - used)
