@@ -11,13 +11,14 @@ How to add an environment. Write one file, `dqn/envs/pendulum_swing.py`, after t
    last axis only (`tf.unstack`, elementwise arithmetic, `tf.stack`), so that any leading axes
    work. No Python loop, `tf.cond` or random operation: choices are `tf.where`, chance comes in as
    `u`. The formulas, thresholds, clipping and their order are Gymnasium's own; cite the paper.
-2. `DYNAMICS = Dynamics(...)` at the end of the file, with the Gymnasium ids it stands for.
+2. `DYNAMICS = Dynamics(...)` at the end of the file.
 
-Then one line: add the module to the list in `compiled.py`. In `tests/test_envs.py` add its entry to
-`CASES` (where to draw states from, what counts as rounding): every test there then holds it against
-Gymnasium's own step. A time limit is not part of the dynamics, the lane counts steps; a failing or
-final step pays its reward like any other. The environment's threshold (`solved_return`) and time
-limit come from Gymnasium's registration, its name for `env=` from a file in `conf/env/`.
+Then one line: add the Gymnasium id it stands for to the table in `compiled.py`. In
+`tests/test_envs.py` add its entry to `CASES` (where to draw states from, what counts as rounding):
+every test there then holds it against Gymnasium's own step. A time limit is not part of the
+dynamics, the lane counts steps; a failing or final step pays its reward like any other. The
+environment's threshold (`solved_return`) and time limit come from Gymnasium's registration, its
+name for `env=` from a file in `conf/env/`.
 
 An environment that cannot be written this way needs none of it: `env=gymnasium env.id=...` takes
 any registered id, and `env.id=my_module:MyEnv-v0` imports `my_module`, which registers it, first.
@@ -37,8 +38,7 @@ class Dynamics:
     """
 
     name: str
-    ids: tuple[str, ...]
-    """Gymnasium ids that differ in their time limit alone."""
+    """Of its module in this folder."""
     observation_size: int
     """D."""
     actions: int

@@ -89,7 +89,6 @@ def _wrapped(angle):
 
 DYNAMICS = Dynamics(
     name="acrobot",
-    ids=("Acrobot-v1",),
     observation_size=6,
     actions=3,
     uniforms=4,

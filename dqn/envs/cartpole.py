@@ -56,7 +56,6 @@ def observe(state):
 
 DYNAMICS = Dynamics(
     name="cartpole",
-    ids=("CartPole-v0", "CartPole-v1"),
     observation_size=4,
     actions=2,
     uniforms=4,

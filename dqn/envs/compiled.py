@@ -1,23 +1,36 @@
-"""The environments that run inside a lane's compiled program, by Gymnasium id."""
+"""The environments that run inside a lane's compiled program, by Gymnasium id.
+
+They are looked up here and imported, TensorFlow with them, only when they are needed.
+"""
+
+import importlib
 
 from dqn.config import EnvConfig
-from dqn.envs import Dynamics, acrobot, cartpole, mountain_car
+from dqn.envs import Dynamics
 
-COMPILED: dict[str, Dynamics] = {
-    env_id: module.DYNAMICS
-    for module in (
-        cartpole,
-        acrobot,
-        mountain_car,
-    )
-    for env_id in module.DYNAMICS.ids
+# The module in this folder that each id stands for; ids of one module differ in their limits alone.
+COMPILED = {
+    "CartPole-v0": "cartpole",
+    "CartPole-v1": "cartpole",
+    "Acrobot-v1": "acrobot",
+    "MountainCar-v0": "mountain_car",
 }
 
 
-def dynamics_of(env: EnvConfig) -> Dynamics | None:
-    """The compiled dynamics of `env`, or None: then Gymnasium steps it in Python (`host.make`).
+def is_compiled(env: EnvConfig) -> bool:
+    """Whether `env` has compiled dynamics; if not, Gymnasium steps it in Python (`host.make`).
 
-    None for any `env.kwargs`, which may change the dynamics (`sutton_barto_reward`,
+    Not with any `env.kwargs`, which may change the dynamics (`sutton_barto_reward`,
     `goal_velocity`). A time limit of its own changes nothing here: the lane counts steps.
     """
-    return None if env.kwargs else COMPILED.get(env.id)
+    return not env.kwargs and env.id in COMPILED
+
+
+def dynamics_of(env: EnvConfig) -> Dynamics | None:
+    """The compiled dynamics of `env`, or None."""
+    return dynamics_named(COMPILED[env.id]) if is_compiled(env) else None
+
+
+def dynamics_named(name: str) -> Dynamics:
+    """The compiled dynamics of one module in this folder."""
+    return importlib.import_module(f"dqn.envs.{name}").DYNAMICS

@@ -42,7 +42,6 @@ def observe(state):
 
 DYNAMICS = Dynamics(
     name="mountain_car",
-    ids=("MountainCar-v0",),
     observation_size=2,
     actions=3,
     uniforms=1,

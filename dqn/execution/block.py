@@ -51,6 +51,11 @@ class Block:
         """The jobs under way."""
         return {slot.job.key for slot in self._slots if slot is not None}
 
+    @property
+    def compilations(self) -> int:
+        """How often any function of its program was compiled, whichever block asked for it."""
+        return self._program.compilations
+
     def fill(self, waiting: deque[Job | Checkpoint]) -> None:
         """Put waiting jobs into the free lanes, taking them off `waiting`."""
         begun = np.zeros(len(self._slots), bool)

@@ -5,6 +5,7 @@ a training out so that another engine can go on with it. Knows nothing of Hydra,
 """
 
 import functools
+import time
 from collections import deque
 from collections.abc import Iterable
 
@@ -12,7 +13,7 @@ from dqn.algorithm.block import Shape
 from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedFunctions, HostedProgram
 from dqn.config import Config, EnvConfig
-from dqn.envs.compiled import COMPILED, dynamics_of
+from dqn.envs.compiled import dynamics_named, dynamics_of
 from dqn.execution import memory
 from dqn.execution.block import Block, task_of
 from dqn.execution.jobs import LANES, Checkpoint, Episodes, Finished, Job, Key
@@ -35,6 +36,8 @@ class Engine:
         self._calls = 0
         self.ticks = self.work = 0
         """Lane-ticks run, and those of them in which a lane was at work."""
+        self.seconds = self.useful = 0.0
+        """Spent in chunks that compiled nothing, and the share of it that lanes at work had."""
 
     @property
     def busy(self) -> bool:
@@ -49,6 +52,8 @@ class Engine:
         `new` jobs wait for a free lane in the order given. A `cancelled` one ends as `pruned` at
         once; cancelling one that is not here, or no longer, does nothing.
         """
+        began = time.perf_counter()
+        self._calls += 1
         for item in new:
             self._waiting.setdefault(self._place(item), deque()).append(item)
         finished = [over for key in cancelled if (over := self._cancel(key)) is not None]
@@ -61,6 +66,7 @@ class Engine:
             if reason := memory.shortage(place[0]):
                 return [], finished + [Finished.failed(_job(item), reason) for item in waiting]
             block = Block(_program(*place))
+        compilations = block.compilations
         block.fill(waiting)
         episodes = block.advance(return_early=bool(waiting))
         finished += block.take_finished()
@@ -72,6 +78,10 @@ class Engine:
             self._blocks[place] = block
         else:
             block.close()
+        if block.compilations == compilations:
+            took = time.perf_counter() - began
+            self.seconds += took
+            self.useful += took * block.work / max(block.lane_ticks, 1)
         return episodes, finished
 
     def _next_place(self) -> Place | None:
@@ -81,7 +91,6 @@ class Engine:
         until there are more or nothing else is left; but not for ever: every so often the one that
         has waited longest has its turn.
         """
-        self._calls += 1
         places = list(dict.fromkeys([*self._waiting, *self._blocks]))
         if not places:
             return None
@@ -157,7 +166,7 @@ def _program(shape: Shape, env: str | EnvConfig) -> Program | HostedProgram:
 
 @functools.cache
 def _compiled(shape: Shape, name: str) -> Program:
-    return Program(shape, next(known for known in COMPILED.values() if known.name == name))
+    return Program(shape, dynamics_named(name))
 
 
 @functools.cache

@@ -1,0 +1,99 @@
+"""A worker process: one engine behind a pipe, `python -m dqn.execution.worker DESCRIPTOR`.
+
+It asks nobody and writes no file. When its driver is gone, however it went, the pipe ends and so
+does the worker.
+"""
+
+import signal
+import sys
+import traceback
+from collections.abc import Iterable
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+from dqn.execution import runtime
+from dqn.execution.jobs import Episodes, Finished, Job, Key
+
+
+class Order(NamedTuple):
+    """What a driver sends: jobs to train, and those that are not to be gone on with."""
+
+    new: list[Job]
+    cancelled: list[Key]
+
+
+class Report(NamedTuple):
+    """What a worker sends after each chunk; of the counts, what has come since the last report."""
+
+    episodes: list[Episodes]
+    finished: list[Finished]
+    lane_ticks: int
+    work: int
+    """Lane-ticks in which a lane was at work."""
+    seconds: float
+    """Spent in chunks, once their programs were compiled."""
+    useful: float
+    """Of these, what lanes at work had as their share."""
+
+
+class Broken(NamedTuple):
+    """A worker's last words: what went wrong in it, and where."""
+
+    reason: str
+    trace: str
+
+
+def serve(connection: Connection) -> None:
+    """Carry out orders until the pipe ends. An error is reported and ends the worker."""
+    runtime.prepare()
+    from dqn.quiet import import_tensorflow
+
+    import_tensorflow()
+    from dqn.execution.engine import Engine
+
+    engine = Engine()
+    try:
+        while True:
+            order = _received(connection, wait=not engine.busy)
+            connection.send(advance(engine, *order))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+    except Exception as error:
+        connection.send(broken(error))
+
+
+def advance(engine, new: Iterable[Job], cancelled: Iterable[Key]) -> Report:
+    """One chunk of `engine`, as it is reported."""
+    ticks, work = engine.ticks, engine.work
+    seconds, useful = engine.seconds, engine.useful
+    episodes, finished = engine.advance(new, cancelled)
+    return Report(
+        episodes,
+        finished,
+        engine.ticks - ticks,
+        engine.work - work,
+        engine.seconds - seconds,
+        engine.useful - useful,
+    )
+
+
+def broken(error: Exception) -> Broken:
+    """An error as it is told over a pipe, to be shown in one line or whole."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return Broken(reason, "".join(traceback.format_exception(error)))
+
+
+def _received(connection: Connection, wait: bool) -> Order:
+    """All orders that have come, as one; with `wait` there is at least one."""
+    new, cancelled = [], []
+    while wait or connection.poll():
+        order: Order = connection.recv()
+        new += order.new
+        cancelled += order.cancelled
+        wait = False
+    return Order(new, cancelled)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to hear
+    serve(Connection(int(sys.argv[1])))
