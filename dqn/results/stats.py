@@ -94,7 +94,10 @@ def iqm(x: ArrayLike) -> NDArray[np.float64]:
     `scipy.stats.trim_mean(x, 0.25)` does: of 3 or fewer it is the mean. NaN of none and of any NaN.
     An infinite entry counts by its rank: it matters only where more than a quarter are.
     """
-    x = np.sort(np.asarray(x, float), -1)
+    return _iqm_of_sorted(np.sort(np.asarray(x, float), -1))
+
+
+def _iqm_of_sorted(x: NDArray[np.float64]) -> NDArray[np.float64]:
     n = x.shape[-1]
     if n == 0:
         return np.full(x.shape[:-1], np.nan)
@@ -128,10 +131,13 @@ def interval(
     x = np.sort(np.asarray(x, float), -1)
     if x.shape[-1] < 2:
         return np.full(x.shape[:-1], np.nan), np.full(x.shape[:-1], np.nan)
-    estimates = statistic(x[..., _picks(x.shape[-1], resamples)])  # [..., resamples]
+    if statistic is iqm:  # each resample is in order already
+        statistic = _iqm_of_sorted
+    estimates = np.sort(statistic(x[..., _picks(x.shape[-1], resamples)]), -1)  # [..., resamples]
     tail = (1.0 - level) / 2.0
     # Order statistics, never between two: that keeps an infinite end infinite instead of NaN.
-    low, high = np.quantile(estimates, [tail, 1.0 - tail], axis=-1, method="inverted_cdf")
+    ends = np.quantile(np.arange(resamples), [tail, 1.0 - tail], method="inverted_cdf")
+    low, high = (np.where(np.isnan(x[..., -1]), np.nan, estimates[..., end]) for end in ends)
     return low, high
 
 
