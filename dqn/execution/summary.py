@@ -66,9 +66,9 @@ def _leaders(
 ) -> str:
     columns = {key: COLUMN_OF_KEY.get(key, key) for key in swept}
     columns = {key: column for key, column in columns.items() if column in trials.columns}
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", justify="right")
-    for title in ("trial", *columns):
+    for title in ("trial", *(key.replace("_", "_\n") for key in columns)):
         table.add_column(title, justify="right")
     table.add_column("status")
     table.add_column("seeds", justify="right")
@@ -81,7 +81,7 @@ def _leaders(
             f"{rank}", f"{row['trial']}", *values, row["status"], f"{row['seeds_done']}",
             *metrics, *(_number(row[name], name) for name in others),
         )  # fmt: skip
-    return _text(table)
+    return _text(table).strip("\n")
 
 
 def _text(table: Table) -> str:

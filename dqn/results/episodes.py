@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -176,10 +177,16 @@ def _number(part: Path) -> int:
     return int(digits)
 
 
-def _counts(table: pa.Table) -> dict[Key, int]:
-    counts = table.group_by(["trial", "seed"]).aggregate([([], "count_all")])
-    trials, seeds, rows = (counts[name].to_pylist() for name in ("trial", "seed", "count_all"))
-    return dict(zip(zip(trials, seeds, strict=True), rows, strict=True))
+def _counts(table: pa.Table) -> Counter[Key]:
+    """Rows of each training; they stand together, so that it is enough to look where one ends."""
+    trial, seed = (table[name].to_numpy() for name in ("trial", "seed"))
+    changes = np.flatnonzero((np.diff(trial) != 0) | (np.diff(seed) != 0)) + 1
+    starts = np.concatenate([[0], changes]) if len(trial) else changes
+    counts: Counter[Key] = Counter()
+    lengths = np.diff(np.append(starts, len(trial))).tolist()
+    for t, s, n in zip(trial[starts].tolist(), seed[starts].tolist(), lengths, strict=True):
+        counts[t, s] += n
+    return counts
 
 
 def _only(table: pa.Table, keys: Collection[Key]) -> pa.Table:

@@ -208,7 +208,10 @@ class Folder:
     def trials(self) -> pd.DataFrame:
         """trials.csv: one row a trial, best first."""
         self._aggregate()
-        return pd.DataFrame(self._in_order(), columns=list(columns(self._seeds.hyperparameters)))
+        names = columns(self._seeds.hyperparameters)
+        frame = pd.DataFrame(self._in_order(), columns=list(names))
+        metrics = names[names.index("seeds_done") + 1 :]
+        return frame.astype(dict.fromkeys(metrics, float))  # one of blanks alone would be object
 
     def episodes(self, trial: int | None = None) -> pd.DataFrame:
         """episodes.parquet: one row an episode of every finished training, or of one trial's."""
@@ -276,9 +279,9 @@ class Folder:
         self._aggregate()
         with replacing(self.path / "trials.csv") as temporary, temporary.open("w") as file:
             names = columns(self._seeds.hyperparameters)
-            writer = csv.DictWriter(file, names, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self._in_order())
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(names)
+            writer.writerows([row[name] for name in names] for row in self._in_order())
         now = time.monotonic()
         self._write_trials_from = now + 20 * (now - start)
 

@@ -133,7 +133,9 @@ def interval(
         return np.full(x.shape[:-1], np.nan), np.full(x.shape[:-1], np.nan)
     if statistic is iqm:  # each resample is in order already
         statistic = _iqm_of_sorted
-    estimates = np.sort(statistic(x[..., _picks(x.shape[-1], resamples)]), -1)  # [..., resamples]
+    # Laid out alike for one row and for many, or their sums would differ in the last bits.
+    drawn = np.take(x, _picks(x.shape[-1], resamples), -1)  # [..., resamples, N]
+    estimates = np.sort(statistic(drawn), -1)
     tail = (1.0 - level) / 2.0
     # Order statistics, never between two: that keeps an infinite end infinite instead of NaN.
     ends = np.quantile(np.arange(resamples), [tail, 1.0 - tail], method="inverted_cdf")
