@@ -1,6 +1,8 @@
 """What a kill, a full disk or a careless hand does to a folder of results."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from trainings import CONFIG, filled, pairs, result
 
 from dqn.errors import RunError
 from dqn.results.folder import Folder
+from dqn.results.seeds import read_seeds
 
 
 @pytest.fixture
@@ -37,27 +40,72 @@ def test_a_last_line_cut_anywhere_loses_that_seed_alone(path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "complaint"),
+    ("old", "new", "complaint", "kept"),
     [
-        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0,0.0o1", "line 2: column lr must be a float"),
-        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0", "line 2: must have 35 cells, has 34"),
-        ("0,1,CartPole", "x,1,CartPole", "line 3: column trial must be a int, is 'x'"),
-        ("0,1,CartPole", "0,0,CartPole", "line 3: trial 0 seed 0 is there twice"),
-        (",done,", ",dome,", "line 2: status must be done or pruned or diverged, is 'dome'"),
-        (",False,inf", ",maybe,inf", "line 2: column double must be a bool, is 'maybe'"),
-        ("trial,seed,env,lr", "trial,seed,env,rate", "line 1: columns must be .* missing: lr; unk"),
-        ("0,0,CartPole", '0,0,"CartPole', "line 2: "),
-        ("0,0,CartPole", "0,0,Cart\xffPole", "line 2: "),
-        ("\n0,1", "\n\n0,1", "line 3: must have 35 cells, has 0"),
+        (
+            "0,0,CartPole-v0,0.001",
+            "0,0,CartPole-v0,0.0o1",
+            "line 2: column lr must be a num",
+            [1, 2],
+        ),
+        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0,nan", "line 2: column lr must be a num", [1, 2]),
+        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0", "line 2: must have 35 cells, has 34", [1, 2]),
+        ("0,1,CartPole", "x,1,CartPole", "line 3: column trial must be .* >= 0, is 'x'", [0, 2]),
+        ("0,1,CartPole", "0,0,CartPole", "line 3: trial 0 seed 0 is there twice", [0, 2]),
+        (",done,", ",dome,", "line 2: column status must be done, .* or failed, is 'dome'", [1, 2]),
+        (",False,inf", ",maybe,inf", "line 2: column double must be True or .*'maybe'", [1, 2]),
+        ("trial,seed,env,lr", "trial,seed,env,rate", "line 1: .* missing: lr; unknown: rate", []),
+        ("0,0,CartPole", '0,0,"CartPole', "line 2: ", [1, 2]),
+        ("0,0,CartPole", "0,0,Cart\xffPole", "line 2: ", [1, 2]),
+        ("\n0,1", "\n\n0,1", "line 3: must have 35 cells, has 0", [0, 1, 2]),
     ],
 )
-def test_a_seeds_csv_damaged_in_the_middle_is_refused_and_left_alone(path, old, new, complaint):
+def test_of_a_damaged_seeds_csv_what_can_be_read_is_kept(path, capsys, old, new, complaint, kept):
     filled(path, *(result(seed=seed) for seed in range(3)))
+    whole = (path / "seeds.csv").read_bytes().splitlines(keepends=True)
     damaged = (path / "seeds.csv").read_text().replace(old, new, 1).encode("latin-1")
     (path / "seeds.csv").write_bytes(damaged)
     with pytest.raises(RunError, match=f"seeds.csv, {complaint}"):
-        Folder(path, CONFIG)
+        read_seeds(path / "seeds.csv")
     assert (path / "seeds.csv").read_bytes() == damaged
+    with Folder(path, CONFIG) as folder:
+        told = capsys.readouterr().err
+        assert re.search(f"seeds.csv, {complaint}", told)
+        assert told.count("\n") == 1
+        (aside,) = path.glob("seeds.csv.damaged-*")
+        assert aside.name in told
+        assert aside.read_bytes() == damaged
+        assert folder.finished() == {(0, seed) for seed in kept} == set(pairs(folder.episodes()))
+        expected = b"".join([whole[0], *(whole[seed + 1] for seed in kept)])
+        assert (path / "seeds.csv").read_bytes() == expected
+    with Folder(path, CONFIG):
+        assert capsys.readouterr().err == ""
+
+
+def test_two_damaged_files_of_one_second_are_both_kept(path, monkeypatch):
+    monkeypatch.setattr("dqn.results.damage.time.strftime", lambda form: "20261125-230000")
+    for text in ("one\n", "two\n"):
+        filled(path, result())
+        (path / "seeds.csv").write_text(text)
+        filled(path)
+    asides = sorted(path.glob("seeds.csv.damaged-*"))
+    assert [aside.read_text() for aside in asides] == ["one\n", "two\n"]
+
+
+def test_columns_are_found_by_name_and_a_column_of_ones_own_is_set_aside(path, capsys):
+    filled(path, result(seed=0), result(seed=1))
+    whole = (path / "seeds.csv").read_bytes()
+    frame = pd.read_csv(path / "seeds.csv", dtype=str, keep_default_na=False)
+    frame = frame[sorted(frame.columns)].assign(note="mine")
+    frame.to_csv(path / "seeds.csv", index=False)
+    rows = read_seeds(path / "seeds.csv")
+    assert [row["seed"] for row in rows] == [0, 1]
+    with Folder(path, CONFIG) as folder:
+        assert folder.finished() == {(0, 0), (0, 1)}
+    assert (path / "seeds.csv").read_bytes() == whole
+    (aside,) = path.glob("seeds.csv.damaged-*")
+    assert "mine" in aside.read_text()
+    assert aside.name in capsys.readouterr().err
 
 
 def test_a_file_saved_by_a_spreadsheet_still_reads(path):
@@ -78,21 +126,75 @@ def test_a_line_removed_by_hand_is_trained_again_and_its_episodes_with_it(path):
     assert frame.groupby("seed")["return"].sum().to_dict() == {0: 5.0, 1: 60.0}
 
 
-def test_episodes_that_a_row_promises_and_are_not_there_are_refused(path):
-    filled(path, result())
+def test_a_seed_whose_episodes_are_not_all_there_is_trained_again(path, capsys):
+    filled(path, result(seed=0), result(seed=1))
     (part,) = (path / "episodes.parquet").iterdir()
-    pd.read_parquet(part).iloc[:2].to_parquet(part, index=False)
-    with pytest.raises(RunError, match=r"trial 0 seed 0 must have the 3 episodes .* has 2; remove"):
-        Folder(path, CONFIG)
+    pd.read_parquet(part).iloc[1:].to_parquet(part, index=False)
+    damaged = part.read_bytes()
+    with Folder(path, CONFIG) as folder:
+        told = capsys.readouterr().err
+        assert "trial 0 seed 0 must have the 3 episodes that seeds.csv says, has 2" in told
+        assert told.count("\n") == 1
+        (aside,) = path.glob("part-00000.parquet.damaged-*")
+        assert aside.name in told
+        assert aside.read_bytes() == damaged
+        assert folder.finished() == {(0, 1)} == set(pairs(folder.episodes()))
+        folder.add(result(seed=0))
+    assert pairs(pd.read_parquet(path / "episodes.parquet")) == [(0, 1), (0, 0)]
+    assert sorted(pd.read_csv(path / "seeds.csv")["seed"]) == [0, 1]
 
 
-def test_a_part_that_is_not_parquet_is_refused_and_left_alone(path):
-    filled(path, result())
-    (part,) = (path / "episodes.parquet").iterdir()
+@pytest.mark.parametrize("damaged", [0, 1, 2])
+def test_a_part_that_is_not_parquet_costs_the_seeds_it_held(path, capsys, monkeypatch, damaged):
+    monkeypatch.setattr("dqn.results.episodes.PART_ROWS", 3)
+    filled(path, *(result(seed=seed) for seed in range(3)))
+    part = path / "episodes.parquet" / f"part-{damaged:05d}.parquet"
     part.write_bytes(b"PAR1 but no more")
-    with pytest.raises(RunError, match=r"part-00000\.parquet: cannot be read as Parquet"):
-        Folder(path, CONFIG)
-    assert part.read_bytes() == b"PAR1 but no more"
+    left = {(0, seed) for seed in range(3)} - {(0, damaged)}
+    with Folder(path, CONFIG) as folder:
+        assert "cannot be read as Parquet" in capsys.readouterr().err
+        (aside,) = path.glob("part-*.damaged-*")
+        assert aside.read_bytes() == b"PAR1 but no more"
+        assert folder.finished() == left == set(pairs(folder.episodes()))
+        assert set(pairs(pd.read_csv(path / "seeds.csv"))) == left
+        folder.add(result(seed=damaged))
+        assert folder.finished() == set(pairs(folder.episodes())) == {(0, s) for s in range(3)}
+    filled(path)
+    assert capsys.readouterr().err == ""
+
+
+def test_episodes_that_are_gone_altogether_are_trained_again(path, capsys):
+    filled(path, result())
+    shutil.rmtree(path / "episodes.parquet")
+    (path / "episodes.parquet").write_text("a file")
+    with Folder(path, CONFIG) as folder:
+        assert folder.finished() == set()
+    assert "set aside" in capsys.readouterr().err
+
+
+def test_a_damaged_trials_csv_is_written_anew(path):
+    filled(path, result())
+    whole = (path / "trials.csv").read_bytes()
+    (path / "trials.csv").write_bytes(b"\xff nonsense")
+    filled(path)
+    assert (path / "trials.csv").read_bytes() == whole
+
+
+def test_damaged_weights_are_removed_and_the_next_best_takes_their_place(path):
+    filled(path, result(trial=0), result(trial=1))
+    best = path / ".weights-1-0.npz"
+    with Folder(path, CONFIG) as folder:
+        folder.close_trial(5)
+        assert {p.name for p in path.glob(".weights-*")} == {".weights-0-0.npz", best.name}
+    best.write_bytes(best.read_bytes()[:-100])
+    with Folder(path, CONFIG) as folder:
+        assert not best.exists()
+        kept = folder.best()
+        assert kept is not None
+        assert (kept.trial, kept.seed) == (0, 0)
+    (path / ".weights-0-0.npz").write_bytes(b"")
+    with Folder(path, CONFIG) as folder:
+        assert folder.best() is None
 
 
 def test_a_full_disk_costs_the_seed_being_written_and_no_other(path, monkeypatch):

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
-from dqn.results.trials import trial_row
+from dqn.results.stats import METRICS
+from dqn.results.trials import columns, trial_row, trial_rows
 
 ROW = {
     "trial": 0, "lr": 0.1, "status": "done", "mean_return": 50.0, "best_return": 90.0,
@@ -49,3 +51,55 @@ def test_a_seed_that_never_solved_its_task_is_later_than_every_other():
 def test_one_seed_has_no_interval():
     row = aggregate(ROW)
     assert (row["mean_return"], row["mean_return_low"], row["mean_return_high"]) == (50, None, None)
+
+
+def one_by_one(values):
+    """IQM and interval of one metric of one trial, as they are defined."""
+    x = np.sort(np.asarray(values, float))
+    cut = len(x) // 4
+    middle = x[cut : len(x) - cut].mean() if len(x) else np.nan
+    if len(x) < 2:
+        return middle, np.nan, np.nan
+    picks = np.random.default_rng(0).integers(0, len(x), (2001, len(x)))
+    resamples = np.sort(x[np.sort(picks, -1)], -1)[:, cut : len(x) - cut].mean(-1)
+    return middle, *np.quantile(resamples, [0.025, 1 - 0.025], method="inverted_cdf")
+
+
+def test_many_trials_at_once_have_the_very_numbers_of_each_alone():
+    rng = np.random.default_rng(0)
+    trials = []
+    for number in range(150):  # of one seed to twenty: more than a chunk of some
+        rows = []
+        for seed in range(rng.choice([1, 2, 3, 5, 10, 20])):
+            row = {name: float(rng.normal(100, 30)) for name in METRICS}
+            row["solved_at"] = int(rng.integers(10, 150)) if rng.random() < 0.6 else None
+            row["status"] = rng.choice(["done", "done", "done", "diverged", "pruned", "failed"])
+            if row["status"] != "done":
+                row["test_return"] = None
+            rows.append({**row, "trial": number, "seed": seed, "lr": 0.1})
+        trials.append(rows)
+    table = trial_rows(trials, ["lr"])
+    assert table == [trial_row(rows, ["lr"]) for rows in trials]
+    for row, rows in zip(table, trials, strict=True):
+        assert tuple(row) == columns(["lr"])
+        for metric, worst in METRICS.items():
+            lost = ("diverged", "failed")
+            values = [
+                worst if r[metric] is None else r[metric]
+                for r in rows
+                if r[metric] is not None or metric == "solved_at" or r["status"] in lost
+            ]
+            expected = [x if np.isfinite(x) else None for x in map(float, one_by_one(values))]
+            assert [row[metric + end] for end in ("", "_low", "_high")] == expected
+
+
+def test_a_failed_seed_counts_as_a_diverged_one_that_earned_nothing():
+    nothing = {**LOST, **dict.fromkeys(METRICS)}
+    diverged, failed = (
+        aggregate(ROW, ROW, {**nothing, "status": s}) for s in ("diverged", "failed")
+    )
+    assert failed.pop("status") == "failed"
+    assert diverged.pop("status") == "diverged"
+    assert failed == diverged
+    pruned = {**ROW, "status": "pruned"}
+    assert aggregate(ROW, pruned, {**nothing, "status": "failed"})["status"] == "failed"

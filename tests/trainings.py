@@ -33,8 +33,8 @@ def result(trial=0, seed=0, *, returns=(10.0, 20.0, 30.0), config=CONFIG, **chan
     return dataclasses.replace(made, **changes)
 
 
-def filled(path, *results, config=CONFIG) -> None:
-    with Folder(path, config) as folder:
+def filled(path, *results, config=CONFIG, **of_sweep) -> None:
+    with Folder(path, config, **of_sweep) as folder:
         for one in results:
             folder.add(one)
 

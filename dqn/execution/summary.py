@@ -1,12 +1,15 @@
-"""The small table a run ends with: a row a seed, then the IQM and its 95 % interval."""
+"""The small table a command ends with: of a run a row a seed, of a sweep a row a trial."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from dqn.results.columns import COLUMN_OF_KEY
 
 _METRICS = {
     "mean_return": "mean return",
@@ -15,6 +18,8 @@ _METRICS = {
     "test_return": "test",
     "collapse": "collapse",
 }
+_TITLES = {**_METRICS, "solved_at": "solved at"}
+_WIDTH = 120
 
 
 def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
@@ -34,12 +39,73 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     middles = [_number(trial[name], name) for name in _METRICS]
     table.add_row("IQM", f"{len(rows)} seeds", "", "", *middles, solved)
     table.add_row("", "95 % interval", "", "", *(_interval(trial, name) for name in _METRICS), "")
+    return _text(table)
+
+
+def leaderboard(
+    trials: pd.DataFrame, swept: Sequence[str], objective: str = "mean_return", top: int = 10
+) -> str:
+    """The first `top` of `trials`, rows of trials.csv, with the values of the `swept` keys.
+
+    What the trials were ordered by, `objective`, is shown with its 95 % interval. Of the other
+    metrics as many as fit in 120 columns.
+    """
+    others = [name for name in ("test_return", "collapse", "solved_at") if name != objective]
+    shown, text = trials.head(top), ""
+    # From all of the others to none: the swept keys are never left out.
+    for count in range(len(others), -1, -1):
+        text = _leaders(shown, swept, objective, others[:count])
+        if _width(text) <= _WIDTH:
+            break
+    more = len(trials) - len(shown)
+    return text + (f"\n  and {more:,} more trial{'s' * (more > 1)} in trials.csv" if more else "")
+
+
+def _leaders(
+    trials: pd.DataFrame, swept: Iterable[str], objective: str, others: Iterable[str]
+) -> str:
+    columns = {key: COLUMN_OF_KEY.get(key, key) for key in swept}
+    columns = {key: column for key, column in columns.items() if column in trials.columns}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", justify="right")
+    for title in ("trial", *(key.replace("_", "_\n") for key in columns)):
+        table.add_column(title, justify="right")
+    table.add_column("status")
+    table.add_column("seeds", justify="right")
+    for title in (_TITLES[objective], "95 % interval", *(_TITLES[name] for name in others)):
+        table.add_column(title, justify="right")
+    for rank, row in enumerate(trials.to_dict("records"), start=1):
+        values = [_setting(row[column]) for column in columns.values()]
+        metrics = _number(row[objective], objective), _interval(row, objective)
+        table.add_row(
+            f"{rank}", f"{row['trial']}", *values, row["status"], f"{row['seeds_done']}",
+            *metrics, *(_number(row[name], name) for name in others),
+        )  # fmt: skip
+    return _text(table).strip("\n")
+
+
+def _text(table: Table) -> str:
     text = io.StringIO()
-    Console(file=text, width=200, highlight=False).print(table)
+    Console(file=text, width=500, highlight=False, markup=False).print(table)
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
 
 
-def _interval(trial: Mapping[str, float], metric: str) -> str:
+def _width(text: str) -> int:
+    return max(map(len, text.splitlines()))
+
+
+def _setting(value: Any) -> str:
+    """A hyperparameter in as few characters as tell it from its neighbours."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        if pd.isna(value):
+            return "-"
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"
+    return str(value)
+
+
+def _interval(trial: Mapping[Any, Any], metric: str) -> str:
     low, high = trial[f"{metric}_low"], trial[f"{metric}_high"]
     if pd.isna(low) or pd.isna(high):
         return "-"

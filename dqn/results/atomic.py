@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, whenever the process is killed."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,10 +29,31 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def sweep(folder: Path) -> None:
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A new, empty folder to fill, which takes the place of `path` when all went well.
+
+    Files of the old one and of the new are never seen together. No system call swaps two folders
+    everywhere, so a kill between two renames can leave no `path`: for what can be made again.
+    """
+    fresh, old = (path.with_name(f"{TEMPORARY}{os.getpid()}-{n}-{path.name}") for n in (0, 1))
+    try:
+        fresh.mkdir()
+        yield fresh
+        if path.exists():
+            os.replace(path, old)
+        os.replace(fresh, path)
+    finally:
+        for temporary in (fresh, old):
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_temporaries(folder: Path) -> None:
     """Remove what killed processes left half-written in `folder` and below."""
-    for temporary in folder.rglob(f"{TEMPORARY}*"):
-        if temporary.is_file():
+    for temporary in list(folder.rglob(f"{TEMPORARY}*")):
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
             temporary.unlink(missing_ok=True)
 
 

@@ -1,5 +1,6 @@
-"""The best training's weights, from which model.keras, the GIF and the Q-value figure are made."""
+"""The best trainings' weights, from which model.keras, the GIF and the Q-value figure are made."""
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from dqn.results.atomic import replacing
-from dqn.results.seeds import Cell
-
-Rows = Mapping[tuple[int, int], Mapping[str, Cell]]
+from dqn.results.columns import Cell
+from dqn.results.seeds import Key
 
 
 @dataclass(frozen=True)
@@ -23,56 +23,82 @@ class Best:
 
 
 class BestWeights:
-    """Keeps one file of weights in `folder`: those of the best training of `rows`.
+    """Keeps one file of weights a trial in `folder`, that of its best training of `rows`.
 
     Best is the highest `test_return`, then `mean_return`, of the trainings that are done; of the
     others only where none is. A file names its training, and the one it replaces stays until the
     new training's line is in seeds.csv: so a kill at any moment leaves the best of those that have
-    a line. Files of trainings without a line are removed here.
+    a line. Files of trainings without a line are removed here, and so are damaged ones.
     """
 
-    def __init__(self, folder: Path, rows: Rows):
+    def __init__(self, folder: Path, rows: Mapping[Key, Mapping[str, Cell]]):
         self._folder, self._rows = folder, rows
-        files = {_key(path): path for path in sorted(folder.glob(".weights-*-*.npz"))}
-        known = [key for key in files if key in rows]
-        self._best = max(known, key=lambda key: _rank(rows[key]), default=None)
-        for key, path in files.items():
-            if key != self._best:
+        self._best: dict[int, Key] = {}
+        for path in sorted(folder.glob(".weights-*.npz")):
+            key = _key(path)
+            if key is None or key not in rows or not _read(path):
+                path.unlink()
+            elif key[0] not in self._best or _rank(rows[key]) > _rank(rows[self._best[key[0]]]):
+                self.settle(rows[key])
+            else:
                 path.unlink()
 
+    @property
+    def trials(self) -> set[int]:
+        """Those whose best network is here."""
+        return set(self._best)
+
     def save_if_best(self, row: Mapping[str, Cell], weights: list[np.ndarray]) -> bool:
-        """Before the line of `row` is written: save its weights beside those of the best so far."""
-        if self._best is not None and _rank(row) <= _rank(self._rows[self._best]):
+        """Before the line of `row` is written: save its weights, if its trial's best."""
+        best = self._best.get(_key_of(row)[0])
+        if not weights or (best is not None and _rank(row) <= _rank(self._rows[best])):
             return False
         with replacing(self._path(_key_of(row)), durable=True) as temporary:
             np.savez(temporary, *weights)
         return True
 
     def settle(self, row: Mapping[str, Cell]) -> None:
-        """After the line of `row`, whose weights were saved, is written: remove the others."""
-        before, self._best = self._best, _key_of(row)
-        if before is not None:
-            self._path(before).unlink(missing_ok=True)
+        """After the line of `row`, whose weights were saved, is there: remove its trial's other."""
+        key = _key_of(row)
+        self.drop(key[0])
+        self._best[key[0]] = key
 
-    def load(self) -> Best | None:
-        """The best training, or None before the first."""
-        if self._best is None:
+    def drop(self, trial: int) -> None:
+        """Remove a trial's weights, if they are here."""
+        if (key := self._best.pop(trial, None)) is not None:
+            self._path(key).unlink(missing_ok=True)
+
+    def load(self, trial: int) -> Best | None:
+        """The best training of a trial, or None where no network of it is here."""
+        key = self._best.get(trial)
+        weights = _read(self._path(key)) if key else []
+        if key is None or not weights:
             return None
-        with np.load(self._path(self._best)) as arrays:
-            weights = [arrays[name] for name in arrays.files]
-        return Best(*self._best, str(self._rows[self._best]["activation"]), weights)
+        return Best(*key, str(self._rows[key]["activation"]), weights)
 
-    def _path(self, key: tuple[int, int]) -> Path:
+    def _path(self, key: Key) -> Path:
         return self._folder / f".weights-{key[0]}-{key[1]}.npz"
 
 
-def _key_of(row: Mapping[str, Cell]) -> tuple[int, int]:
+def _read(path: Path) -> list[np.ndarray]:
+    """The arrays of a file of weights; none of a damaged one."""
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            return [arrays[name] for name in arrays.files]
+    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile):
+        return []
+
+
+def _key_of(row: Mapping[str, Cell]) -> Key:
     return int(row["trial"] or 0), int(row["seed"] or 0)
 
 
-def _key(weights: Path) -> tuple[int, int]:
-    _, trial, seed = weights.stem.split("-")
-    return int(trial), int(seed)
+def _key(weights: Path) -> Key | None:
+    try:
+        _, trial, seed = weights.stem.split("-")
+        return int(trial), int(seed)
+    except ValueError:
+        return None
 
 
 def _rank(row: Mapping[str, Cell]) -> tuple[bool, float, float]:

@@ -1,69 +1,182 @@
-"""config.yaml: what was composed, and that a folder of results holds one configuration only."""
+"""config.yaml and sweep.yaml: what was composed, and that a folder of results holds that alone."""
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from dqn.config import Config
+from dqn.config import Config, fields_of
 from dqn.errors import RunError, UserError
 from dqn.results.atomic import replacing
+from dqn.schema import override_text, shown
+
+CONFIG, SWEEP = "config.yaml", "sweep.yaml"
+FREE = {"seeds", "name", "workers"}
+"""Keys that may change from one command to the next: more seeds are added, and no result depends on
+how many workers there are or what the folder is called."""
+
+_IDENTITY = "identity"
+_SHOWN = 4  # differences in a message
+
+Difference = tuple[str, Any, Any]
+"""Name, what it was, what it is now; None where there is nothing."""
 
 
-def keep_config(path: Path, config: Config) -> None:
-    """Write `config` to `path`, or hold it against what is there.
+def keep(
+    folder: Path,
+    config: Config,
+    sweep: Mapping[str, Any] | None = None,
+    grows: Collection[str] = (),
+) -> str | None:
+    """Write config.yaml, and sweep.yaml of a sweep, or hold them against what `folder` has.
 
-    `seeds` may differ: more of them add seeds, and the higher number is what the file then says.
-    Any other difference raises `UserError`, which shows it; a file that is not a configuration
-    raises `RunError`.
+    Returns the sweep's identity, made once with its folder; None of a run. Both files are checked
+    before either is written. The keys in `FREE` may differ, and of the sweep those that `grows`
+    names: of `seeds` and of these the higher number is what the file then says. Any other
+    difference raises `UserError`, which shows it; a file that cannot be read raises `RunError`.
     """
     new = config.to_mapping()
-    if path.exists():
-        old = _read(path)
-        _refuse_changes(path, old, new)
-        if old["seeds"] >= new["seeds"]:
-            return
-    with replacing(path, durable=True) as temporary:
-        temporary.write_text(
-            yaml.safe_dump(new, sort_keys=False, allow_unicode=True), encoding="utf-8"
-        )
+    old, old_sweep = _read_config(folder / CONFIG), _read_sweep(folder / SWEEP)
+    if sweep is None and old_sweep is not None:
+        raise UserError(f"{folder}: must hold a run, holds a sweep; {_ANOTHER}")
+    if sweep is not None and old is not None and old_sweep is None:
+        raise UserError(f"{folder}: must hold a sweep, holds a run; {_ANOTHER}")
+    if old is not None:
+        _refuse(folder / CONFIG, [d for d in differences(old, new) if d[0] not in FREE])
+    identity = None
+    if sweep is not None:
+        identity = _keep_sweep(folder / SWEEP, old_sweep, yaml.safe_load(_yaml(sweep)), grows)
+    if old is None or old["seeds"] < new["seeds"]:
+        _write(folder / CONFIG, new)
+    return identity
 
 
-def _read(path: Path) -> dict[str, object]:
+def differences(old: Any, new: Any, name: str = "") -> Iterator[Difference]:
+    """Where two nested mappings of plain values differ, by dotted name; a long list by entry."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
+    elif _are_long_lists(old, new):
+        for i, (was, now) in enumerate(zip(old, new, strict=True)):
+            yield from differences(was, now, f"{name}[{i}]")
+    elif old != new:
+        yield name, old, new
+
+
+def write_preset(path: Path, config: Config, title: str) -> None:
+    """A file for conf/preset/ that sets every hyperparameter of `config`, and no other key."""
+    mapping = {n: v for n, v in config.to_mapping().items() if n not in fields_of("run")}
+    text = f"# @package _global_\n# {title}\n\n{_yaml(mapping)}"
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _keep_sweep(
+    path: Path, old: Mapping[str, Any] | None, new: dict[str, Any], grows: Collection[str]
+) -> str:
+    if old is None:
+        identity = uuid.uuid4().hex
+        _write(path, {_IDENTITY: identity, **new})
+        return identity
+    identity = old[_IDENTITY]
+    changed = list(differences(old, {_IDENTITY: identity, **new}))
+    _refuse(path, [d for d in changed if not (d[0] in grows and _are_numbers(d[1], d[2]))])
+    if any(now > was for _, was, now in changed):
+        highest = {name: max(was, now) for name, was, now in changed}
+        _write(path, _with({_IDENTITY: identity, **new}, highest))
+    return identity
+
+
+def _with(mapping: Mapping[str, Any], values: Mapping[str, Any], outer: str = "") -> dict[str, Any]:
+    """`mapping` with `values` by dotted names."""
+    return {
+        name: _with(value, values, f"{outer}{name}.")
+        if isinstance(value, Mapping)
+        else values.get(outer + name, value)
+        for name, value in mapping.items()
+    }
+
+
+def _refuse(path: Path, changed: Sequence[Difference]) -> None:
+    if not changed:
+        return
+    told = [f"{name} was {_told(was)} and is now {_told(now)}" for name, was, now in changed]
+    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    back = "what it was"
+    if path.name == CONFIG:  # whose keys are those of the command line
+        back = " ".join(f"{name}={override_text(was)}" for name, was, _ in changed)
+    what = "configuration" if path.name == CONFIG else "sweep"
+    raise UserError(
+        f"{path}: a folder of results holds one {what}, but {'; '.join(told[:_SHOWN])}{more}; "
+        f"{_ANOTHER}, or go back to {back}"
+    )
+
+
+_ANOTHER = "choose another folder with name=NAME"
+
+
+def _told(value: Any) -> str:
+    return override_text(value) if isinstance(value, bool | str) else shown(value)
+
+
+def _are_long_lists(old: Any, new: Any) -> bool:
+    return (
+        isinstance(old, list)
+        and isinstance(new, list)
+        and len(old) == len(new)
+        and shown(old).endswith("...")
+    )
+
+
+def _are_numbers(*values: Any) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def _read_config(path: Path) -> dict[str, Any] | None:
+    mapping = _read(path, "the configuration of this folder")
+    if mapping is None:
+        return None
     try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(mapping, dict):
-            raise RunError(f"{path}: must be a mapping of keys to values, is {mapping!r}")
         return Config.from_mapping(mapping).to_mapping()
-    except (yaml.YAMLError, UnicodeError, UserError) as error:
-        reason = " ".join(str(error).split())
-        raise RunError(f"{path}: must be the configuration of this folder: {reason}") from error
+    except UserError as error:
+        raise _damaged(path, "the configuration of this folder", error) from error
 
 
-def _refuse_changes(path: Path, old: Mapping[str, object], new: Mapping[str, object]) -> None:
-    was, now = _flat(old), _flat(new)
-    changed = [name for name in now if name != "seeds" and was.get(name) != now[name]]
-    if changed:
-        shown = "; ".join(f"{name} was {was.get(name)} and is now {now[name]}" for name in changed)
-        back = " ".join(f"{name}={_written(was.get(name))}" for name in changed)
-        raise UserError(
-            f"{path}: a folder of results holds one configuration, but {shown}; "
-            f"choose another folder with name=NAME, or go back to {back}"
+def _read_sweep(path: Path) -> dict[str, Any] | None:
+    mapping = _read(path, "the record of this folder's sweep")
+    if mapping is not None and not isinstance(mapping.get(_IDENTITY), str):
+        raise RunError(f"{path}: must have the {_IDENTITY} of its sweep, has none; {_RESTORE}")
+    return mapping
+
+
+def _read(path: Path, what: str) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    try:
+        mapping = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise _damaged(path, what, error) from error
+    if not isinstance(mapping, dict):
+        raise RunError(
+            f"{path}: must be a mapping of keys to values, is {shown(mapping)}; {_RESTORE}"
         )
+    return mapping
 
 
-def _written(value: object) -> str:
-    """A value as one writes it on the command line."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    return str(value).replace(" ", "")
+_RESTORE = "restore it, or choose another folder with name=NAME"
 
 
-def _flat(mapping: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    flat = {}
-    for name, value in mapping.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat
+def _damaged(path: Path, what: str, error: Exception) -> RunError:
+    reason = " ".join(str(error).split())
+    return RunError(f"{path}: must be {what}: {reason}; {_RESTORE}")
+
+
+def _write(path: Path, mapping: Mapping[str, Any]) -> None:
+    with replacing(path, durable=True) as temporary:
+        temporary.write_text(_yaml(mapping), encoding="utf-8")
+
+
+def _yaml(mapping: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(mapping), sort_keys=False, allow_unicode=True)

@@ -11,9 +11,10 @@ import fcntl
 import os
 import time
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,13 +22,14 @@ import pandas as pd
 from dqn.config import Config, EnvConfig
 from dqn.envs import host
 from dqn.errors import RunError, UserError
-from dqn.results.atomic import replacing, sweep
+from dqn.results import composed
+from dqn.results.atomic import remove_temporaries, replacing
 from dqn.results.best import Best, BestWeights
-from dqn.results.composed import keep_config
+from dqn.results.columns import Row, hyperparameters
 from dqn.results.episodes import Episodes
-from dqn.results.seeds import Cell, Seeds, hyperparameters
+from dqn.results.seeds import Key, Seeds
 from dqn.results.stats import metrics_of
-from dqn.results.trials import best_first, columns, trial_row
+from dqn.results.trials import Standing, columns, standing, trial_rows
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class SeedResult:
     trial: int
     seed: int
     config: Config
-    status: Literal["done", "pruned", "diverged"]
+    status: Literal["done", "pruned", "diverged", "failed"]
     steps: int
     """Environment steps; of a diverged training, up to the last at which all was finite."""
     returns: np.ndarray
@@ -58,39 +60,70 @@ class SeedResult:
 class Folder:
     """Creates the folder of results at `path`, or goes on with the one that is there.
 
+    A run has one configuration, `config`. A sweep has many trials around it: `sweep` is a record of
+    plain values of what is swept, kept in sweep.yaml; `grows` names those of its keys, dotted, that
+    a later command may raise; `swept` the configuration's keys and groups that differ between
+    trials, so that the tables have a column for each; `objective` the metric trials are ordered by.
+
     To be closed, or used with `with`. Raises `UserError` where the folder cannot be written,
-    another process is writing to it, or it holds another configuration than `config`; `RunError`
-    where a file in it is damaged, and where writing fails later (a full disk).
+    another process is writing to it, or it holds another configuration or sweep; `RunError` where
+    config.yaml or sweep.yaml is damaged, and where writing fails later (a full disk). Tables and
+    weights that are damaged are set aside and made anew: standard error says so.
+
+    Adding a training costs the same however many there are; ending a trial, a comparison with the
+    best before it. Opening grows with their number: 2,000 trials of 10 seeds and 150 episodes take
+    2.0 to 2.7 s on one core: half of it intervals, the rest seeds.csv and episodes alike.
     """
 
-    def __init__(self, path: Path, config: Config):
+    def __init__(
+        self,
+        path: Path,
+        config: Config,
+        sweep: Mapping[str, Any] | None = None,
+        *,
+        grows: Collection[str] = (),
+        swept: Iterable[str] = (),
+        objective: str = "mean_return",
+    ):
         self.path = path
+        self.objective = objective
+        self._swept = tuple(swept)
+        self._wanted = range(config.first_seed, config.first_seed + config.seeds)
+        self._key = "hydra.run.dir" if sweep is None else "hydra.sweep.dir"
         self._thresholds: dict[str, float | None] = {}
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = (path / ".lock").open("a")
         except OSError as error:
-            raise _not_writable(path, error) from error
+            raise self._not_writable(error) from error
         try:
             self._take_lock()
-            sweep(path)
-            keep_config(path / "config.yaml", config)
-            self._seeds = Seeds(path / "seeds.csv", hyperparameters(config))
-            episodes = {key: int(row["episodes"] or 0) for key, row in self._seeds.rows.items()}
-            self._episodes = Episodes(path / "episodes.parquet", episodes)
-            self._best = BestWeights(path, self._seeds.rows)
-            self._rows_of: dict[int, list[dict[str, Cell]]] = defaultdict(list)
-            for (trial, _), row in self._seeds.rows.items():
-                self._rows_of[trial].append(row)
-            self._trials: dict[int, dict[str, Cell]] = {}
-            self._stale = set(self._rows_of)
-            self._write_trials()
+            remove_temporaries(path)
+            self.identity = composed.keep(path, config, sweep, grows)
+            """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
+            self._open(hyperparameters(config, self._swept))
         except OSError as error:
             self._lock.close()
-            raise _not_writable(path, error) from error
+            raise self._not_writable(error) from error
         except BaseException:
             self._lock.close()
             raise
+
+    def _open(self, hyperparameters: Iterable[str]) -> None:
+        self._seeds = Seeds(self.path / "seeds.csv", hyperparameters)
+        counts = {key: int(row["episodes"] or 0) for key, row in self._seeds.rows.items()}
+        self._episodes = Episodes(self.path / "episodes.parquet", counts)
+        if self._episodes.lost:
+            self._seeds.remove(self._episodes.lost)
+        self._weights = BestWeights(self.path, self._seeds.rows)
+        self._of_trial: dict[int, list[Row]] = defaultdict(list)
+        for (trial, _), row in self._seeds.rows.items():
+            self._of_trial[trial].append(row)
+        self._standing = {trial: self._stand(rows) for trial, rows in self._of_trial.items()}
+        self._best_closed: int | None = None
+        self._trials: dict[int, Row] = {}
+        self._stale = set(self._of_trial)
+        self._write_trials()
 
     def __enter__(self) -> "Folder":
         return self
@@ -125,20 +158,48 @@ class Folder:
                 q=result.q,
                 **{"return": result.returns},
             )
-            is_best = self._best.save_if_best(row, result.weights)
+            is_best = self._weights.save_if_best(row, result.weights)
             self._seeds.add(row)
             if is_best:
-                self._best.settle(row)
-            self._rows_of[result.trial].append(self._seeds.rows[key])
+                self._weights.settle(row)
+            rows = self._of_trial[result.trial]
+            rows.append(self._seeds.rows[key])
+            self._standing[result.trial] = self._stand(rows)
             self._stale.add(result.trial)
             if time.monotonic() >= self._write_trials_from:
                 self._write_trials()
         except OSError as error:
             raise _failed(self.path, error) from error
 
-    def finished(self) -> set[tuple[int, int]]:
+    def close_trial(self, number: int) -> None:
+        """Say that a trial is over: all its rows are here, no further seed of it will be added.
+
+        The networks of trials that are over are removed, but for the best one's. To be called again
+        for each of them after reopening.
+        """
+        best = self._best_closed
+        if number == best or number not in self._standing:
+            return
+        loser = number
+        if best is None or self._standing[number] < self._standing[best]:
+            self._best_closed, loser = number, best
+        try:
+            if loser is not None:
+                self._weights.drop(loser)
+        except OSError as error:
+            raise _failed(self.path, error) from error
+
+    def finished(self) -> set[Key]:
         """The (trial, seed) pairs that need no training, whatever their status."""
         return set(self._seeds.rows)
+
+    def row(self, trial: int, seed: int) -> Row:
+        """One line of seeds.csv; raises `KeyError` where there is none."""
+        return self._seeds.rows[trial, seed]
+
+    def rows_of(self, trial: int) -> list[Row]:
+        """A trial's lines of seeds.csv, in the order they ended."""
+        return list(self._of_trial.get(trial, ()))
 
     def rows(self) -> pd.DataFrame:
         """seeds.csv: one row a finished training, in the order they ended."""
@@ -148,25 +209,51 @@ class Folder:
         """trials.csv: one row a trial, best first."""
         self._aggregate()
         names = columns(self._seeds.hyperparameters)
-        return pd.DataFrame(sorted(self._trials.values(), key=best_first), columns=list(names))
+        frame = pd.DataFrame(self._in_order(), columns=list(names))
+        metrics = names[names.index("seeds_done") + 1 :]
+        return frame.astype(dict.fromkeys(metrics, float))  # one of blanks alone would be object
 
-    def episodes(self) -> pd.DataFrame:
-        """episodes.parquet: one row an episode of every finished training."""
-        frame = self._episodes.frame()
+    def episodes(self, trial: int | None = None) -> pd.DataFrame:
+        """episodes.parquet: one row an episode of every finished training, or of one trial's."""
+        frame = self._episodes.frame(trial)
         # Ctrl-C may have come between a training's episodes and its line in seeds.csv.
         keys = pd.MultiIndex.from_arrays([frame["trial"], frame["seed"]])
         return frame.loc[keys.isin(list(self._seeds.rows))]
 
-    def best(self) -> Best | None:
-        """The training whose network is kept, or None before the first."""
-        return self._best.load()
+    def best_trial(self) -> int | None:
+        """The number of the trial that trials.csv has first, or None before the first.
 
-    def _row(self, result: SeedResult) -> dict[str, Cell]:
+        The best by the objective's IQM of those all of whose seeds are done or diverged; of the
+        others only where there is none.
+        """
+        return min(self._standing, key=self._standing.__getitem__, default=None)
+
+    def best(self, trial: int | None = None) -> Best | None:
+        """The best training of `trial`, by default the best trial's, or None where there is none.
+
+        Where the weights of the best trial were lost, those of the best trial whose are not.
+        """
+        if trial is not None:
+            return self._weights.load(trial)
+        for candidate in sorted(self._weights.trials, key=self._standing.__getitem__):
+            if (best := self._weights.load(candidate)) is not None:
+                return best
+        return None
+
+    def _stand(self, rows: list[Row]) -> Standing:
+        return standing(rows, self._wanted, self.objective)
+
+    def _in_order(self) -> list[Row]:
+        return [
+            self._trials[trial] for trial in sorted(self._trials, key=self._standing.__getitem__)
+        ]
+
+    def _row(self, result: SeedResult) -> Row:
         threshold = self._threshold(result.config.env)
         return {
             "trial": result.trial,
             "seed": result.seed,
-            **hyperparameters(result.config),
+            **hyperparameters(result.config, self._swept),
             "status": result.status,
             "steps": result.steps,
             "episodes": len(result.returns),
@@ -182,8 +269,9 @@ class Folder:
         return self._thresholds[env.id]
 
     def _aggregate(self) -> None:
-        for trial in self._stale:
-            self._trials[trial] = trial_row(self._rows_of[trial], self._seeds.hyperparameters)
+        stale = [self._of_trial[trial] for trial in self._stale]
+        rows = trial_rows(stale, self._seeds.hyperparameters)
+        self._trials.update(zip(self._stale, rows, strict=True))
         self._stale.clear()
 
     def _write_trials(self) -> None:
@@ -191,9 +279,9 @@ class Folder:
         self._aggregate()
         with replacing(self.path / "trials.csv") as temporary, temporary.open("w") as file:
             names = columns(self._seeds.hyperparameters)
-            writer = csv.DictWriter(file, names, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(sorted(self._trials.values(), key=best_first))
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(names)
+            writer.writerows([row[name] for name in names] for row in self._in_order())
         now = time.monotonic()
         self._write_trials_from = now + 20 * (now - start)
 
@@ -210,12 +298,11 @@ class Folder:
         self._lock.write(str(os.getpid()))
         self._lock.flush()
 
-
-def _not_writable(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"{path}: the folder of results must be writable, is not ({error.strerror or error}); "
-        "choose another with hydra.run.dir=FOLDER"
-    )
+    def _not_writable(self, error: OSError) -> UserError:
+        return UserError(
+            f"{self.path}: the folder of results must be writable, is not "
+            f"({error.strerror or error}); choose another with {self._key}=FOLDER"
+        )
 
 
 def _failed(path: Path, error: OSError) -> RunError:
