@@ -5,6 +5,8 @@ some come after it has made a folder, so what a user may write is looked at here
 """
 
 import argparse
+import shlex
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import datetime
@@ -70,6 +72,19 @@ def name_folder_by_time(now: datetime) -> None:
     """Let conf/config.yaml call the folder of results by `name`, or else by a time to the ms."""
     unnamed = f"{now:%Y-%m-%d_%H-%M-%S}.{now.microsecond // 1000:03d}"
     OmegaConf.register_new_resolver("name_or_time", lambda name: name or unnamed, replace=True)
+
+
+def again(settings: Any) -> str:
+    """The command that goes on in the folder of this one's; `settings` is the node hydra."""
+    arguments = sys.argv[1:]
+    many = settings.mode == RunMode.MULTIRUN
+    key, folder = (
+        ("hydra.sweep.dir", settings.sweep.dir) if many else ("hydra.run.dir", settings.run.dir)
+    )
+    named = any(word.startswith((f"{key}=", "name=")) for word in arguments)
+    return shlex.join(
+        ["python", "-m", "dqn.run", *arguments, *([] if named else [f"{key}={folder}"])]
+    )
 
 
 def _loader(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> ConfigLoaderImpl:

@@ -51,8 +51,9 @@ class Composer:
         return "params" in self.sweeper and "max_batch_size" in self.sweeper
 
     def overrides(self) -> list[Override]:
-        """What is set and swept: `hydra.sweeper.params`, then the command line's, which wins."""
-        params = [f"{key}={value}" for key, value in (self.sweeper.get("params") or {}).items()]
+        """What is set and swept: a grid's `params`, then the command line's, which wins."""
+        params = self.sweeper.get("params") or {} if self.is_grid else {}
+        params = [f"{key}={value}" for key, value in params.items()]
         return self.parser.parse_overrides([*params, *self._task])
 
     def grid(self) -> list[Config]:

@@ -18,8 +18,8 @@ from dqn.algorithm.block import (
     record,
 )
 from dqn.algorithm.lane import Episode, Hyper, Lanes
-from dqn.algorithm.record import RECORD
 from dqn.envs import Dynamics
+from dqn.record import RECORD
 
 
 class Program:

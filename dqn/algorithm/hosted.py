@@ -20,9 +20,9 @@ from dqn.algorithm.block import (
     record,
 )
 from dqn.algorithm.lane import Episode, Hyper, Lanes
-from dqn.algorithm.record import RECORD
 from dqn.config import EnvConfig
 from dqn.envs import host
+from dqn.record import RECORD
 
 _TEST = 2**31  # test episodes are numbered from here, far from those of training
 

@@ -11,10 +11,10 @@ import tensorflow as tf
 from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedProgram
 from dqn.algorithm.lane import Hyper
-from dqn.algorithm.record import RECORD
 from dqn.config import Config, EnvConfig
 from dqn.envs import host
 from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key
+from dqn.record import RECORD
 
 TICKS = 256  # of a chunk; 0.2 s of 16 lanes: the longest that a cancelled lane goes on
 STRIDE = 16  # environment steps a tick at most: a longer T_train takes several ticks

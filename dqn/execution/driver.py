@@ -1,118 +1,198 @@
-"""One configuration, many seeds: feeds the engine, owns all writing, ends with a table.
+"""Takes trials from a source, keeps a fleet of workers busy with their seeds, owns all writing.
 
-What is finished is on disk before anything else happens, so a run that was stopped goes on where
-it was when it is started again in the same folder, with the same result.
+What is finished is on disk before anything else happens, so a command that was stopped goes on
+where it was when it is given again, with the same result. A run, a grid and a study differ in their
+source and in what is shown.
 """
 
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Protocol
 
-from rich.console import Console
-
-from dqn.config import Config
-from dqn.execution import runtime
+from dqn.errors import RunError
+from dqn.execution.course import Course
+from dqn.execution.fleet import Fleet, News
+from dqn.execution.jobs import Finished, Job, Key
+from dqn.execution.source import Source
+from dqn.results.columns import Row
 from dqn.results.folder import Folder, SeedResult
 
-if TYPE_CHECKING:  # TensorFlow is loaded when a run begins, not before
-    from dqn.execution.jobs import Finished, Job
 
-INTERRUPTED = 130
-_SHARE = 0.1  # of the time, at most, goes into drawing while seeds are still training
+class View(Protocol):
+    """What shows a person how it goes."""
 
+    def begun(self, course: Course) -> None:
+        """A trial has begun, or begun again; some or all of its seeds may be over already."""
 
-def train(config: Config, path: Path) -> int:
-    """Train every seed of `config` that the folder `path` does not hold yet.
+    def report(self, news: News) -> None:
+        """Workers have reported; what is finished of it is on disk."""
 
-    Returns the exit status: 0 when all seeds are there, 130 after Ctrl-C. Raises `UserError` for a
-    folder that holds another configuration or is in use, `RunError` where writing fails.
-    """
-    runtime.prepare()  # before TensorFlow is imported
-    with Console(stderr=True).status("loading TensorFlow ..."):
-        from dqn.execution.jobs import Job
-        from dqn.execution.summary import summary
-        from dqn.results import pictures
+    def over(self, course: Course) -> None:
+        """A trial is over."""
 
-    seeds = range(config.first_seed, config.first_seed + config.seeds)
-    with Folder(path, config) as folder:
-        jobs = [Job(0, seed, config) for seed in seeds if (0, seed) not in folder.finished()]
-        stopped = _train(jobs, config, folder) if jobs else False
-        pictures.draw_curves(folder, config)
-        pictures.draw_best(folder, config)
-        rows, trials = folder.rows(), folder.trials()
-    if len(rows):
-        print(summary(rows, trials.iloc[0].to_dict()))
-    if not jobs:
-        print("all seeds were trained before: nothing was left to do")
-    if stopped:
-        print(f"stopped with {rows.seed.isin(seeds).sum()} of {len(seeds)} seeds trained and saved")
-    here = Path.cwd()
-    print(f"results: {path.relative_to(here) if path.is_relative_to(here) else path}")
-    return INTERRUPTED if stopped else 0
+    def notice(self, text: str) -> None:
+        """Something that a person must read."""
 
 
-def _train(jobs: "list[Job]", config: Config, folder: Folder) -> bool:
-    """Train `jobs` to their ends, or until Ctrl-C: then True."""
-    from dqn.execution.engine import Engine
-    from dqn.execution.progress import View
-    from dqn.results import pictures
+@dataclass
+class Account:
+    """Where the time went, in seconds."""
 
-    engine, new = Engine(), jobs
-    drawn_until = time.monotonic() + 20.0  # the first curves are not worth waiting for
-    with View(jobs, config) as view, _ctrl_c(view.stopping) as asked:
-        while (new or engine.busy) and not asked.is_set():
-            episodes, finished = engine.advance(new)
-            new = []
-            for result in finished:
-                folder.add(_row(result))
-            view.report(episodes, finished)
-            if finished and engine.busy and time.monotonic() > drawn_until:
-                began = time.monotonic()
-                pictures.draw_curves(folder, config)
-                drawn_until = time.monotonic() + (time.monotonic() - began) / _SHARE
-    return bool(new) or engine.busy
+    wall: float = 0.0
+    driver: float = 0.0
+    """Of this process's processor, beside what an engine in it has used."""
+    busy: float = 0.0
+    """Of all workers together, in chunks that compiled nothing."""
+    useful: float = 0.0
+    """The share of that which lanes at work had."""
 
 
-def _row(result: "Finished") -> SeedResult:
-    episodes = result.episodes
-    return SeedResult(
-        trial=result.job.trial,
-        seed=result.job.seed,
-        config=result.job.config,
-        status=result.status,
-        steps=result.steps,
-        returns=episodes.returns,
-        lengths=episodes.lengths,
-        step=episodes.step,
-        epsilon=episodes.epsilon,
-        loss=episodes.loss,
-        q=episodes.q,
-        test_returns=result.test_returns,
-        weights=result.weights,
-        seconds=result.seconds,
-    )
+class Driver:
+    """One command's trainings, from the first trial to the last."""
 
+    def __init__(self, source: Source, folder: Folder, fleet: Fleet, view: View):
+        self._source, self._folder, self._fleet, self._view = source, folder, fleet, view
+        self._courses: dict[int, Course] = {}
+        self._new: list[Job] = []
+        self._cancelled: list[Key] = []
+        self.account = Account()
 
-@contextmanager
-def _ctrl_c(heard) -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C (or SIGTERM) sets; a second Ctrl-C acts as it always does."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
+    def run(self, asked: Event) -> bool:
+        """Train until the source has nothing more, or `asked` is set: then True.
 
-    def ask(number, frame) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        heard()
+        Raises `RunError` where writing fails, and where the only trial there is cannot be run.
+        """
+        began = time.perf_counter()
+        while not asked.is_set():
+            processor = time.process_time()
+            self._begin_trials()
+            if not self._courses:
+                break
+            new, cancelled, self._new, self._cancelled = self._new, self._cancelled, [], []
+            self.account.driver += time.process_time() - processor
+            news = self._fleet.advance(new, cancelled)
+            processor = time.process_time()
+            self._take(news)
+            self._view.report(news)
+            self.account.driver += time.process_time() - processor
+            self.account.wall = time.perf_counter() - began
+        return bool(self._courses)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def _begin_trials(self) -> None:
+        """Take trials while there is room for their seeds."""
+        while self._fleet.room > len(self._new):
+            trial = self._source.next()
+            if trial is None:
+                return
+            course = Course(trial, self._folder.threshold(trial.config.env))
+            self._courses[trial.number] = course
+            self._view.begun(course)
+            self._give(course, course.seeds)
+
+    def _give(self, course: Course, seeds: Sequence[int]) -> None:
+        """Have seeds of a trial trained, those left out whose rows are on disk."""
+        finished = self._folder.finished()
+        done = [seed for seed in seeds if (course.number, seed) in finished]
+        if done and self._source.rungs:
+            self._recall(course, done)
+        rows = {seed: self._folder.row(course.number, seed) for seed in done}
+        course.rows.update(rows)
+        if any(row["status"] == "pruned" for row in rows.values()):
+            # It was pruned in an earlier session, which ended before all its rows were written.
+            course.stopped = True
+            for job in course.missing():
+                self._add(course, Finished.pruned(job))
+        else:
+            self._new += [job for job in course.missing() if job.seed in seeds]
+            for row in rows.values():
+                self._ask(course, self._source.keep_after_seed(course.number, row))
+        self._go_on(course)
+
+    def _recall(self, course: Course, seeds: Iterable[int]) -> None:
+        episodes = self._folder.episodes(course.number)
+        for seed in seeds:
+            mine = episodes[episodes["seed"] == seed]
+            course.recall(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
+
+    def _take(self, news: News) -> None:
+        for report in news.reports:
+            self.account.busy += report.seconds
+            self.account.useful += report.useful
+        for trial, seed in news.restarted:
+            self._courses[trial].forget(seed)
+        if news.restarted:
+            self._view.notice(
+                f"a worker was lost: {len(news.restarted)} trainings begin anew in another"
+            )
+        heard = set()
+        for episodes in news.episodes:
+            self._courses[episodes.key[0]].hear(episodes)
+            heard.add(episodes.key[0])
+        for result in news.finished:
+            course = self._courses[result.job.trial]
+            if result.status == "failed":
+                self._fail(course, result)
+            row = self._add(course, result)
+            heard.add(course.number)
+            if result.status != "pruned":
+                self._ask(course, self._source.keep_after_seed(course.number, row))
+        for number in sorted(heard):
+            course = self._courses[number]
+            for rung, metrics in course.rungs_passed(self._source.rungs):
+                if not (course.stopped or course.is_over):
+                    self._ask(course, self._source.keep_at_rung(number, rung, metrics))
+            self._go_on(course)
+
+    def _ask(self, course: Course, keep: bool) -> None:
+        if not keep and not course.stopped:
+            course.stopped = True
+            self._cancelled += course.unfinished()
+
+    def _go_on(self, course: Course) -> None:
+        """Ask for more seeds of a trial whose seeds are over, or end it."""
+        if not course.is_over:
+            return
+        rows = list(course.rows.values())
+        more = () if course.stopped else self._source.more_seeds(course.number, rows)
+        if more:
+            course.seeds += more
+            self._give(course, more)
+            return
+        self._folder.close_trial(course.number)
+        self._source.over(course.number, rows)
+        del self._courses[course.number]
+        self._view.over(course)
+
+    def _fail(self, course: Course, result: Finished) -> None:
+        if self._source.total == 1:
+            raise RunError(result.reason)
+        if not course.stopped:
+            self._view.notice(f"trial {course.number} failed: {result.reason}")
+        course.stopped = True
+
+    def _add(self, course: Course, result: Finished) -> Row:
+        """Write one training's row, and all that belongs to it."""
+        episodes = result.episodes
+        self._folder.add(
+            SeedResult(
+                trial=result.job.trial,
+                seed=result.job.seed,
+                config=result.job.config,
+                status=result.status,
+                steps=result.steps,
+                returns=episodes.returns,
+                lengths=episodes.lengths,
+                step=episodes.step,
+                epsilon=episodes.epsilon,
+                loss=episodes.loss,
+                q=episodes.q,
+                test_returns=result.test_returns,
+                weights=result.weights,
+                seconds=result.seconds,
+            )
+        )
+        row = self._folder.row(*result.key)
+        course.rows[result.job.seed] = row
+        return row

@@ -23,6 +23,7 @@ from dqn.execution import worker
 from dqn.execution.jobs import LANES, Episodes, Finished, Job, Key
 from dqn.execution.worker import Broken, Order, Report
 from dqn.schema import AUTO
+from dqn.status import tracebacks
 
 LIVES = 3
 _AHEAD = LANES // 2  # jobs that wait in a worker beside those in its lanes
@@ -219,7 +220,7 @@ class Processes:
         """Replace a worker that is gone; its jobs are trained again, or given up."""
         _end(one)
         reason = last_words.reason if last_words else _how_it_ended(one.process.returncode)
-        if last_words and os.environ.get("HYDRA_FULL_ERROR") == "1":
+        if last_words and tracebacks():
             print(last_words.trace, file=sys.stderr)
         self._workers[self._workers.index(one)] = _started()
         trials = {job.trial for job in one.jobs.values()}

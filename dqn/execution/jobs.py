@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from dqn.algorithm.record import RECORD
 from dqn.config import Config
+from dqn.record import RECORD
 
 Key = tuple[int, int]
 """(trial, seed)."""

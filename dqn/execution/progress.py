@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from dqn.config import Config
-from dqn.execution.jobs import Episodes, Finished, Job
+from dqn.execution.course import Course, spent
+from dqn.execution.fleet import News
 
 WINDOW = 10  # episodes of the running mean
 _BARS = 12  # seeds shown at once
@@ -30,21 +31,19 @@ class _Seed:
 
     def share(self, config: Config) -> float:
         """Of the budget that is spent, 0 to 1; the bound that is nearer counts."""
-        by_episodes = self.episode / config.episodes if config.episodes else 0.0
-        by_steps = self.step / config.steps if config.steps else 0.0
-        return 1.0 if self.over else min(1.0, max(by_episodes, by_steps))
+        return 1.0 if self.over else float(spent(config, self.episode, self.step))
 
     def __str__(self) -> str:
         mean = np.mean(self.last) if self.last else np.nan
         return f"episode {self.episode:>5,} · mean {mean:7.1f} · epsilon {self.epsilon:.2f}"
 
 
-class View:
-    """Follows the jobs of one configuration from the moment it is entered with `with`."""
+class RunView:
+    """Follows seeds of one configuration from the moment it is entered with `with`."""
 
-    def __init__(self, jobs: Iterable[Job], config: Config, console: Console | None = None):
+    def __init__(self, seeds: Iterable[int], config: Config, console: Console | None = None):
         self._config = config
-        self._seeds = {job.seed: _Seed(epsilon=config.epsilon_start) for job in jobs}
+        self._seeds = {seed: _Seed(epsilon=config.epsilon_start) for seed in seeds}
         self._console = console or Console(file=sys.stderr, highlight=False)
         columns = (
             TextColumn("{task.description:>9}"),
@@ -58,7 +57,7 @@ class View:
         self._bars: dict[int, TaskID] = {}
         self._first: tuple[float, int, float] | None = None  # time, steps, share once compiled
 
-    def __enter__(self) -> "View":
+    def __enter__(self) -> "RunView":
         self._spoken = time.monotonic()
         self._live.start()
         self._line(f"training {len(self._seeds)} seeds; compiling the program ...")
@@ -71,14 +70,26 @@ class View:
         """Say that Ctrl-C was heard."""
         self._console.print("stopping after this moment's work; Ctrl-C again stops at once")
 
-    def report(self, episodes: Iterable[Episodes], finished: Iterable[Finished]) -> None:
-        """Take in what one chunk brought."""
-        for news in episodes:
-            seed = self._seeds[news.key[1]]
-            seed.episode += len(news.returns)
-            seed.step, seed.epsilon = int(news.step[-1]), float(news.epsilon[-1])
-            seed.last.extend(news.returns.tolist())
-        for result in finished:
+    def notice(self, text: str) -> None:
+        """Something that a person must read."""
+        self._console.print(text, soft_wrap=True)
+
+    def begun(self, course: Course) -> None:
+        """Nothing to show: there is one trial."""
+
+    def over(self, course: Course) -> None:
+        """Nothing to show: there is one trial."""
+
+    def report(self, news: News) -> None:
+        """Take in what workers brought."""
+        for _, number in news.restarted:
+            self._seeds[number] = _Seed(epsilon=self._config.epsilon_start)
+        for episodes in news.episodes:
+            seed = self._seeds[episodes.key[1]]
+            seed.episode += len(episodes.returns)
+            seed.step, seed.epsilon = int(episodes.step[-1]), float(episodes.epsilon[-1])
+            seed.last.extend(episodes.returns.tolist())
+        for result in news.finished:
             seed = self._seeds[result.job.seed]
             seed.over, seed.step = True, result.steps
             self._line(f"seed {result.job.seed} {result.status} · {seed} · {seed.step:,} steps")

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dqn.config import Config
-from dqn.results.seeds import Cell
+from dqn.results.columns import Row
 from dqn.results.stats import Metrics
-
-Row = Mapping[str, Cell]
-"""One line of seeds.csv."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +54,9 @@ class Source(Protocol):
     def over(self, number: int, rows: Sequence[Row]) -> None:
         """A trial is over; `rows` are all its lines, those of pruned and failed seeds included."""
 
+    def close(self) -> None:
+        """No more will be asked or told."""
+
 
 class Fixed:
     """Trials that are known from the start and all trained to their ends: a run, or a grid."""
@@ -86,3 +86,6 @@ class Fixed:
 
     def over(self, number: int, rows: Sequence[Row]) -> None:
         """Nothing to do: what is on disk is all there is to know."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""

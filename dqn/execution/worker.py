@@ -94,6 +94,14 @@ def _received(connection: Connection, wait: bool) -> Order:
     return Order(new, cancelled)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve the pipe whose descriptor is this process's argument."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to hear
     serve(Connection(int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    # By its name, or what it sends would be of classes that only this process has.
+    from dqn.execution import worker
+
+    worker.main()

@@ -249,7 +249,7 @@ class Folder:
         ]
 
     def _row(self, result: SeedResult) -> Row:
-        threshold = self._threshold(result.config.env)
+        threshold = self.threshold(result.config.env)
         return {
             "trial": result.trial,
             "seed": result.seed,
@@ -261,7 +261,8 @@ class Folder:
             "seconds": round(result.seconds, 3),
         }
 
-    def _threshold(self, env: EnvConfig) -> float | None:
+    def threshold(self, env: EnvConfig) -> float | None:
+        """The mean return that counts as solved in `env`; None where there is none."""
         if env.solved_return is not None:
             return env.solved_return
         if env.id not in self._thresholds:

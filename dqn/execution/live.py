@@ -1,0 +1,168 @@
+"""What a person sees while a sweep runs: two live lines on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from dqn.config import Config
+from dqn.execution.course import Course
+from dqn.execution.fleet import News
+from dqn.results.folder import Folder
+from dqn.results.trials import trial_row
+
+_PAUSE = 5.0  # seconds between plain lines
+_WINDOW = 20.0  # seconds that speed and load are over
+
+
+@dataclass
+class Counts:
+    """Trials by how they stand."""
+
+    total: int
+    running: int = 0
+    over: int = 0
+    pruned: int = 0
+    failed: int = 0
+
+    def __str__(self) -> str:
+        told = f"{self.over:,} of {self.total:,} trials over · {self.running} running"
+        told += f" · {self.pruned} pruned" if self.pruned else ""
+        return told + (f" · {self.failed} failed" if self.failed else "")
+
+
+class SweepView:
+    """Follows a sweep from the moment it is entered with `with`."""
+
+    def __init__(self, folder: Folder, total: int, base: Config, console: Console | None = None):
+        self._folder, self._seeds = folder, base.seeds
+        self.counts = Counts(total)
+        self.trained = self.steps = 0
+        """Trainings that have ended under this view, and their environment steps."""
+        self._saved = self._full = 0  # steps not taken by pruned seeds; seeds that were not pruned
+        self._before = 0  # rows that were on disk already
+        self._ends: Counter[int] = Counter()
+        self._console = console or Console(file=sys.stderr, highlight=False)
+        columns = (BarColumn(24), TextColumn("{task.fields[told]}"))
+        self._live = Progress(
+            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+        )
+        self._bar = self._live.add_task("", total=1.0, told="starting workers, compiling ...")
+        self._best_line, self._best = "", None
+        self._first: tuple[float, float] | None = None  # time and share at the first report
+        self._recent: list[tuple[float, float, float, int]] = []
+
+    def __enter__(self) -> "SweepView":
+        self._spoken = time.monotonic()
+        self._live.start()
+        self._line(f"{self.counts.total:,} trials of {self._seeds} seeds; compiling ...")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.stop()
+
+    def stopping(self) -> None:
+        """Say that Ctrl-C was heard."""
+        self._console.print("stopping after this moment's work; Ctrl-C again stops at once")
+
+    def notice(self, text: str) -> None:
+        """Something that a person must read."""
+        self._console.print(text, soft_wrap=True)
+
+    def begun(self, course: Course) -> None:
+        """A trial has begun."""
+        self.counts.running += 1
+        self._before += sum(
+            (course.number, seed) in self._folder.finished() for seed in course.seeds
+        )
+
+    def over(self, course: Course) -> None:
+        """A trial is over."""
+        self.counts.running -= 1
+        self.counts.over += 1
+        statuses = {str(row["status"]) for row in course.rows.values()}
+        self.counts.failed += "failed" in statuses
+        self.counts.pruned += "pruned" in statuses
+        self._find_best()
+
+    def report(self, news: News) -> None:
+        """Take in what workers brought."""
+        now = time.monotonic()
+        for result in news.finished:
+            self.trained += 1
+            self.steps += result.steps
+            if result.status == "pruned":
+                self._saved += max(0, self._usual() - result.steps)
+            else:
+                self._full += 1
+        seconds = sum(report.seconds for report in news.reports)
+        useful = sum(report.useful for report in news.reports)
+        stepped = sum(int(e.lengths.sum()) for e in news.episodes)
+        self._recent.append((now, seconds, useful, stepped))
+        self._recent = [entry for entry in self._recent if entry[0] > now - _WINDOW]
+        if self._first is None and news.episodes:
+            self._first = now, self._share()
+        told = self._told(now)
+        self._live.update(self._bar, completed=self._share(), told=told)
+        if now - self._spoken > _PAUSE:
+            self._line(f"{told}\n{self._best_line}" if self._best_line else told)
+
+    def _share(self) -> float:
+        wanted = self.counts.total * self._seeds
+        under_way = (self.trained + self._before) / wanted if wanted else 1.0
+        return min(1.0, max(under_way, self.counts.over / max(1, self.counts.total)))
+
+    def _usual(self) -> int:
+        """Steps of a seed that is not pruned, on average."""
+        return int(self.steps / self._full) if self._full else 0
+
+    def _told(self, now: float) -> str:
+        told = str(self.counts)
+        first = self._recent[0][0]
+        if now - first > 1.0:
+            busy = sum(entry[1] for entry in self._recent)
+            useful = sum(entry[2] for entry in self._recent)
+            speed = sum(entry[3] for entry in self._recent[1:]) / (now - first)
+            told += f" · lanes {100 * useful / busy:.0f} % busy" if busy else ""
+            told += f" · {speed:,.0f} steps/s"
+        if self._saved:
+            told += f" · {100 * self._saved / (self._saved + self.steps):.0f} % of steps saved"
+        if self._first and (gained := self._share() - self._first[1]) > 0:
+            left = (1.0 - self._share()) * (now - self._first[0]) / gained
+            told += f" · {_clock(left)} left"
+        return told
+
+    def _find_best(self) -> None:
+        best = self._folder.best_trial()
+        if best is None:
+            return
+        rows = self._folder.rows_of(best)
+        if (best, len(rows)) == self._best:
+            return
+        self._best = best, len(rows)
+        row = trial_row(rows, ())
+        name = self._folder.objective
+        value, low, high = (row[name + end] for end in ("", "_low", "_high"))
+        if value is None:
+            return
+        self._best_line = f"best so far: trial {best}, {name} {value:.1f}"
+        if low is not None and high is not None:
+            self._best_line += f" [{low:.1f}, {high:.1f}]"
+        self._best_line += f", {len(rows)} seed{'s' * (len(rows) > 1)}"
+        if self._console.is_terminal:
+            self._live.console.print(self._best_line)
+
+    def _line(self, text: str) -> None:
+        """Plain text, where there is no live view."""
+        if not self._console.is_terminal:
+            self._spoken = time.monotonic()
+            self._console.print(text, soft_wrap=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,202 @@
+"""One command from its folder to its closing table: a run of one configuration, or a sweep."""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from dqn.config import Config
+from dqn.execution import runtime
+from dqn.execution.driver import Account, Driver
+from dqn.execution.fleet import Fleet, Inline, News, Processes, workers_for
+from dqn.execution.live import SweepView
+from dqn.execution.progress import RunView
+from dqn.execution.source import Fixed, Source, Trial
+from dqn.execution.summary import leaderboard, summary
+from dqn.results.folder import Folder
+from dqn.status import INTERRUPTED
+
+_SHARE = 0.1  # of the time, at most, goes into drawing while seeds are still training
+_FIRST_CURVES = 20.0  # seconds; earlier ones are not worth waiting for
+
+
+def train(config: Config, path: Path) -> int:
+    """Train every seed of `config` that the folder `path` does not hold yet.
+
+    Returns the exit status: 0 when all seeds are there, 130 after Ctrl-C. Raises `UserError` for a
+    folder that holds another configuration or is in use, `RunError` where writing fails.
+    """
+    runtime.prepare()  # before TensorFlow is imported
+    seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
+    stopped = False
+    with Folder(path, config) as folder:
+        missing = [seed for seed in seeds if (0, seed) not in folder.finished()]
+        if missing:
+            source = Fixed([Trial(0, config, seeds)])
+            workers = workers_for(config.workers, len(missing), [config])
+            with _fleet(workers) as fleet, RunView(missing, config) as view:
+                drawing = _Drawing(view, folder, config)
+                stopped, _ = _driven(source, folder, fleet, drawing, view.stopping)
+        with _status("drawing ..."):
+            from dqn.results import pictures
+
+            pictures.draw_curves(folder, config)
+            pictures.draw_best(folder, config)
+        rows, trials = folder.rows(), folder.trials()
+    if len(rows):
+        print(summary(rows, trials.iloc[0].to_dict()))
+    if not missing:
+        print("all seeds were trained before: nothing was left to do")
+    if stopped:
+        done = len(set(seeds) & set(rows["seed"].tolist()))
+        print(f"stopped with {done} of {len(seeds)} seeds trained and saved")
+    print(f"results: {_shown(path)}")
+    return INTERRUPTED if stopped else 0
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep's folder must know of it; see `dqn.results.folder.Folder`."""
+
+    record: Mapping[str, Any]
+    grows: Collection[str]
+    swept: tuple[str, ...]
+    """Keys and groups that differ between trials."""
+    configs: tuple[Config, ...]
+    """Configurations that tell what the trials will need: all of a grid's, a study's base."""
+    objective: str = "mean_return"
+
+
+def sweep(
+    base: Config, path: Path, about: Sweep, make_source: Callable[[Folder], Source]
+) -> tuple[int, Account]:
+    """Train what a source gives, into the folder `path`; the exit status, and where time went.
+
+    The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C. Raises as `train`.
+    """
+    runtime.prepare()
+    account, stopped = Account(), False
+    with Folder(
+        path,
+        base,
+        about.record,
+        grows=about.grows,
+        swept=about.swept,
+        objective=about.objective,
+    ) as folder:
+        with contextlib.closing(make_source(folder)) as source:
+            jobs = source.total * base.seeds - len(folder.finished())
+            if jobs > 0:
+                workers = workers_for(base.workers, jobs, about.configs)
+                with _fleet(workers) as fleet, SweepView(folder, source.total, base) as view:
+                    stopped, account = _driven(source, folder, fleet, view, view.stopping)
+            else:  # whatever an earlier session had no time to say
+                with _fleet(0) as fleet, SweepView(folder, source.total, base) as view:
+                    stopped, account = _driven(source, folder, fleet, view, view.stopping)
+        with _status("drawing the best trial ..."):
+            from dqn.results import pictures
+
+            pictures.draw_best_trial(folder, base)
+        trials, best = folder.trials(), folder.best_trial()
+    if len(trials):
+        print(leaderboard(trials, about.swept, about.objective))
+    failed = trials["status"].tolist().count("failed")
+    if failed:
+        print(f"{failed} of {len(trials)} trials failed: their rows in seeds.csv say failed")
+    if stopped:
+        over = view.counts.over
+        print(f"stopped with {over} of {source.total} trials done and saved")
+    elif account.busy:
+        print(_told(account, view.trained, view.steps, fleet.workers))
+    print(f"results: {_shown(path)}" + (f"; best/ is trial {best}" if best is not None else ""))
+    return (INTERRUPTED if stopped else int(failed > 0)), account
+
+
+def _driven(
+    source: Source, folder: Folder, fleet: Fleet, view: Any, stopping: Callable[[], None]
+) -> tuple[bool, Account]:
+    driver = Driver(source, folder, fleet, view)
+    with _ctrl_c(stopping) as asked:
+        stopped = driver.run(asked)
+    return stopped, driver.account
+
+
+@contextmanager
+def _fleet(workers: int) -> Iterator[Fleet]:
+    if workers:
+        fleet: Fleet = Processes(workers)
+    else:
+        with _status("loading TensorFlow ..."):
+            fleet = Inline()
+    try:
+        yield fleet
+    finally:
+        fleet.close()
+
+
+class _Drawing:
+    """A view that draws the curves of a run now and then, too."""
+
+    def __init__(self, view: RunView, folder: Folder, config: Config):
+        self._view, self._folder, self._config = view, folder, config
+        self.begun, self.over, self.notice = view.begun, view.over, view.notice
+        self._due = time.monotonic() + _FIRST_CURVES
+
+    def report(self, news: News) -> None:
+        self._view.report(news)
+        if not news.finished or time.monotonic() < self._due:
+            return
+        from dqn.results import pictures
+
+        began = time.monotonic()
+        pictures.draw_curves(self._folder, self._config)
+        self._due = time.monotonic() + (time.monotonic() - began) / _SHARE
+
+
+def _told(account: Account, trainings: int, steps: int, workers: int) -> str:
+    """One line on where the time went."""
+    useful = 100 * account.useful / account.busy
+    share = 100 * account.driver / (account.driver + account.busy)
+    speed = steps / account.wall
+    return (
+        f"{trainings:,} trainings, {steps:,} steps in {account.wall:,.0f} s: {speed:,.0f} steps/s "
+        f"on {workers} worker{'s' * (workers > 1)}; lanes at work {useful:.0f} % of their time, "
+        f"driver {share:.1f} %"
+    )
+
+
+def _shown(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _status(text: str):
+    return Console(stderr=True).status(text)
+
+
+@contextmanager
+def _ctrl_c(heard: Callable[[], None]) -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C (or SIGTERM) sets; a second Ctrl-C acts as it always does."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(number, frame) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        heard()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

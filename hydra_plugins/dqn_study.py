@@ -1,0 +1,59 @@
+"""Names our launcher and sweepers to Hydra 1.3, which makes plug-ins of this namespace alone.
+
+Hydra imports this file at every start, so what they do is imported when they do it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class LanesLauncher(Launcher):
+    """Trains all jobs of a grid side by side, as lanes, into one folder of results."""
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Called by Hydra once, before `launch`."""
+        self._loader, self._config = hydra_context.config_loader, config
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Train them; whatever the exit status but 0 ends the process."""
+        from sweeps.launcher import launch
+
+        launch(self._loader, self._config, job_overrides)
+        return []
+
+
+class GridSweeper(BasicSweeper):
+    """Hydra's basic sweeper: the product of all choices."""
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Nothing: every job was composed and checked before; Hydra takes 80 ms for each."""
+
+
+class OptunaSweeper(Sweeper):
+    """An Optuna study; its settings are those of conf/hydra/sweeper/optuna.yaml."""
+
+    def __init__(self, **settings: Any):
+        self._settings = settings
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Called by Hydra once, before `sweep`."""
+        self._loader, self._config = hydra_context.config_loader, config
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run the study; whatever the exit status but 0 ends the process."""
+        from sweeps.sweeper import search
+
+        search(self._loader, self._config, arguments)

@@ -1,0 +1,76 @@
+"""A grid: every job of Hydra's basic sweeper as a trial of one folder."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dqn.compose import again
+from dqn.composer import Composer
+from dqn.errors import UserError
+from dqn.execution import session
+from dqn.execution.session import Sweep
+from dqn.execution.source import Fixed, Source, Trial
+from dqn.results.folder import Folder
+from dqn.status import INTERRUPTED, settled
+
+
+def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> None:
+    """Train `jobs`, the overrides of each; raises `SystemExit` with a status other than 0."""
+    if composed.hydra.sweeper.get("max_batch_size"):
+        raise UserError(
+            "hydra.sweeper.max_batch_size must be null, met "
+            f"{composed.hydra.sweeper.max_batch_size}; leave it out, all jobs are trained together"
+        )
+    composer = Composer(loader, composed)
+    configs = [composer.config(job) for job in jobs]
+    base = configs[0]
+    seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
+    params = varied(jobs)
+    about = Sweep(
+        record={"kind": "grid", "seeds": base.seeds, "params": params},
+        grows=(),
+        swept=tuple(params),
+        configs=tuple(dict.fromkeys(configs)),
+    )
+
+    def source(folder: Folder) -> Source:
+        keep_composed(folder.path, composed)
+        return Fixed(Trial(number, config, seeds) for number, config in enumerate(configs))
+
+    finish(lambda: session.sweep(base, folder_of(composed), about, source)[0], composed)
+
+
+def varied(jobs: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """The keys and groups that differ between jobs, each with its values in order."""
+    values: dict[str, dict[str, None]] = {}
+    for job in jobs:
+        for text in job:
+            name, _, value = text.partition("=")
+            values.setdefault(name.lstrip("+"), {})[value] = None
+    return {name: list(met) for name, met in values.items() if len(met) > 1}
+
+
+def folder_of(composed: DictConfig) -> Path:
+    """Where the results of a sweep go."""
+    return Path(str(composed.hydra.sweep.dir)).absolute()
+
+
+def keep_composed(path: Path, composed: DictConfig) -> None:
+    """Keep what Hydra composed in .hydra/, as it does itself for a run."""
+    folder = path / ".hydra"
+    folder.mkdir(exist_ok=True)
+    task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    OmegaConf.save(task, folder / "config.yaml")
+    OmegaConf.save(OmegaConf.masked_copy(composed, ["hydra"]), folder / "hydra.yaml")
+    OmegaConf.save(composed.hydra.overrides.task, folder / "overrides.yaml")
+
+
+def finish(call: Callable[[], int], composed: DictConfig) -> None:
+    """Do it, and end the process unless all went well; say how to go on where it was stopped."""
+    status = settled(call)
+    if status == INTERRUPTED:
+        print(f"to go on: {again(composed.hydra)}")
+    if status:
+        raise SystemExit(status)

@@ -1,0 +1,57 @@
+"""A study: from `hydra.sweeper` and a command line's sweeps to an Optuna study of one folder."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from sweeps.space import search_space, written
+from sweeps.study import Settings, Study
+
+from dqn.composer import Composer, fixed
+from dqn.execution import session
+from dqn.execution.session import Sweep
+from dqn.execution.source import Source
+from dqn.results.folder import Folder
+from sweeps.launcher import finish, folder_of, keep_composed
+
+_NOT_KEPT = ("name", "storage")  # where a study is, not what it is; a URL may hold a password
+
+
+def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
+    """Run the study that `arguments`, Hydra's task overrides, ask for; may raise `SystemExit`."""
+    composer = Composer(loader, composed)
+    overrides = composer.parser.parse_overrides(list(arguments))
+    given = [override.input_line or "" for override in fixed(overrides)]
+
+    def compose(texts: Sequence[str]):
+        return composer.config([*given, *texts])
+
+    path = folder_of(composed)
+    node: Any = OmegaConf.to_container(composed.hydra.sweeper, resolve=True)
+    settings = Settings.from_mapping(node, path.name)
+    base = compose([])
+    space = search_space(overrides, node.get("params") or {}, compose, composer.parser)
+    kept = {name: value for name, value in asdict(settings).items() if name not in _NOT_KEPT}
+    params = {name: written(distribution) for name, distribution in space.items()}
+    about = Sweep(
+        record=plain({"kind": "study", "seeds": base.seeds, **kept, "params": params}),
+        grows=("n_trials",),
+        swept=tuple(space),
+        configs=(base,),
+        objective=settings.objective,
+    )
+
+    def source(folder: Folder) -> Source:
+        keep_composed(folder.path, composed)
+        rows = {key: folder.row(*key) for key in folder.finished()}
+        return Study(settings, space, path, base, compose, folder.identity or "", rows)
+
+    finish(lambda: session.sweep(base, path, about, source)[0], composed)
+
+
+def plain(value: Any) -> Any:
+    """`value` in types that YAML has."""
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    return [plain(part) for part in value] if isinstance(value, tuple | list) else value
