@@ -1,0 +1,346 @@
+"""Optuna's samplers and pruners, from the nodes `hydra.sweeper.sampler` and `.pruner`.
+
+A node's `_target_` is looked up in a short list and its settings are checked before Optuna sees
+them: nothing that a configuration names is imported or called.
+"""
+
+import importlib.util
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler, RandomSampler
+
+from dqn.config import Config
+from dqn.errors import UserError
+from dqn.schema import checked, key, nearest, override_text, shown
+from sweeps.space import Space, Value, base_values, points_of, size_of, value_text, written
+
+_LARGEST_GRID = 100_000  # points; they are all held in memory
+
+
+def _setting(default: Any, unit: str, span: str, meaning: str) -> Any:
+    return key(default, "run", "", unit, span, meaning)
+
+
+@dataclass(frozen=True)
+class _Tpe:
+    n_startup_trials: int = _setting(10, "trials", ">= 0", "random ones at first")
+    n_ei_candidates: int = _setting(24, "draws", ">= 1", "of which the most promising is taken")
+    multivariate: bool = _setting(True, "", "", "models parameters together, not one by one")
+    group: bool = _setting(False, "", "", "models conditional parameters apart")
+    constant_liar: bool = _setting(True, "", "", "keeps away from what is being trained")
+
+
+@dataclass(frozen=True)
+class _Random:
+    pass
+
+
+@dataclass(frozen=True)
+class _Grid:
+    pass
+
+
+@dataclass(frozen=True)
+class _OneAtATime:
+    pass
+
+
+@dataclass(frozen=True)
+class _Qmc:
+    qmc_type: str = _setting("sobol", "", "sobol | halton", "the sequence")
+    scramble: bool = _setting(True, "", "", "shifts it at random, by the seed")
+
+
+@dataclass(frozen=True)
+class _CmaEs:
+    n_startup_trials: int = _setting(1, "trials", ">= 0", "random ones at first")
+    popsize: int | None = _setting(None, "trials", ">= 2", "a generation; null: 4 + 3 ln N")
+    with_margin: bool = _setting(False, "", "", "keeps whole numbers from getting stuck")
+    lr_adapt: bool = _setting(False, "", "", "adapts to noisy objectives")
+    consider_pruned_trials: bool = _setting(False, "", "", "learns from pruned trials too")
+
+
+@dataclass(frozen=True)
+class _Gp:
+    n_startup_trials: int = _setting(10, "trials", ">= 0", "random ones at first")
+    deterministic_objective: bool = _setting(False, "", "", "assumes values without noise")
+
+
+@dataclass(frozen=True)
+class _None:
+    by_seed: ClassVar[bool | None] = None
+
+
+@dataclass(frozen=True)
+class _Median:
+    by_seed: ClassVar[bool | None] = False
+    n_startup_trials: int = _setting(5, "trials", ">= 0", "whole ones before any is pruned")
+    n_warmup_steps: int = _setting(0, "rungs", ">= 0", "at which none is pruned")
+    interval_steps: int = _setting(1, "rungs", ">= 1", "from one check to the next")
+    n_min_trials: int = _setting(1, "trials", ">= 1", "that must have come to a rung")
+
+
+@dataclass(frozen=True)
+class _Hyperband:
+    by_seed: ClassVar[bool | None] = False
+    min_resource: int = _setting(1, "rungs", ">= 1", "before the first cut")
+    reduction_factor: int = _setting(3, "", ">= 2", "one in so many goes on")
+    bootstrap_count: int = _setting(0, "trials", ">= 0", "that must have come to a rung")
+
+
+@dataclass(frozen=True)
+class _Wilcoxon:
+    by_seed: ClassVar[bool | None] = True
+    p_threshold: float = _setting(0.1, "probability", "[0, 1]", "below it, a trial is worse")
+    n_startup_steps: int = _setting(2, "seeds", ">= 0", "at which none is pruned")
+
+
+_SAMPLERS: dict[str, type] = {
+    "optuna.samplers.TPESampler": _Tpe,
+    "optuna.samplers.RandomSampler": _Random,
+    "optuna.samplers.GridSampler": _Grid,
+    "optuna.samplers.QMCSampler": _Qmc,
+    "optuna.samplers.CmaEsSampler": _CmaEs,
+    "optuna.samplers.GPSampler": _Gp,
+    "sweeps.samplers.OneAtATime": _OneAtATime,
+}
+_PRUNERS: dict[str, type] = {
+    "optuna.pruners.NopPruner": _None,
+    "optuna.pruners.MedianPruner": _Median,
+    "optuna.pruners.HyperbandPruner": _Hyperband,
+    "optuna.pruners.WilcoxonPruner": _Wilcoxon,
+}
+
+
+class OneAtATime(BaseSampler):
+    """The base values first, then each knob in turn at each of its other values, the rest at base.
+
+    `points` are all samples, by the number of their trial.
+    """
+
+    def __init__(self, points: Sequence[Mapping[str, Value]]):
+        self._points = points
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, BaseDistribution]:
+        """None: every parameter is looked up by itself."""
+        return {}
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def sample_independent(
+        self, study: Any, trial: Any, param_name: str, param_distribution: Any
+    ) -> Any:
+        """The parameter's value in the point of the trial's number."""
+        return self._points[trial.number][param_name]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the trials of a study are sampled.
+
+    `sampler(number)` is what asks for trial `number`. Each is a new object, whose seed is a
+    function of the study's and the number, so that nothing is lost with a process that dies;
+    only a sequence, a grid or a table of points is the same for all. `limit` is how many trials
+    there can be, None without a bound. `counts` says that a sampler keeps its place in the study
+    besides what was sampled (the next point of a sequence, a generation of CMA-ES): a study that
+    is taken up again has to ask it for every trial anew.
+    """
+
+    sampler: Callable[[int], BaseSampler]
+    limit: int | None = None
+    counts: bool = False
+
+
+def sampling(node: Mapping[str, Any], space: Space, base: Config, seed: int) -> Sampling:
+    """What samples `space` as the node `hydra.sweeper.sampler` says. Raises `UserError`."""
+    settings = _settings("sampler", node, _SAMPLERS)
+    options = asdict(settings)
+
+    def of(number: int) -> int:
+        return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+    match settings:
+        case _Random():
+            return Sampling(lambda number: RandomSampler(seed=of(number)))
+        case _Tpe():
+            _refuse_contradiction(settings)
+            return Sampling(_quietly(optuna.samplers.TPESampler, options, of))
+        case _Grid():
+            grid = optuna.samplers.GridSampler(_grid(space), seed=seed % 2**32)
+            return Sampling(lambda number: grid, limit=_size(space))
+        case _OneAtATime():
+            points = one_at_a_time(space, base)
+            table = OneAtATime(points)
+            return Sampling(lambda number: table, limit=len(points))
+        case _Qmc():
+            options |= {"seed": seed}
+
+            def sequence(number: int) -> BaseSampler:
+                first = RandomSampler(seed=of(number))
+                own = {**options, "independent_sampler": first, "warn_independent_sampling": False}
+                return _quiet(optuna.samplers.QMCSampler, own)
+
+            return Sampling(sequence, counts=True)
+        case _CmaEs():
+            _refuse_missing("cmaes", "the sampler cmaes", "cmaes")
+            _refuse_choices(space)
+            if settings.lr_adapt and settings.with_margin:
+                raise UserError(
+                    "hydra.sweeper.sampler.lr_adapt must be false with with_margin=true, met "
+                    "lr_adapt=true; leave one of them out"
+                )
+            options |= {"warn_independent_sampling": False}
+            return Sampling(_quietly(optuna.samplers.CmaEsSampler, options, of), counts=True)
+        case _:
+            _refuse_missing("torch", "the sampler gp", "torch")
+            options |= {"warn_independent_sampling": False}
+            return Sampling(_quietly(optuna.samplers.GPSampler, options, of))
+
+
+def pruner(node: Mapping[str, Any], rungs: Sequence[float]) -> tuple[BasePruner, bool | None]:
+    """What prunes as the node `hydra.sweeper.pruner` says, and when it is asked.
+
+    True: after each seed. False: at each of `rungs`. None: never. Raises `UserError`.
+    """
+    settings = _settings("pruner", node, _PRUNERS)
+    options = asdict(settings)
+    if settings.by_seed is False and not rungs:
+        raise UserError(
+            "hydra.sweeper.rungs must name a fraction of the budget for this pruner to be asked "
+            "at, met []; write for example hydra.sweeper.rungs=[0.25,0.5,0.75]"
+        )
+    match settings:
+        case _Median():
+            chosen = optuna.pruners.MedianPruner(**options)
+        case _Hyperband():
+            most = len(rungs) + 1
+            if settings.min_resource > most:
+                raise UserError(
+                    f"hydra.sweeper.pruner.min_resource must be at most {most}, the number of "
+                    f"rungs and the end, met {settings.min_resource}; lower it"
+                )
+            chosen = optuna.pruners.HyperbandPruner(max_resource=most, **options)
+        case _Wilcoxon():
+            chosen = _quiet(optuna.pruners.WilcoxonPruner, options)
+        case _:
+            chosen = optuna.pruners.NopPruner()
+    return chosen, settings.by_seed
+
+
+def one_at_a_time(space: Space, base: Config) -> list[dict[str, Value]]:
+    """The base values, then each parameter's other values in declared order, the rest at base."""
+    values = base_values(space, base)
+    points = [values]
+    for name, distribution in space.items():
+        _refuse_size(size_of(distribution) or 0, "a table of points")
+        choices = points_of(distribution)
+        if values.get(name) not in choices:
+            own = value_text(values[name]) if name in values else "that of the configuration"
+            raise UserError(
+                f"{name} must be a choice or a range that holds its base value {own} for the "
+                f"sampler one_at_a_time, met {written(distribution)}; add the base value"
+            )
+        points += [{**values, name: value} for value in choices if value != values[name]]
+    return points
+
+
+def _settings(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any:
+    """The checked settings of a node of the configuration."""
+    target, where = node.get("_target_"), f"hydra.sweeper.{part}"
+    if target not in known:
+        names = [name.rpartition(".")[2] for name in known]
+        near = nearest(override_text(target).rpartition(".")[2], names)
+        advice = f"did you mean {near}?" if near else f"choose one with hydra/sweeper/{part}="
+        raise UserError(
+            f"{where}._target_ must be one of {', '.join(known)}, met {shown(target)}; {advice}"
+        )
+    kind = known[str(target)]
+    settings = {setting.name: setting for setting in fields(kind)}
+    values = {name: value for name, value in node.items() if name != "_target_"}
+    for name, value in values.items():
+        if name not in settings:
+            near = nearest(override_text(name), settings)
+            advice = f"did you mean {where}.{near}?" if near else "leave it out"
+            raise UserError(
+                f"{override_text(name)} is no setting of {target}, met "
+                f"{where}.{override_text(name)}={override_text(value)}; {advice}"
+            )
+        values[name] = checked(f"{where}.{name}", settings[name], value)
+    return kind(**values)
+
+
+def _quiet(make: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    """One of Optuna's objects, without the word that it is experimental."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return make(**options)
+
+
+def _quietly(
+    make: Callable[..., BaseSampler], options: Mapping[str, Any], of: Callable[[int], int]
+) -> Callable[[int], BaseSampler]:
+    return lambda number: _quiet(make, {**options, "seed": of(number)})
+
+
+def _grid(space: Space) -> dict[str, list[Value]]:
+    _refuse_size(_size(space), "a grid")
+    return {name: points_of(distribution) for name, distribution in space.items()}
+
+
+def _refuse_size(size: int, what: str) -> None:
+    if size > _LARGEST_GRID:
+        raise UserError(
+            f"{what} must have at most {_LARGEST_GRID:,} points, met {size:,}; choose among fewer "
+            f"values, or write hydra/sweeper/sampler=random"
+        )
+
+
+def _size(space: Space) -> int:
+    """Points of the grid over `space`."""
+    sizes = []
+    for name, distribution in space.items():
+        if (size := size_of(distribution)) is None:
+            raise UserError(
+                f"{name} must be a choice or a range for the sampler grid, met "
+                f"{written(distribution)}; write for example {name}=choice(A,B)"
+            )
+        sizes.append(size)
+    return math.prod(sizes)
+
+
+def _refuse_contradiction(settings: _Tpe) -> None:
+    if settings.group and not settings.multivariate:
+        raise UserError(
+            "hydra.sweeper.sampler.group must be false with multivariate=false, met group=true; "
+            "leave one of them out"
+        )
+
+
+def _refuse_choices(space: Space) -> None:
+    """CMA-ES moves a cloud of points through numbers, of which it needs two at least."""
+    for name, distribution in space.items():
+        if isinstance(distribution, CategoricalDistribution) and not distribution.single():
+            raise UserError(
+                f"{name} must be an interval or a range for the sampler cmaes, met "
+                f"{written(distribution)}; write one, or hydra/sweeper/sampler=tpe"
+            )
+    if sum(not distribution.single() for distribution in space.values()) < 2:
+        raise UserError(
+            f"a space must have two parameters at least for the sampler cmaes, met "
+            f"{', '.join(space)}; add one, or write hydra/sweeper/sampler=tpe"
+        )
+
+
+def _refuse_missing(package: str, what: str, install: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise UserError(f"{what} needs the package {package}, met none; pip install {install}")

@@ -1,0 +1,396 @@
+"""A study: Optuna alone. Ask for a trial, report at rungs, prune, race, tell, resume."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from dqn.config import Config
+from dqn.errors import RunError, UserError
+from dqn.execution.source import Row, Trial
+from dqn.results.seeds import hyperparameters
+from dqn.results.stats import Metrics
+from dqn.schema import checked, key, nearest, override_text, shown
+from sweeps.objective import Objective
+from sweeps.record import Record
+from sweeps.samplers import pruner, sampling
+from sweeps.space import Compose, Space, Value, overrides_of, params_of_row, written
+from sweeps.view import View
+
+_LANES = 160  # in training at once, or about to be: ten blocks of 16
+_FEWEST, _MOST = 4, 64  # trials open at once
+_IN_A_ROW = 20  # samples that no configuration takes, before a study gives up
+_FEWEST_RIVALS = 4  # trials whose value is known, before a race leaves one behind
+_METRICS = "mean_return | best_return | final_return | test_return | solved_at"
+
+
+def _setting(default: Any, unit: str, span: str, meaning: str) -> Any:
+    return key(default, "run", "", unit, span, meaning)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of `hydra.sweeper`, each sound by itself. Raises `UserError`, one line."""
+
+    name: str = _setting("study", "", "study name", "of the study in its storage")
+    n_trials: int = _setting(100, "trials", ">= 1", "in all, those of earlier commands included")
+    seed: int = _setting(0, "", ">= 0", "of the sampler")
+    storage: str | None = _setting(None, "", "URL", "of Optuna; null: study.db in the folder")
+    objective: str = _setting("mean_return", "", _METRICS, "the metric to search the best of")
+    aggregate: str = _setting("iqm", "", "iqm | mean | median | low", "of it over the seeds")
+    racing: tuple[int, ...] | None = _setting(None, "seeds", ">= 1", "of each stage; null: one")
+    racing_keep: float = _setting(0.34, "share", "(0, 1]", "of the trials that a stage keeps")
+    rungs: Sequence[float] = (0.25, 0.5, 0.75)
+    parallel: int | None = _setting(None, "trials", ">= 1", "open at once; null: for 160 lanes")
+    sampler: Mapping[str, Any] = field(
+        default_factory=lambda: {"_target_": "optuna.samplers.TPESampler"}
+    )
+    pruner: Mapping[str, Any] = field(
+        default_factory=lambda: {"_target_": "optuna.pruners.NopPruner"}
+    )
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            value, where = getattr(self, setting.name), f"hydra.sweeper.{setting.name}"
+            if "key" in setting.metadata:
+                object.__setattr__(self, setting.name, checked(where, setting, value))
+            elif setting.name != "rungs" and not isinstance(value, Mapping):
+                raise UserError(
+                    f"{where} must be a mapping with a _target_, met {shown(value)}; choose one "
+                    f"with hydra/sweeper/{setting.name}="
+                )
+        rungs = _reals(self.rungs)
+        if not _rising((0.0, *rungs, 1.0)):
+            raise UserError(
+                f"hydra.sweeper.rungs must be a rising list of fractions in (0, 1), met "
+                f"{override_text(self.rungs)}; write for example hydra.sweeper.rungs=[0.25,0.5]"
+            )
+        object.__setattr__(self, "rungs", rungs)
+        if self.racing is not None and not _rising(self.racing):
+            raise UserError(
+                f"hydra.sweeper.racing must be a rising list of numbers of seeds, met "
+                f"{override_text(self.racing)}; write for example hydra.sweeper.racing=[3,10]"
+            )
+
+    @classmethod
+    def from_mapping(cls, sweeper: Mapping[str, Any], name: str) -> "Settings":
+        """The settings of the node `hydra.sweeper` of a composed configuration."""
+        known = {setting.name for setting in fields(cls)} - {"name"}
+        values = {word: value for word, value in sweeper.items() if word in known}
+        for word, value in sweeper.items():
+            if word not in {*known, "_target_", "_recursive_", "params"}:
+                near = nearest(override_text(word), known)
+                advice = f"did you mean hydra.sweeper.{near}?" if near else "leave it out"
+                raise UserError(
+                    f"hydra.sweeper.{override_text(word)} is no setting of a study, met "
+                    f"{override_text(value)}; {advice}"
+                )
+        return cls(name=name, **values)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a trial ended."""
+
+    state: TrialState
+    value: float | None = None
+    reason: str = ""
+
+
+class Study:
+    """An Optuna study as a `Source` of trials.
+
+    **What a sample depends on.** Trial n is sampled from the study's settings, its seed, n, and
+    the results of the trials up to n - `parallel`: it is given out once all of those are over, and
+    whatever later trials have come to by then is not shown to the sampler. So it does not depend on
+    which lanes were faster, on the number of workers, or on when a command was killed and given
+    again, and `parallel` trials are open at any time to keep the lanes busy. Racing keeps to the
+    same rule. Pruners look at all that is known when they are asked; so what they prune does depend
+    on time, and with them what is sampled afterwards.
+
+    **What is kept where.** seeds.csv, whose `rows` there were at the start are given here, is what
+    the study goes by. The storage has every trial as soon as it is sampled, and its end as soon as
+    it is over, for Optuna's tools, and to find the samples again. Where it does not have one, the
+    columns of seeds.csv do, or it is sampled again, which by the above gives the same.
+
+    A configuration that `Config` refuses (`epsilon_min` above `epsilon_start`, say) is told to be
+    failed, counts as a trial, and the next one is given instead.
+
+    `compose` gives the configuration of overrides on top of `base`. Raises `UserError` for settings
+    that do not fit the space, and for a study that is another folder's; `RunError` where the
+    storage fails.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        space: Space,
+        folder: Path,
+        base: Config,
+        compose: Compose,
+        identity: str,
+        rows: Mapping[tuple[int, int], Row],
+    ):
+        optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+        self._space, self._base, self._compose = space, base, compose
+        self._objective = Objective(settings.objective, settings.aggregate)
+        self._stages = settings.racing or (base.seeds,)
+        self._keep = settings.racing_keep
+        _refuse_unfit(settings, base)
+        samples = sampling(settings.sampler, space, base, settings.seed)
+        self._pruner, self._by_seed = pruner(settings.pruner, settings.rungs)
+        self.rungs = tuple(settings.rungs) if self._by_seed is False else ()
+        self.total = min(settings.n_trials, samples.limit or settings.n_trials)
+        lanes = math.ceil(_LANES / self._stages[0])
+        self._parallel = settings.parallel or min(max(lanes, _FEWEST), _MOST)
+
+        self._rows: dict[int, dict[int, Row]] = {}
+        for (number, seed), row in rows.items():
+            self._rows.setdefault(number, {})[seed] = row
+        self._record = Record(
+            settings.storage,
+            folder,
+            settings.name,
+            self._objective.minimised,
+            identity,
+            self._described(settings),
+        )
+        self._recorded: list[FrozenTrial] = self._record.trials
+        self._reports = {t.number: dict(t.intermediate_values) for t in self._recorded}
+        self._view = View(samples, space, self._objective.minimised)
+
+        self._next = 0  # the number to be given next
+        self._told = 0  # trials below it are known to the sampler
+        self._over = 0  # all trials below it are over
+        self._ends: dict[int, _End] = {}
+        self._params: list[dict[str, Value]] = []
+        self._configs: dict[int, Config] = {}  # of trials that are open
+        self._given: dict[int, int] = {}  # seeds given out, of trials that are open
+        self._staged: list[dict[int, float]] = [{} for _ in self._stages]  # value by number
+        self._asked: set[tuple[int, int]] = set()  # (number, step) already decided on
+        self._pruned = {t.number for t in self._recorded if t.state == TrialState.PRUNED}
+        self._refused = 0  # trials in a row that no configuration takes
+
+    def next(self) -> Trial | None:
+        """As `Source.next`; also None as long as the trial must not be sampled yet."""
+        while self._next < self.total and self._next - self._parallel < self._over:
+            number = self._next
+            while self._told <= number - self._parallel:
+                end = self._ends[self._told]
+                reports = self._reports.get(self._told, {})
+                self._view.tell(self._told, end.state, end.value, reports)
+                self._told += 1
+            params = self._sample(number)
+            self._params.append(params)
+            self._next += 1
+            try:
+                config = self._compose(overrides_of(params))
+            except UserError as error:
+                self._refuse(number, str(error))
+                continue
+            self._refused = 0
+            self._check_rows(number, config)
+            seeds = self._seeds(number)
+            self._configs[number], self._given[number] = config, len(seeds)
+            return Trial(number, config, seeds)
+        return None
+
+    def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
+        """As `Source.keep_at_rung`: the objective there is step `rung` + 1 of the trial."""
+        value = self._objective.of_metrics(metrics, self._configs[number])
+        return self._keeps(number, rung + 1, value)
+
+    def keep_after_seed(self, number: int, row: Row) -> bool:
+        """As `Source.keep_after_seed`: the seed's own metric is a step of the trial."""
+        if not self._by_seed:
+            return True
+        value = self._objective.of_seed(row)
+        step = int(row["seed"] or 0) - self._base.first_seed
+        return self._keeps(number, step, math.nan if value is None else value)
+
+    def more_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
+        """As `Source.more_seeds`: the next stage's, for a trial among the best of this one's.
+
+        Compared are the values over the same seeds of the trials up to `number` - `parallel`; the
+        trial itself is one of those whose best share goes on. While fewer than 4 are known all do.
+        """
+        if len(rows) not in self._stages[:-1]:
+            return ()
+        stage = self._stages.index(len(rows))
+        value = self._objective.of_rows(rows)
+        last = number - self._parallel
+        rivals = [v for n, v in self._staged[stage].items() if n <= last]
+        if len(rivals) >= _FEWEST_RIVALS:
+            ahead = sum(self._objective.better(rival, value) for rival in rivals)
+            if ahead >= max(1, math.ceil(self._keep * (len(rivals) + 1))):
+                return ()
+        if not math.isfinite(value):
+            return ()
+        first = self._base.first_seed
+        self._given[number] = self._stages[stage + 1]
+        return tuple(range(first + self._stages[stage], first + self._stages[stage + 1]))
+
+    def over(self, number: int, rows: Sequence[Row]) -> None:
+        """As `Source.over`. A trial that the storage has as ended already is left as it is there."""
+        for seeds, values in zip(self._stages, self._staged, strict=True):
+            own = [row for row in rows if int(row["seed"] or 0) < self._base.first_seed + seeds]
+            if len(own) == seeds and all(row["status"] in ("done", "diverged") for row in own):
+                value = self._objective.of_rows(own)
+                if math.isfinite(value):
+                    values[number] = value
+        self._end(number, self._end_of(number, rows))
+        del self._configs[number], self._given[number]
+
+    def best(self) -> tuple[int, dict[str, Value], float] | None:
+        """Number, sample and value of the best trial that was trained with all its seeds."""
+        best = None
+        for number, value in sorted(self._staged[-1].items()):
+            whole = self._ends[number].state == TrialState.COMPLETE
+            if whole and (best is None or self._objective.better(value, best[1])):
+                best = number, value
+        return best and (best[0], self._params[best[0]], best[1])
+
+    def close(self) -> None:
+        """Let go of the storage; whatever is over is in it already."""
+        self._record.close()
+
+    def _sample(self, number: int) -> dict[str, Value]:
+        """The sample of a trial: as it is on record, or in seeds.csv, or a new one."""
+        known = None
+        if number < len(self._recorded):
+            known = self._recorded[number].params
+            if {*known} != {*self._space}:
+                raise RunError(
+                    f"{self._record.where}: trial {number} must have {', '.join(self._space)}, has "
+                    f"{', '.join(known) or 'nothing'}; choose another name"
+                )
+        elif number in self._rows:
+            known = params_of_row(next(iter(self._rows[number].values())), self._space)
+        params = self._view.ask(known)
+        if known is not None and params != known:
+            raise RunError(
+                f"trial {number} must be sampled as before, {' '.join(overrides_of(known))}, met "
+                f"{' '.join(overrides_of(params))}; install the packages it was begun with, or "
+                f"choose another name"
+            )
+        if number >= len(self._recorded):
+            self._record.add(params, self._space)
+        return {name: params[name] for name in self._space}
+
+    def _seeds(self, number: int) -> tuple[int, ...]:
+        """The seeds a trial is given out with: of one pruned before, those it was trained with."""
+        if number in self._pruned and number in self._rows:
+            return tuple(sorted(self._rows[number]))
+        first = self._base.first_seed
+        return tuple(range(first, first + self._stages[0]))
+
+    def _check_rows(self, number: int, config: Config) -> None:
+        """Refuse to add to rows of seeds.csv that another configuration was trained for."""
+        columns = hyperparameters(config)
+        for row in self._rows.get(number, {}).values():
+            for name, value in columns.items():
+                if name in row and row[name] != value:
+                    raise RunError(
+                        f"seeds.csv: trial {number} must have {name}={value}, has {row[name]}; "
+                        f"choose another name for a new study"
+                    )
+
+    def _refuse(self, number: int, reason: str) -> None:
+        self._end(number, _End(TrialState.FAIL, None, reason))
+        self._refused += 1
+        if self._refused == _IN_A_ROW:
+            raise UserError(
+                f"a space must hold configurations that can be trained, met {_IN_A_ROW} in a row "
+                f"that cannot, the last: {reason}"
+            )
+
+    def _keeps(self, number: int, step: int, value: float) -> bool:
+        """Report a value at a step, once, and ask the pruner, once."""
+        if (number, step) in self._asked or not math.isfinite(value):
+            return True
+        self._asked.add((number, step))
+        reports = self._reports.setdefault(number, {})
+        if self._state_on_record(number):  # its rows are gone: it is trained as far as it was
+            return number not in self._pruned or step < max(reports, default=0)
+        if step not in reports:
+            self._record.report(number, step, value)
+            reports[step] = value
+        if self._record.prunes(number, step, self._pruner):
+            self._pruned.add(number)
+        return number not in self._pruned
+
+    def _end_of(self, number: int, rows: Sequence[Row]) -> _End:
+        statuses = [row["status"] for row in rows]
+        cut = len(rows) < self._given[number] or self._state_on_record(number) is not None
+        if "pruned" in statuses or (cut and number in self._pruned):
+            reports = self._reports.get(number)
+            return _End(TrialState.PRUNED, reports[max(reports)] if reports else None)
+        if "failed" in statuses:
+            return _End(TrialState.FAIL, None, "a seed could not be trained")
+        value = self._objective.of_rows(rows)
+        if math.isfinite(value):
+            return _End(TrialState.COMPLETE, value)
+        bad = statuses.count("diverged")
+        return _End(
+            TrialState.FAIL,
+            None,
+            f"no finite {self._objective.metric}: {bad} of {len(rows)} seeds diverged",
+        )
+
+    def _end(self, number: int, end: _End) -> None:
+        self._ends[number] = end
+        while self._over in self._ends:
+            self._over += 1
+        if self._state_on_record(number) is None:
+            self._record.end(number, end.state, end.value, end.reason)
+
+    def _state_on_record(self, number: int) -> TrialState | None:
+        """How a trial ended under an earlier command; None if it did not."""
+        state = self._recorded[number].state if number < len(self._recorded) else None
+        return state if state and state.is_finished() else None
+
+    def _described(self, settings: Settings) -> dict[str, str]:
+        """What must not change from one command to the next, by key, as text."""
+        kept = ("seed", "objective", "aggregate", "racing", "racing_keep", "sampler", "pruner")
+        described = {f"hydra.sweeper.{n}": str(getattr(settings, n)) for n in kept}
+        described["hydra.sweeper.rungs"] = str(list(self.rungs))
+        described["hydra.sweeper.parallel"] = str(self._parallel)
+        described["seeds"] = str(self._base.seeds)
+        return described | {name: written(values) for name, values in self._space.items()}
+
+
+def _refuse_unfit(settings: Settings, base: Config) -> None:
+    """Refuse settings that do not fit the seeds and the tests there are."""
+    if settings.racing and settings.racing[-1] != base.seeds:
+        raise UserError(
+            f"hydra.sweeper.racing must end with seeds={base.seeds}, met "
+            f"{override_text(settings.racing)}; write seeds={settings.racing[-1]}"
+        )
+    if settings.aggregate == "low" and (settings.racing or (base.seeds,))[0] < 2:
+        raise UserError(
+            "hydra.sweeper.aggregate must be iqm, mean or median of a single seed, which has no "
+            "interval, met low; raise seeds, or the first of hydra.sweeper.racing"
+        )
+    if settings.objective == "test_return" and not base.test_episodes:
+        raise UserError(
+            "hydra.sweeper.objective must not be test_return with test_episodes=0; "
+            "write test_episodes=20"
+        )
+
+
+def _reals(values: Any) -> tuple[float, ...]:
+    """The numbers of a list; NaN, which never rises, for anything else."""
+    if not isinstance(values, list | tuple):
+        return (math.nan,)
+    return tuple(
+        float(v) if isinstance(v, int | float) and not isinstance(v, bool) else math.nan
+        for v in values
+    )
+
+
+def _rising(values: Sequence[float]) -> bool:
+    return all(a < b for a, b in zip(values, values[1:], strict=False))

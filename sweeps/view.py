@@ -1,0 +1,57 @@
+"""What a sampler is shown of a study: the trials it may know of by now, and no others."""
+
+import warnings
+from collections.abc import Mapping
+
+import optuna
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState, create_trial
+
+from sweeps.samplers import Sampling
+from sweeps.space import Space, Value
+
+
+class View:
+    """A study in memory beside the one on record; what is asked and told here decides the samples.
+
+    Samplers read whatever their study holds, and some keep their state in it (CMA-ES pickles its
+    own), so they are given one that holds exactly what the order of trials allows, and that no one
+    else writes to: a storage is never unpickled from, nor read while a trial is sampled.
+    """
+
+    def __init__(self, sampling: Sampling, space: Space, minimised: bool):
+        self._sampling = sampling
+        self._space = space
+        self._storage = InMemoryStorage()
+        self._study = optuna.create_study(
+            storage=self._storage, direction="minimize" if minimised else "maximize"
+        )
+        self._ids: list[int] = []
+
+    def ask(self, known: Mapping[str, Value] | None = None) -> dict[str, Value]:
+        """The next trial's sample; a `known` one is what was sampled before, and is taken as it is.
+
+        A sampler that counts is asked all the same, and its answer is what comes back.
+        """
+        if known is not None and not self._sampling.counts:
+            trial = create_trial(
+                state=TrialState.RUNNING, params=dict(known), distributions=self._space
+            )
+            study_id = self._storage.get_study_id_from_name(self._study.study_name)
+            self._ids.append(self._storage.create_new_trial(study_id, trial))
+            return dict(known)
+        self._study.sampler = self._sampling.sampler(len(self._ids))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a Sobol sequence not of a power of 2, and the like
+            trial = self._study.ask(self._space)
+        self._ids.append(trial._trial_id)
+        return dict(trial.params)
+
+    def tell(
+        self, number: int, state: TrialState, value: float | None, reports: Mapping[int, float]
+    ) -> None:
+        """Let later samples know how trial `number` ended, and what it reported by step."""
+        for step, reported in reports.items():
+            self._storage.set_trial_intermediate_value(self._ids[number], step, reported)
+        values = None if value is None else [value]
+        self._storage.set_trial_state_values(self._ids[number], state, values)
