@@ -1,6 +1,7 @@
 """Importing TensorFlow without the lines it prints before its own settings take effect."""
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -28,3 +29,5 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+    # It takes the programs of different shapes for one function that is compiled again and again.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""The study as Optuna's storage holds it: opened, mended, written; for Optuna's tools to look at."""
+"""The study as Optuna's storage holds it: opened, mended, written; for Optuna's tools to read."""
 
 import sqlite3
 import sys

@@ -1,8 +1,9 @@
 """What a study may sample: Hydra's sweeps as Optuna's distributions, and a sample as overrides.
 
-The syntax is hydra-optuna-sweeper's: `interval(1e-4, 1e-2)`, `tag(log, ...)`, `int(interval(1, 9))`,
-`range(1, 17)`, `choice(...)` and `a,b,c`. Optuna holds numbers and flags as they are and all else as
-the text that stands behind `key=`, so that any value survives its storage and comes back the same.
+The syntax is hydra-optuna-sweeper's: `interval(1e-4, 1e-2)`, `int(interval(1, 9))`,
+`tag(log, ...)`, `range(1, 17)`, `choice(...)` and `a,b,c`. Optuna holds numbers and flags as they
+are and all else as the text that stands behind `key=`, so that any value survives its storage and
+comes back the same.
 """
 
 import math
@@ -28,7 +29,7 @@ from dqn.compose import one_line
 from dqn.config import KEYS, Config, key_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.help import default_groups
-from dqn.results.seeds import COLUMN_OF_KEY, Cell
+from dqn.results.columns import COLUMN_OF_KEY, Cell
 from dqn.schema import checked, override_text
 
 Value = bool | int | float | str
@@ -206,7 +207,7 @@ def _range(override: Override, sweep: RangeSweep, compose: Compose) -> BaseDistr
             f"write for example {key}=range(1,17)"
         )
     whole = all(isinstance(end, int) for end in (sweep.start, sweep.stop, sweep.step))
-    if _is_whole(key) and not start.is_integer() or not step.is_integer() and _is_whole(key):
+    if (_is_whole(key) and not start.is_integer()) or (not step.is_integer() and _is_whole(key)):
         raise UserError(
             f"{key} must be a range of whole numbers, met {text}; "
             f"write for example {key}=range(1,17)"

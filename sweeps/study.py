@@ -1,5 +1,6 @@
 """A study: Optuna alone. Ask for a trial, report at rungs, prune, race, tell, resume."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -12,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dqn.config import Config
 from dqn.errors import RunError, UserError
 from dqn.execution.source import Row, Trial
-from dqn.results.seeds import hyperparameters
+from dqn.results.columns import hyperparameters
 from dqn.results.stats import Metrics
 from dqn.schema import checked, key, nearest, override_text, shown
 from sweeps.objective import Objective
@@ -235,7 +236,7 @@ class Study:
         return tuple(range(first + self._stages[stage], first + self._stages[stage + 1]))
 
     def over(self, number: int, rows: Sequence[Row]) -> None:
-        """As `Source.over`. A trial that the storage has as ended already is left as it is there."""
+        """As `Source.over`. A trial that the storage has as ended is left as it is there."""
         for seeds, values in zip(self._stages, self._staged, strict=True):
             own = [row for row in rows if int(row["seed"] or 0) < self._base.first_seed + seeds]
             if len(own) == seeds and all(row["status"] in ("done", "diverged") for row in own):
@@ -393,4 +394,4 @@ def _reals(values: Any) -> tuple[float, ...]:
 
 
 def _rising(values: Sequence[float]) -> bool:
-    return all(a < b for a, b in zip(values, values[1:], strict=False))
+    return all(a < b for a, b in itertools.pairwise(values))

@@ -5,8 +5,6 @@ from dataclasses import asdict
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from sweeps.space import search_space, written
-from sweeps.study import Settings, Study
 
 from dqn.composer import Composer, fixed
 from dqn.execution import session
@@ -14,6 +12,8 @@ from dqn.execution.session import Sweep
 from dqn.execution.source import Source
 from dqn.results.folder import Folder
 from sweeps.launcher import finish, folder_of, keep_composed
+from sweeps.space import search_space, written
+from sweeps.study import Settings, Study
 
 _NOT_KEPT = ("name", "storage")  # where a study is, not what it is; a URL may hold a password
 

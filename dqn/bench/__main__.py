@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -55,8 +54,6 @@ def _measured(part: str, args: argparse.Namespace, processor: str) -> tuple[list
 
     runtime.prepare()
     import_tensorflow()
-    # It takes the programs of different shapes for one function that is compiled again and again.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from dqn.bench import core, figures, scaling, study, versus
     from dqn.execution.engine import LANES
 
