@@ -1,6 +1,8 @@
 """`python -m dqn.bench`: every number of speed and size that this project states, measured here."""
 
 import argparse
+import contextlib
+import functools
 import json
 import sys
 from pathlib import Path
@@ -8,10 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dqn.bench import command, machine
+from dqn.bench import command, machine, sweep
 from dqn.bench.measure import Row, on_one_core
 
-PARTS = ("core", "scaling", "peers", "run", "agreement")
+PARTS = ("core", "scaling", "peers", "run", "sweep", "agreement")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,12 +50,10 @@ def _measured(part: str, args: argparse.Namespace, processor: str) -> tuple[list
     """One part's rows, and what else its part of the JSON file holds."""
     if part == "run":  # whole commands, on all cores, and nothing here needs TensorFlow
         return command.rows(args.rounds, _progress), {}
-    on_one_core()
-    from dqn.execution import runtime
-    from dqn.quiet import import_tensorflow
-
-    runtime.prepare()
-    import_tensorflow()
+    if part == "sweep":
+        rates = functools.partial(_rates_of_others, args.seconds, args.torch_index)
+        return sweep.rows(args.rounds, _progress, rates, args.trials), {}
+    _load_tensorflow()
     from dqn.bench import core, figures, scaling, study, versus
     from dqn.execution.engine import LANES
 
@@ -73,6 +73,30 @@ def _measured(part: str, args: argparse.Namespace, processor: str) -> tuple[list
     if args.figure:
         figures.draw_agreement(_path(args.figure, part, args), samples, titles)
     return rows, {"mean_returns": {k: [v.tolist() for v in pair] for k, pair in samples.items()}}
+
+
+def _load_tensorflow() -> None:
+    on_one_core()
+    from dqn.execution import runtime
+    from dqn.quiet import import_tensorflow
+
+    runtime.prepare()
+    import_tensorflow()
+
+
+def _rates_of_others(seconds: float, torch_index: str | None) -> list[tuple[str, float]]:
+    """Environment steps a second on one core of those who do not train in lanes."""
+    _load_tensorflow()
+    from dqn.bench import contenders, peers
+
+    recipe = contenders.exercise_recipe()(seconds)
+    python = peers.build(peers.STABLE_BASELINES3, _progress, torch_index)
+    running = peers.Running(python, peers.STABLE_BASELINES3, "CartPole-v1", "200")
+    with contextlib.closing(running) as stable_baselines3:
+        return [
+            ("Stable-Baselines3", stable_baselines3.steps(seconds)),
+            ("the exercise's recipe", recipe),
+        ]
 
 
 def _path(figure: Path, part: str, args: argparse.Namespace) -> Path:
@@ -125,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--scaling", action="store_true", help="lanes by block size, minibatch and width")
     add("--peers", action="store_true", help="Stable-Baselines3 and rejax (installs them once)")
     add("--run", action="store_true", help="whole commands of `python -m dqn.run`, on all cores")
+    add("--sweep", action="store_true", help="whole studies: idle lanes, one worker and two")
     add("--agreement", action="store_true", help="does the agent learn as lanes do? a study")
     add("--all", action="store_true", help="every part")
     add("--only", nargs="*", metavar="NAME", help="of core: arithmetic mixed agent recipe "
@@ -132,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=5, help="turns of each contender (default: 5)")
     add("--seconds", type=float, default=3.0, help="of a turn, at least (default: 3)")
     add("--seeds", type=int, default=30, help="of --agreement, of each side (default: 30)")
+    add("--trials", type=int, default=sweep.TRIALS, help="of --sweep (default: 100)")
     add("--figure", type=Path, metavar="PATH", help="where --scaling or --agreement draws (PNG)")
     add("--json", type=Path, metavar="PATH", help="write every number there too")
     add("--torch-index", metavar="URL", help="of --peers: an extra package index for PyTorch")

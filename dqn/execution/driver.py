@@ -41,6 +41,7 @@ class Account:
     """Where the time went, in seconds."""
 
     wall: float = 0.0
+    """From the first chunk that compiled nothing to the last."""
     driver: float = 0.0
     """Of this process's processor, beside what an engine in it has used."""
     busy: float = 0.0
@@ -64,7 +65,7 @@ class Driver:
 
         Raises `RunError` where writing fails, and where the only trial there is cannot be run.
         """
-        began = time.perf_counter()
+        began = None
         while not asked.is_set():
             processor = time.process_time()
             self._begin_trials()
@@ -77,7 +78,9 @@ class Driver:
             self._take(news)
             self._view.report(news)
             self.account.driver += time.process_time() - processor
-            self.account.wall = time.perf_counter() - began
+            if began is None and self.account.busy:
+                began = time.perf_counter() - self.account.busy
+            self.account.wall = time.perf_counter() - began if began else 0.0
         return bool(self._courses)
 
     def _begin_trials(self) -> None:
