@@ -26,6 +26,7 @@ class Direct:
         return self._function.experimental_get_tracing_count()
 
     def __call__(self, *arguments):
+        """The function's results, nested as it nests them."""
         if self._program is None:
             self._program = self._function.get_concrete_function(*arguments).inference_fn
         return self._program.call_preflattened(tf.nest.flatten(arguments))

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from dqn.algorithm import network
 from dqn.config import Config
 from dqn.envs import host
@@ -29,9 +27,7 @@ def draw_best(folder: Folder, config: Config) -> None:
         return
     task = host.describe(config.env)
 
-    def q_values(observations: np.ndarray) -> np.ndarray:
-        return network.q_values(best.weights, observations, best.activation)
-
+    q_values = network.q_function(best.weights, best.activation)
     model = folder.path / "model.keras"
     recorder.save_model(model, best.weights, best.activation, task.observation_size)
     gif = folder.path / "episode.gif"
