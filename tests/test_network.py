@@ -55,7 +55,7 @@ def test_forward_is_the_keras_model_with_the_same_weights(shape, activation):
         np.testing.assert_array_equal(ours, theirs)
     expected = model.predict_on_batch(x)
     np.testing.assert_allclose(network.forward(weights, x, activation), expected, atol=2e-5)
-    np.testing.assert_allclose(network.q_values(weights, x, activation), expected, atol=2e-5)
+    np.testing.assert_allclose(network.q_function(weights, activation)(x), expected, atol=2e-5)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -64,7 +64,7 @@ def test_each_lane_is_a_network_of_its_own(shape):
     x = observations(shape[0], 3, 5)
     together = network.forward([tf.constant(w) for w in weights], tf.constant(x), "relu")
     for lane in range(3):
-        alone = network.q_values([w[lane] for w in weights], x[lane], "relu")
+        alone = network.q_function([w[lane] for w in weights], "relu")(x[lane])
         np.testing.assert_allclose(together[lane], alone, atol=2e-5)
 
 

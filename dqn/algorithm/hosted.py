@@ -19,6 +19,7 @@ from dqn.algorithm.block import (
     learn,
     record,
 )
+from dqn.algorithm.direct import Direct
 from dqn.algorithm.lane import Episode, Hyper, Lanes
 from dqn.config import EnvConfig
 from dqn.envs import host
@@ -32,18 +33,16 @@ class HostedFunctions:
 
     def __init__(self, shape: Shape):
         self.shape = shape
-        self.act = tf.function(self._act, jit_compile=True, autograph=False)
-        self.ended = tf.function(self._ended, jit_compile=True, autograph=False)
-        self.indices = tf.function(self._indices, jit_compile=True, autograph=False)
-        self.learn = tf.function(self._learn, jit_compile=True, autograph=False)
-        self.refill = tf.function(self._refill, jit_compile=True, autograph=False)
+        self.act, self.ended, self.indices = map(Direct, (self._act, self._ended, self._indices))
+        self.learn, self.refill = Direct(self._learn), Direct(self._refill)
         self.greedy = tf.function(self._greedy, jit_compile=True, autograph=False)
 
     @property
     def compilations(self) -> int:
         """How often any of its functions was traced and compiled."""
-        functions = (self.act, self.ended, self.indices, self.learn, self.refill, self.greedy)
-        return sum(function.experimental_get_tracing_count() for function in functions)
+        direct = (self.act, self.ended, self.indices, self.learn, self.refill)
+        tested = self.greedy.experimental_get_tracing_count()
+        return sum(function.compilations for function in direct) + tested
 
     def _act(self, weights, s, age, hyper):
         return lane.act(weights, s, age, hyper, self.shape.activation)
@@ -134,11 +133,10 @@ class HostedProgram:
 
     def chunk(self, lanes: Lanes, replay, hyper: Hyper, ticks, stride, until) -> Chunk:
         """Run until `ticks` are done, fewer than `until` lanes are alive, or a record is full."""
-        L = self.shape.lanes
-        book = _Book(lanes, hyper)
+        L, functions, book = self.shape.lanes, self._functions, _Book(lanes, hyper)
         records = np.zeros([L, RECORDS + 1, len(RECORD)], "f4")
         recorded = np.zeros(L, np.int32)
-        i = work = 0
+        own, i, work = np.arange(L)[:, None], 0, 0
         while (
             i < ticks
             and (living := int(book.alive().sum())) >= until
@@ -149,9 +147,9 @@ class HostedProgram:
             self._walk(lanes, book, replay, records, recorded, hyper, stride)
             lanes = book.into(lanes)
             if book.is_due(before).any():
-                age = tf.constant(book.age)
-                rows = replay[np.arange(L)[:, None], self._functions.indices(age, hyper).numpy()]
-                lanes = self._functions.learn(lanes, rows, tf.constant(before), hyper)
+                index = functions.indices(lanes.age, hyper).numpy()
+                rows = tf.constant(replay[own, index])  # [L, B, columns]
+                lanes = functions.learn(lanes, rows, tf.constant(before), hyper)
                 book.after_learning(lanes)
         return Chunk(lanes, replay, records, recorded, book.alive(), i, work)
 
@@ -159,33 +157,36 @@ class HostedProgram:
         """Up to `stride` environment steps in each lane, never beyond its next multiple of T."""
         owed = book.train_freq - book.age % book.train_freq
         for k in range(stride):
-            on = book.alive() & (k < owed)
-            if not on.any():
+            on = np.flatnonzero(book.alive() & (k < owed))
+            if not len(on):
                 return
             action, q_sa = self._functions.act(
                 lanes.learner.weights, tf.constant(book.state), tf.constant(book.age), hyper
             )
-            action, q_sa = action.numpy(), q_sa.numpy()
-            ended = np.zeros_like(on)
-            for i in np.flatnonzero(on).tolist():
-                s, r, terminal, truncated, _ = self._envs[i].step(int(action[i]))
-                self.actions[i].append(int(action[i]))
-                cut = terminal or (truncated and book.timeout_terminal[i])
-                position = book.age[i] % book.buffer_size[i]
-                replay[i, position] = *book.state[i], *s, action[i], r, cut
-                book.state[i] = s
-                book.ret[i] += r
-                ended[i] = terminal or truncated
-            book.age[on] += 1
-            book.length[on] += 1
-            book.q[on] += q_sa[on]
-            if ended.any():
+            a = action.numpy()[on]  # [N]: of the N lanes that are on
+            s_next, r, terminal, truncated = self._step(on, a)
+            cut = terminal | (truncated & book.timeout_terminal[on])
+            scalars = np.stack([a, r, cut], -1, dtype=np.float32, casting="unsafe")
+            position = book.age[on] % book.buffer_size[on]
+            replay[on, position] = np.concatenate([book.state[on], s_next, scalars], -1)
+            book.take_step(on, s_next, r, q_sa.numpy()[on])
+            ended = on[terminal | truncated]
+            if len(ended):
                 rows = self._functions.ended(book.episode(), tf.constant(book.age), hyper).numpy()
-                for i in np.flatnonzero(ended).tolist():
-                    records[i, recorded[i]] = rows[i]
-                    recorded[i] += 1
-                    book.end_episode(i)
+                records[ended, recorded[ended]] = rows[ended]
+                recorded[ended] += 1
+                book.end_episodes(ended)
+                for i in ended.tolist():
                     book.state[i] = self._start(i, int(book.seed[i]), int(book.episodes[i]))
+
+    def _step(self, on, action) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Observations [N, D], rewards, terminal and truncated [N] of a step in N lanes."""
+        done = []
+        for i, a in zip(on.tolist(), action.tolist(), strict=True):
+            done.append(self._envs[i].step(a)[:4])
+            self.actions[i].append(a)
+        s, r, terminal, truncated = zip(*done, strict=True)
+        return np.array(s, "f4"), np.array(r, "f4"), np.array(terminal), np.array(truncated)
 
 
 class _Book:
@@ -223,11 +224,19 @@ class _Book:
         values = (self.ret, self.length, self.q, self.loss, self.updates)
         return Episode(*(tf.constant(x) for x in values))
 
-    def end_episode(self, i: int) -> None:
-        """Count lane `i`'s episode as finished and begin the sums of the next."""
-        self.episodes[i] += 1
+    def take_step(self, on, state, r, q_sa) -> None:
+        """Count a step in the lanes `on`, which led to `state`."""
+        self.state[on] = state
+        self.age[on] += 1
+        self.ret[on] += r
+        self.length[on] += 1
+        self.q[on] += q_sa
+
+    def end_episodes(self, ended) -> None:
+        """Count the episodes of the lanes `ended` as finished and begin the sums of the next."""
+        self.episodes[ended] += 1
         for x in (self.ret, self.length, self.q, self.loss, self.updates):
-            x[i] = 0
+            x[ended] = 0
 
     def into(self, lanes: Lanes) -> Lanes:
         """`lanes` as they stand after walking."""

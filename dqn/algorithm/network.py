@@ -5,7 +5,7 @@ where there are any, are lanes. Hidden layers share one activation, the output i
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -81,10 +81,23 @@ def initial_weights(seed, weight_shapes: Sequence[tuple[int, ...]]):
     return weights
 
 
-def q_values(weights: Sequence[np.ndarray], observations: np.ndarray, activation: str):
-    """Q-values [N, A] (NumPy) of observations [N, D] under one network's weights."""
+def q_function(
+    weights: Sequence[np.ndarray], activation: str
+) -> Callable[[np.ndarray], np.ndarray]:
+    """One network as a function of NumPy arrays: observations [N, D] → Q-values [N, A].
+
+    A graph traced once: operation by operation an episode of 200 steps takes a second longer.
+    """
     tensors = [tf.convert_to_tensor(w, tf.float32) for w in weights]
-    return forward(tensors, tf.convert_to_tensor(observations, tf.float32), activation).numpy()
+    spec = tf.TensorSpec([None, tensors[0].shape[0]], tf.float32)
+    traced = tf.function(
+        lambda x: forward(tensors, x, activation), input_signature=[spec], autograph=False
+    ).get_concrete_function()
+
+    def q_values(observations: np.ndarray) -> np.ndarray:
+        return traced(tf.convert_to_tensor(observations, tf.float32)).numpy()
+
+    return q_values
 
 
 def create_model(env, lr: float, hidden: Sequence[int] = (64, 64), activation: str = "relu"):

@@ -1,4 +1,4 @@
-"""The part `--sweep`: a whole Optuna study, its workers' idleness, and what it would take others."""
+"""The part `--sweep`: whole Optuna studies, how idle they are, and what others would take."""
 
 import re
 import subprocess

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 from pandas import DataFrame
 
 from dqn.algorithm import network
@@ -58,9 +57,7 @@ def _draw_curves(path: Path, episodes: DataFrame, seeds: DataFrame, config: Conf
 def _draw_network(path: Path, best: Best, config: Config) -> None:
     task = host.describe(config.env)
 
-    def q_values(observations: np.ndarray) -> np.ndarray:
-        return network.q_values(best.weights, observations, best.activation)
-
+    q_values = network.q_function(best.weights, best.activation)
     recorder.save_model(path / "model.keras", best.weights, best.activation, task.observation_size)
     episode = recorder.record_episode(q_values, path / "episode.gif", config.env, seed=best.seed)
     bounds = figures.q_bounds(
