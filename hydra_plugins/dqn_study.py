@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -38,6 +39,15 @@ class GridSweeper(BasicSweeper):
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Nothing: every job was composed and checked before; Hydra takes 80 ms for each."""
+
+
+# In the place of Hydra's own default: chosen in conf/config.yaml it would win over sweep=tune.
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="basic",
+    node={"_target_": f"{__name__}.GridSweeper", "max_batch_size": None, "params": None},
+    provider="dqn-study",
+)
 
 
 class OptunaSweeper(Sweeper):

@@ -69,9 +69,7 @@ class Inline:
     workers = 1
 
     def __init__(self):
-        from dqn.execution.engine import Engine  # loads TensorFlow
-
-        self._engine = Engine()
+        self._engine: Any = None
         self._jobs: set[Key] = set()
 
     @property
@@ -81,6 +79,10 @@ class Inline:
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[Key]) -> News:
         """As `Fleet.advance`; one chunk is run."""
+        if self._engine is None:
+            from dqn.execution.engine import Engine  # loads TensorFlow: not before it is needed
+
+            self._engine = Engine()
         new = list(new)
         self._jobs.update(job.key for job in new)
         report = worker.advance(self._engine, new, cancelled)

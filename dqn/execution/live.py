@@ -50,7 +50,7 @@ class SweepView:
         self._live = Progress(
             *columns, console=self._console, transient=True, disable=not self._console.is_terminal
         )
-        self._bar = self._live.add_task("", total=1.0, told="starting workers, compiling ...")
+        self._bar = self._live.add_task("", total=1.0, told="loading TensorFlow, compiling ...")
         self._best_line, self._best = "", None
         self._first: tuple[float, float] | None = None  # time and share at the first report
         self._recent: list[tuple[float, float, float, int]] = []
@@ -58,7 +58,7 @@ class SweepView:
     def __enter__(self) -> "SweepView":
         self._spoken = time.monotonic()
         self._live.start()
-        self._line(f"{self.counts.total:,} trials of {self._seeds} seeds; compiling ...")
+        self._line(f"{self.counts.total:,} trials of {self._seeds} seeds; starting ...")
         return self
 
     def __exit__(self, *exception: object) -> None:
