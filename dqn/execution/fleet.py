@@ -118,7 +118,7 @@ class Processes:
         self._queues: dict[Any, deque[Job]] = {}
         self._alone: deque[Job] = deque()  # of trials under suspicion: they share no worker
         self._deaths: Counter[int] = Counter()  # by trial
-        self._workers = [_started() for _ in range(workers)]
+        self._workers: list[_Worker] = []
 
     @property
     def room(self) -> int:
@@ -130,6 +130,8 @@ class Processes:
     def advance(self, new: Iterable[Job], cancelled: Iterable[Key]) -> News:
         """As `Fleet.advance`; waits up to half a second for workers to report."""
         news = News([], [], [], [])
+        if not self._workers:  # not before there is work: perhaps there is none
+            self._workers = [_started() for _ in range(self.workers)]
         for job in new:
             self._queues.setdefault(_place(job.config), deque()).append(job)
         self._cancel(set(cancelled), news)

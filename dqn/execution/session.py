@@ -96,10 +96,11 @@ def sweep(
             workers = workers_for(base.workers, jobs, about.configs)
             with _fleet(workers) as fleet, SweepView(folder, source.total, base) as view:
                 stopped, account = _driven(source, folder, fleet, view, view.stopping)
-        with _status("drawing the best trial ..."):
-            from dqn.results import pictures
+        if view.trained or not (path / "best").exists():
+            with _status("drawing the best trial ..."):
+                from dqn.results import pictures
 
-            pictures.draw_best_trial(folder, base)
+                pictures.draw_best_trial(folder, base)
         trials, best = folder.trials(), folder.best_trial()
     if len(trials):
         print(leaderboard(trials, about.swept, about.objective))
