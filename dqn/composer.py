@@ -63,6 +63,12 @@ class Composer:
             refuse_wrong(override, self.loader)
         if not self.is_grid:
             return [self.config([text.input_line or "" for text in fixed(overrides)])]
+        for override in overrides:
+            if override.is_sweep_override() and not override.is_discrete_sweep():
+                raise UserError(
+                    f"{override.key_or_group} must be a list of values in a grid, met "
+                    f"{override.input_line}; add hydra/sweeper=optuna to search it"
+                )
         configs = []
         for number, job in enumerate(BasicSweeper.split_arguments(overrides, None)[0]):
             try:

@@ -28,20 +28,22 @@ SECTIONS = {
 }
 
 _OPENING = """\
-Train Deep Q-Networks, one configuration or a grid of them, and see what each setting does.
+Train Deep Q-Networks, one configuration, a grid or a study, and see what each setting does.
 
   python -m dqn.run [key=value ...]      (dqn-run [key=value ...] where the package is installed)
 
 examples
   python -m dqn.run lr=0.0005 target_update=200             one configuration, several seeds
   python -m dqn.run preset=scaled 'hidden=[32,32]' name=a   another network; into outputs/runs/a
-  python -m dqn.run -m lr=1e-4,1e-3,1e-2 gamma=0.95,0.99    a grid: every pair, one after another
+  python -m dqn.run -m lr=1e-4,1e-3,1e-2 gamma=0.95,0.99    a grid: every pair; into outputs/sweeps
+  python -m dqn.run sweep=tune name=cartpole                an Optuna study; again: goes on with it
+  python -m dqn.run -m 'lr=tag(log,interval(1e-4,1e-2))' hydra/sweeper=optuna      your own search
 """
 _CLOSING = """\
 * shape: another value is another network or program; all other settings may differ side by side.
 
 flags
-  -m                    train every combination of key=value1,value2
+  -m                    train every combination of key=value1,value2, side by side
   --cfg job             show the configuration that key=value ... makes, and train nothing
   -sc install=bash      print shell completion: eval "$(dqn-run -sc install=bash)"
   --hydra-help          all other flags, and hydra.run.dir=PATH, hydra.sweep.dir=PATH and the like
