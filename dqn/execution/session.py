@@ -44,6 +44,8 @@ def train(config: Config, path: Path) -> int:
             with _fleet(workers) as fleet, RunView(missing, config) as view:
                 drawing = _Drawing(view, folder, config)
                 stopped, _ = _driven(source, folder, fleet, drawing, view.stopping)
+            if not stopped:
+                folder.put_in_order()
         with _status("drawing ..."):
             from dqn.results import pictures
 
@@ -96,6 +98,8 @@ def sweep(
             workers = workers_for(base.workers, jobs, about.configs)
             with _fleet(workers) as fleet, SweepView(folder, source.total, base) as view:
                 stopped, account = _driven(source, folder, fleet, view, view.stopping)
+        if not stopped:
+            folder.put_in_order()
         if view.trained or not (path / "best").exists():
             with _status("drawing the best trial ..."):
                 from dqn.results import pictures

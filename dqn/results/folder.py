@@ -12,11 +12,9 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from dqn.config import Config, EnvConfig
@@ -28,33 +26,10 @@ from dqn.results.best import Best, BestWeights
 from dqn.results.columns import Row, hyperparameters
 from dqn.results.episodes import Episodes
 from dqn.results.seeds import Key, Seeds
-from dqn.results.stats import metrics_of
+from dqn.results.training import SeedResult
 from dqn.results.trials import Standing, columns, standing, trial_rows
 
-
-@dataclass(frozen=True)
-class SeedResult:
-    """One finished training; the arrays are over its E episodes."""
-
-    trial: int
-    seed: int
-    config: Config
-    status: Literal["done", "pruned", "diverged", "failed"]
-    steps: int
-    """Environment steps; of a diverged training, up to the last at which all was finite."""
-    returns: np.ndarray
-    lengths: np.ndarray
-    step: np.ndarray
-    """Environment steps of the training up to the end of each episode."""
-    epsilon: np.ndarray
-    loss: np.ndarray
-    """Mean over the episode's updates; NaN where there was none."""
-    q: np.ndarray
-    """Mean Q-value of the chosen actions."""
-    test_returns: np.ndarray
-    """Of the greedy episodes after training; empty where there were none."""
-    weights: list[np.ndarray]
-    seconds: float
+__all__ = ["Folder", "SeedResult"]
 
 
 class Folder:
@@ -147,7 +122,7 @@ class Folder:
         key = result.trial, result.seed
         if key in self._seeds.rows:
             raise RunError(f"{self.path}: trial {key[0]} seed {key[1]} is in seeds.csv already")
-        row = self._row(result)
+        row = result.row(self.threshold(result.config.env), self._swept)
         try:
             self._episodes.add(
                 *key,
@@ -189,6 +164,13 @@ class Folder:
         except OSError as error:
             raise _failed(self.path, error) from error
 
+    def put_in_order(self) -> None:
+        """Order seeds.csv by trial and seed: what it says then does not tell who ended first."""
+        try:
+            self._seeds.sort()
+        except OSError as error:
+            raise _failed(self.path, error) from error
+
     def finished(self) -> set[Key]:
         """The (trial, seed) pairs that need no training, whatever their status."""
         return set(self._seeds.rows)
@@ -202,7 +184,7 @@ class Folder:
         return list(self._of_trial.get(trial, ()))
 
     def rows(self) -> pd.DataFrame:
-        """seeds.csv: one row a finished training, in the order they ended."""
+        """seeds.csv: one row a finished training, in the order they ended until they are put in order."""
         return self._seeds.frame()
 
     def trials(self) -> pd.DataFrame:
@@ -247,19 +229,6 @@ class Folder:
         return [
             self._trials[trial] for trial in sorted(self._trials, key=self._standing.__getitem__)
         ]
-
-    def _row(self, result: SeedResult) -> Row:
-        threshold = self.threshold(result.config.env)
-        return {
-            "trial": result.trial,
-            "seed": result.seed,
-            **hyperparameters(result.config, self._swept),
-            "status": result.status,
-            "steps": result.steps,
-            "episodes": len(result.returns),
-            **asdict(metrics_of(result.returns, threshold, result.test_returns)),
-            "seconds": round(result.seconds, 3),
-        }
 
     def threshold(self, env: EnvConfig) -> float | None:
         """The mean return that counts as solved in `env`; None where there is none."""

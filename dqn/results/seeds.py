@@ -36,7 +36,7 @@ class Seeds:
         self.hyperparameters = tuple(hyperparameters)
         self.columns = columns.columns_of(self.hyperparameters)
         self.rows: dict[Key, Row] = {}
-        """By (trial, seed), in the order they ended; a blank cell is None."""
+        """By (trial, seed), in the order they stand in the file; a blank cell is None."""
         if path.exists() and path.stat().st_size:
             self._load()
         else:
@@ -53,6 +53,12 @@ class Seeds:
         for key in keys:
             del self.rows[key]
         self._rewrite()
+
+    def sort(self) -> None:
+        """Order the rows by trial and seed, in one replacement of the file unless they are."""
+        if list(self.rows) != (ordered := sorted(self.rows)):
+            self.rows = {key: self.rows[key] for key in ordered}
+            self._rewrite()
 
     def frame(self) -> pd.DataFrame:
         """The table as `pandas.read_csv` gives it: NaN where a cell is blank."""
@@ -94,7 +100,7 @@ class Seeds:
 
 
 def read_seeds(path: Path) -> list[Row]:
-    """The rows of the seeds.csv at `path`, in the order they ended; a blank cell is None.
+    """The rows of the seeds.csv at `path`, in their order; a blank cell is None.
 
     A last line without its end is one that is being written, and left out; columns that are not
     ours are too. Raises `RunError`, with file, line and column, for a damaged file, and for one
