@@ -184,7 +184,7 @@ class Folder:
         return list(self._of_trial.get(trial, ()))
 
     def rows(self) -> pd.DataFrame:
-        """seeds.csv: one row a finished training, in the order they ended until they are put in order."""
+        """seeds.csv: one row a finished training."""
         return self._seeds.frame()
 
     def trials(self) -> pd.DataFrame:
