@@ -16,6 +16,8 @@ from dqn.envs.compiled import COMPILED, dynamics_of
 from dqn.execution.block import Block, task_of
 from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key
 
+# From 8 to 64 lanes a block differ by less than a shared machine's noise, fewer are slower
+# (`python -m dqn.bench --scaling`); of those, 16 fill with few seeds and return soon.
 LANES = 16
 CAPACITY = 8192  # transitions a lane can store; a job that needs more doubles it until it fits
 
