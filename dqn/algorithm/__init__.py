@@ -1,5 +1,13 @@
 """DQN itself: plain tensors and Keras models; no Config, no files. Loads TensorFlow."""
 
+import gc
+
 from dqn.quiet import import_tensorflow
 
-import_tensorflow()
+_collects = gc.isenabled()
+gc.disable()  # nothing made here is garbage: to look for it takes a quarter of the import's time
+try:
+    import_tensorflow()
+finally:
+    if _collects:
+        gc.enable()

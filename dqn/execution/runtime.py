@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import gc
 import hashlib
 import os
 import platform
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import platformdirs
 
-_GARBAGE = 100_000  # objects made between two looks for garbage; Python's own number is 700
 _MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of glibc's malloc.h
 SWITCH = "DQN_COMPILE_CACHE"  # a folder of one's own, or 0 for none
 
@@ -24,8 +22,6 @@ def prepare() -> None:
     depend on how many cores a machine has. Settings that the user has made himself stay.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    # Importing and tracing make objects that stay: to look for garbage is a quarter of that time.
-    gc.set_threshold(_GARBAGE, 20, 20)
     _give_large_blocks_back()
     folder = cache_folder()
     flags = os.environ.get("TF_XLA_FLAGS", "")
