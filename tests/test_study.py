@@ -70,7 +70,7 @@ def test_more_trials_go_on_as_if_asked_for_at_once(tmp_path):
     assert raised.params == whole.params
 
 
-@pytest.mark.parametrize("damage", ["gone", "truncated", "random", "journal"])
+@pytest.mark.parametrize("damage", ["gone", "truncated", "random", "journal", "content", "state"])
 def test_a_damaged_or_missing_storage_is_written_anew(tmp_path, damage, capsys):
     world = World(tmp_path)
     world.run(random.Random(0), stop_after=17)
@@ -80,6 +80,15 @@ def test_a_damaged_or_missing_storage_is_written_anew(tmp_path, damage, capsys):
         file.unlink()
     elif damage == "truncated":
         file.write_bytes(whole[: len(whole) // 2])
+    elif damage in ("content", "state"):  # whole to SQLite, but not what Optuna wrote
+        changed = {
+            "content": "trial_params set distribution_json='{'",
+            "state": "trials set state=7",
+        }
+        connection = sqlite3.connect(file)
+        connection.execute(f"update {changed[damage]}")
+        connection.commit()
+        connection.close()
     else:
         file.write_bytes(random.Random(3).randbytes(5000))
     if damage == "journal":
