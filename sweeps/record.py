@@ -48,10 +48,28 @@ class Record:
         settings: Mapping[str, str],
     ):
         self.where = url or str(folder / FILE)
-        if url is None:
-            _set_damaged_aside(folder / FILE)
         optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-        self._rdb = _open(url) if url else self._open_file(folder / FILE)
+        path = folder / FILE
+        if url is None and path.exists() and not _sound(path):
+            _set_aside(path)
+        try:
+            self._read(url, path, name, minimised)
+        except (ValueError, LookupError) as error:  # whole to SQLite, but not what Optuna wrote
+            self.close()
+            if url is not None:
+                raise RunError(
+                    f"{self.where} cannot be read ({_first_line(error)}); mend it, or choose "
+                    f"another storage"
+                ) from error
+            _set_aside(path)
+            self._read(url, path, name, minimised)
+        with self._writing():
+            self._claim(name, identity, settings)
+        self._ids = [trial._trial_id for trial in self.trials]
+
+    def _read(self, url: str | None, path: Path, name: str, minimised: bool) -> None:
+        """Open the storage and read the study, which is made if there is none."""
+        self._rdb = _open(url) if url else self._open_file(path)
         with self._writing():
             self._study = optuna.create_study(
                 storage=self._rdb,
@@ -63,8 +81,7 @@ class Record:
             self._storage = self._study._storage
             self._study_id = self._study._study_id
             self.trials: list[FrozenTrial] = self._study.get_trials(deepcopy=False)
-            self._claim(name, identity, settings)
-        self._ids = [trial._trial_id for trial in self.trials]
+            self._owner: Any = self._study.user_attrs.get(_ATTRIBUTE)
 
     def add(self, params: Mapping[str, Value], space: Space) -> None:
         """Write the next trial down as running, all of it or nothing."""
@@ -107,7 +124,7 @@ class Record:
 
     def _claim(self, name: str, identity: str, settings: Mapping[str, str]) -> None:
         """Refuse another folder's study, or other settings than it was begun with."""
-        owner: Any = self._study.user_attrs.get(_ATTRIBUTE)
+        owner = self._owner
         if owner is None and not self.trials:
             own = {"identity": identity, "settings": dict(settings)}
             self._study.set_user_attr(_ATTRIBUTE, own)
@@ -169,10 +186,8 @@ def _first_line(error: object) -> str:
     return str(error).partition("\n")[0]
 
 
-def _set_damaged_aside(path: Path) -> None:
-    """Move a file that SQLite cannot read out of the way, with its journals, and say so."""
-    if not path.exists() or _sound(path):
-        return
+def _set_aside(path: Path) -> None:
+    """Move a damaged file out of the way, with its journals, and say so."""
     stamp = f"damaged-{datetime.now():%Y%m%d-%H%M%S}"
     while (aside := path.with_name(f"{path.name}.{stamp}")).exists():
         stamp += "-again"

@@ -1,0 +1,118 @@
+"""A driver over made-up results: a study's trials end in any order, and it dies at any moment."""
+
+import math
+import random
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from dqn.config import Config
+from dqn.results.columns import hyperparameters
+from dqn.results.stats import metrics_of
+from sweeps.space import search_space
+from sweeps.study import Settings, Study
+
+PARSER = OverridesParser.create()
+TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4}
+
+
+def compose(texts) -> Config:
+    """The configuration of plain overrides, without Hydra's files."""
+    overrides = PARSER.parse_overrides(list(texts))
+    return Config.from_mapping({"seeds": 2, **{o.key_or_group: o.value() for o in overrides}})
+
+
+def space_of(*texts, params=None):
+    return search_space(PARSER.parse_overrides(list(texts)), params or {}, compose, PARSER)
+
+
+def quadratic(config: Config, seed: int) -> float:
+    return -((math.log10(config.lr) + 3) ** 2) - abs(config.gamma - 0.95) + 0.01 * seed
+
+
+def row_of(number, seed, config, value, status="done"):
+    metrics = {"mean_return": value, "best_return": value, "final_return": value}
+    metrics |= {"test_return": value, "solved_at": None}
+    if status != "done":
+        metrics = dict.fromkeys(metrics)
+    return {
+        "trial": number, "seed": seed, "status": status, "episodes": 10,
+        **hyperparameters(config), **metrics,
+    }  # fmt: skip
+
+
+class World:
+    """What outlives a command: the folder with its study.db, and the rows on disk."""
+
+    def __init__(self, path, *texts, value=quadratic, seeds=2, **settings):
+        self.path, self.value, self.rows = path, value, {}
+        texts = texts or ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
+        self.space, self.params = space_of(*texts), {}
+        self.base = Config(seeds=seeds)
+        self.settings = {"name": "s", "n_trials": 16, "parallel": 4, "sampler": TPE, **settings}
+
+    def study(self, identity="a", **changes) -> Study:
+        settings = Settings(**{**self.settings, **changes})
+        return Study(settings, self.space, self.path, self.base, compose, identity, self.rows)
+
+    def run(self, rng: random.Random, stop_after: float = math.inf, **changes) -> bool:
+        """Train until the study has nothing more, or die after so many seeds: then False."""
+        study, todo, done, trials = self.study(**changes), {}, {}, {}
+
+        def settle(number):
+            while not todo[number]:
+                rows = list(done[number].values())
+                more = () if trials[number] is None else study.more_seeds(number, rows)
+                if not more:
+                    study.over(number, rows)
+                    del todo[number]
+                    return
+                give(number, more)
+
+        def give(number, seeds):
+            todo[number] = [s for s in seeds if (number, s) not in self.rows]
+            for s in seeds:
+                if (number, s) in self.rows:
+                    hear(number, s)
+
+        def hear(number, seed):
+            row = done[number][seed] = self.rows[number, seed]
+            if row["status"] == "pruned" or not study.keep_after_seed(number, row):
+                prune(number)
+
+        def prune(number):
+            config, trials[number] = trials[number] or configs[number], None
+            for s in todo[number]:
+                self.rows[number, s] = row_of(number, s, config, None, "pruned")
+                done[number][s] = self.rows[number, s]
+            todo[number] = []
+
+        configs = {}
+        try:
+            while True:
+                while len(todo) < 6 and (trial := study.next()) is not None:
+                    number = trial.number
+                    self.params.setdefault(number, dict(study._params[number]))
+                    assert self.params[number] == study._params[number]
+                    trials[number] = configs[number] = trial.config
+                    done[number] = {}
+                    give(number, trial.seeds)
+                    for rung in range(len(study.rungs)):
+                        if trials[number] is not None and todo[number]:
+                            at = {s: metrics_of([self.value(trial.config, s)]) for s in trial.seeds}
+                            if not study.keep_at_rung(number, rung, at):
+                                prune(number)
+                    settle(number)
+                if not todo:
+                    return True
+                if stop_after <= 0:
+                    return False
+                stop_after -= 1
+                number = rng.choice(sorted(todo))
+                seed = todo[number].pop(rng.randrange(len(todo[number])))
+                value = self.value(configs[number], seed)
+                status = "done" if math.isfinite(value) else "diverged"
+                self.rows[number, seed] = row_of(number, seed, configs[number], value, status)
+                hear(number, seed)
+                settle(number)
+        finally:
+            study.close()

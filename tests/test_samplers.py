@@ -1,0 +1,108 @@
+"""Samplers, pruners and the settings of a study: what each takes, and what is refused."""
+
+import pytest
+from tabular import TPE, World, space_of
+
+from dqn.config import Config
+from dqn.errors import UserError
+from sweeps.samplers import one_at_a_time, pruner, sampling
+from sweeps.study import Settings
+
+NUMBERS = ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
+CMAES = {"_target_": "optuna.samplers.CmaEsSampler"}
+GRID = {"_target_": "optuna.samplers.GridSampler"}
+TABLE = {"_target_": "sweeps.samplers.OneAtATime"}
+MEDIAN = {"_target_": "optuna.pruners.MedianPruner"}
+HYPERBAND = {"_target_": "optuna.pruners.HyperbandPruner"}
+
+
+def test_one_at_a_time_moves_one_knob_from_the_base():
+    space = space_of("train_freq=choice(1,4,8)", "batch_size=choice(16,32)")
+    base = Config(train_freq=4, batch_size=16)
+    assert [tuple(p.values()) for p in one_at_a_time(space, base)] == [
+        (4, 16), (1, 16), (8, 16), (4, 32),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("node", "texts", "parts"),
+    [
+        (
+            {"_target_": "os.system"},
+            NUMBERS,
+            ("sampler._target_ must be one of", "met 'os.system'"),
+        ),
+        ({**TPE, "n_startup": 1}, NUMBERS, ("no setting", "did you mean", "n_startup_trials?")),
+        ({**TPE, "n_startup_trials": -1}, NUMBERS, ("n_startup_trials must", "met -1")),
+        ({**TPE, "group": True, "multivariate": False}, NUMBERS, ("group must be false", "leave")),
+        (GRID, NUMBERS, ("lr must be a choice or a range for the sampler grid", "lr=choice(A,B)")),
+        (GRID, ("buffer_size=range(1000,200000)",), ("at most 100,000 points", "met 199,000")),
+        (CMAES, ("lr=choice(0.1,0.2)", NUMBERS[1]), ("lr must be an interval", "sampler=tpe")),
+        (CMAES, NUMBERS[:1], ("two parameters at least", "add one")),
+        (TABLE, NUMBERS, ("lr must be a choice or a range that holds", "add the base value")),
+        (TABLE, ("lr=choice(0.5,0.25)",), ("lr must be a choice", "add the base value")),
+    ],
+)
+def test_a_sampler_that_cannot_take_it_is_refused(node, texts, parts):
+    if node is CMAES:
+        pytest.importorskip("cmaes")
+    with pytest.raises(UserError) as caught:
+        sampling(node, space_of(*texts), Config(), 0)
+    assert "\n" not in str(caught.value)
+    assert all(part in str(caught.value) for part in parts), caught.value
+
+
+@pytest.mark.parametrize(
+    ("node", "rungs", "parts"),
+    [
+        ({"_target_": "MedianPruner"}, (0.5,), ("pruner._target_ must be one of", "MedianPruner?")),
+        (MEDIAN, (), ("rungs must name a fraction", "met []", "write for example")),
+        ({**HYPERBAND, "min_resource": 4}, (0.5,), ("min_resource must be at most 2", "met 4")),
+        ({**HYPERBAND, "reduction_factor": 1}, (0.5,), ("reduction_factor must", "met 1")),
+    ],
+)
+def test_a_pruner_that_cannot_be_is_refused(node, rungs, parts):
+    with pytest.raises(UserError) as caught:
+        pruner(node, rungs)
+    assert all(part in str(caught.value) for part in parts), caught.value
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        ({"n_trials": 0}, ("n_trials must", "met 0")),
+        ({"objective": "meanreturn"}, ("objective must", "mean_return", "met 'meanreturn'")),
+        ({"aggregate": "max"}, ("aggregate must", "iqm", "met 'max'")),
+        ({"racing": [10, 3]}, ("racing must be a rising list", "met [10,3]", "write for example")),
+        ({"racing_keep": 0.0}, ("racing_keep must", "met 0.0")),
+        ({"rungs": [0.5, 0.25]}, ("rungs must be a rising list", "met [0.5,0.25]")),
+        ({"rungs": [1.5]}, ("rungs must be a rising list", "met [1.5]")),
+        ({"parallel": 0}, ("parallel must", "met 0")),
+        ({"sampler": "tpe"}, ("sampler must be a mapping", "met", "choose one")),
+        ({"n_trails": 5}, ("n_trails is no setting", "did you mean hydra.sweeper.n_trials?")),
+    ],
+)
+def test_a_setting_that_is_unsound_is_refused(settings, parts):
+    with pytest.raises(UserError) as caught:
+        Settings.from_mapping(settings, "s")
+    assert "\n" not in str(caught.value)
+    assert all(part in str(caught.value) for part in parts), caught.value
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        ({"racing": [1, 3]}, ("racing must end with seeds=2", "write seeds=3")),
+        ({"racing": [1, 2], "aggregate": "low"}, ("aggregate must be", "single seed", "raise")),
+        (
+            {"storage": "nonsense"},
+            ("storage must be a URL", "met 'nonsense'", "sqlite:///study.db"),
+        ),
+        ({"storage": "nosuch://x"}, ("storage must be a URL", "met 'nosuch://x'", "driver")),
+    ],
+)
+def test_settings_that_do_not_fit_the_study_are_refused(tmp_path, settings, parts):
+    with pytest.raises(UserError) as caught:
+        World(tmp_path, **settings).study()
+    assert "\n" not in str(caught.value)
+    assert all(part in str(caught.value) for part in parts), caught.value
