@@ -6,7 +6,7 @@ source and in what is shown.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
@@ -57,6 +57,7 @@ class Driver:
         self._courses: dict[int, Course] = {}
         self._new: list[Job] = []
         self._cancelled: list[Key] = []
+        self._over = 0
         self.account = Account()
 
     def run(self, asked: Event) -> bool:
@@ -69,7 +70,7 @@ class Driver:
             processor = time.process_time()
             self._begin_trials()
             if not self._courses:
-                break
+                return False
             new, cancelled, self._new, self._cancelled = self._new, self._cancelled, [], []
             self.account.driver += time.process_time() - processor
             news = self._fleet.advance(new, cancelled)
@@ -78,7 +79,7 @@ class Driver:
             self._view.report(news)
             self.account.driver += time.process_time() - processor
             self.account.wall = time.perf_counter() - began
-        return bool(self._courses)
+        return self._over < self._source.total
 
     def _begin_trials(self) -> None:
         """Take trials while there is room for their seeds."""
@@ -93,11 +94,8 @@ class Driver:
 
     def _give(self, course: Course, seeds: Sequence[int]) -> None:
         """Have seeds of a trial trained, those left out whose rows are on disk."""
-        finished = self._folder.finished()
-        done = [seed for seed in seeds if (course.number, seed) in finished]
-        if done and self._source.rungs:
-            self._recall(course, done)
-        rows = {seed: self._folder.row(course.number, seed) for seed in done}
+        on_disk = {row["seed"]: row for row in self._folder.rows_of(course.number)}
+        rows = {seed: on_disk[seed] for seed in seeds if seed in on_disk}
         course.rows.update(rows)
         if any(row["status"] == "pruned" for row in rows.values()):
             # It was pruned in an earlier session, which ended before all its rows were written.
@@ -105,14 +103,21 @@ class Driver:
             for job in course.missing():
                 self._add(course, Finished.pruned(job))
         else:
-            self._new += [job for job in course.missing() if job.seed in seeds]
+            new = course.missing()
+            if new and self._source.rungs:
+                self._recall(course)
+            self._new += new
             for row in rows.values():
                 self._ask(course, self._source.keep_after_seed(course.number, row))
         self._go_on(course)
 
-    def _recall(self, course: Course, seeds: Iterable[int]) -> None:
+    def _recall(self, course: Course) -> None:
+        """Give a trial that goes on the episodes of its seeds that ended in an earlier session."""
+        unheard = course.unheard()
+        if not unheard:
+            return
         episodes = self._folder.episodes(course.number)
-        for seed in seeds:
+        for seed in unheard:
             mine = episodes[episodes["seed"] == seed]
             course.recall(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
 
@@ -163,6 +168,7 @@ class Driver:
         self._folder.close_trial(course.number)
         self._source.over(course.number, rows)
         del self._courses[course.number]
+        self._over += 1
         self._view.over(course)
 
     def _fail(self, course: Course, result: Finished) -> None:
@@ -170,7 +176,7 @@ class Driver:
             raise RunError(result.reason)
         if not course.stopped:
             self._view.notice(f"trial {course.number} failed: {result.reason}")
-        course.stopped = True
+        self._ask(course, False)
 
     def _add(self, course: Course, result: Finished) -> Row:
         """Write one training's row, and all that belongs to it."""
