@@ -15,7 +15,6 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple, Protocol
 
@@ -66,18 +65,13 @@ class Fleet(Protocol):
 
 
 class Inline:
-    """One engine in this process, made when it is needed. An error in it is raised."""
+    """One engine in this process. An error in it is raised."""
 
     workers = 1
 
     def __init__(self):
+        self._engine: Any = None
         self._jobs: set[Key] = set()
-
-    @cached_property
-    def _engine(self):
-        from dqn.execution.engine import Engine  # loads TensorFlow
-
-        return Engine()
 
     @property
     def room(self) -> int:
@@ -86,6 +80,10 @@ class Inline:
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[Key]) -> News:
         """As `Fleet.advance`; one chunk is run."""
+        if self._engine is None:
+            from dqn.execution.engine import Engine  # loads TensorFlow: not before it is needed
+
+            self._engine = Engine()
         new = list(new)
         self._jobs.update(job.key for job in new)
         report = worker.advance(self._engine, new, cancelled)
@@ -116,7 +114,6 @@ class Processes:
 
     Jobs wait here, by shape, so that no worker is idle while another has a queue. A worker keeps to
     the shapes it has while there are jobs of them: its blocks are then full, and it compiles less.
-    They are started when there is something to do.
     """
 
     def __init__(self, workers: int):
@@ -135,9 +132,9 @@ class Processes:
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[Key]) -> News:
         """As `Fleet.advance`; waits up to half a second for workers to report."""
-        while len(self._workers) < self.workers:
-            self._workers.append(_started())
         news = News([], [], [], [])
+        if not self._workers:  # not before there is work: perhaps there is none
+            self._workers = [_started() for _ in range(self.workers)]
         for job in new:
             if self._deaths[job.trial]:
                 self._alone.append(job)

@@ -93,9 +93,13 @@ def sweep(
     ) as folder:
         with contextlib.closing(make_source(folder)) as source:
             jobs = source.total * base.seeds - len(folder.finished())
-            workers = workers_for(base.workers, jobs, about.configs)
-            with _fleet(workers) as fleet, SweepView(folder, source.total, base) as view:
-                stopped, account = _driven(source, folder, fleet, view, view.stopping)
+            if jobs > 0:
+                workers = workers_for(base.workers, jobs, about.configs)
+                with _fleet(workers) as fleet, SweepView(folder, source.total, base) as view:
+                    stopped, account = _driven(source, folder, fleet, view, view.stopping)
+            else:  # whatever an earlier session had no time to say
+                with _fleet(0) as fleet, SweepView(folder, source.total, base) as view:
+                    stopped, account = _driven(source, folder, fleet, view, view.stopping)
         with _status("drawing the best trial ..."):
             from dqn.results import pictures
 
@@ -126,7 +130,11 @@ def _driven(
 
 @contextmanager
 def _fleet(workers: int) -> Iterator[Fleet]:
-    fleet: Fleet = Processes(workers) if workers else Inline()
+    if workers:
+        fleet: Fleet = Processes(workers)
+    else:
+        with _status("loading TensorFlow ..."):
+            fleet = Inline()
     try:
         yield fleet
     finally:
