@@ -27,7 +27,7 @@ def returns_of(trial, seed):
     return (100.0 * trial + 10.0 * seed + np.arange(EPISODES)).astype(np.float32)
 
 
-class Cut(Exception):
+class CutError(Exception):
     """What a kill -9 is here."""
 
 
@@ -53,7 +53,7 @@ class FakeFleet:
         assert new or self._jobs, "the driver waits and nothing is under way"
         assert self._jobs.keys().isdisjoint(job.key for job in new)
         if self.calls == self._cut:
-            raise Cut
+            raise CutError
         self.calls += 1
         self._jobs.update((job.key, job) for job in new)
         self.trained += [job.key for job in new]
@@ -248,7 +248,7 @@ def test_rungs_after_a_resume_count_what_earlier_sessions_earned(tmp_path, cut):
     def source():
         return Scripted(trials([0], 1), rungs=(0.5,), stages={(0, 1): (1,)}, bar=-1.0)
 
-    with pytest.raises(Cut):
+    with pytest.raises(CutError):
         drive(tmp_path, source(), FakeFleet(lanes=1, chunk=2, cut=cut))
     again = source()
     drive(tmp_path, again, FakeFleet(lanes=1, chunk=2))
@@ -342,7 +342,7 @@ def resumed(path, kind, cut):
     try:
         drive(path, SOURCES[kind](), first)
         return False
-    except Cut:
+    except CutError:
         pass
     finished = {(row.trial, row.seed) for row in table(path).itertuples()} if first.calls else set()
     fleet = FakeFleet(LANES[kind], order=cut + 1)
@@ -371,12 +371,12 @@ def test_a_cut_after_any_row_and_a_resume_give_the_same_table(tmp_path, kind, mo
         add(folder, result)
         left[0] -= 1
         if left[0] == 0:
-            raise Cut
+            raise CutError
 
     monkeypatch.setattr(Folder, "add", cut_after)
     for row in range(1, len(table(tmp_path / "whole")) + 1):
         left[0] = row
-        with pytest.raises(Cut):
+        with pytest.raises(CutError):
             drive(tmp_path / str(row), SOURCES[kind](), FakeFleet(LANES[kind]))
         source = SOURCES[kind]()
         assert drive(tmp_path / str(row), source, FakeFleet(LANES[kind])) is False
