@@ -63,6 +63,11 @@ class Composer:
             refuse_wrong(override, self.loader)
         if not self.is_grid:
             return [self.config([text.input_line or "" for text in fixed(overrides)])]
+        if self.sweeper.max_batch_size is not None:
+            raise UserError(
+                f"hydra.sweeper.max_batch_size must be null, met {self.sweeper.max_batch_size}; "
+                f"leave it out, all jobs are trained together"
+            )
         configs = []
         for number, job in enumerate(BasicSweeper.split_arguments(overrides, None)[0]):
             try:
