@@ -1,15 +1,21 @@
 """The driver between a source that is scripted, a fleet that trains nothing and a real folder."""
 
+import contextlib
+import io
 import random
+import re
+import time
 from dataclasses import replace
 from threading import Event
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from dqn.config import Config
 from dqn.errors import RunError
+from dqn.execution import live
 from dqn.execution.driver import Driver
 from dqn.execution.fleet import News
 from dqn.execution.jobs import Episodes, Finished
@@ -393,3 +399,39 @@ def same(kind, whole, other):
         assert pruned == [{0, 1}] * 2
         one, two = (f[~f.trial.isin(pruned[0])] for f in (one, two))
     pd.testing.assert_frame_equal(one, two)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("cut", [0, 4, 9])
+def test_what_is_shown_of_a_sweep_is_never_more_than_all(tmp_path, kind, cut, monkeypatch):
+    monkeypatch.setattr(live, "_PAUSE", -1.0)  # a line at every report
+    told = ""
+    for fleet in (FakeFleet(3, lost=[3], cut=cut), FakeFleet(3, lost=[2])):
+        console = Console(file=io.StringIO(), width=200)
+        source = SOURCES[kind]()
+        with (
+            opened(tmp_path) as folder,
+            live.SweepView(folder, source.total, BASE, console) as view,
+        ):
+            with contextlib.suppress(CutError):
+                Driver(source, folder, fleet, view).run(Event())
+            assert view.counts.over + view.counts.running <= 5
+        told = console.file.getvalue()
+        shares = [float(share) for share in re.findall(r"([-\d.]+) %", told)]
+        assert all(0 <= share <= 100 for share in shares), told
+        assert re.findall(r"-\d+:\d+ left", told) == []
+    assert view.counts.running == 0
+    assert view.counts.over == 5
+    assert view._share() == 1.0
+    assert view.counts.pruned == (2 if kind == "rungs" else view.counts.pruned)
+
+
+def test_steps_saved_are_against_those_of_seeds_that_were_not_pruned(tmp_path):
+    source = Scripted(list(reversed(trials())), rungs=(0.25,), bar=150.0)
+    console = Console(file=io.StringIO(), width=200)
+    with opened(tmp_path) as folder, live.SweepView(folder, 5, BASE, console) as view:
+        Driver(source, folder, FakeFleet(lanes=3, chunk=1), view).run(Event())
+        told = view._told(time.monotonic())
+    # 9 whole seeds of 9 steps, then 6 that were pruned after 3: 36 of 135 steps
+    assert view.steps == 9 * 9 + 6 * 3
+    assert f"{100 * 36 / 135:.0f} % of steps saved" in told
