@@ -181,7 +181,7 @@ def killed_at_moments(folder, kind, moments, count=1):
     process = started(folder, *LONG)
     for _ in range(count):
         wait_for_rows(process, folder, moments.randrange(0, 10))
-        time.sleep(moments.random())
+        time.sleep(0.1 * moments.random())
         for worker in workers_of(process)[:1] if kind in ("worker", "both") else []:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
