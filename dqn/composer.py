@@ -69,6 +69,11 @@ class Composer:
                     f"{override.key_or_group} must be a list of values in a grid, met "
                     f"{override.input_line}; add hydra/sweeper=optuna to search it"
                 )
+        if self.sweeper.max_batch_size is not None:
+            raise UserError(
+                f"hydra.sweeper.max_batch_size must be null, met {self.sweeper.max_batch_size}; "
+                f"leave it out, all jobs are trained together"
+            )
         configs = []
         for number, job in enumerate(BasicSweeper.split_arguments(overrides, None)[0]):
             try:

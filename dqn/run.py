@@ -2,7 +2,7 @@
 
 Everything wrong ends in one line on standard error: exit status 2 for what the user wrote, before
 anything is made or trained, 1 for what failed later, 130 for Ctrl-C. Tracebacks are shown with
-HYDRAFULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are needed.
+HYDRA_FULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are needed.
 """
 
 import io

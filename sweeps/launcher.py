@@ -8,7 +8,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from dqn.compose import again
 from dqn.composer import Composer
-from dqn.errors import UserError
 from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Fixed, Source, Trial
@@ -18,11 +17,6 @@ from dqn.status import INTERRUPTED, settled
 
 def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> None:
     """Train `jobs`, the overrides of each; raises `SystemExit` with a status other than 0."""
-    if composed.hydra.sweeper.get("max_batch_size"):
-        raise UserError(
-            "hydra.sweeper.max_batch_size must be null, met "
-            f"{composed.hydra.sweeper.max_batch_size}; leave it out, all jobs are trained together"
-        )
     composer = Composer(loader, composed)
     configs = [composer.config(job) for job in jobs]
     base = configs[0]

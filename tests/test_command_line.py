@@ -11,6 +11,9 @@ import dqn.compose
 from dqn import run
 from dqn.config import Config
 from dqn.errors import RunError, UserError
+from dqn.execution import session
+from dqn.execution.driver import Account
+from dqn.status import INTERRUPTED
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
@@ -23,19 +26,30 @@ class Line:
         self._monkeypatch, self._capfd = monkeypatch, capfd
         self.trained = []
         self.outcome = lambda config: 0
-        driver = types.ModuleType("dqn.execution.driver")
-        driver.train = self._train  # pyright: ignore
-        monkeypatch.setitem(sys.modules, "dqn.execution.driver", driver)
+        monkeypatch.setattr(session, "train", self._train)
+        monkeypatch.setattr(session, "sweep", self._sweep)
 
     def _train(self, config, folder):
         self.trained.append((config, folder))
         return self.outcome(config)
 
+    def _sweep(self, base, folder, about, make_source):
+        folder.mkdir(parents=True, exist_ok=True)
+        source = make_source(types.SimpleNamespace(path=folder))
+        assert about.swept == tuple(about.record["params"])
+        while (trial := source.next()) is not None:
+            self.trained.append((trial.config, folder))
+        return self.outcome(base), Account()
+
     def __call__(self, *arguments):
         self._monkeypatch.setattr(sys, "argv", ["dqn-run", *arguments])
         status = run.main()
-        self.out, self.err = self._capfd.readouterr()
+        self.out, self.err = self.read()
         return status
+
+    def read(self):
+        """What was printed since the last look, to standard output and to standard error."""
+        return self._capfd.readouterr()
 
     @property
     def config(self):
@@ -123,7 +137,8 @@ REFUSED = [
     ("lr=0.1,0.2", "lr ; met lr=0.1,0.2; add -m"),
     ("hidden=32,32", "hidden ; met hidden=32,32; add -m; [32,32]"),
     ("env=cartpole,acrobot", "env ; met env=cartpole,acrobot; add -m"),
-    ("seeds=range(1,3)", "seeds ; met seeds=range(1,3); add -m"),
+    ("train_freq=range(1,3)", "train_freq ; met train_freq=range(1,3); add -m"),
+    ("seeds=range(1,3)", "seeds ; one for all trials; met seeds=range(1,3); one value"),
     # environments
     ("env=gymnasium", "env.id ; must be given; env.id="),
     ("env=gymnasium env.id=CartPol-v1", "env.id ; CartPol-v1; CartPole-v1"),
@@ -147,7 +162,11 @@ REFUSED = [
     ("-m lr=0.1,${nothing}", "lr ; nothing; (job 1:"),
     ("-m lrr=1,2", "lrr ; met lrr=1,2; did you mean lr?"),
     ("-m name=a,b", "name ; met name=a,b; one value"),
-    ("-m lr=interval(0.1,0.2)", "INTERVAL_SWEEP"),
+    ("-m seeds=1,2", "seeds ; one for all trials; met seeds=1,2; one value"),
+    ("-m seeds=range(1,4)", "seeds ; one for all trials; met seeds=range(1,4); one value"),
+    ("-m workers=0,2 lr=1,2", "workers ; one for all trials; met workers=0,2; one value"),
+    ("-m lr=1,2 hydra.sweeper.max_batch_size=2", "max_batch_size ; null; met 2; leave it out"),
+    ("-m lr=interval(0.1,0.2)", "lr ; a list; met lr=interval(0.1,0.2); hydra/sweeper=optuna"),
     ("-m hydra.run.dir=a,b", "hydra.run.dir=a,b"),
     ("-m env=gymnasium env.id=CartPole-v1,CartPol-v1", "env.id ; CartPol-v1; CartPole-v1"),
 ]
@@ -283,7 +302,7 @@ def test_a_folder_that_is_there_is_used_again(line):
     assert (line.folders[0] / "seeds.csv").read_text() == "trial,seed"
 
 
-def test_a_grid_trains_every_pair_in_a_folder_each(line, tmp_path):
+def test_a_grid_is_every_pair_in_one_folder(line, tmp_path):
     assert line("-m", "lr=0.1,0.2", "env=cartpole,acrobot", "gamma=${lr}", "name=g") == 0
     seen = [(config.lr, config.env.id, config.gamma) for config, _ in line.trained]
     assert seen == [
@@ -292,33 +311,53 @@ def test_a_grid_trains_every_pair_in_a_folder_each(line, tmp_path):
         (0.2, "CartPole-v0", 0.2),
         (0.2, "Acrobot-v1", 0.2),
     ]
-    assert line.folders == [tmp_path / "outputs" / "sweeps" / "g" / str(job) for job in range(4)]
-    assert line.err == ""
-    assert line.out.split("\n\n")[1].strip().startswith("job 2 of 4: lr=0.1 env=acrobot")
+    folder = tmp_path / "outputs" / "sweeps" / "g"
+    assert set(line.folders) == {folder}
+    assert (line.out, line.err) == ("", "")
+    assert sorted(path.name for path in (folder / ".hydra").iterdir()) == [
+        "config.yaml",
+        "hydra.yaml",
+        "overrides.yaml",
+    ]
 
 
 def test_a_grid_may_be_asked_for_in_other_words(line):
-    assert line("hydra.mode=MULTIRUN", "seeds=range(1,4)", "preset=glob(s*)") == 0
-    assert [(config.seeds, config.reward_scale) for config, _ in line.trained] == [
+    assert line("hydra.mode=MULTIRUN", "train_freq=range(1,4)", "preset=glob(s*)") == 0
+    assert [(config.train_freq, config.reward_scale) for config, _ in line.trained] == [
         (1, 0.01),
         (2, 0.01),
         (3, 0.01),
     ]
 
 
-def test_the_worst_status_of_a_grid_is_its_own_and_the_others_go_on(line):
-    line.outcome = lambda config: fail(RunError("disk full")) if config.lr == 0.1 else 0
-    assert line("-m", "lr=0.1,0.2") == 1
-    assert line.err == "disk full\n"
-    assert len(line.trained) == 2
+@pytest.mark.parametrize(
+    ("outcome", "status", "told"),
+    [
+        (lambda config: 1, 1, ""),
+        (lambda config: fail(RunError("disk full")), 1, "disk full\n"),
+        (lambda config: fail(UserError("another grid's")), 2, "another grid's\n"),
+    ],
+)
+def test_the_status_of_a_grid_is_its_own(line, outcome, status, told):
+    line.outcome = outcome
+    assert exit_status(line, "-m", "lr=0.1,0.2", "name=g") == status
+    assert line.read()[1] == told
 
 
-def test_a_grid_ends_where_its_user_interrupts_it(line):
-    line.outcome = lambda config: run.INTERRUPTED
+def test_a_grid_that_is_interrupted_says_how_to_go_on(line):
+    line.outcome = lambda config: INTERRUPTED
+    assert exit_status(line, "-m", "lr=0.1,0.2", "name=g") == 130
+    assert line.read()[0] == "to go on: python -m dqn.run -m lr=0.1,0.2 name=g\n"
+    assert exit_status(line, "-m", "lr=0.1,0.2") == 130
+    told, _ = line.read()
+    assert told.startswith("to go on: python -m dqn.run -m lr=0.1,0.2 hydra.sweep.dir=outputs/swe")
+
+
+def exit_status(line, *arguments):
+    """Of a command that ends the process itself, as a sweep does unless all went well."""
     with pytest.raises(SystemExit) as ended:
-        line("-m", "lr=0.1,0.2")
-    assert ended.value.code == 130
-    assert len(line.trained) == 1
+        line(*arguments)
+    return ended.value.code
 
 
 def fail(error):

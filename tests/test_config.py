@@ -334,7 +334,7 @@ def test_help_has_every_key_and_group_in_columns_that_align():
         assert [word for word in about.choices if word not in row] == []
     for file in [*(CONF / "env").iterdir(), *(CONF / "preset").iterdir()]:
         assert f"  {file.parent.name}={file.stem} " in page
-    assert page.count("\n  python -m dqn.run ") == 4  # how to call it, and three examples
+    assert page.count("\n  python -m dqn.run ") == 6  # how to call it, and five examples
 
 
 def test_a_value_is_shown_on_one_short_line():

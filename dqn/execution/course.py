@@ -55,6 +55,10 @@ class Course:
         self._returns.pop(seed, None)
         self._steps.pop(seed, None)
 
+    def unheard(self) -> list[int]:
+        """Seeds that have a row but none of whose episodes are here."""
+        return [seed for seed in self.rows if seed not in self._returns]
+
     def recall(self, seed: int, returns: np.ndarray, steps: np.ndarray) -> None:
         """The episodes of a seed that ended in an earlier session."""
         self._returns[seed], self._steps[seed] = [returns], [steps]

@@ -6,7 +6,7 @@ source and in what is shown.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
@@ -66,11 +66,13 @@ class Driver:
         Raises `RunError` where writing fails, and where the only trial there is cannot be run.
         """
         began = None
-        while not asked.is_set():
+        while True:
             processor = time.process_time()
             self._begin_trials()
             if not self._courses:
-                break
+                return False
+            if asked.is_set():
+                return True
             new, cancelled, self._new, self._cancelled = self._new, self._cancelled, [], []
             self.account.driver += time.process_time() - processor
             news = self._fleet.advance(new, cancelled)
@@ -81,7 +83,6 @@ class Driver:
             if began is None and self.account.busy:
                 began = time.perf_counter() - self.account.busy
             self.account.wall = time.perf_counter() - began if began else 0.0
-        return bool(self._courses)
 
     def _begin_trials(self) -> None:
         """Take trials while there is room for their seeds."""
@@ -96,11 +97,8 @@ class Driver:
 
     def _give(self, course: Course, seeds: Sequence[int]) -> None:
         """Have seeds of a trial trained, those left out whose rows are on disk."""
-        finished = self._folder.finished()
-        done = [seed for seed in seeds if (course.number, seed) in finished]
-        if done and self._source.rungs:
-            self._recall(course, done)
-        rows = {seed: self._folder.row(course.number, seed) for seed in done}
+        on_disk = {row["seed"]: row for row in self._folder.rows_of(course.number)}
+        rows = {seed: on_disk[seed] for seed in seeds if seed in on_disk}
         course.rows.update(rows)
         if any(row["status"] == "pruned" for row in rows.values()):
             # It was pruned in an earlier session, which ended before all its rows were written.
@@ -108,14 +106,21 @@ class Driver:
             for job in course.missing():
                 self._add(course, Finished.pruned(job))
         else:
-            self._new += [job for job in course.missing() if job.seed in seeds]
+            new = course.missing()
+            if new and self._source.rungs:
+                self._recall(course)
+            self._new += new
             for row in rows.values():
                 self._ask(course, self._source.keep_after_seed(course.number, row))
         self._go_on(course)
 
-    def _recall(self, course: Course, seeds: Iterable[int]) -> None:
+    def _recall(self, course: Course) -> None:
+        """Give a trial that goes on the episodes of its seeds that ended in an earlier session."""
+        unheard = course.unheard()
+        if not unheard:
+            return
         episodes = self._folder.episodes(course.number)
-        for seed in seeds:
+        for seed in unheard:
             mine = episodes[episodes["seed"] == seed]
             course.recall(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
 
@@ -173,7 +178,7 @@ class Driver:
             raise RunError(result.reason)
         if not course.stopped:
             self._view.notice(f"trial {course.number} failed: {result.reason}")
-        course.stopped = True
+        self._ask(course, False)
 
     def _add(self, course: Course, result: Finished) -> Row:
         """Write one training's row, and all that belongs to it."""

@@ -1,8 +1,9 @@
 """Ways to hold workers, one interface: jobs and cancellations in, episodes and finished jobs out.
 
 `Inline` is one engine in this process, `Processes` one a process. Neither knows of trials to come,
-of Optuna or of files. What a lost worker had under way is trained again by another; a trial whose
-jobs were there when `LIVES` workers were lost is given up.
+of Optuna or of files. What a lost worker had under way is trained again by another, its trials one
+at a time, as any of them may be why. A trial with which `LIVES` workers were lost, the last of them
+while it had no other, is given up: one that was merely in bad company is not.
 """
 
 import contextlib
@@ -100,6 +101,8 @@ class _Worker:
     process: subprocess.Popen
     connection: Connection
     jobs: dict[Key, Job] = field(default_factory=dict)
+    cancelled: set[Key] = field(default_factory=set)
+    """Those of its jobs that it was told not to go on with."""
 
     def places(self) -> Counter:
         """How many jobs of each shape it has."""
@@ -133,7 +136,10 @@ class Processes:
         if not self._workers:  # not before there is work: perhaps there is none
             self._workers = [_started() for _ in range(self.workers)]
         for job in new:
-            self._queues.setdefault(_place(job.config), deque()).append(job)
+            if self._deaths[job.trial]:
+                self._alone.append(job)
+            else:
+                self._queues.setdefault(_place(job.config), deque()).append(job)
         self._cancel(set(cancelled), news)
         for one in self._workers:
             self._send(one, self._supply(one), [])
@@ -158,6 +164,7 @@ class Processes:
                 news.finished.append(Finished.pruned(job))
         for one in self._workers:
             if mine := [key for key in one.jobs if key in cancelled]:
+                one.cancelled.update(mine)
                 self._send(one, [], mine)
 
     def _supply(self, one: _Worker) -> list[Job]:
@@ -213,7 +220,8 @@ class Processes:
                     self._lose(one, news, said)
                     return
                 for over in said.finished:
-                    one.jobs.pop(over.key, None)
+                    del one.jobs[over.key]
+                    one.cancelled.discard(over.key)
                 news.episodes.extend(said.episodes)
                 news.finished.extend(said.finished)
                 news.reports.append(said)
@@ -227,27 +235,35 @@ class Processes:
         if last_words and tracebacks():
             print(last_words.trace, file=sys.stderr)
         self._workers[self._workers.index(one)] = _started()
+        for key in one.cancelled:
+            news.finished.append(Finished.pruned(one.jobs.pop(key)))
         trials = {job.trial for job in one.jobs.values()}
         self._deaths.update(trials)
-        for job in one.jobs.values():
-            if self._deaths[job.trial] < LIVES:
-                self._alone.append(job)
-                news.restarted.append(job.key)
-        for trial in trials:
-            if self._deaths[trial] >= LIVES:
-                self._give_up(
-                    trial, one, f"{LIVES} workers were lost with it, last: {reason}", news
-                )
+        self._suspect(trials)
+        lost = list(one.jobs.values())
+        if len(trials) == 1 and self._deaths[lost[0].trial] >= LIVES:
+            told = f"{LIVES} workers were lost with it, the last alone with it: {reason}"
+            self._give_up(lost, told, news)
+            return
+        self._alone.extend(lost)
+        news.restarted.extend(one.jobs)
+        # Of what it had still sent: whoever reads these news hears of the new beginning alone.
+        news.episodes[:] = [said for said in news.episodes if said.key not in one.jobs]
 
-    def _give_up(self, trial: int, one: _Worker, reason: str, news: News) -> None:
-        """End all jobs of a trial, wherever they wait, as failed."""
-        lost = [job for job in one.jobs.values() if job.trial == trial]
-        for queue in (*self._queues.values(), self._alone):
-            waiting = [job for job in queue if job.trial == trial]
-            for job in waiting:
-                queue.remove(job)
-            lost += waiting
-        news.finished.extend(Finished.failed(job, reason) for job in lost)
+    def _suspect(self, trials: set[int]) -> None:
+        """From now on have trials that were there when a worker was lost share none with others."""
+        for place in list(self._queues):
+            jobs = self._take(place, len(self._queues[place]))
+            self._alone.extend(job for job in jobs if job.trial in trials)
+            if kept := deque(job for job in jobs if job.trial not in trials):
+                self._queues[place] = kept
+
+    def _give_up(self, lost: Sequence[Job], reason: str, news: News) -> None:
+        """End the jobs of a trial, those lost and those that wait, as failed."""
+        trial = lost[0].trial
+        waiting = [job for job in self._alone if job.trial == trial]
+        self._alone = deque(job for job in self._alone if job.trial != trial)
+        news.finished.extend(Finished.failed(job, reason) for job in [*lost, *waiting])
 
 
 def workers_for(workers: int | str, jobs: int, configs: Iterable[Config]) -> int:
@@ -274,9 +290,14 @@ def _started() -> _Worker:
     ours, theirs = multiprocessing.Pipe()
     command = [sys.executable, "-m", "dqn.execution.worker", str(theirs.fileno())]
     path = os.pathsep.join(part or os.getcwd() for part in sys.path)
-    process = subprocess.Popen(
-        command, pass_fds=[theirs.fileno()], env=os.environ | {"PYTHONPATH": path}
-    )
+    # Ctrl-C is the driver's to hear; a mask is inherited, and holds from the first instruction on.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], env=os.environ | {"PYTHONPATH": path}
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()  # or its end would not be the pipe's end
     return _Worker(process, ours)
 

@@ -42,7 +42,8 @@ class SweepView:
         self.counts = Counts(total)
         self.trained = self.steps = 0
         """Trainings that have ended under this view, and their environment steps."""
-        self._saved = self._full = 0  # steps not taken by pruned seeds; seeds that were not pruned
+        self._saved = 0  # steps that pruned seeds did not take
+        self._whole = self._whole_steps = 0  # seeds that were not pruned, and their steps
         self._before = 0  # rows that were on disk already
         self._ends: Counter[int] = Counter()
         self._console = console or Console(file=sys.stderr, highlight=False)
@@ -52,6 +53,7 @@ class SweepView:
         )
         self._bar = self._live.add_task("", total=1.0, told="loading TensorFlow, compiling ...")
         self._best_line, self._best = "", None
+        self._outdated = False  # the best trial: sought once a report, however many trials ended
         self._first: tuple[float, float] | None = None  # time and share at the first report
         self._recent: list[tuple[float, float, float, int]] = []
 
@@ -75,9 +77,7 @@ class SweepView:
     def begun(self, course: Course) -> None:
         """A trial has begun."""
         self.counts.running += 1
-        self._before += sum(
-            (course.number, seed) in self._folder.finished() for seed in course.seeds
-        )
+        self._before += len(self._folder.rows_of(course.number))
 
     def over(self, course: Course) -> None:
         """A trial is over."""
@@ -85,19 +85,22 @@ class SweepView:
         self.counts.over += 1
         statuses = {str(row["status"]) for row in course.rows.values()}
         self.counts.failed += "failed" in statuses
-        self.counts.pruned += "pruned" in statuses
-        self._find_best()
+        self.counts.pruned += "pruned" in statuses and "failed" not in statuses
+        self._outdated = True
 
     def report(self, news: News) -> None:
         """Take in what workers brought."""
         now = time.monotonic()
+        if self._outdated:
+            self._find_best()
         for result in news.finished:
             self.trained += 1
             self.steps += result.steps
             if result.status == "pruned":
                 self._saved += max(0, self._usual() - result.steps)
             else:
-                self._full += 1
+                self._whole += 1
+                self._whole_steps += result.steps
         seconds = sum(report.seconds for report in news.reports)
         useful = sum(report.useful for report in news.reports)
         stepped = sum(int(e.lengths.sum()) for e in news.episodes)
@@ -117,7 +120,7 @@ class SweepView:
 
     def _usual(self) -> int:
         """Steps of a seed that is not pruned, on average."""
-        return int(self.steps / self._full) if self._full else 0
+        return self._whole_steps // self._whole if self._whole else 0
 
     def _told(self, now: float) -> str:
         told = str(self.counts)
@@ -136,6 +139,7 @@ class SweepView:
         return told
 
     def _find_best(self) -> None:
+        self._outdated = False
         best = self._folder.best_trial()
         if best is None:
             return

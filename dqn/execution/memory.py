@@ -38,9 +38,11 @@ def free_bytes() -> int | None:
         free = next(int(line.split()[1]) * 1024 for line in lines if line[:12] == "MemAvailable")
     except (OSError, StopIteration, ValueError):
         return None
-    try:  # a container's own limit
+    try:  # a container's own limit; what it has cached of files is given back when it is needed
         limit = int((_CONTROL_GROUP / "memory.max").read_text())
         used = int((_CONTROL_GROUP / "memory.current").read_text())
-    except (OSError, ValueError):
+        kinds = dict(map(str.split, (_CONTROL_GROUP / "memory.stat").read_text().splitlines()))
+        cached = int(kinds["inactive_file"])
+    except (OSError, ValueError, KeyError):
         return free
-    return min(free, limit - used)
+    return min(free, limit - used + cached)

@@ -4,7 +4,7 @@ It asks nobody and writes no file. When its driver is gone, however it went, the
 does the worker.
 """
 
-import signal
+import contextlib
 import sys
 import traceback
 from collections.abc import Iterable
@@ -45,21 +45,22 @@ class Broken(NamedTuple):
 
 def serve(connection: Connection) -> None:
     """Carry out orders until the pipe ends. An error is reported and ends the worker."""
-    runtime.prepare()
-    from dqn.quiet import import_tensorflow
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        try:
+            runtime.prepare()
+            from dqn.quiet import import_tensorflow
 
-    import_tensorflow()
-    from dqn.execution.engine import Engine
+            import_tensorflow()
+            from dqn.execution.engine import Engine
 
-    engine = Engine()
-    try:
-        while True:
-            order = _received(connection, wait=not engine.busy)
-            connection.send(advance(engine, *order))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
-    except Exception as error:
-        connection.send(broken(error))
+            engine = Engine()
+            while True:
+                order = _received(connection, wait=not engine.busy)
+                connection.send(advance(engine, *order))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except Exception as error:
+            connection.send(broken(error))
 
 
 def advance(engine, new: Iterable[Job], cancelled: Iterable[Key]) -> Report:
@@ -96,7 +97,6 @@ def _received(connection: Connection, wait: bool) -> Order:
 
 def main() -> None:
     """Serve the pipe whose descriptor is this process's argument."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to hear
     serve(Connection(int(sys.argv[1])))
 
 

@@ -1,0 +1,238 @@
+"""Workers in processes of their own, with an engine that trains nothing (stub_worker)."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dqn.config import Config
+from dqn.execution.fleet import LIVES, News, Processes
+from dqn.execution.jobs import Job
+
+STUB = str(Path(__file__).parent / "stub_worker")
+SHORT = Config(episodes=5, hidden=(8,))
+ENDLESS = replace(SHORT, episodes=10**6)
+KILLER, RAISER = replace(SHORT, gamma=0.0), replace(SHORT, gamma=0.5)
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def fleet(monkeypatch):
+    monkeypatch.syspath_prepend(STUB)
+    made = Processes(2)
+    yield made
+    made.close()
+
+
+def jobs_of(trial, config=SHORT, seeds=3):
+    return [Job(trial, seed, config) for seed in range(seeds)]
+
+
+def all_news(fleet, jobs, until=None, between=lambda news: ()):
+    """All that is heard until every job is over or `until` says so; `between` may cancel."""
+    heard, new, cancelled = News([], [], [], []), jobs, ()
+    deadline = time.monotonic() + PATIENCE
+    until = until or (lambda heard: len(heard.finished) >= len(jobs))
+    while not until(heard):
+        assert time.monotonic() < deadline, f"{len(heard.finished)} of {len(jobs)} came back"
+        news = fleet.advance(new, cancelled)
+        new, cancelled = [], between(news)
+        for whole, part in zip(heard, news, strict=True):
+            whole.extend(part)
+    return heard
+
+
+def each_once(heard, jobs):
+    assert Counter(over.key for over in heard.finished) == Counter(job.key for job in jobs)
+
+
+def statuses(heard):
+    return {over.key: over.status for over in heard.finished}
+
+
+def worker_of(fleet, key):
+    return next(one for one in fleet._workers if key in one.jobs)
+
+
+def under_way(count):
+    return lambda heard: len({said.key for said in heard.episodes}) >= count
+
+
+def test_jobs_of_mixed_shapes_come_back_once_each_with_all_their_episodes(fleet):
+    shapes = [replace(SHORT, hidden=(width,), batch_size=8) for width in (8, 16, 32)]
+    jobs = [job for trial in range(30) for job in jobs_of(trial, shapes[trial % 3])]
+    heard = all_news(fleet, jobs)
+    each_once(heard, jobs)
+    assert set(statuses(heard).values()) == {"done"}
+    episodes = Counter(said.key for said in heard.episodes)
+    assert episodes == {job.key: 5 for job in jobs}
+    assert heard.restarted == []
+    assert fleet.room == 2 * 2 * 24
+    assert all(over.episodes.returns.tolist() == [sum(over.key)] * 5 for over in heard.finished)
+
+
+def test_no_worker_is_idle_while_jobs_wait(fleet):
+    jobs = jobs_of(0, ENDLESS, seeds=60)
+    all_news(fleet, jobs, until=under_way(48))
+    assert [len(one.jobs) for one in fleet._workers] == [24, 24]
+    assert fleet.room == 2 * 48 - 60
+
+
+@pytest.mark.parametrize("chance", range(3))
+def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(fleet, chance):
+    moments = random.Random(chance)
+    jobs = [job for trial in range(20) for job in jobs_of(trial, replace(SHORT, episodes=30))]
+    left = 6
+
+    def kill(news):
+        nonlocal left
+        if left and moments.random() < 0.3:
+            moments.choice(fleet._workers).process.send_signal(signal.SIGKILL)
+            left -= 1
+        return ()
+
+    heard = all_news(fleet, jobs, between=kill)
+    each_once(heard, jobs)
+    assert set(statuses(heard).values()) == {"done"}, "a trial in bad company was given up"
+    assert left == 0
+    assert heard.restarted
+
+
+def test_episodes_of_a_lost_training_are_not_heard_after_its_restart(fleet):
+    """The last report of a worker and its end may be read at once."""
+    jobs = jobs_of(0, ENDLESS)
+    all_news(fleet, jobs, until=under_way(3))
+    lost = worker_of(fleet, (0, 0))
+    before = set(lost.jobs)
+    time.sleep(0.1)  # reports pile up in the pipe
+    lost.process.kill()
+    lost.process.wait()
+    news = fleet.advance([], [])
+    while not news.restarted:
+        news = fleet.advance([], [])
+    assert set(news.restarted) == before
+    assert [said.key for said in news.episodes if said.key in before] == []
+
+
+def test_a_job_that_kills_its_worker_is_given_up_and_all_others_are_done(fleet):
+    good = [job for trial in range(1, 6) for job in jobs_of(trial, replace(SHORT, episodes=50))]
+    bad = jobs_of(0, KILLER, seeds=40)
+    heard = all_news(fleet, good[:8] + bad + good[8:])
+    each_once(heard, bad + good)
+    assert {key for key, status in statuses(heard).items() if status == "failed"} == {
+        job.key for job in bad
+    }
+    assert {over.reason for over in heard.finished if over.status == "failed"} == {
+        "3 workers were lost with it, the last alone with it: "
+        "it was ended by SIGKILL (out of memory?)"
+    }
+
+
+def test_a_trial_that_loses_its_worker_each_time_has_three_lives(fleet, capfd):
+    heard = all_news(fleet, jobs_of(0, RAISER))
+    each_once(heard, jobs_of(0))
+    assert Counter(heard.restarted) == {job.key: LIVES - 1 for job in jobs_of(0)}
+    assert {over.reason for over in heard.finished} == {
+        "3 workers were lost with it, the last alone with it: ValueError: two lines"
+    }
+    assert capfd.readouterr().err == ""
+
+
+def test_the_trace_of_an_error_in_a_worker_is_shown_on_demand(fleet, capfd, monkeypatch):
+    monkeypatch.setenv("DQN_TRACEBACKS", "1")
+    all_news(fleet, jobs_of(0, RAISER))
+    assert capfd.readouterr().err.count('raise ValueError("two\\nlines")') == LIVES
+
+
+def test_cancelled_jobs_come_back_once_as_pruned_wherever_they_are(fleet):
+    endless, short = jobs_of(0, ENDLESS, seeds=60), jobs_of(1)
+    told = []
+
+    def cancel(news):
+        if not told and news.episodes:
+            told.append([job.key for job in endless])
+            return told[0]
+        return ()
+
+    heard = all_news(fleet, endless + short, between=cancel)
+    each_once(heard, endless + short)
+    assert Counter(statuses(heard).values()) == {"pruned": 60, "done": 3}
+
+
+def test_a_job_may_be_cancelled_with_its_coming_and_after_its_end(fleet):
+    job, other = jobs_of(0, ENDLESS, seeds=1)[0], jobs_of(1, seeds=1)[0]
+    news = fleet.advance([job], [job.key])
+    assert [(over.key, over.status) for over in news.finished] == [(job.key, "pruned")]
+    each_once(all_news(fleet, [other]), [other])
+    for _ in range(3):
+        assert fleet.advance([], [other.key, job.key]).finished == []
+
+
+def test_a_job_that_was_cancelled_before_its_worker_was_lost_does_not_begin_anew(fleet):
+    jobs = jobs_of(0, ENDLESS)
+    all_news(fleet, jobs, until=under_way(3))
+    lost = worker_of(fleet, (0, 1))
+    lost.process.send_signal(signal.SIGSTOP)  # it will not hear of it
+    time.sleep(0.05)
+    cancelled = list(lost.jobs)
+    while True:  # what it had sent before it stopped
+        news = fleet.advance([], [])
+        if not any(said.key in cancelled for said in news.episodes):
+            break
+    fleet.advance([], cancelled)
+    lost.process.kill()
+    heard = all_news(fleet, [], until=lambda heard: len(heard.finished) >= len(cancelled))
+    assert {over.key: over.status for over in heard.finished} == dict.fromkeys(cancelled, "pruned")
+    assert heard.restarted == []
+
+
+def test_nothing_is_started_before_there_is_something_to_do_or_left_after_close(fleet):
+    assert fleet._workers == []
+    all_news(fleet, jobs_of(0, ENDLESS, seeds=60), until=under_way(48))
+    processes = [one.process for one in fleet._workers]
+    assert [process.poll() for process in processes] == [None, None]
+    fleet.close()
+    assert [process.returncode for process in processes] == [-signal.SIGKILL] * 2
+
+
+DRIVER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from dqn.config import Config
+from dqn.execution.fleet import Processes
+from dqn.execution.jobs import Job
+fleet = Processes(2)
+new = [Job(0, seed, Config(episodes=10**6)) for seed in range(48)]
+heard = set()
+while True:
+    news = fleet.advance(new, [])
+    new = []
+    heard |= {said.key for said in news.episodes}
+    if len(heard) == 48:
+        print("under way", flush=True)
+"""
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGSTOP])
+def test_workers_end_by_themselves_when_their_driver_is_gone(by):
+    """They hold its standard output too: it ends when the last of them has."""
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, STUB],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert driver.stdout.readline() == "under way\n"
+    if by == signal.SIGSTOP:  # both workers are blocked in what they send when it is killed
+        driver.send_signal(by)
+        time.sleep(0.5)
+    driver.kill()
+    driver.communicate(timeout=20)
+    assert driver.returncode == -signal.SIGKILL

@@ -1,0 +1,229 @@
+"""A grid as its user meets it: real commands, killed and stopped, and the one folder they leave."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SMALL = ["hidden=[8]", "batch_size=8", "episodes=12", "test_episodes=2", "seeds=3", "workers=2"]
+GRID = ["lr=0.001,0.01", "gamma=0.9,0.99"]
+LONG = [*GRID, "episodes=60", "train_freq=1"]  # seconds, so that there are moments to choose from
+
+
+def command(folder, *overrides, many=True):
+    where = [f"hydra.{'sweep' if many else 'run'}.dir={folder}"]
+    flags = ["-m"] if many else []
+    return [sys.executable, "-m", "dqn.run", *flags, *where, *SMALL, *overrides]
+
+
+def run(folder, *overrides, many=True):
+    done = subprocess.run(
+        command(folder, *overrides, many=many), capture_output=True, text=True, timeout=200
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def started(folder, *overrides):
+    return subprocess.Popen(
+        command(folder, *overrides),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def table(folder):
+    """seeds.csv in order, without the seconds: what must be the same however it came about."""
+    frame = pd.read_csv(folder / "seeds.csv").sort_values(["trial", "seed"])
+    assert not frame.duplicated(["trial", "seed"]).any()
+    return frame.drop(columns="seconds").reset_index(drop=True)
+
+
+def rows(folder):
+    """Whole lines of seeds.csv so far."""
+    path = folder / "seeds.csv"
+    return max(0, path.read_text().count("\n") - 1) if path.exists() else 0
+
+
+def wait_for_rows(process, folder, wanted):
+    deadline = time.monotonic() + 120
+    while rows(folder) < wanted and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def workers_of(process):
+    """The ids of its worker processes."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    with contextlib.suppress(OSError):
+        return [int(word) for word in children.read_text().split()]
+    return []
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sweep") / "results"
+    return folder, run(folder, *GRID)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("long") / "results"
+    done = run(folder, *LONG)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_grid_is_one_folder_with_every_file_of_the_contract(grid):
+    folder, done = grid
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"results: {folder}; best/ is trial ")
+    assert "Warning" not in done.stderr
+    frame, trials = table(folder), pd.read_csv(folder / "trials.csv")
+    assert frame[["trial", "seed"]].to_numpy().tolist() == [
+        [trial, seed] for trial in range(4) for seed in range(3)
+    ]
+    assert (frame.status == "done").all()
+    assert (frame.episodes == 12).all()
+    pairs = frame.drop_duplicates("trial")[["lr", "gamma"]].to_numpy().tolist()
+    assert pairs == [[0.001, 0.9], [0.001, 0.99], [0.01, 0.9], [0.01, 0.99]]
+    assert sorted(trials.trial) == [0, 1, 2, 3]
+    assert (trials.seeds_done == 3).all()
+    episodes = pd.read_parquet(folder / "episodes.parquet")
+    assert len(episodes) == 4 * 3 * 12
+    means = episodes.groupby(["trial", "seed"])["return"].mean()
+    assert means.tolist() == pytest.approx(frame.mean_return.tolist())
+    for name in ("config.yaml", "sweep.yaml", ".hydra/overrides.yaml", "best/config.yaml"):
+        assert (folder / name).exists(), name
+    for name in ("best/model.keras", "best/episode.gif", "best/figures/returns.png"):
+        assert (folder / name).exists(), name
+
+
+def test_a_trial_of_a_grid_and_a_single_run_give_the_same_rows(grid, tmp_path):
+    folder, _ = grid
+    alone = run(tmp_path / "alone", "lr=0.01", "gamma=0.9", "workers=0", many=False)
+    assert alone.returncode == 0, alone.stderr
+    of_grid = table(folder)
+    of_grid = of_grid[of_grid.trial == 2].reset_index(drop=True).drop(columns="trial")
+    pd.testing.assert_frame_equal(of_grid, table(tmp_path / "alone").drop(columns="trial"))
+
+
+def test_the_same_grid_again_trains_nothing_and_a_changed_one_is_refused(grid):
+    folder, _ = grid
+    before = (folder / "seeds.csv").read_bytes()
+    again = run(folder, *GRID)
+    assert again.returncode == 0, again.stderr
+    changed = run(folder, "lr=0.001,0.02", "gamma=0.9,0.99")
+    assert changed.returncode == 2
+    assert len(changed.stderr.splitlines()) == 1
+    assert "0.02" in changed.stderr
+    assert "0.01" in changed.stderr
+    other_seeds = run(folder, *GRID, "seeds=2")
+    assert other_seeds.returncode == 2
+    assert "seeds" in other_seeds.stderr
+    assert (folder / "seeds.csv").read_bytes() == before
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, long):
+    """As a terminal does it: every process of the group is interrupted."""
+    folder = tmp_path / "cut"
+    process = started(folder, *LONG)
+    wait_for_rows(process, folder, 1)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "a worker was lost" not in err
+    assert "of 4 trials done and saved" in out
+    assert f"hydra.sweep.dir={folder}" in out.split("to go on: ")[1]
+    kept = table(folder)
+    assert 0 < len(kept) < 12
+    trials = pd.read_csv(folder / "trials.csv")
+    assert trials.seeds_done.sum() == len(kept)
+    on = run(folder, *LONG)
+    assert on.returncode == 0, on.stderr
+    pd.testing.assert_frame_equal(table(folder), table(long))
+
+
+def test_ctrl_c_while_workers_start_is_no_complaint(tmp_path):
+    process = started(tmp_path / "cut", *LONG)
+    deadline = time.monotonic() + 60
+    while len(workers_of(process)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "a worker was lost" not in err
+    assert "stopped with 0 of 4 trials" in out
+
+
+def test_a_trial_too_large_for_memory_fails_and_the_others_go_on(tmp_path):
+    done = run(tmp_path / "grid", "hidden=[8],[60000,60000]", "seeds=2", "workers=0")
+    assert done.returncode == 1, done.stderr
+    frame = table(tmp_path / "grid")
+    assert frame.status.tolist() == ["done", "done", "failed", "failed"]
+    assert "trial 1 failed: a block of 16 lanes must fit into memory" in done.stderr
+    assert "1 of 2 trials failed" in done.stdout
+
+
+def killed_at_moments(folder, kind, moments, count=1):
+    """Run a grid and end what `kind` says at moments chosen by rows written and a little time."""
+    process = started(folder, *LONG)
+    for _ in range(count):
+        wait_for_rows(process, folder, moments.randrange(0, 10))
+        time.sleep(0.1 * moments.random())
+        for worker in workers_of(process)[:1] if kind in ("worker", "both") else []:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+    if kind in ("driver", "both"):
+        process.kill()
+    _, err = process.communicate(timeout=100)  # ends when the last of its workers has
+    assert "Traceback" not in err, err
+    return process.returncode
+
+
+def test_a_kill_loses_and_doubles_nothing(tmp_path, long):
+    folder = tmp_path / "cut"
+    assert killed_at_moments(folder, "driver", random.Random(1)) == -signal.SIGKILL
+    assert run(folder, *LONG).returncode == 0
+    pd.testing.assert_frame_equal(table(folder), table(long))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", ["driver", "both"])
+def test_drivers_killed_at_ten_random_moments_lose_and_double_nothing(tmp_path, long, kind):
+    moments = random.Random(kind)
+    folder = tmp_path / "cut"
+    for session in range(10):
+        before = table(folder) if rows(folder) else None
+        status = killed_at_moments(folder, kind, moments)
+        if before is not None:  # what was finished stays as it was
+            kept = table(folder).merge(before[["trial", "seed"]])
+            pd.testing.assert_frame_equal(kept, before)
+        if status == 0 or rows(folder) == 12:
+            assert run(folder, *LONG).returncode == 0
+            pd.testing.assert_frame_equal(table(folder), table(long))
+            folder = tmp_path / f"cut {session}"
+    assert run(folder, *LONG).returncode == 0
+    pd.testing.assert_frame_equal(table(folder), table(long))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("session", range(5))
+def test_workers_killed_at_two_random_moments_lose_and_double_nothing(tmp_path, long, session):
+    """A third might meet a trial that is alone in its worker for the third time: given up."""
+    moments = random.Random(session)
+    assert killed_at_moments(tmp_path, "worker", moments, count=2) == 0
+    pd.testing.assert_frame_equal(table(tmp_path), table(long))
