@@ -6,6 +6,7 @@ on what came out, in 0.1 ms. Only interpolations (lr='${gamma}') need composing 
 
 import copy
 import functools
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,8 @@ from dqn.config import KEYS, Config, fields_of, refuse_unknown
 from dqn.errors import RunError, UserError
 from dqn.help import default_groups
 from dqn.schema import nearest, override_text
+
+_KEY_AND_NUMBER = re.compile(r"([a-z_.]+)=([+-]?(?:[1-9]\d*|0|\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 
 
 class Composer:
@@ -85,20 +88,21 @@ class Composer:
     def config(self, job: Sequence[str]) -> Config:
         """The configuration of one job, given by all of its overrides."""
         with one_line():
-            for text in job:
-                if text not in self._parsed:
-                    (self._parsed[text],) = self.parser.parse_overrides([text])
-                    refuse_wrong(self._parsed[text], self.loader)
-            groups = tuple(text for text in job if self._is_group(text))
-            keys = [self._parsed[text] for text in job if text not in groups]
+            numbers = {text: value for text in job if (value := _number(text)) is not None}
+            others = [text for text in job if text not in numbers]
+            groups = tuple(text for text in others if self._is_group(text))
             base, values = self._base(groups)
+            keys = [self._override(text) for text in others if text not in groups]
             if values is None or any("${" in str(key.value()) for key in keys):
+                keys = [self._override(text) for text in job if text not in groups]
                 one = copy.deepcopy(base)
                 ConfigLoaderImpl._apply_overrides_to_config(keys, one)
                 return self.checked(one)
             values = copy.deepcopy(values)
             for key in keys:
-                _set(values, key)
+                _set(values, key.key_or_group, key.value())
+            for text, value in numbers.items():
+                _set(values, text.partition("=")[0], value)
             self._refuse_borrowed_limits(values.get("env"), _choice(base))
             return Config.from_mapping(values)
 
@@ -108,8 +112,15 @@ class Composer:
         self._refuse_borrowed_limits(values.get("env"), _choice(composed))
         return Config.from_mapping(values)
 
+    def _override(self, text: str) -> Override:
+        """What Hydra reads `text` as; it takes 1 ms."""
+        if text not in self._parsed:
+            (self._parsed[text],) = self.parser.parse_overrides([text])
+            refuse_wrong(self._parsed[text], self.loader)
+        return self._parsed[text]
+
     def _is_group(self, text: str) -> bool:
-        return bool(_options(self.loader, self._parsed[text].key_or_group))
+        return bool(_options(self.loader, self._override(text).key_or_group))
 
     def _base(self, groups: tuple[str, ...]) -> tuple[DictConfig, dict | None]:
         """What `groups` alone make; its values too, where none of them depends on another key."""
@@ -175,12 +186,20 @@ def _choice(composed: DictConfig) -> str | None:
     return composed.hydra.runtime.choices.get("env")
 
 
-def _set(values: dict, override: Override) -> None:
+def _set(values: dict, key: str, value: object) -> None:
     """Set one plain key, as Hydra would."""
-    *path, last = override.key_or_group.split(".")
+    *path, last = key.split(".")
     for part in path:
         values = values.setdefault(part, {})
-    values[last] = override.value()
+    values[last] = value
+
+
+def _number(text: str) -> int | float | None:
+    """The number that `text`, such as "lr=1e-3", sets a key to, as Hydra reads it, but at once."""
+    found = _KEY_AND_NUMBER.fullmatch(text)
+    if found is None or found[1] not in KEYS:
+        return None
+    return float(found[2]) if set(found[2]) & set(".eE") else int(found[2])
 
 
 @contextmanager

@@ -199,7 +199,6 @@ def loss_of_tick(before: Lanes, after: Lanes) -> float:
 UNIT = 2.0**-12
 LEDGER = Dynamics(
     name="ledger",
-    ids=(),
     observation_size=2,
     actions=2,
     uniforms=1,
