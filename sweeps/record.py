@@ -69,7 +69,7 @@ class Record:
 
     def _read(self, url: str | None, path: Path, name: str, minimised: bool) -> None:
         """Open the storage and read the study, which is made if there is none."""
-        self._rdb = _open(url) if url else self._open_file(path)
+        self._rdb = open_storage(url) if url else self._open_file(path)
         with self._writing():
             self._study = optuna.create_study(
                 storage=self._rdb,
@@ -165,7 +165,7 @@ class Record:
             ) from error
 
 
-def _open(url: str) -> RDBStorage:
+def open_storage(url: str) -> RDBStorage:
     """The storage of a URL that the user wrote."""
     try:
         slow = {"connect_args": {"timeout": _PATIENCE}} if url.startswith("sqlite") else {}

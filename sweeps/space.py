@@ -184,12 +184,13 @@ def _distribution(override: Override, compose: Compose) -> BaseDistribution:
 def _interval(override: Override, sweep: IntervalSweep, compose: Compose) -> BaseDistribution:
     key, text, log = override.key_or_group, override.input_line, _is_log(override, sweep)
     _refuse_uncounted(override)
-    low, high = (_checked(override, end, compose) for end in (sweep.start, sweep.end))
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    low, high = sweep.start, sweep.end
+    if low is None or high is None or not -math.inf < low < high < math.inf:
         raise UserError(
             f"{key} must be an interval(low,high) of finite low < high, met {text}; "
             f"write the lower end first"
         )
+    low, high = (_checked(override, end, compose) for end in (low, high))
     _refuse_log_of_zero(override, log, low)
     if _is_whole(key) or isinstance(sweep.start, int):
         return IntDistribution(int(low), int(high), log=log)

@@ -17,7 +17,7 @@ from dqn.results.columns import hyperparameters
 from dqn.results.stats import Metrics
 from dqn.schema import checked, key, nearest, override_text, shown
 from sweeps.objective import Objective
-from sweeps.record import Record
+from sweeps.record import Record, open_storage
 from sweeps.samplers import pruner, sampling
 from sweeps.space import Compose, Space, Value, overrides_of, params_of_row, written
 from sweeps.view import View
@@ -146,8 +146,9 @@ class Study:
         self._pruner, self._by_seed = pruner(settings.pruner, settings.rungs)
         self.rungs = tuple(settings.rungs) if self._by_seed is False else ()
         self.total = min(settings.n_trials, samples.limit or settings.n_trials)
-        lanes = math.ceil(_LANES / self._stages[0])
-        self._parallel = settings.parallel or min(max(lanes, _FEWEST), _MOST)
+        usual = sum(self._stages) / len(self._stages)  # seeds of a trial, some of which stop early
+        open_trials = min(max(math.ceil(_LANES / usual), _FEWEST), _MOST)
+        self._parallel = settings.parallel or open_trials
 
         self._rows: dict[int, dict[int, Row]] = {}
         for (number, seed), row in rows.items():
@@ -362,6 +363,15 @@ class Study:
         described["hydra.sweeper.parallel"] = str(self._parallel)
         described["seeds"] = str(self._base.seeds)
         return described | {name: written(values) for name, values in self._space.items()}
+
+
+def refuse_unsound(settings: Settings, space: Space, base: Config) -> None:
+    """Refuse what `Study` would, but before there is a folder. Raises `UserError`, one line."""
+    _refuse_unfit(settings, base)
+    sampling(settings.sampler, space, base, settings.seed)
+    pruner(settings.pruner, settings.rungs)
+    if settings.storage is not None:
+        open_storage(settings.storage)
 
 
 def _refuse_unfit(settings: Settings, base: Config) -> None:

@@ -13,7 +13,7 @@ from dqn.execution.source import Source
 from dqn.results.folder import Folder
 from sweeps.launcher import finish, folder_of, keep_composed
 from sweeps.space import search_space, written
-from sweeps.study import Settings, Study
+from sweeps.study import Settings, Study, refuse_unsound
 
 _NOT_KEPT = ("name", "storage")  # where a study is, not what it is; a URL may hold a password
 
@@ -32,6 +32,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     settings = Settings.from_mapping(node, path.name)
     base = compose([])
     space = search_space(overrides, node.get("params") or {}, compose, composer.parser)
+    refuse_unsound(settings, space, base)
     kept = {name: value for name, value in asdict(settings).items() if name not in _NOT_KEPT}
     params = {name: written(distribution) for name, distribution in space.items()}
     about = Sweep(
