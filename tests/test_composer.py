@@ -10,7 +10,11 @@ from dqn.composer import _number
 PARSER = OverridesParser.create()
 
 
-@given(st.floats().map(repr) | st.integers().map(str) | st.from_regex(r"[-+.0-9eE_x]{1,9}", True))
+@given(
+    st.floats().map(repr)
+    | st.integers().map(str)
+    | st.from_regex(r"[-+.0-9eE_x]{1,9}", fullmatch=True)
+)
 @example("007")
 @example("5.")
 @example(".5")
