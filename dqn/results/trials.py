@@ -96,10 +96,11 @@ def _fill(entries: Iterable[tuple[Row, str, list[float]]], numbers: np.ndarray) 
 
 
 def _counted(metric: str, rows: Iterable[Mapping[str, Cell]]) -> list[float]:
-    return [value for row in rows if (value := _value(metric, row)) is not None]
+    return [value for row in rows if (value := value_of(metric, row)) is not None]
 
 
-def _value(metric: str, row: Mapping[str, Cell]) -> float | None:
+def value_of(metric: str, row: Mapping[str, Cell]) -> float | None:
+    """What a line of seeds.csv counts as in `metric`; None for what was never asked for."""
     value = row[metric]
     if value is not None:
         return float(value)
