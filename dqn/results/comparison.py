@@ -48,7 +48,7 @@ def performance_profile(x: ArrayLike, marks: ArrayLike) -> NDArray[np.float64]:
 def profile_interval(
     x: ArrayLike, marks: ArrayLike, level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ends [K] of the interval of `performance_profile` at each mark by itself: `stats.interval`."""
+    """Ends [K] of the interval of `performance_profile` at each mark alone: `stats.interval`."""
     return interval(_above(x, marks), mean, level)
 
 
@@ -74,14 +74,14 @@ def improvement_interval(
     (NaN, NaN) where either has fewer than two. Raises `ValueError` for a pair of unlike length.
 
     Of a 95 % interval, the share that covered the truth in 1,000 simulations of normal samples, as
-    many in either, paired and not: where the truth is 0.5 0.93 to 0.95 with 10 seeds, 0.94 with 50;
-    where it is 0.76 0.92 to 0.93 and 0.93 to 0.94; where it is 0.96 only 0.73 and 0.90: samples
-    that do not overlap leave it no width. Read an interval that ends at 0 or 1 as too short.
+    many in either, paired and not, by where the truth lies: at 0.5 0.93 to 0.95 with 10 seeds and
+    0.94 with 50; at 0.76 0.92 to 0.93, and 0.93 to 0.94; at 0.96 only 0.73 to 0.74, and 0.90 to
+    0.92: samples that do not overlap leave it no width. One that ends at 0 or 1 is too short.
     """
     wins = _wins(x, y)
     if min(wins.shape) < 2:
         return np.nan, np.nan
-    counts_x, counts_y = _counts(*wins.shape, paired, resamples)
+    counts_x, counts_y = _counts(len(wins), wins.shape[1], paired, resamples)
     return _ends((counts_x @ wins * counts_y).sum(-1) / wins.size, level)
 
 
@@ -98,8 +98,8 @@ def difference_interval(
     (NaN, NaN) where either has fewer than two, and where both statistics are infinite in a
     resample: no difference of those is known. Raises `ValueError` as `improvement_interval`.
 
-    Of a 95 % interval of the IQM's difference 0.94 to 0.95 covered the truth with 10 seeds, 0.95
-    with 50, in the simulations told of there.
+    Of a 95 % interval of the IQM's difference 0.94 to 0.95 covered the truth with 10 seeds
+    and with 50, in the simulations told of there.
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
     if min(x.size, y.size) < 2:
