@@ -75,12 +75,12 @@ def validate(args: argparse.Namespace) -> tuple[int, str, Any]:
     base = _base(results, args)
     configs = {0: base, **{rank: _like(base, results, n) for rank, n in enumerate(chosen, 1)}}
     path = args.folder / FOLDER
-    _refuse_other(path, chosen)
+    _refuse_other(path, chosen, base.first_seed)
     with contextlib.redirect_stdout(sys.stderr):
         status = _train(base, path, configs, chosen)
     if status == INTERRUPTED:
         return status, "to go on: the same command", {"interrupted": True}
-    findings = _findings(results, chosen, read(path))
+    findings = _findings(results, chosen, _held(path, base))
     winner = best_bound(findings, results.objective)
     try:
         _write_table(args.folder / TABLE, findings, winner, results.objective)
@@ -130,13 +130,28 @@ def _like(base: Config, results: Results, trial: int) -> Config:
     return replace(config, name=None, **kept)
 
 
-def _refuse_other(path: Path, chosen: Sequence[int]) -> None:
+def _refuse_other(path: Path, chosen: Sequence[int], first_seed: int) -> None:
+    """Refuse what an earlier command has left there, where it is no part of this one."""
     before = composed.read_sweep(path / composed.SWEEP)
+    config = composed.read_config(path / composed.CONFIG)
     if before is not None and before.get("trials") != list(chosen):
         raise UserError(
             f"{path}: must be of the trials {_list(chosen)}, is of "
             f"{_list(before.get('trials') or ())}; move it away, or give --top as it was"
         )
+    if config is not None and config["first_seed"] != first_seed:
+        raise UserError(
+            f"{path}: must begin with seed {first_seed}, the first that the study has not used, "
+            f"begins with {config['first_seed']}; move it away"
+        )
+
+
+def _held(path: Path, base: Config) -> Results:
+    """What was trained on the seeds of `base`; an earlier command may have asked for more."""
+    held = read(path)
+    seeds = range(base.first_seed, base.first_seed + base.seeds)
+    rows = {n: [row for row in of_one if row["seed"] in seeds] for n, of_one in held.rows.items()}
+    return replace(held, base=base, rows=rows)
 
 
 def _train(base: Config, path: Path, configs: Mapping[int, Config], chosen: Sequence[int]) -> int:

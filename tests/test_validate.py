@@ -124,6 +124,8 @@ def test_what_was_killed_on_the_way_is_the_same_in_the_end(copy):
 def test_more_seeds_are_added(copy):
     assert main(["validate", str(copy), "--top", "2", "--seeds", "4"]) == 0
     assert [one["seeds"] for one in table(copy)] == ["4"] * 3
+    assert main(["validate", str(copy), "--top", "2", "--seeds", "3"]) == 0
+    assert [one["seeds"] for one in table(copy)] == ["3"] * 3
 
 
 def test_the_table_lines_up(copy, capsys):
@@ -146,6 +148,23 @@ def test_another_choice_of_trials_is_refused(copy, capsys):
     status, said = refusal(capsys, copy, "--top", "3", "--seeds", "3")
     assert status == 2
     assert "must be of the trials 2, 0, 1, is of 2, 0; move it away" in said
+
+
+def test_seeds_that_the_study_has_used_since_are_refused(copy, capsys):
+    with Folder(copy, BASE, {"kind": "grid"}, swept=("lr",)) as folder:
+        config = dataclasses.replace(BASE, lr=1e-4)
+        folder.add(result(2, 2, returns=[40.0] * 12, config=config))
+    status, said = refusal(capsys, copy, "--top", "2", "--seeds", "3")
+    assert status == 2
+    assert "must begin with seed 3, the first that the study has not used, begins with 2" in said
+
+
+def test_what_is_stopped_writes_no_table_and_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    path = study(tmp_path / "study")
+    monkeypatch.setattr("dqn.execution.session.sweep", lambda *arguments: (130, None))
+    assert main(["validate", str(path)]) == 130
+    assert capsys.readouterr().out == "to go on: the same command\n"
+    assert not (path / "validation.csv").exists()
 
 
 def test_what_cannot_be_validated_is_refused_in_one_line(tmp_path, capsys):
