@@ -15,17 +15,8 @@ from dqn.results.composed import differences
 from dqn.results.stats import METRICS
 from dqn.results.trials import trial_row
 from dqn.schema import override_text
-from sweeps.contenders import Against, Contender, against, contenders, told_terms, unlike
+from sweeps.contenders import TITLES, Against, Contender, against, contenders, told_terms, unlike
 
-TITLES = {
-    "mean_return": "mean return",
-    "best_return": "best 10",
-    "final_return": "last 10",
-    "test_return": "test",
-    "solved_at": "solved at",
-    "collapse": "collapse",
-}
-"""Of `stats.METRICS`, as headings of a table."""
 TOO_SHORT = "an interval of P(better) that ends at 0 or 1 is too short: more seeds would widen it"
 EXAMPLES = """\
 examples

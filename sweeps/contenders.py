@@ -13,6 +13,16 @@ from dqn.results.stats import METRICS, iqm
 from dqn.results.trials import value_of
 from dqn.schema import shown
 
+TITLES = {
+    "mean_return": "mean return",
+    "best_return": "best 10",
+    "final_return": "last 10",
+    "test_return": "test",
+    "solved_at": "solved at",
+    "collapse": "collapse",
+}
+"""Of `stats.METRICS`, as headings of a table."""
+
 
 @dataclass(frozen=True)
 class Contender:

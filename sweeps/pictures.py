@@ -12,7 +12,7 @@ from dqn.results.comparison import performance_profile, profile_interval
 from dqn.results.figures import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILLION, figure_and_axes, finish
 from dqn.results.stats import interval, iqm, running_mean
 from dqn.results.trials import counted
-from sweeps.contenders import Contender
+from sweeps.contenders import TITLES, Contender
 
 _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, SKY, BLACK)
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 2, 1, 2)))
@@ -62,7 +62,7 @@ def _draw_profiles(path: Path, them: Sequence[Contender], metric: str) -> None:
             axes.step(marks, share, color=colour, ls=dash, lw=2, label=one.name, where="post")
             low, high = profile_interval(sample, marks)
             axes.fill_between(marks, low, high, color=colour, alpha=0.2, lw=0, step="post")
-    axes.set_xlabel(metric)
+    axes.set_xlabel(TITLES[metric])
     axes.set_ylabel("share of seeds above")
     axes.set_ylim(-0.02, 1.02)
     finish(figure, axes, path, "Performance profiles · 95 % interval", from_zero=False)

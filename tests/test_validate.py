@@ -14,8 +14,8 @@ from dqn.config import Config
 from dqn.help import CONF
 from dqn.results.folder import Folder
 from dqn.results.reading import read
-from sweeps import validate
 from sweeps.__main__ import main
+from sweeps.findings import Finding, best_bound
 
 BASE = Config(hidden=(8,), batch_size=8, episodes=12, seeds=2, test_episodes=2, workers=0)
 LRS = (1e-3, 1e-2, 1e-4)
@@ -185,11 +185,11 @@ def test_what_cannot_be_validated_is_refused_in_one_line(tmp_path, capsys):
 def finding(trial, low, high):
     value = (low + high) / 2 if low is not None else 100.0
     ends = (low, high) if low is not None else None
-    return validate.Finding(trial, 1, 1, (None, None), (value, ends), None, None, [])
+    return Finding(trial, 1, 1, (None, None), (value, ends), None, None, [])
 
 
 def test_the_winner_has_the_best_bound_and_not_the_best_middle():
     wide, narrow, unknown = finding(1, 50, 190), finding(2, 90, 110), finding(3, None, None)
-    assert validate.best_bound([wide, narrow, unknown], "mean_return") is narrow
-    assert validate.best_bound([wide, narrow, unknown], "solved_at") is narrow  # 110 < 190
-    assert validate.best_bound([unknown], "mean_return") is None
+    assert best_bound([wide, narrow, unknown], "mean_return") is narrow
+    assert best_bound([wide, narrow, unknown], "solved_at") is narrow  # 110 < 190
+    assert best_bound([unknown], "mean_return") is None
