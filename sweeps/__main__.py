@@ -7,8 +7,9 @@ failed. Neither TensorFlow nor Optuna is imported to read results.
 import argparse
 import importlib
 import json
+import math
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from dqn.errors import UserError
 from dqn.status import INTERRUPTED, settled
@@ -45,8 +46,19 @@ def _run(arguments: list[str]) -> int:
         return 0
     module = importlib.import_module(f"sweeps.{args.command}")
     status, text, plain = getattr(module, args.command)(args)
-    print(json.dumps(plain, indent=1, ensure_ascii=False) if args.json else text)
+    if args.json:
+        text = json.dumps(_finite(plain), indent=1, ensure_ascii=False, allow_nan=False)
+    print(text)
     return status
+
+
+def _finite(value: Any) -> Any:
+    """`value` with text, inf or nan, in the place of numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:

@@ -24,7 +24,8 @@ FOLDER = "validation"
 EXAMPLES = """\
 examples
   python -m sweeps validate outputs/sweeps/a                        the 5 best, on 50 new seeds
-  python -m sweeps validate outputs/sweeps/a --top 10 --seeds 100   again: goes on where it stopped
+  python -m sweeps validate outputs/sweeps/a --seeds 100            adds 50 seeds to these
+  python -m sweeps validate outputs/sweeps/b --top 10 --json        again: goes on where it stopped
 """
 
 

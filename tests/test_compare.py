@@ -61,6 +61,14 @@ def test_two_runs_by_hand(tmp_path, capsys):
     assert against["difference_interval"] == [1.0, 1.0]  # each seed by itself is 1 better
 
 
+def test_an_infinite_setting_is_text_in_json(tmp_path, capsys):
+    both = (
+        run(tmp_path / "a"),
+        run(tmp_path / "b", config=dataclasses.replace(CONFIG, huber_delta=1)),
+    )
+    assert plain(capsys, *both)["differ"] == {"huber_delta": ["inf", 1.0]}
+
+
 def test_the_table_lines_up_and_says_what_differs(tmp_path, capsys):
     other = dataclasses.replace(CONFIG, hidden=(8,), double=True)
     both = run(tmp_path / "a"), run(tmp_path / "longer_name", 11.0, other, seeds=(0, 1))
