@@ -1,11 +1,9 @@
 """A study: Optuna alone. Ask for a trial, report at rungs, prune, race, tell, resume."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -15,10 +13,10 @@ from dqn.errors import RunError, UserError
 from dqn.execution.source import Row, Trial
 from dqn.results.columns import hyperparameters
 from dqn.results.stats import Metrics
-from dqn.schema import checked, key, nearest, override_text, shown
 from sweeps.objective import Objective
-from sweeps.record import Record, open_storage
+from sweeps.record import Record
 from sweeps.samplers import pruner, sampling
+from sweeps.settings import Settings, refuse_unfit
 from sweeps.space import Compose, Space, Value, overrides_of, params_of_row, written
 from sweeps.view import View
 
@@ -26,71 +24,6 @@ _LANES = 160  # in training at once, or about to be: ten blocks of 16
 _FEWEST, _MOST = 4, 64  # trials open at once
 _IN_A_ROW = 20  # samples that no configuration takes, before a study gives up
 _FEWEST_RIVALS = 4  # trials whose value is known, before a race leaves one behind
-_METRICS = "mean_return | best_return | final_return | test_return | solved_at"
-
-
-def _setting(default: Any, unit: str, span: str, meaning: str) -> Any:
-    return key(default, "run", "", unit, span, meaning)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The settings of `hydra.sweeper`, each sound by itself. Raises `UserError`, one line."""
-
-    name: str = _setting("study", "", "study name", "of the study in its storage")
-    n_trials: int = _setting(100, "trials", ">= 1", "in all, those of earlier commands included")
-    seed: int = _setting(0, "", ">= 0", "of the sampler")
-    storage: str | None = _setting(None, "", "URL", "of Optuna; null: study.db in the folder")
-    objective: str = _setting("mean_return", "", _METRICS, "the metric to search the best of")
-    aggregate: str = _setting("iqm", "", "iqm | mean | median | low", "of it over the seeds")
-    racing: tuple[int, ...] | None = _setting(None, "seeds", ">= 1", "of each stage; null: one")
-    racing_keep: float = _setting(0.34, "share", "(0, 1]", "of the trials that a stage keeps")
-    rungs: Sequence[float] = (0.25, 0.5, 0.75)
-    parallel: int | None = _setting(None, "trials", ">= 1", "open at once; null: for 160 lanes")
-    sampler: Mapping[str, Any] = field(
-        default_factory=lambda: {"_target_": "optuna.samplers.TPESampler"}
-    )
-    pruner: Mapping[str, Any] = field(
-        default_factory=lambda: {"_target_": "optuna.pruners.NopPruner"}
-    )
-
-    def __post_init__(self) -> None:
-        for setting in fields(self):
-            value, where = getattr(self, setting.name), f"hydra.sweeper.{setting.name}"
-            if "key" in setting.metadata:
-                object.__setattr__(self, setting.name, checked(where, setting, value))
-            elif setting.name != "rungs" and not isinstance(value, Mapping):
-                raise UserError(
-                    f"{where} must be a mapping with a _target_, met {shown(value)}; choose one "
-                    f"with hydra/sweeper/{setting.name}="
-                )
-        rungs = _reals(self.rungs)
-        if not _rising((0.0, *rungs, 1.0)):
-            raise UserError(
-                f"hydra.sweeper.rungs must be a rising list of fractions in (0, 1), met "
-                f"{override_text(self.rungs)}; write for example hydra.sweeper.rungs=[0.25,0.5]"
-            )
-        object.__setattr__(self, "rungs", rungs)
-        if self.racing is not None and not _rising(self.racing):
-            raise UserError(
-                f"hydra.sweeper.racing must be a rising list of numbers of seeds, met "
-                f"{override_text(self.racing)}; write for example hydra.sweeper.racing=[3,10]"
-            )
-
-    @classmethod
-    def from_mapping(cls, sweeper: Mapping[str, Any], name: str) -> "Settings":
-        """The settings of the node `hydra.sweeper` of a composed configuration."""
-        known = {setting.name for setting in fields(cls)} - {"name"}
-        values = {word: value for word, value in sweeper.items() if word in known}
-        for word, value in sweeper.items():
-            if word not in {*known, "_target_", "_recursive_", "params"}:
-                near = nearest(override_text(word), known)
-                advice = f"did you mean hydra.sweeper.{near}?" if near else "leave it out"
-                raise UserError(
-                    f"hydra.sweeper.{override_text(word)} is no setting of a study, met "
-                    f"{override_text(value)}; {advice}"
-                )
-        return cls(name=name, **values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +74,7 @@ class Study:
         self._objective = Objective(settings.objective, settings.aggregate)
         self._stages = settings.racing or (base.seeds,)
         self._keep = settings.racing_keep
-        _refuse_unfit(settings, base)
+        refuse_unfit(settings, base)
         samples = sampling(settings.sampler, space, base, settings.seed)
         self._pruner, self._by_seed = pruner(settings.pruner, settings.rungs)
         self.rungs = tuple(settings.rungs) if self._by_seed is False else ()
@@ -363,45 +296,3 @@ class Study:
         described["hydra.sweeper.parallel"] = str(self._parallel)
         described["seeds"] = str(self._base.seeds)
         return described | {name: written(values) for name, values in self._space.items()}
-
-
-def refuse_unsound(settings: Settings, space: Space, base: Config) -> None:
-    """Refuse what `Study` would, but before there is a folder. Raises `UserError`, one line."""
-    _refuse_unfit(settings, base)
-    sampling(settings.sampler, space, base, settings.seed)
-    pruner(settings.pruner, settings.rungs)
-    if settings.storage is not None:
-        open_storage(settings.storage)
-
-
-def _refuse_unfit(settings: Settings, base: Config) -> None:
-    """Refuse settings that do not fit the seeds and the tests there are."""
-    if settings.racing and settings.racing[-1] != base.seeds:
-        raise UserError(
-            f"hydra.sweeper.racing must end with seeds={base.seeds}, met "
-            f"{override_text(settings.racing)}; write seeds={settings.racing[-1]}"
-        )
-    if settings.aggregate == "low" and (settings.racing or (base.seeds,))[0] < 2:
-        raise UserError(
-            "hydra.sweeper.aggregate must be iqm, mean or median of a single seed, which has no "
-            "interval, met low; raise seeds, or the first of hydra.sweeper.racing"
-        )
-    if settings.objective == "test_return" and not base.test_episodes:
-        raise UserError(
-            "hydra.sweeper.objective must not be test_return with test_episodes=0; "
-            "write test_episodes=20"
-        )
-
-
-def _reals(values: Any) -> tuple[float, ...]:
-    """The numbers of a list; NaN, which never rises, for anything else."""
-    if not isinstance(values, list | tuple):
-        return (math.nan,)
-    return tuple(
-        float(v) if isinstance(v, int | float) and not isinstance(v, bool) else math.nan
-        for v in values
-    )
-
-
-def _rising(values: Sequence[float]) -> bool:
-    return all(a < b for a, b in itertools.pairwise(values))

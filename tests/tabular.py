@@ -8,8 +8,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from dqn.config import Config
 from dqn.results.columns import hyperparameters
 from dqn.results.stats import metrics_of
+from sweeps.settings import Settings
 from sweeps.space import search_space
-from sweeps.study import Settings, Study
+from sweeps.study import Study
 
 PARSER = OverridesParser.create()
 TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4}

@@ -6,7 +6,7 @@ from tabular import TPE, World, space_of
 from dqn.config import Config
 from dqn.errors import UserError
 from sweeps.samplers import one_at_a_time, pruner, sampling
-from sweeps.study import Settings
+from sweeps.settings import Settings
 
 NUMBERS = ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
 CMAES = {"_target_": "optuna.samplers.CmaEsSampler"}

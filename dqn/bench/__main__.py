@@ -10,7 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dqn.bench import command, machine, sweep
+from dqn import machine
+from dqn.bench import command, sweep
 from dqn.bench.measure import Row, on_one_core
 
 PARTS = ("core", "scaling", "peers", "run", "sweep", "agreement")

@@ -30,16 +30,16 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     for title in ("episodes", "steps", *_METRICS.values(), "solved at"):
         table.add_column(title, justify="right")
     for row in rows.sort_values("seed").to_dict("records"):
-        metrics = [_number(row[name], name) for name in _METRICS]
+        metrics = [number(row[name], name) for name in _METRICS]
         solved = "-" if pd.isna(row["solved_at"]) else f"{int(row['solved_at'])}"
         cells = str(row["seed"]), row["status"], f"{row['episodes']:,}", f"{row['steps']:,}"
         table.add_row(*cells, *metrics, solved)
     table.add_section()
     solved = f"{rows.solved_at.notna().sum()} of {len(rows)}"
-    middles = [_number(trial[name], name) for name in _METRICS]
+    middles = [number(trial[name], name) for name in _METRICS]
     table.add_row("IQM", f"{len(rows)} seeds", "", "", *middles, solved)
-    table.add_row("", "95 % interval", "", "", *(_interval(trial, name) for name in _METRICS), "")
-    return _text(table)
+    table.add_row("", "95 % interval", "", "", *(interval_of(trial, name) for name in _METRICS), "")
+    return as_text(table)
 
 
 def leaderboard(
@@ -75,16 +75,17 @@ def _leaders(
     for title in (_TITLES[objective], "95 % interval", *(_TITLES[name] for name in others)):
         table.add_column(title, justify="right")
     for rank, row in enumerate(trials.to_dict("records"), start=1):
-        values = [_setting(row[column]) for column in columns.values()]
-        metrics = _number(row[objective], objective), _interval(row, objective)
+        values = [setting(row[column]) for column in columns.values()]
+        metrics = number(row[objective], objective), interval_of(row, objective)
         table.add_row(
             f"{rank}", f"{row['trial']}", *values, row["status"], f"{row['seeds_done']}",
-            *metrics, *(_number(row[name], name) for name in others),
+            *metrics, *(number(row[name], name) for name in others),
         )  # fmt: skip
-    return _text(table).strip("\n")
+    return as_text(table).strip("\n")
 
 
-def _text(table: Table) -> str:
+def as_text(table: Table) -> str:
+    """A table as lines, as wide as its cells need."""
     text = io.StringIO()
     Console(file=text, width=500, highlight=False, markup=False).print(table)
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
@@ -94,7 +95,7 @@ def _width(text: str) -> int:
     return max(map(len, text.splitlines()))
 
 
-def _setting(value: Any) -> str:
+def setting(value: Any) -> str:
     """A hyperparameter in as few characters as tell it from its neighbours."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -105,7 +106,8 @@ def _setting(value: Any) -> str:
     return str(value)
 
 
-def _interval(trial: Mapping[Any, Any], metric: str) -> str:
+def interval_of(trial: Mapping[Any, Any], metric: str) -> str:
+    """The interval of a metric in a row of trials.csv, or - where there is none."""
     low, high = trial[f"{metric}_low"], trial[f"{metric}_high"]
     if pd.isna(low) or pd.isna(high):
         return "-"
@@ -117,7 +119,8 @@ def _short(end: float) -> str:
     return f"{end:.0f}" if abs(end) >= 100 else f"{end:.3g}" if abs(end) >= 1 else f"{end:.2f}"
 
 
-def _number(value: float, metric: str) -> str:
+def number(value: float, metric: str) -> str:
+    """A metric in as many digits as mean something."""
     if pd.isna(value):
         return "-"
     return f"{value:.2f}" if metric == "collapse" else f"{value:.1f}"

@@ -38,7 +38,7 @@ def keep(
     difference raises `UserError`, which shows it; a file that cannot be read raises `RunError`.
     """
     new = config.to_mapping()
-    old, old_sweep = _read_config(folder / CONFIG), _read_sweep(folder / SWEEP)
+    old, old_sweep = read_config(folder / CONFIG), read_sweep(folder / SWEEP)
     if sweep is None and old_sweep is not None:
         raise UserError(f"{folder}: must hold a run, holds a sweep; {_ANOTHER}")
     if sweep is not None and old is not None and old_sweep is None:
@@ -134,7 +134,8 @@ def _are_numbers(*values: Any) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 
-def _read_config(path: Path) -> dict[str, Any] | None:
+def read_config(path: Path) -> dict[str, Any] | None:
+    """What config.yaml at `path` says, None where there is none; `RunError` if it is damaged."""
     mapping = _read(path, "the configuration of this folder")
     if mapping is None:
         return None
@@ -144,7 +145,8 @@ def _read_config(path: Path) -> dict[str, Any] | None:
         raise _damaged(path, "the configuration of this folder", error) from error
 
 
-def _read_sweep(path: Path) -> dict[str, Any] | None:
+def read_sweep(path: Path) -> dict[str, Any] | None:
+    """What sweep.yaml at `path` says, None where there is none; `RunError` if it is damaged."""
     mapping = _read(path, "the record of this folder's sweep")
     if mapping is not None and not isinstance(mapping.get(_IDENTITY), str):
         raise RunError(f"{path}: must have the {_IDENTITY} of its sweep, has none; {_RESTORE}")

@@ -40,7 +40,7 @@ def draw_returns(
     `episodes` and `seeds` are rows of episodes.parquet and seeds.csv, of one trial or of several;
     `threshold` is the return that counts as solved.
     """
-    figure, axes = _figure()
+    figure, axes = figure_and_axes()
     raw = _curves(episodes, "return")
     curves, smoothing = _smooth(raw)
     if len(raw) == 1:
@@ -53,7 +53,7 @@ def draw_returns(
         )
     axes.set_xlabel("episode")
     axes.set_ylabel("return (sum of rewards)")
-    _finish(figure, axes, path, f"Returns{smoothing} · {_described(seeds)}")
+    finish(figure, axes, path, f"Returns{smoothing} · {_described(seeds)}")
 
 
 def draw_losses(path: Path, episodes: pd.DataFrame, seeds: pd.DataFrame) -> None:
@@ -61,7 +61,7 @@ def draw_losses(path: Path, episodes: pd.DataFrame, seeds: pd.DataFrame) -> None
 
     A loss of 0 has no place on that scale and is left out.
     """
-    figure, axes = _figure()
+    figure, axes = figure_and_axes()
     curves, smoothing = _smooth(_curves(episodes, "loss"))
     curves = {key: np.where(curve > 0, curve, np.nan) for key, curve in curves.items()}
     drawn = np.concatenate([*curves.values(), np.empty(0)])
@@ -73,7 +73,7 @@ def draw_losses(path: Path, episodes: pd.DataFrame, seeds: pd.DataFrame) -> None
         axes.text(0.5, 0.5, "no loss above 0", transform=axes.transAxes, ha="center", color=GREY)
     axes.set_xlabel("episode")
     axes.set_ylabel("TD loss per update (scaled reward²)")
-    _finish(figure, axes, path, f"Losses{smoothing} · {_described(seeds)}")
+    finish(figure, axes, path, f"Losses{smoothing} · {_described(seeds)}")
 
 
 def draw_q_values(
@@ -86,7 +86,7 @@ def draw_q_values(
 
     `bounds` are what no return can pass, by label: a number, or one for each step [T].
     """
-    figure, axes = _figure()
+    figure, axes = figure_and_axes()
     q = np.asarray(q, float)
     steps = np.arange(q.size)
     styles = ((0, (5, 3)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
@@ -97,7 +97,7 @@ def draw_q_values(
     axes.axhline(0.0, color=BLACK, lw=0.8)
     axes.set_xlabel("step of the episode")
     axes.set_ylabel("Q-value (discounted sum of scaled rewards)")
-    _finish(figure, axes, path, title, legend_columns=1)
+    finish(figure, axes, path, title, legend_columns=1)
 
 
 def q_bounds(
@@ -128,7 +128,8 @@ def q_bounds(
     return {f"{side} bound, time-out bootstraps: r/(1 − γ)": np.full(length, r / (1.0 - gamma))}
 
 
-def _figure() -> tuple[Figure, Axes]:
+def figure_and_axes() -> tuple[Figure, Axes]:
+    """An empty figure in the house's style."""
     figure = Figure(figsize=(7.2, 4.4), dpi=130, layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
@@ -138,9 +139,18 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _finish(figure: Figure, axes: Axes, path: Path, title: str, legend_columns: int = 4) -> None:
+def finish(
+    figure: Figure,
+    axes: Axes,
+    path: Path,
+    title: str,
+    legend_columns: int = 4,
+    from_zero: bool = True,
+) -> None:
+    """Add title and legend and write the figure to `path`, whole; x begins at 0 if `from_zero`."""
     axes.set_title(title, loc="left", fontsize=12)
-    axes.set_xlim(left=0)
+    if from_zero:
+        axes.set_xlim(left=0)
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         figure.legend(

@@ -20,7 +20,7 @@ import pandas as pd
 from dqn.config import Config, EnvConfig
 from dqn.envs import host
 from dqn.errors import RunError, UserError
-from dqn.results import composed
+from dqn.results import composed, machines
 from dqn.results.atomic import remove_temporaries, replacing
 from dqn.results.best import Best, BestWeights
 from dqn.results.columns import Row, hyperparameters
@@ -76,6 +76,7 @@ class Folder:
             remove_temporaries(path)
             self.identity = composed.keep(path, config, sweep, grows)
             """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
+            machines.keep(path)
             self._open(hyperparameters(config, self._swept))
         except OSError as error:
             self._lock.close()

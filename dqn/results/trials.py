@@ -45,7 +45,7 @@ def trial_rows(trials: Iterable[Sequence[Row]], hyperparameters: Iterable[str]) 
         row = _row_without_metrics(rows, names)
         table.append(row)
         for metric in METRICS:
-            values = sorted(_counted(metric, rows))
+            values = sorted(counted(metric, rows))
             samples[len(values)].append((row, metric, values))
     for n, entries in samples.items():
         for start in range(0, len(entries), _CHUNK):
@@ -64,7 +64,7 @@ def standing(
     stopped on the way is known by less. Those without a finite IQM come last. The lowest is best of
     a metric whose worst value is the highest (`solved_at`, `collapse`); of equals, the first trial.
     """
-    value = float(iqm(_counted(objective, rows)))
+    value = float(iqm(counted(objective, rows)))
     number = int(rows[0]["trial"] or 0)
     if not np.isfinite(value):
         return 2, 0.0, number
@@ -95,11 +95,13 @@ def _fill(entries: Iterable[tuple[Row, str, list[float]]], numbers: np.ndarray) 
             row[metric + end] = number if is_known else None
 
 
-def _counted(metric: str, rows: Iterable[Mapping[str, Cell]]) -> list[float]:
-    return [value for row in rows if (value := _value(metric, row)) is not None]
+def counted(metric: str, rows: Iterable[Mapping[str, Cell]]) -> list[float]:
+    """What `rows` of seeds.csv count as in `metric`; without those it was never asked of."""
+    return [value for row in rows if (value := value_of(metric, row)) is not None]
 
 
-def _value(metric: str, row: Mapping[str, Cell]) -> float | None:
+def value_of(metric: str, row: Mapping[str, Cell]) -> float | None:
+    """What a line of seeds.csv counts as in `metric`; None for what was never asked for."""
     value = row[metric]
     if value is not None:
         return float(value)

@@ -1,4 +1,4 @@
-"""Where and with what a number was measured: no number means anything without."""
+"""Where and with what a number came about: no number means anything without."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium")
+PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "dqn-study")
 
 
 def described() -> dict:

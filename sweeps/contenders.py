@@ -1,0 +1,144 @@
+"""What is compared: one trial of one folder of results each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dqn.config import Config, EnvConfig
+from dqn.errors import UserError
+from dqn.results.columns import Row
+from dqn.results.comparison import difference_interval, improvement, improvement_interval
+from dqn.results.reading import Results, read
+from dqn.results.stats import METRICS, iqm
+from dqn.results.trials import value_of
+from dqn.schema import shown
+
+TITLES = {
+    "mean_return": "mean return",
+    "best_return": "best 10",
+    "final_return": "last 10",
+    "test_return": "test",
+    "solved_at": "solved at",
+    "collapse": "collapse",
+}
+"""Of `stats.METRICS`, as headings of a table."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One configuration and its finished trainings."""
+
+    name: str
+    results: Results
+    trial: int
+
+    @property
+    def config(self) -> Config:
+        """What it was trained with."""
+        return self.results.config(self.trial)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Its lines of seeds.csv, in order of their seeds."""
+        return self.results.rows[self.trial]
+
+    @property
+    def terms(self) -> tuple[EnvConfig, int, int]:
+        """What must be the same for two to be comparable: environment, episodes and steps."""
+        return self.config.env, self.config.episodes, self.config.steps
+
+
+@dataclass(frozen=True)
+class Against:
+    """One contender's metric against another's; None where there is no such finite number."""
+
+    paired: bool
+    """Whether both were trained with the same seeds; then resamples draw seeds, not trainings."""
+    improvement: float | None
+    improvement_interval: tuple[float, float] | None
+    difference: float | None
+    """Of the IQMs, in the metric's unit and sign."""
+    difference_interval: tuple[float, float] | None
+
+
+def contender(text: str) -> Contender:
+    """From DIR or DIR:TRIAL; of a sweep without a trial named, its best.
+
+    Raises `UserError` for what is no folder of results and for a trial that has no row.
+    """
+    path, trial = Path(text), None
+    if not path.is_dir() and ":" in text:
+        folder, _, number = text.rpartition(":")
+        if not number.isdecimal():
+            raise UserError(
+                f"{text}: what follows the colon must be a trial's number, met {shown(number)}; "
+                f"write for example {folder}:0"
+            )
+        path, trial = Path(folder), int(number)
+    results = read(path)
+    if trial is None:
+        trial = results.ranked()[0]
+    results.trial(trial)
+    name = path.name or path.resolve().name
+    return Contender(name if results.sweep is None else f"{name}:{trial}", results, trial)
+
+
+def contenders(texts: Sequence[str]) -> list[Contender]:
+    """One of each text, as `contender`; their names are made unlike by their folders' parents."""
+    found = [contender(text) for text in texts]
+    names = [one.name for one in found]
+    if len(set(names)) == len(names):
+        return found
+    return [Contender(text, one.results, one.trial) for text, one in zip(texts, found, strict=True)]
+
+
+def against(one: Sequence[Row], other: Sequence[Row], metric: str) -> Against:
+    """How rows of seeds.csv do in `metric` against others; better is what the metric calls so.
+
+    Seeds count as `trials.trial_rows` says: none is dropped but for what was never asked of it.
+    """
+    sign = -1.0 if METRICS[metric] > 0 else 1.0
+    mine, theirs = (
+        {row["seed"]: value for row in rows if (value := value_of(metric, row)) is not None}
+        for rows in (one, other)
+    )
+    seeds = sorted(mine, key=lambda seed: int(seed or 0))
+    paired = len(mine) > 0 and mine.keys() == theirs.keys()
+    x = [sign * mine[seed] for seed in seeds]
+    y = [sign * theirs[seed] for seed in (seeds if paired else theirs)]
+    low, high = difference_interval(x, y, paired)
+    gap = float("nan") if not (x and y) else _minus(float(iqm(x)), float(iqm(y)))
+    return Against(
+        paired,
+        _known(improvement(x, y)),
+        _both(improvement_interval(x, y, paired)),
+        _known(sign * gap),
+        _both((low, high) if sign > 0 else (-high, -low)),
+    )
+
+
+def unlike(all_of_them: Sequence[Contender]) -> list[Contender]:
+    """Those whose environment or budget is not the first one's."""
+    return [one for one in all_of_them if one.terms != all_of_them[0].terms]
+
+
+def told_terms(one: Contender) -> str:
+    """Environment and budget in words."""
+    env, episodes, steps = one.terms
+    more = [f"{name}={value}" for name, value in (
+        ("max_episode_steps", env.max_episode_steps), ("solved_return", env.solved_return),
+        ("kwargs", dict(env.kwargs) or None)) if value is not None]  # fmt: skip
+    budget = [f"{n:,} {unit}" for n, unit in ((episodes, "episodes"), (steps, "steps")) if n]
+    return f"{' '.join([env.id, *more])} for {' or '.join(budget)}"
+
+
+def _minus(a: float, b: float) -> float:
+    return a - b if abs(a) != float("inf") or a != b else float("nan")
+
+
+def _known(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None  # NaN is not, either
+
+
+def _both(ends: tuple[float, float]) -> tuple[float, float] | None:
+    return ends if all(_known(end) is not None for end in ends) else None

@@ -1,0 +1,112 @@
+"""`python -m sweeps reproduce`, and the machines a folder keeps."""
+
+import dataclasses
+import json
+
+import pytest
+import yaml
+from trainings import result
+
+from dqn.config import Config
+from dqn.execution import session
+from dqn.execution.source import Fixed, Trial
+from dqn.results import machines
+from dqn.results.folder import Folder
+from sweeps.__main__ import main
+
+BASE = Config(hidden=(8,), batch_size=8, episodes=12, seeds=2, test_episodes=2, workers=0)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A grid whose trials are lanes of one block, with a column of the environment's own."""
+    path = tmp_path_factory.mktemp("grid") / "lr"
+    longer = dataclasses.replace(BASE.env, max_episode_steps=30)
+    configs = [BASE, dataclasses.replace(BASE, lr=0.02, double=True, env=longer)]
+    about = session.Sweep({"kind": "grid"}, (), ("lr", "env.max_episode_steps"), tuple(configs))
+    trials = [Trial(n, config, (0, 1)) for n, config in enumerate(configs)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dqn.results.pictures.draw_best_trial", lambda folder, base: None)
+        assert session.sweep(BASE, path, about, lambda folder: Fixed(trials))[0] == 0
+    return path
+
+
+def said(capsys, *arguments):
+    status = main(["reproduce", *map(str, arguments), "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def edited(path, old, new):
+    file = path / "seeds.csv"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def copy(swept, tmp_path):
+    import shutil
+
+    return shutil.copytree(swept, tmp_path / "copy")
+
+
+@pytest.mark.parametrize("trial", [0, 1])
+def test_a_row_is_trained_again_to_the_last_bit_from_its_record_alone(swept, capsys, trial):
+    status, plain = said(capsys, swept, "--trial", trial, "--seed", 1)
+    assert plain["differ"] == {}
+    assert (status, plain["identical"], plain["machine_changed"]) == (0, True, [])
+
+
+def mean_of(path, trial, seed):
+    from dqn.results.reading import read
+
+    return next(row for row in read(path).rows[trial] if row["seed"] == seed)["mean_return"]
+
+
+def test_a_row_that_is_not_what_it_says_is_found_out(copy, capsys):
+    mean = mean_of(copy, 1, 1)
+    edited(copy, f",{mean},", f",{mean * (1 + 1e-15) + 1e-13},")
+    status, plain = said(capsys, copy, "--trial", 1, "--seed", 1)
+    assert (status, plain["identical"], list(plain["differ"])) == (1, False, ["mean_return"])
+    assert main(["reproduce", str(copy), "--trial", "1", "--seed", "1"]) == 1
+    assert "is NOT the same, though machine and versions" in capsys.readouterr().out
+
+
+def test_elsewhere_it_is_compared_within_a_tolerance(copy, capsys):
+    (then,) = machines.read(copy)
+    then["versions"]["numpy"] = "1.0"
+    (copy / machines.FILE).write_text(yaml.safe_dump([then]))
+    mean = mean_of(copy, 1, 1)
+    edited(copy, f",{mean},", f",{mean * 1.02},")
+    status, plain = said(capsys, copy, "--trial", 1, "--seed", 1)
+    assert (status, plain["identical"], plain["within_tolerance"]) == (0, False, True)
+    assert plain["machine_changed"][0].startswith("numpy 1.0 is now")
+    status, _ = said(capsys, copy, "--trial", 1, "--seed", 1, "--tolerance", 0.001)
+    assert status == 1
+
+
+def test_a_folder_keeps_each_machine_that_wrote_to_it_once(tmp_path, monkeypatch):
+    Folder(tmp_path, BASE).close()
+    Folder(tmp_path, BASE).close()
+    (first,) = machines.read(tmp_path)
+    assert {"processor", "cores", "versions", "date"} <= first.keys()
+    assert {"python", "tensorflow", "numpy", "gymnasium", "keras"} <= first["versions"].keys()
+    monkeypatch.setattr("dqn.machine.processor", lambda: "Another")
+    Folder(tmp_path, BASE).close()
+    first, second = machines.read(tmp_path)
+    assert machines.changed(first, second) == [f"processor {first['processor']} is now Another"]
+
+
+def test_what_cannot_be_trained_again_is_refused_in_one_line(tmp_path, capsys):
+    with Folder(tmp_path, BASE, {"kind": "study"}) as folder:
+        folder.add(result(0, 0, config=BASE, status="pruned"))
+    for arguments, part in [
+        (["--seed", "0"], "must be done or diverged, is pruned"),
+        (["--seed", "7"], "trial 0 must have seed 7, has 0"),
+        (["--trial", "3", "--seed", "0"], "trial 3 must have a row in seeds.csv"),
+        ([], "required: --seed"),
+    ]:
+        assert main(["reproduce", str(tmp_path), *arguments]) == 2
+        err = capsys.readouterr().err
+        assert part in err
+        assert err.count("\n") == 1

@@ -1,0 +1,195 @@
+"""`python -m sweeps validate`, end to end with tiny networks, and its rule by hand."""
+
+import csv
+import dataclasses
+import json
+import shutil
+
+import pytest
+import yaml
+from trainings import filled, result
+
+from dqn.compose import CONFIG_NAME, VERSION_BASE
+from dqn.config import Config
+from dqn.help import CONF
+from dqn.results.folder import Folder
+from dqn.results.reading import read
+from sweeps.__main__ import main
+from sweeps.findings import Finding, best_bound
+
+BASE = Config(hidden=(8,), batch_size=8, episodes=12, seeds=2, test_episodes=2, workers=0)
+LRS = (1e-3, 1e-2, 1e-4)
+
+
+def study(path, claims=(30.0, 20.0, 40.0), **changes):
+    """Trials whose claims are made up; what they hold is trained."""
+    with Folder(path, BASE, {"kind": "grid"}, swept=("lr",)) as folder:
+        for trial, (lr, claim) in enumerate(zip(LRS, claims, strict=True)):
+            config = dataclasses.replace(BASE, lr=lr, **changes)
+            for seed in range(2):
+                returns = [claim + seed] * 12
+                folder.add(result(trial, seed, returns=returns, config=config))
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_pictures():
+    """They are test_best_trial's, and take longer than the training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dqn.results.pictures.draw_best_trial", lambda folder, base: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def done(_without_pictures, tmp_path_factory):
+    path = study(tmp_path_factory.mktemp("study") / "a, <b>")
+    assert main(["validate", str(path), "--top", "2", "--seeds", "3"]) == 0
+    return path
+
+
+@pytest.fixture
+def copy(done, tmp_path):
+    return shutil.copytree(done, tmp_path / done.name)
+
+
+def table(path):
+    with (path / "validation.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_best_and_the_exercise_are_trained_on_new_seeds(done):
+    held = read(done / "validation")
+    assert [[row["seed"] for row in rows] for rows in held.rows.values()] == [[2, 3, 4]] * 3
+    exercise = Config(episodes=12, seeds=3, first_seed=2, test_episodes=2, workers=0)
+    assert held.config(0) == exercise
+    lr = [held.config(number).lr for number in (1, 2)]
+    assert lr == [1e-4, 1e-3]  # trials 2 and 0 of the study: the best claims
+    assert held.config(1).hidden == (8,)
+
+
+def test_the_table_says_what_was_claimed_and_what_held(done):
+    best, second, exercise = table(done)
+    assert [one["trial"] for one in (best, second, exercise)] == ["2", "0", ""]
+    assert (float(best["claimed"]), float(second["claimed"])) == (40.5, 30.5)
+    held = read(done / "validation")
+    mean = sum(float(row["mean_return"]) for row in held.rows[1]) / 3
+    assert float(best["held_out"]) == pytest.approx(mean)
+    assert float(best["optimism"]) == pytest.approx(40.5 - mean)
+    assert 0.0 <= float(best["improvement_low"]) <= float(best["improvement_high"]) <= 1.0
+    assert exercise["claimed"] == exercise["improvement"] == ""
+    assert [one["seeds"] for one in (best, second, exercise)] == ["3"] * 3
+    lows = [float(one["held_out_low"]) for one in (best, second, exercise)]
+    recommended = [one["recommended"] == "True" for one in (best, second, exercise)]
+    assert recommended == [low == max(lows) for low in lows]
+
+
+def test_what_is_recommended_is_a_preset(done, tmp_path):
+    import hydra
+    from omegaconf import OmegaConf
+
+    (tmp_path / "preset").mkdir()
+    shutil.copy(done / "recommended.yaml", tmp_path / "preset")
+    with hydra.initialize_config_dir(str(CONF), version_base=VERSION_BASE):
+        search = f"hydra.searchpath=[file://{tmp_path}]"
+        composed = hydra.compose(CONFIG_NAME, overrides=["preset=recommended", search])
+    chosen = next(place for place, one in enumerate(table(done)) if one["recommended"] == "True")
+    number = (1, 2, 0)[chosen]
+    config = Config.from_mapping(yaml.safe_load(OmegaConf.to_yaml(composed)))
+    assert config.hyperparameters() == read(done / "validation").config(number).hyperparameters()
+    assert "on 3 seeds it was not chosen by" in (done / "recommended.yaml").read_text()
+
+
+def test_again_trains_nothing_and_says_the_same(copy, capsys, monkeypatch):
+    monkeypatch.setattr("dqn.execution.engine.Engine", None)
+    before = (copy / "validation.csv").read_bytes()
+    assert main(["validate", str(copy), "--top", "2", "--seeds", "3", "--json"]) == 0
+    said = capsys.readouterr()
+    assert "nothing was left to do" in said.err
+    plain = json.loads(said.out)
+    assert plain["seeds"] == [2, 4]
+    assert [one["trial"] for one in plain["findings"]] == [2, 0, None]
+    assert (copy / "validation.csv").read_bytes() == before
+
+
+def test_what_was_killed_on_the_way_is_the_same_in_the_end(copy):
+    whole = (copy / "validation.csv").read_bytes()
+    seeds = copy / "validation" / "seeds.csv"
+    lines = seeds.read_text().splitlines(keepends=True)
+    seeds.write_text("".join(lines[:4]))
+    (copy / "validation.csv").unlink()
+    assert main(["validate", str(copy), "--top", "2", "--seeds", "3"]) == 0
+    assert (copy / "validation.csv").read_bytes() == whole
+
+
+def test_more_seeds_are_added(copy):
+    assert main(["validate", str(copy), "--top", "2", "--seeds", "4"]) == 0
+    assert [one["seeds"] for one in table(copy)] == ["4"] * 3
+    assert main(["validate", str(copy), "--top", "2", "--seeds", "3"]) == 0
+    assert [one["seeds"] for one in table(copy)] == ["3"] * 3
+
+
+def test_the_table_lines_up(copy, capsys):
+    assert main(["validate", str(copy), "--top", "2", "--seeds", "3"]) == 0
+    said = capsys.readouterr().out
+    rows = [line for line in said.splitlines() if line.strip().startswith(("trial", "exercise"))]
+    assert len(rows) == 3
+    assert rows[0].index("→") == rows[1].index("→")
+    assert "2 to 4 were never used by the study" in said
+
+
+def refusal(capsys, *arguments):
+    status = main(["validate", *map(str, arguments)])
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return status, said
+
+
+def test_another_choice_of_trials_is_refused(copy, capsys):
+    status, said = refusal(capsys, copy, "--top", "3", "--seeds", "3")
+    assert status == 2
+    assert "must be of the trials 2, 0, 1, is of 2, 0; move it away" in said
+
+
+def test_seeds_that_the_study_has_used_since_are_refused(copy, capsys):
+    with Folder(copy, BASE, {"kind": "grid"}, swept=("lr",)) as folder:
+        config = dataclasses.replace(BASE, lr=1e-4)
+        folder.add(result(2, 2, returns=[40.0] * 12, config=config))
+    status, said = refusal(capsys, copy, "--top", "2", "--seeds", "3")
+    assert status == 2
+    assert "must begin with seed 3, the first that the study has not used, begins with 2" in said
+
+
+def test_what_is_stopped_writes_no_table_and_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    path = study(tmp_path / "study")
+    monkeypatch.setattr("dqn.execution.session.sweep", lambda *arguments: (130, None))
+    assert main(["validate", str(path)]) == 130
+    assert capsys.readouterr().out == "to go on: the same command\n"
+    assert not (path / "validation.csv").exists()
+
+
+def test_what_cannot_be_validated_is_refused_in_one_line(tmp_path, capsys):
+    filled(tmp_path / "run", result())
+    assert refusal(capsys, tmp_path / "run")[0] == 2
+    assert refusal(capsys, tmp_path / "none")[0] == 2
+    assert refusal(capsys, tmp_path / "run", "--seeds", "1") == (
+        2,
+        "python -m sweeps validate: argument --seeds: must be a whole number >= 2, met 1; "
+        "--help shows examples\n",
+    )
+    longer = study(tmp_path / "longer", episodes=13)
+    status, said = refusal(capsys, longer)
+    assert (status, "trial 2 has another episodes than the study's" in said) == (2, True)
+    assert not (longer / "validation").exists()
+
+
+def finding(trial, low, high):
+    value = (low + high) / 2 if low is not None else 100.0
+    ends = (low, high) if low is not None else None
+    return Finding(trial, 1, 1, (None, None), (value, ends), None, None, [])
+
+
+def test_the_winner_has_the_best_bound_and_not_the_best_middle():
+    wide, narrow, unknown = finding(1, 50, 190), finding(2, 90, 110), finding(3, None, None)
+    assert best_bound([wide, narrow, unknown], "mean_return") is narrow
+    assert best_bound([wide, narrow, unknown], "solved_at") is narrow  # 110 < 190
+    assert best_bound([unknown], "mean_return") is None
