@@ -26,7 +26,9 @@ from dqn.errors import RunError, UserError
 from dqn.help import default_groups
 from dqn.schema import nearest, override_text
 
-_KEY_AND_NUMBER = re.compile(r"([a-z_.]+)=([+-]?(?:[1-9]\d*|0|\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+_KEY_AND_NUMBER = re.compile(
+    r"([a-z_.]+)=([+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
+)
 
 
 class Composer:
