@@ -15,7 +15,7 @@ from rich.console import Console
 
 from dqn.config import Config
 from dqn.errors import RunError
-from dqn.execution import live
+from dqn.execution import live, screen
 from dqn.execution.driver import Driver
 from dqn.execution.fleet import News
 from dqn.execution.jobs import Episodes, Finished
@@ -404,7 +404,7 @@ def same(kind, whole, other):
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize("cut", [0, 4, 9])
 def test_what_is_shown_of_a_sweep_is_never_more_than_all(tmp_path, kind, cut, monkeypatch):
-    monkeypatch.setattr(live, "_PAUSE", -1.0)  # a line at every report
+    monkeypatch.setattr(screen, "_PAUSE", -1.0)  # a line at every report
     told = ""
     for fleet in (FakeFleet(3, lost=[3], cut=cut), FakeFleet(3, lost=[2])):
         console = Console(file=io.StringIO(), width=200)

@@ -1,20 +1,18 @@
 """What a person sees while a sweep runs: two live lines on a terminal, plain lines elsewhere."""
 
-import sys
 import time
-from collections import Counter
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
 
 from dqn.config import Config
 from dqn.execution.course import Course
 from dqn.execution.fleet import News
+from dqn.execution.screen import Screen
 from dqn.results.folder import Folder
 from dqn.results.trials import trial_row
 
-_PAUSE = 5.0  # seconds between plain lines
 _WINDOW = 20.0  # seconds that speed and load are over
 
 
@@ -45,12 +43,10 @@ class SweepView:
         self._saved = 0  # steps that pruned seeds did not take
         self._whole = self._whole_steps = 0  # seeds that were not pruned, and their steps
         self._before = 0  # rows that were on disk already
-        self._ends: Counter[int] = Counter()
-        self._console = console or Console(file=sys.stderr, highlight=False)
         columns = (BarColumn(24), TextColumn("{task.fields[told]}"))
-        self._live = Progress(
-            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
-        )
+        self._screen = Screen(*columns, console=console)
+        self.stopping, self.notice = self._screen.stopping, self._screen.notice
+        self._live = self._screen.bars
         self._bar = self._live.add_task("", total=1.0, told="loading TensorFlow, compiling ...")
         self._best_line, self._best = "", None
         self._outdated = False  # the best trial: sought once a report, however many trials ended
@@ -58,21 +54,12 @@ class SweepView:
         self._recent: list[tuple[float, float, float, int]] = []
 
     def __enter__(self) -> "SweepView":
-        self._spoken = time.monotonic()
-        self._live.start()
-        self._line(f"{self.counts.total:,} trials of {self._seeds} seeds; starting ...")
+        self._screen.__enter__()
+        self._screen.line(f"{self.counts.total:,} trials of {self._seeds} seeds; starting ...")
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._live.stop()
-
-    def stopping(self) -> None:
-        """Say that Ctrl-C was heard."""
-        self._console.print("stopping after this moment's work; Ctrl-C again stops at once")
-
-    def notice(self, text: str) -> None:
-        """Something that a person must read."""
-        self._console.print(text, soft_wrap=True)
+        self._screen.__exit__(*exception)
 
     def begun(self, course: Course) -> None:
         """A trial has begun."""
@@ -110,8 +97,7 @@ class SweepView:
             self._first = now, self._share()
         told = self._told(now)
         self._live.update(self._bar, completed=self._share(), told=told)
-        if now - self._spoken > _PAUSE:
-            self._line(f"{told}\n{self._best_line}" if self._best_line else told)
+        self._screen.now_and_then(f"{told}\n{self._best_line}" if self._best_line else told)
 
     def _share(self) -> float:
         wanted = self.counts.total * self._seeds
@@ -156,14 +142,7 @@ class SweepView:
         if low is not None and high is not None:
             self._best_line += f" [{low:.1f}, {high:.1f}]"
         self._best_line += f", {len(rows)} seed{'s' * (len(rows) > 1)}"
-        if self._console.is_terminal:
-            self._live.console.print(self._best_line)
-
-    def _line(self, text: str) -> None:
-        """Plain text, where there is no live view."""
-        if not self._console.is_terminal:
-            self._spoken = time.monotonic()
-            self._console.print(text, soft_wrap=True)
+        self._screen.above(self._best_line)
 
 
 def _clock(seconds: float) -> str:

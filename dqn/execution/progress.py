@@ -1,6 +1,5 @@
 """What a person sees while seeds train: live bars on a terminal, plain lines anywhere else."""
 
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -8,15 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, TaskID, TextColumn
 
 from dqn.config import Config
 from dqn.execution.course import Course, spent
 from dqn.execution.fleet import News
+from dqn.execution.screen import Screen
 
 WINDOW = 10  # episodes of the running mean
 _BARS = 12  # seeds shown at once
-_PAUSE = 5.0  # seconds between plain lines
 
 
 @dataclass
@@ -44,35 +43,25 @@ class RunView:
     def __init__(self, seeds: Iterable[int], config: Config, console: Console | None = None):
         self._config = config
         self._seeds = {seed: _Seed(epsilon=config.epsilon_start) for seed in seeds}
-        self._console = console or Console(file=sys.stderr, highlight=False)
         columns = (
             TextColumn("{task.description:>9}"),
             BarColumn(24),
             TextColumn("{task.fields[told]}"),
         )
-        self._live = Progress(
-            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
-        )
+        self._screen = Screen(*columns, console=console)
+        self.stopping, self.notice = self._screen.stopping, self._screen.notice
+        self._live = self._screen.bars
         self._all = self._live.add_task("all", total=1.0, told="compiling the program ...")
         self._bars: dict[int, TaskID] = {}
         self._first: tuple[float, int, float] | None = None  # time, steps, share once compiled
 
     def __enter__(self) -> "RunView":
-        self._spoken = time.monotonic()
-        self._live.start()
-        self._line(f"training {len(self._seeds)} seeds; compiling the program ...")
+        self._screen.__enter__()
+        self._screen.line(f"training {len(self._seeds)} seeds; compiling the program ...")
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._live.stop()
-
-    def stopping(self) -> None:
-        """Say that Ctrl-C was heard."""
-        self._console.print("stopping after this moment's work; Ctrl-C again stops at once")
-
-    def notice(self, text: str) -> None:
-        """Something that a person must read."""
-        self._console.print(text, soft_wrap=True)
+        self._screen.__exit__(*exception)
 
     def begun(self, course: Course) -> None:
         """Nothing to show: there is one trial."""
@@ -92,13 +81,14 @@ class RunView:
         for result in news.finished:
             seed = self._seeds[result.job.seed]
             seed.over, seed.step = True, result.steps
-            self._line(f"seed {result.job.seed} {result.status} · {seed} · {seed.step:,} steps")
+            self._screen.line(
+                f"seed {result.job.seed} {result.status} · {seed} · {seed.step:,} steps"
+            )
         for number, seed in self._seeds.items():
             self._draw(number, seed)
         summary = self._summary()
         self._live.update(self._all, completed=self._share(), told=summary)
-        if time.monotonic() - self._spoken > _PAUSE:
-            self._line(summary)
+        self._screen.now_and_then(summary)
 
     def _draw(self, number: int, seed: _Seed) -> None:
         if seed.over and number in self._bars and len(self._seeds) > _BARS:
@@ -125,9 +115,3 @@ class RunView:
             left = (1.0 - share) * (now - began) / (share - share_then)
             told += f" · {speed:,.0f} steps/s · {left:,.0f} s left"
         return told
-
-    def _line(self, text: str) -> None:
-        """A plain line, where there is no live view."""
-        if not self._console.is_terminal:
-            self._spoken = time.monotonic()
-            self._console.print(text, soft_wrap=True)

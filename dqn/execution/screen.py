@@ -1,0 +1,52 @@
+"""Where a command tells how it goes: live bars on a terminal, plain lines anywhere else."""
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn
+
+_PAUSE = 5.0  # seconds between plain lines
+
+
+class Screen:
+    """Standard error, or another console, from the moment it is entered with `with`."""
+
+    def __init__(self, *columns: ProgressColumn, console: Console | None = None):
+        self._console = console or Console(file=sys.stderr, highlight=False)
+        self.bars = Progress(
+            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+        )
+        """Shown on a terminal alone."""
+
+    def __enter__(self) -> "Screen":
+        self._spoken = time.monotonic()
+        self.bars.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bars.stop()
+
+    def notice(self, text: str) -> None:
+        """Something that a person must read."""
+        self._console.print(text, soft_wrap=True)
+
+    def stopping(self) -> None:
+        """Say that Ctrl-C was heard."""
+        self._console.print("stopping after this moment's work; Ctrl-C again stops at once")
+
+    def above(self, text: str) -> None:
+        """A line that stays above the bars, where there are any."""
+        if self._console.is_terminal:
+            self._console.print(text)
+
+    def line(self, text: str) -> None:
+        """A plain line, where there are no bars."""
+        if not self._console.is_terminal:
+            self._spoken = time.monotonic()
+            self.notice(text)
+
+    def now_and_then(self, text: str) -> None:
+        """A plain line, unless there was one a moment ago."""
+        if time.monotonic() - self._spoken > _PAUSE:
+            self.line(text)
