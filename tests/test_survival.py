@@ -3,12 +3,10 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from killed import before_each_call
 from trainings import CONFIG, filled, pairs, result
 
 from dqn.errors import RunError
@@ -238,47 +236,19 @@ def _no_space_for(path):
     return full
 
 
-KILLED = """
-import itertools, os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-from trainings import CONFIG, Folder, result
-
-def dying(function, left=[0]):
-    def call(*arguments, **named):
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **named)
-    return call
-
-def train(path, calls):
-    dying.__defaults__[0][0] = calls
-    os.replace, os.fsync, Path.unlink = map(dying, (os.replace, os.fsync, Path.unlink))
+def work_to_be_killed(path):
     folder = Folder(path, CONFIG)
     for seed in range(2):
         folder.add(result(seed=seed, returns=[10.0 + seed, 20.0]))
         with path.with_suffix(".acknowledged").open("a") as file:
             file.write("x")
 
-for calls in itertools.count(1):
-    child = os.fork()
-    if child == 0:
-        train(Path(sys.argv[1]) / str(calls), calls)
-        os._exit(0)
-    if os.waitpid(child, 0)[1] != signal.SIGKILL:
-        break
-print(calls - 1)
-"""
-
 
 def test_a_kill_at_any_moment_loses_no_finished_seed_and_leaves_no_half_file(tmp_path):
     """Killed before each call that changes the disk, one process after another."""
     whole = tmp_path / "whole"
     filled(whole, *(result(seed=seed, returns=[10.0 + seed, 20.0]) for seed in range(2)))
-    script = KILLED.format(tests=str(Path(__file__).parent))
-    command = [sys.executable, "-c", script, tmp_path]
-    kills = int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    kills = before_each_call("test_survival", tmp_path)
     assert kills >= 2 * 9
     for calls in range(1, kills + 1):
         acknowledged = tmp_path / f"{calls}.acknowledged"

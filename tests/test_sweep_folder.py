@@ -1,14 +1,13 @@
 """A folder that holds many trials: what it keeps of the sweep, and which trial is its best."""
 
 import dataclasses
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from killed import before_each_call
 from trainings import CONFIG, filled, result
 
 from dqn.config import Config
@@ -212,32 +211,9 @@ def test_networks_are_those_of_unfinished_trials_and_of_the_best_that_is_over(pa
         assert kept() == [2]
 
 
-KILLED = """
-import itertools, os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-from test_sweep_folder import run_trials, sweep
-
-def dying(function, left=[0]):
-    def call(*arguments, **named):
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **named)
-    return call
-
-for calls in itertools.count(1):
-    child = os.fork()
-    if child == 0:
-        dying.__defaults__[0][0] = calls
-        os.replace, os.fsync, Path.unlink = map(dying, (os.replace, os.fsync, Path.unlink))
-        with sweep(Path(sys.argv[1]) / str(calls)) as folder:
-            run_trials(folder)
-        os._exit(0)
-    if os.waitpid(child, 0)[1] != signal.SIGKILL:
-        break
-print(calls - 1)
-"""
+def work_to_be_killed(path):
+    with sweep(path) as folder:
+        run_trials(folder)
 
 
 def run_trials(folder):
@@ -251,9 +227,7 @@ def run_trials(folder):
 
 
 def test_a_kill_at_any_moment_leaves_the_network_of_the_best_trial_on_disk(tmp_path):
-    script = KILLED.format(tests=str(Path(__file__).parent))
-    command = [sys.executable, "-c", script, tmp_path]
-    kills = int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    kills = before_each_call("test_sweep_folder", tmp_path)
     assert kills >= 6 * 9
     with sweep(tmp_path / "whole") as folder:
         run_trials(folder)

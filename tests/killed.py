@@ -1,0 +1,41 @@
+"""Kills a process before each call that changes the disk, one process after another."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+_SCRIPT = """
+import itertools, os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from {module} import work_to_be_killed
+
+def dying(function, left=[0]):
+    def call(*arguments, **named):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **named)
+    return call
+
+for calls in itertools.count(1):
+    child = os.fork()
+    if child == 0:
+        dying.__defaults__[0][0] = calls
+        os.replace, os.fsync, Path.unlink = map(dying, (os.replace, os.fsync, Path.unlink))
+        work_to_be_killed(Path(sys.argv[1]) / str(calls))
+        os._exit(0)
+    if os.waitpid(child, 0)[1] != signal.SIGKILL:
+        break
+print(calls - 1)
+"""
+
+
+def before_each_call(module: str, folder: Path) -> int:
+    """Run `module.work_to_be_killed(folder / "1")`, killed at its 1st call, then "2", and so on.
+
+    Returns how many were killed: the next one came to its end.
+    """
+    script = _SCRIPT.format(tests=str(Path(__file__).parent), module=module)
+    command = [sys.executable, "-c", script, folder]
+    return int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
