@@ -130,14 +130,14 @@ class Composer:
             base = self.loader.load_configuration(
                 self.composed.hydra.job.config_name, [*self._hydra, *groups], RunMode.RUN
             )
-            tied = "${" in OmegaConf.to_yaml(_task_of(base), resolve=False)
+            tied = "${" in OmegaConf.to_yaml(own_keys(base), resolve=False)
             self._bases[groups] = base, None if tied else self._values(base)
         return self._bases[groups]
 
     def _values(self, composed: DictConfig) -> dict:
         HydraConfig.instance().set_config(composed)  # for ${hydra:...}
         try:
-            values: Any = OmegaConf.to_container(_task_of(composed), resolve=True)
+            values: Any = OmegaConf.to_container(own_keys(composed), resolve=True)
         except OmegaConfBaseException as error:
             raise UserError(
                 f"{error.full_key} cannot be resolved ({_first_line(error)}); "
@@ -179,7 +179,8 @@ def _env_option(loader: ConfigLoaderImpl, choice: str) -> dict | None:
     return values
 
 
-def _task_of(composed: DictConfig) -> DictConfig:
+def own_keys(composed: DictConfig) -> DictConfig:
+    """What is composed, without Hydra's own node."""
     return OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
 
 

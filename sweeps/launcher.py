@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from dqn.compose import again
-from dqn.composer import Composer
+from dqn.composer import Composer, own_keys
 from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Fixed, Source, Trial
@@ -55,8 +55,7 @@ def keep_composed(path: Path, composed: DictConfig) -> None:
     """Keep what Hydra composed in .hydra/, as it does itself for a run."""
     folder = path / ".hydra"
     folder.mkdir(exist_ok=True)
-    task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-    OmegaConf.save(task, folder / "config.yaml")
+    OmegaConf.save(own_keys(composed), folder / "config.yaml")
     OmegaConf.save(OmegaConf.masked_copy(composed, ["hydra"]), folder / "hydra.yaml")
     OmegaConf.save(composed.hydra.overrides.task, folder / "overrides.yaml")
 

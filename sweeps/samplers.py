@@ -25,17 +25,18 @@ from sweeps.space import Space, Value, base_values, points_of, size_of, value_te
 _LARGEST_GRID = 100_000  # points; they are all held in memory
 
 
-def _setting(default: Any, unit: str, span: str, meaning: str) -> Any:
+def option(default: Any, unit: str, span: str, meaning: str) -> Any:
+    """A field of what `hydra.sweeper` may set: no network sees it, and none has a symbol."""
     return key(default, "run", "", unit, span, meaning)
 
 
 @dataclass(frozen=True)
 class _Tpe:
-    n_startup_trials: int = _setting(10, "trials", ">= 0", "random ones at first")
-    n_ei_candidates: int = _setting(24, "draws", ">= 1", "of which the most promising is taken")
-    multivariate: bool = _setting(True, "", "", "models parameters together, not one by one")
-    group: bool = _setting(False, "", "", "models conditional parameters apart")
-    constant_liar: bool = _setting(True, "", "", "keeps away from what is being trained")
+    n_startup_trials: int = option(10, "trials", ">= 0", "random ones at first")
+    n_ei_candidates: int = option(24, "draws", ">= 1", "of which the most promising is taken")
+    multivariate: bool = option(True, "", "", "models parameters together, not one by one")
+    group: bool = option(False, "", "", "models conditional parameters apart")
+    constant_liar: bool = option(True, "", "", "keeps away from what is being trained")
 
 
 @dataclass(frozen=True)
@@ -55,23 +56,23 @@ class _OneAtATime:
 
 @dataclass(frozen=True)
 class _Qmc:
-    qmc_type: str = _setting("sobol", "", "sobol | halton", "the sequence")
-    scramble: bool = _setting(True, "", "", "shifts it at random, by the seed")
+    qmc_type: str = option("sobol", "", "sobol | halton", "the sequence")
+    scramble: bool = option(True, "", "", "shifts it at random, by the seed")
 
 
 @dataclass(frozen=True)
 class _CmaEs:
-    n_startup_trials: int = _setting(1, "trials", ">= 0", "random ones at first")
-    popsize: int | None = _setting(None, "trials", ">= 2", "a generation; null: 4 + 3 ln N")
-    with_margin: bool = _setting(False, "", "", "keeps whole numbers from getting stuck")
-    lr_adapt: bool = _setting(False, "", "", "adapts to noisy objectives")
-    consider_pruned_trials: bool = _setting(False, "", "", "learns from pruned trials too")
+    n_startup_trials: int = option(1, "trials", ">= 0", "random ones at first")
+    popsize: int | None = option(None, "trials", ">= 2", "a generation; null: 4 + 3 ln N")
+    with_margin: bool = option(False, "", "", "keeps whole numbers from getting stuck")
+    lr_adapt: bool = option(False, "", "", "adapts to noisy objectives")
+    consider_pruned_trials: bool = option(False, "", "", "learns from pruned trials too")
 
 
 @dataclass(frozen=True)
 class _Gp:
-    n_startup_trials: int = _setting(10, "trials", ">= 0", "random ones at first")
-    deterministic_objective: bool = _setting(False, "", "", "assumes values without noise")
+    n_startup_trials: int = option(10, "trials", ">= 0", "random ones at first")
+    deterministic_objective: bool = option(False, "", "", "assumes values without noise")
 
 
 @dataclass(frozen=True)
@@ -82,25 +83,25 @@ class _None:
 @dataclass(frozen=True)
 class _Median:
     by_seed: ClassVar[bool | None] = False
-    n_startup_trials: int = _setting(5, "trials", ">= 0", "whole ones before any is pruned")
-    n_warmup_steps: int = _setting(0, "rungs", ">= 0", "at which none is pruned")
-    interval_steps: int = _setting(1, "rungs", ">= 1", "from one check to the next")
-    n_min_trials: int = _setting(1, "trials", ">= 1", "that must have come to a rung")
+    n_startup_trials: int = option(5, "trials", ">= 0", "whole ones before any is pruned")
+    n_warmup_steps: int = option(0, "rungs", ">= 0", "at which none is pruned")
+    interval_steps: int = option(1, "rungs", ">= 1", "from one check to the next")
+    n_min_trials: int = option(1, "trials", ">= 1", "that must have come to a rung")
 
 
 @dataclass(frozen=True)
 class _Hyperband:
     by_seed: ClassVar[bool | None] = False
-    min_resource: int = _setting(1, "rungs", ">= 1", "before the first cut")
-    reduction_factor: int = _setting(3, "", ">= 2", "one in so many goes on")
-    bootstrap_count: int = _setting(0, "trials", ">= 0", "that must have come to a rung")
+    min_resource: int = option(1, "rungs", ">= 1", "before the first cut")
+    reduction_factor: int = option(3, "", ">= 2", "one in so many goes on")
+    bootstrap_count: int = option(0, "trials", ">= 0", "that must have come to a rung")
 
 
 @dataclass(frozen=True)
 class _Wilcoxon:
     by_seed: ClassVar[bool | None] = True
-    p_threshold: float = _setting(0.1, "probability", "[0, 1]", "below it, a trial is worse")
-    n_startup_steps: int = _setting(2, "seeds", ">= 0", "at which none is pruned")
+    p_threshold: float = option(0.1, "probability", "[0, 1]", "below it, a trial is worse")
+    n_startup_steps: int = option(2, "seeds", ">= 0", "at which none is pruned")
 
 
 _SAMPLERS: dict[str, type] = {

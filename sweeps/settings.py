@@ -8,32 +8,28 @@ from typing import Any
 
 from dqn.config import Config
 from dqn.errors import UserError
-from dqn.schema import checked, key, nearest, override_text, shown
+from dqn.schema import checked, nearest, override_text, shown
 from sweeps.record import open_storage
-from sweeps.samplers import pruner, sampling
+from sweeps.samplers import option, pruner, sampling
 from sweeps.space import Space
 
 _METRICS = "mean_return | best_return | final_return | test_return | solved_at"
-
-
-def _setting(default: Any, unit: str, span: str, meaning: str) -> Any:
-    return key(default, "run", "", unit, span, meaning)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of `hydra.sweeper`, each sound by itself. Raises `UserError`, one line."""
 
-    name: str = _setting("study", "", "study name", "of the study in its storage")
-    n_trials: int = _setting(100, "trials", ">= 1", "in all, those of earlier commands included")
-    seed: int = _setting(0, "", ">= 0", "of the sampler")
-    storage: str | None = _setting(None, "", "URL", "of Optuna; null: study.db in the folder")
-    objective: str = _setting("mean_return", "", _METRICS, "the metric to search the best of")
-    aggregate: str = _setting("iqm", "", "iqm | mean | median | low", "of it over the seeds")
-    racing: tuple[int, ...] | None = _setting(None, "seeds", ">= 1", "of each stage; null: one")
-    racing_keep: float = _setting(0.34, "share", "(0, 1]", "of the trials that a stage keeps")
+    name: str = option("study", "", "study name", "of the study in its storage")
+    n_trials: int = option(100, "trials", ">= 1", "in all, those of earlier commands included")
+    seed: int = option(0, "", ">= 0", "of the sampler")
+    storage: str | None = option(None, "", "URL", "of Optuna; null: study.db in the folder")
+    objective: str = option("mean_return", "", _METRICS, "the metric to search the best of")
+    aggregate: str = option("iqm", "", "iqm | mean | median | low", "of it over the seeds")
+    racing: tuple[int, ...] | None = option(None, "seeds", ">= 1", "of each stage; null: one")
+    racing_keep: float = option(0.34, "share", "(0, 1]", "of the trials that a stage keeps")
     rungs: Sequence[float] = (0.25, 0.5, 0.75)
-    parallel: int | None = _setting(None, "trials", ">= 1", "open at once; null: for 160 lanes")
+    parallel: int | None = option(None, "trials", ">= 1", "open at once; null: for 160 lanes")
     sampler: Mapping[str, Any] = field(
         default_factory=lambda: {"_target_": "optuna.samplers.TPESampler"}
     )

@@ -102,7 +102,7 @@ class Study:
         self._told = 0  # trials below it are known to the sampler
         self._over = 0  # all trials below it are over
         self._ends: dict[int, _End] = {}
-        self._params: list[dict[str, Value]] = []
+        self._params: list[dict[str, Value]] = []  # what was sampled, by number
         self._configs: dict[int, Config] = {}  # of trials that are open
         self._given: dict[int, int] = {}  # seeds given out, of trials that are open
         self._staged: list[dict[int, float]] = [{} for _ in self._stages]  # value by number
@@ -179,15 +179,6 @@ class Study:
                     values[number] = value
         self._end(number, self._end_of(number, rows))
         del self._configs[number], self._given[number]
-
-    def best(self) -> tuple[int, dict[str, Value], float] | None:
-        """Number, sample and value of the best trial that was trained with all its seeds."""
-        best = None
-        for number, value in sorted(self._staged[-1].items()):
-            whole = self._ends[number].state == TrialState.COMPLETE
-            if whole and (best is None or self._objective.better(value, best[1])):
-                best = number, value
-        return best and (best[0], self._params[best[0]], best[1])
 
     def close(self) -> None:
         """Let go of the storage; whatever is over is in it already."""

@@ -37,7 +37,8 @@ def train(config: Config, path: Path) -> int:
     seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
     stopped = False
     with Folder(path, config) as folder:
-        missing = [seed for seed in seeds if (0, seed) not in folder.finished()]
+        finished = folder.finished()
+        missing = [seed for seed in seeds if (0, seed) not in finished]
         if missing:
             source = Fixed([Trial(0, config, seeds)])
             workers = workers_for(config.workers, len(missing), [config])

@@ -23,13 +23,10 @@ class Order(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a worker sends after each chunk; of the counts, what has come since the last report."""
+    """What a worker sends after each chunk; of the times, what has come since the last report."""
 
     episodes: list[Episodes]
     finished: list[Finished]
-    lane_ticks: int
-    work: int
-    """Lane-ticks in which a lane was at work."""
     seconds: float
     """Spent in chunks, once their programs were compiled."""
     useful: float
@@ -65,17 +62,9 @@ def serve(connection: Connection) -> None:
 
 def advance(engine, new: Iterable[Job], cancelled: Iterable[Key]) -> Report:
     """One chunk of `engine`, as it is reported."""
-    ticks, work = engine.ticks, engine.work
     seconds, useful = engine.seconds, engine.useful
     episodes, finished = engine.advance(new, cancelled)
-    return Report(
-        episodes,
-        finished,
-        engine.ticks - ticks,
-        engine.work - work,
-        engine.seconds - seconds,
-        engine.useful - useful,
-    )
+    return Report(episodes, finished, engine.seconds - seconds, engine.useful - useful)
 
 
 def broken(error: Exception) -> Broken:

@@ -14,7 +14,6 @@ import types
 
 class Engine:
     def __init__(self):
-        self.ticks = self.work = 0
         self.seconds = self.useful = 0.0
         self._jobs = {}
         self._done = {}
