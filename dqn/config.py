@@ -153,7 +153,8 @@ class Config:
         """Plain YAML types; `from_mapping` gives an equal configuration back."""
         env = {setting.name: getattr(self.env, setting.name) for setting in fields(self.env)}
         plain = {setting.name: getattr(self, setting.name) for setting in fields(self)}
-        return copy.deepcopy({**plain, "env": env, "hidden": list(self.hidden)})
+        env["kwargs"] = copy.deepcopy(env["kwargs"])
+        return {**plain, "env": env, "hidden": list(self.hidden)}
 
     def hyperparameters(self) -> dict[str, float | int | bool | str]:
         """What a table of results names a trial by: the environment's id, each lane and shape key.

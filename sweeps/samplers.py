@@ -154,12 +154,13 @@ class Sampling:
     only a sequence, a grid or a table of points is the same for all. `limit` is how many trials
     there can be, None without a bound. `counts` says that a sampler keeps its place in the study
     besides what was sampled (the next point of a sequence, a generation of CMA-ES): a study that
-    is taken up again has to ask it for every trial anew.
+    is taken up again has to ask it for every trial anew. `learns` says that it goes by results.
     """
 
     sampler: Callable[[int], BaseSampler]
     limit: int | None = None
     counts: bool = False
+    learns: bool = False
 
 
 def sampling(node: Mapping[str, Any], space: Space, base: Config, seed: int) -> Sampling:
@@ -175,7 +176,7 @@ def sampling(node: Mapping[str, Any], space: Space, base: Config, seed: int) -> 
             return Sampling(lambda number: RandomSampler(seed=of(number)))
         case _Tpe():
             _refuse_contradiction(settings)
-            return Sampling(_quietly(optuna.samplers.TPESampler, options, of))
+            return Sampling(_quietly(optuna.samplers.TPESampler, options, of), learns=True)
         case _Grid():
             grid = optuna.samplers.GridSampler(_grid(space), seed=seed % 2**32)
             return Sampling(lambda number: grid, limit=_size(space))
@@ -201,11 +202,12 @@ def sampling(node: Mapping[str, Any], space: Space, base: Config, seed: int) -> 
                     "lr_adapt=true; leave one of them out"
                 )
             options |= {"warn_independent_sampling": False}
-            return Sampling(_quietly(optuna.samplers.CmaEsSampler, options, of), counts=True)
+            made = _quietly(optuna.samplers.CmaEsSampler, options, of)
+            return Sampling(made, counts=True, learns=True)
         case _:
             _refuse_missing("torch", "the sampler gp", "torch")
             options |= {"warn_independent_sampling": False}
-            return Sampling(_quietly(optuna.samplers.GPSampler, options, of))
+            return Sampling(_quietly(optuna.samplers.GPSampler, options, of), learns=True)
 
 
 def pruner(node: Mapping[str, Any], rungs: Sequence[float]) -> tuple[BasePruner, bool | None]:

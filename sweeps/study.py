@@ -79,9 +79,8 @@ class Study:
         self._pruner, self._by_seed = pruner(settings.pruner, settings.rungs)
         self.rungs = tuple(settings.rungs) if self._by_seed is False else ()
         self.total = min(settings.n_trials, samples.limit or settings.n_trials)
-        usual = sum(self._stages) / len(self._stages)  # seeds of a trial, some of which stop early
-        open_trials = min(max(math.ceil(_LANES / usual), _FEWEST), _MOST)
-        self._parallel = settings.parallel or open_trials
+        waits = samples.learns or len(self._stages) > 1 or self._by_seed is not None
+        self._parallel = settings.parallel or (self._open_trials() if waits else _MOST)
 
         self._rows: dict[int, dict[int, Row]] = {}
         for (number, seed), row in rows.items():
@@ -183,6 +182,11 @@ class Study:
     def close(self) -> None:
         """Let go of the storage; whatever is over is in it already."""
         self._record.close()
+
+    def _open_trials(self) -> int:
+        """How many trials fill the lanes: what is decided by results waits for those below them."""
+        usual = sum(self._stages) / len(self._stages)  # seeds of a trial, some of which stop early
+        return min(max(math.ceil(_LANES / usual), _FEWEST), _MOST)
 
     def _sample(self, number: int) -> dict[str, Value]:
         """The sample of a trial: as it is on record, or in seeds.csv, or a new one."""

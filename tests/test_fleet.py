@@ -74,7 +74,7 @@ def test_jobs_of_mixed_shapes_come_back_once_each_with_all_their_episodes(fleet)
     episodes = Counter(said.key for said in heard.episodes)
     assert episodes == {job.key: 5 for job in jobs}
     assert heard.restarted == []
-    assert fleet.room == 2 * 2 * 24
+    assert fleet.room == 3 * 2 * 24
     assert all(over.episodes.returns.tolist() == [sum(over.key)] * 5 for over in heard.finished)
 
 
@@ -82,7 +82,7 @@ def test_no_worker_is_idle_while_jobs_wait(fleet):
     jobs = jobs_of(0, ENDLESS, seeds=60)
     all_news(fleet, jobs, until=under_way(48))
     assert [len(one.jobs) for one in fleet._workers] == [24, 24]
-    assert fleet.room == 2 * 48 - 60
+    assert fleet.room == 3 * 48 - 60
 
 
 @pytest.mark.parametrize("chance", range(3))

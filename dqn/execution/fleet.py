@@ -28,6 +28,7 @@ from dqn.status import tracebacks
 
 LIVES = 3
 _AHEAD = LANES // 2  # jobs that wait in a worker beside those in its lanes
+_BACKLOG = 3  # workers' fill that waits or trains: of many shapes, several blocks are to be filled
 _PATIENCE = 0.5  # seconds to wait for news
 
 
@@ -128,7 +129,7 @@ class Processes:
         """As `Fleet.room`."""
         waiting = sum(map(len, self._queues.values())) + len(self._alone)
         given = sum(len(one.jobs) for one in self._workers)
-        return 2 * self.workers * (LANES + _AHEAD) - waiting - given
+        return _BACKLOG * self.workers * (LANES + _AHEAD) - waiting - given
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[Key]) -> News:
         """As `Fleet.advance`; waits up to half a second for workers to report."""

@@ -14,6 +14,7 @@ from dqn.results.folder import Folder
 from dqn.results.trials import trial_row
 
 _WINDOW = 20.0  # seconds that speed and load are over
+_PAUSE = 0.2  # seconds between looks at them
 
 
 @dataclass
@@ -52,6 +53,7 @@ class SweepView:
         self._outdated = False  # the best trial: sought once a report, however many trials ended
         self._first: tuple[float, float] | None = None  # time and share at the first report
         self._recent: list[tuple[float, float, float, int]] = []
+        self._told_at = -_PAUSE
 
     def __enter__(self) -> "SweepView":
         self._screen.__enter__()
@@ -95,6 +97,9 @@ class SweepView:
         self._recent = [entry for entry in self._recent if entry[0] > now - _WINDOW]
         if self._first is None and news.episodes:
             self._first = now, self._share()
+        if now < self._told_at + _PAUSE:
+            return
+        self._told_at = now
         told = self._told(now)
         self._live.update(self._bar, completed=self._share(), told=told)
         self._screen.now_and_then(f"{told}\n{self._best_line}" if self._best_line else told)
