@@ -151,8 +151,8 @@ def _create(path: Path) -> None:
 def _write(table: pa.Table, part: Path) -> None:
     with replacing(part, durable=True) as temporary:
         # A dictionary of values that hardly repeat costs more than all the rest.
-        repeating = [field.name for field in SCHEMA if field.type == pa.int64()]
-        pq.write_table(table, temporary, compression="lz4", use_dictionary=[*repeating, "return"])
+        repeating = [f.name for f in SCHEMA if f.name not in ("epsilon", "loss", "q")]
+        pq.write_table(table, temporary, compression="lz4", use_dictionary=repeating)  # pyright: ignore[reportArgumentType]
 
 
 class _PartError(Exception):
