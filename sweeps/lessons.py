@@ -1,0 +1,261 @@
+"""What runs and sweeps answer to the questions of the course's exercise: numbers and figures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
+
+from dqn.results.atomic import replacing
+from dqn.results.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
+from dqn.results.figures import BLACK, BLUE, GREEN, GREY, STEP_REWARD, VERMILLION
+from dqn.results.reading import Results
+from dqn.results.stats import METRICS, WINDOW, interval, running_mean
+from dqn.results.trials import trial_row
+from dqn.schema import override_text
+from sweeps.contenders import TITLES, Against, Contender, against
+
+COLOURS = (VERMILLION, BLUE, GREEN)
+DASHES = ((0, (5, 2)), "-", (0, (1, 1.2)))
+
+
+@dataclass(frozen=True)
+class Level:
+    """One value of one knob, the others being those of the base."""
+
+    value: Cell
+    is_base: bool
+    rows: Sequence[Row]
+    summary: Row
+    """Its row of trials.csv."""
+    against_base: Against | None
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How a quantity of each seed changed from its first `WINDOW` episodes that have it."""
+
+    ratio: float
+    """Last over first, median of seeds."""
+    ends: tuple[float, float]
+    """95 % interval of that median."""
+    higher: int
+    """Seeds whose last is higher than their first."""
+    seeds: int
+
+
+def episodes_of(one: Contender) -> pd.DataFrame:
+    """Its rows of episodes.parquet, in order of seed and episode."""
+    frame = pd.read_parquet(
+        one.results.path / "episodes.parquet", filters=[("trial", "==", one.trial)]
+    )
+    return frame.sort_values(["seed", "episode"])
+
+
+def growth(episodes: pd.DataFrame, column: str) -> Growth | None:
+    """How `column` grew; None where no seed has two windows of it above 0."""
+    pairs = []
+    for _, group in episodes.groupby("seed")[column]:
+        known = group.to_numpy(float)
+        known = known[np.isfinite(known)]
+        first, last = known[:WINDOW], known[-WINDOW:]
+        if len(known) >= 2 * WINDOW and first.mean() > 0:
+            pairs.append((first.mean(), last.mean()))
+    if not pairs:
+        return None
+    first, last = np.array(pairs).T
+    low, high = interval(last / first, lambda x: np.median(x, -1))
+    return Growth(
+        float(np.median(last / first)), (float(low), float(high)), int((last > first).sum()),
+        len(pairs),
+    )  # fmt: skip
+
+
+def realised(one: Contender, episodes: pd.DataFrame) -> NDArray[np.float64] | None:
+    """The discounted sum of scaled rewards that followed, mean over each episode's steps [E].
+
+    An episode that fails after T steps of reward r leaves r (1 - γⁿ) / (1 - γ) with n = T ... 1
+    steps to go; one that runs into the time limit counts as going on for ever, r / (1 - γ), where
+    time-outs bootstrap. What follows a state under the policy of the moment, exploration included:
+    what a Q-value of the chosen action estimates. None where no such reward is known.
+    """
+    config = one.config
+    limit = config.env.max_episode_steps or {"CartPole-v0": 200, "CartPole-v1": 500}.get(
+        config.env.id
+    )
+    if STEP_REWARD.get(config.env.id) != 1.0 or limit is None or config.gamma == 1.0:
+        return None
+    endless = config.reward_scale / (1.0 - config.gamma)
+    length = episodes["length"].to_numpy(float)
+    left = config.gamma * (1.0 - config.gamma**length) / ((1.0 - config.gamma) * length)
+    value = endless * (1.0 - left)  # mean over n of 1 - γⁿ
+    timed_out = (length >= limit) & (not config.timeout_terminal)
+    return np.where(timed_out, endless, value)
+
+
+def knobs(results: Results) -> dict[str, list[Level]]:
+    """By key, in declared order: trials that differ from the base in that key alone, and the base.
+
+    The base is the trial with the hyperparameters of the sweep's own configuration. Empty where no
+    trial has them.
+    """
+    first = {number: rows[0] for number, rows in results.rows.items()}
+    base_cells = hyperparameters(results.base)
+    base = next((n for n, row in first.items() if _differs(row, base_cells) == []), None)
+    if base is None:
+        return {}
+    found: dict[str, list[Level]] = {}
+    for name in base_cells:
+        others = [n for n, row in first.items() if _differs(row, base_cells) == [name]]
+        if others:
+            levels = [_level(results, n, name, base) for n in (base, *others)]
+            found[name] = sorted(levels, key=lambda level: _order(level.value))
+    return found
+
+
+def draw_losses(path: Path, them: Sequence[Contender]) -> None:
+    """Loss by episode, median and middle half of seeds, on a logarithmic scale."""
+    figure, axes = _panels(1)
+    for place, one in enumerate(them):
+        episode, low, median, high = _quartiles(episodes_of(one), "loss")
+        axes[0].fill_between(episode, low, high, color=COLOURS[place], alpha=0.2, lw=0)
+        axes[0].plot(episode, median, color=COLOURS[place], ls=DASHES[place], lw=2, label=one.name)
+    axes[0].set_yscale("log")
+    axes[0].set(xlabel="episode", ylabel="TD loss (scaled reward²)")
+    _save(figure, path, f"Loss, mean of {WINDOW} episodes · median and middle half of seeds")
+
+
+def draw_values(path: Path, them: Sequence[Contender]) -> None:
+    """What the network says a state is worth, and what followed: a panel a contender."""
+    figure, axes = _panels(len(them))
+    for place, (one, panel) in enumerate(zip(them, axes, strict=True)):
+        frame = episodes_of(one)
+        values = [("Q of the chosen action", "q", BLUE, "-")]
+        if (followed := realised(one, frame)) is not None:
+            frame = frame.assign(followed=followed)
+            values.append(("what followed", "followed", VERMILLION, "--"))
+        for label, column, colour, dash in values:
+            episode, low, median, high = _quartiles(frame, column)
+            panel.fill_between(episode, low, high, color=colour, alpha=0.2, lw=0)
+            panel.plot(episode, median, color=colour, ls=dash, lw=2, label=None if place else label)
+        panel.set_title(one.name, loc="left", fontsize=10)
+        panel.set_xlabel("episode")
+    axes[0].set_ylabel("discounted sum of scaled rewards")
+    _save(figure, path, f"Q-values and what followed, mean of {WINDOW} episodes · median of seeds")
+
+
+def draw_influence(path: Path, found: Mapping[str, Sequence[Level]], metric: str) -> None:
+    """The metric against each knob's values, with 95 % intervals; the base value is filled."""
+    columns = min(4, len(found))
+    rows = -(-len(found) // columns)
+    figure = Figure(figsize=(2.7 * columns, 2.3 * rows + 0.6), dpi=130, layout="constrained")
+    axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for panel, (name, levels) in zip(axes.flat, found.items(), strict=False):
+        _style(panel)
+        places = np.arange(len(levels))
+        for place, level in zip(places, levels, strict=True):
+            middle, low, high = _three(level, metric)
+            colour = BLACK if level.is_base else BLUE
+            panel.plot([place, place], [low, high], color=colour, lw=2, solid_capstyle="round")
+            face = colour if level.is_base else "white"
+            panel.plot(place, middle, "o", color=colour, mfc=face, ms=6)
+        panel.set_xticks(places, [told(level.value) for level in levels], fontsize=7.5)
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.margins(x=0.15)
+        panel.set_title(name, loc="left", fontsize=10)
+    for panel in axes.flat[len(found) :]:
+        panel.set_visible(False)
+    for row in axes:
+        row[0].set_ylabel(TITLES[metric])
+    seeds = {len(level.rows) for levels in found.values() for level in levels}
+    many = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
+    _save(figure, path, f"IQM and 95 % interval of {many} seeds · filled: the base")
+
+
+def told(value: Cell) -> str:
+    """A value of a knob as one writes it."""
+    return override_text(value) if not isinstance(value, float) else f"{value:g}"
+
+
+def _level(results: Results, number: int, name: str, base: int) -> Level:
+    rows = results.rows[number]
+    metric = results.objective
+    versus = against(rows, results.rows[base], metric) if number != base else None
+    value = rows[0][COLUMN_OF_KEY.get(name, name)]
+    return Level(value, number == base, rows, trial_row(rows, ()), versus)
+
+
+def _differs(row: Mapping[str, Cell], base: Mapping[str, Cell]) -> list[str]:
+    return [name for name, value in base.items() if name in row and row[name] != value]
+
+
+def _order(value: Cell) -> tuple[float, str]:
+    """Numbers by size; widths by how many weights they make, roughly."""
+    if isinstance(value, str):
+        widths = [int(part) for part in value.split("x") if part.isdecimal()]
+        return float(np.sum(np.square(widths)) if len(widths) > 1 else sum(widths)), value
+    return float(value or 0.0), ""
+
+
+def _quartiles(frame: pd.DataFrame, column: str) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Episode, lower quartile, median and upper quartile over seeds of the running mean.
+
+    As far as half of the seeds go.
+    """
+    curves = [running_mean(group.to_numpy(float)) for _, group in frame.groupby("seed")[column]]
+    table = np.full((len(curves), max(map(len, curves), default=0)), np.nan)
+    for row, curve in zip(table, curves, strict=True):
+        row[: len(curve)] = curve
+    enough = np.isfinite(table).sum(0) >= max(1, len(curves) / 2)
+    low, median, high = np.nanquantile(table[:, enough], [0.25, 0.5, 0.75], axis=0)
+    return np.flatnonzero(enough) + 1, low, median, high
+
+
+def _three(level: Level, metric: str) -> tuple[float, ...]:
+    """IQM and ends; where there is no finite one, the worst that a training can count as."""
+    cells = (level.summary[metric + end] for end in ("", "_low", "_high"))
+    worst = METRICS[metric] if np.isfinite(METRICS[metric]) else np.nan
+    return tuple(worst if cell is None else float(cell) for cell in cells)
+
+
+def _panels(count: int):
+    figure = Figure(
+        figsize=(7.2 if count == 1 else 3.2 * count, 3.8), dpi=130, layout="constrained"
+    )
+    axes = list(figure.subplots(1, count, squeeze=False)[0])
+    for panel in axes:
+        _style(panel)
+    return figure, axes
+
+
+def _style(panel) -> None:
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(color="#dddddd", lw=0.6)
+    panel.set_axisbelow(True)
+    panel.tick_params(colors=GREY, labelcolor=BLACK)
+
+
+def _save(figure: Figure, path: Path, title: str) -> None:
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower left", ncols=4, frameon=False, fontsize=9)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, metadata={"Software": None})
+
+
+def ranked(found: Mapping[str, Sequence[Level]], metric: str) -> Iterator[tuple[str, Level, float]]:
+    """Knobs by how far their values' IQMs lie apart, widest first, each with its best level."""
+    sign = 1.0 if METRICS[metric] < 0 else -1.0
+    spans = []
+    for name, levels in found.items():
+        known = [level for level in levels if level.summary[metric] is not None]
+        if known:
+            values = [float(level.summary[metric] or 0.0) for level in known]
+            best = known[int(np.argmax(np.multiply(sign, values)))]
+            spans.append((name, best, max(values) - min(values)))
+    return iter(sorted(spans, key=lambda span: -span[2]))
