@@ -9,8 +9,10 @@ from typing import Any
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.schema import checked, nearest, override_text, shown
+from sweeps.options import option
+from sweeps.pruners import pruner
 from sweeps.record import open_storage
-from sweeps.samplers import option, pruner, sampling
+from sweeps.samplers import sampling
 from sweeps.space import Space
 
 _METRICS = "mean_return | best_return | final_return | test_return | solved_at"

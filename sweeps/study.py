@@ -14,8 +14,9 @@ from dqn.execution.source import Row, Trial
 from dqn.results.columns import hyperparameters
 from dqn.results.stats import Metrics
 from sweeps.objective import Objective
+from sweeps.pruners import pruner
 from sweeps.record import Record
-from sweeps.samplers import pruner, sampling
+from sweeps.samplers import sampling
 from sweeps.settings import Settings, refuse_unfit
 from sweeps.space import Compose, Space, Value, overrides_of, params_of_row, written
 from sweeps.view import View

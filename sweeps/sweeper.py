@@ -13,8 +13,9 @@ from dqn.execution.source import Source
 from dqn.results.folder import Folder
 from sweeps.launcher import finish, folder_of, keep_composed
 from sweeps.settings import Settings, refuse_unsound
-from sweeps.space import search_space, written
+from sweeps.space import written
 from sweeps.study import Study
+from sweeps.syntax import search_space
 
 _NOT_KEPT = ("name", "storage")  # where a study is, not what it is; a URL may hold a password
 

@@ -9,8 +9,8 @@ from dqn.config import Config
 from dqn.results.columns import hyperparameters
 from dqn.results.stats import metrics_of
 from sweeps.settings import Settings
-from sweeps.space import search_space
 from sweeps.study import Study
+from sweeps.syntax import search_space
 
 PARSER = OverridesParser.create()
 TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4}
