@@ -84,7 +84,7 @@ def refuse_unsound(settings: Settings, space: Space, base: Config) -> None:
     sampling(settings.sampler, space, base, settings.seed)
     pruner(settings.pruner, settings.rungs)
     if settings.storage is not None:
-        open_storage(settings.storage)
+        open_storage(settings.storage).engine.dispose()
 
 
 def refuse_unfit(settings: Settings, base: Config) -> None:
