@@ -32,8 +32,9 @@ def hyperparameters(config: Config, swept: Iterable[str] = ()) -> Row:
     group `env` stands for all of them.
     """
     cells: Row = {COLUMN_OF_KEY.get(n, n): value for n, value in config.hyperparameters().items()}
-    env = config.to_mapping()["env"]
-    more = {name: _env_cell(env, name) for name in _env_columns(swept)}
+    names = _env_columns(swept)
+    env = config.to_mapping()["env"] if names else {}
+    more = {name: _env_cell(env, name) for name in names}
     return {"env": cells.pop("env"), **more, **cells}
 
 
