@@ -30,6 +30,9 @@ _KEY_AND_NUMBER = re.compile(
     r"([a-z_.]+)=([+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
 )
 
+_CONFIGS: dict[tuple[str, ...], Config] = {}
+"""By search path, name of the configuration, Hydra's own overrides and those of the job."""
+
 
 class Composer:
     """Makes the `Config` of any job of one command, whose composed configuration is `composed`.
@@ -42,8 +45,10 @@ class Composer:
         self.parser = OverridesParser.create(loader)
         given: Any = OmegaConf.to_container(composed.hydra.overrides, resolve=False)
         self._task, self._hydra = given["task"], given["hydra"]
+        self._command = (str(loader.config_search_path), composed.hydra.job.config_name)
+        self._command += (*self._hydra, "")
         self._parsed: dict[str, Override] = {}
-        self._bases: dict[tuple[str, ...], tuple[DictConfig, dict | None]] = {}
+        self._bases: dict[tuple[str, ...], tuple[DictConfig, str | None, dict | None]] = {}
 
     @property
     def sweeper(self) -> DictConfig:
@@ -88,25 +93,37 @@ class Composer:
         return configs
 
     def config(self, job: Sequence[str]) -> Config:
-        """The configuration of one job, given by all of its overrides."""
+        """The configuration of one job, given by all of its overrides.
+
+        It is remembered: a grid's jobs are checked, and then asked for again by Hydra.
+        """
+        known = (*self._command, *job)
+        if known not in _CONFIGS:
+            config, tied = self._composed(job)
+            if tied:
+                return config
+            _CONFIGS[known] = config
+        return _CONFIGS[known]
+
+    def _composed(self, job: Sequence[str]) -> tuple[Config, bool]:
+        """The configuration of one job, and whether one of its values depends on another."""
         with one_line():
             numbers = {text: value for text in job if (value := _number(text)) is not None}
             others = [text for text in job if text not in numbers]
             groups = tuple(text for text in others if self._is_group(text))
-            base, values = self._base(groups)
+            base, choice, values = self._base(groups)
             keys = [self._override(text) for text in others if text not in groups]
             if values is None or any("${" in str(key.value()) for key in keys):
                 keys = [self._override(text) for text in job if text not in groups]
                 one = copy.deepcopy(base)
                 ConfigLoaderImpl._apply_overrides_to_config(keys, one)
-                return self.checked(one)
-            values = copy.deepcopy(values)
+                return self.checked(one), True
             for key in keys:
-                _set(values, key.key_or_group, key.value())
+                values = _with(values, key.key_or_group.split("."), key.value())
             for text, value in numbers.items():
-                _set(values, text.partition("=")[0], value)
-            self._refuse_borrowed_limits(values.get("env"), _choice(base))
-            return Config.from_mapping(values)
+                values = _with(values, text.partition("=")[0].split("."), value)
+            self._refuse_borrowed_limits(values.get("env"), choice)
+            return Config.from_mapping(values), False
 
     def checked(self, composed: DictConfig) -> Config:
         """The configuration of one composed job."""
@@ -124,14 +141,17 @@ class Composer:
     def _is_group(self, text: str) -> bool:
         return bool(_options(self.loader, self._override(text).key_or_group))
 
-    def _base(self, groups: tuple[str, ...]) -> tuple[DictConfig, dict | None]:
-        """What `groups` alone make; its values too, where none of them depends on another key."""
+    def _base(self, groups: tuple[str, ...]) -> tuple[DictConfig, str | None, dict | None]:
+        """What `groups` alone make; of it the option of the group env, and the values.
+
+        None of the values where one of them depends on another key.
+        """
         if groups not in self._bases:
             base = self.loader.load_configuration(
-                self.composed.hydra.job.config_name, [*self._hydra, *groups], RunMode.RUN
+                self._command[1], [*self._hydra, *groups], RunMode.RUN
             )
             tied = "${" in OmegaConf.to_yaml(own_keys(base), resolve=False)
-            self._bases[groups] = base, None if tied else self._values(base)
+            self._bases[groups] = base, _choice(base), None if tied else self._values(base)
         return self._bases[groups]
 
     def _values(self, composed: DictConfig) -> dict:
@@ -189,12 +209,10 @@ def _choice(composed: DictConfig) -> str | None:
     return composed.hydra.runtime.choices.get("env")
 
 
-def _set(values: dict, key: str, value: object) -> None:
-    """Set one plain key, as Hydra would."""
-    *path, last = key.split(".")
-    for part in path:
-        values = values.setdefault(part, {})
-    values[last] = value
+def _with(values: dict, path: Sequence[str], value: object) -> dict:
+    """`values` with one plain key set, as Hydra would; what it does not touch is shared."""
+    name, *inner = path
+    return {**values, name: _with(values.get(name, {}), inner, value) if inner else value}
 
 
 def _number(text: str) -> int | float | None:

@@ -141,11 +141,13 @@ class Config:
         """
         values = dict(mapping)
         for name, value in values.items():
-            if name != "env":
+            if name not in KEYS and name != "env":
                 refuse_unknown(name, f"{override_text(name)}={override_text(value)}")
         if isinstance(values.get("env"), Mapping):
             for name, value in values["env"].items():
-                refuse_unknown(f"env.{name}", f"env.{override_text(name)}={override_text(value)}")
+                if f"env.{name}" not in KEYS:
+                    met = f"env.{override_text(name)}={override_text(value)}"
+                    refuse_unknown(f"env.{name}", met)
             values["env"] = EnvConfig(**values["env"])
         return cls(**values)
 

@@ -6,6 +6,7 @@ A setting's range is written once, in the words the help page shows ("> 0", "(0,
 
 import dataclasses
 import difflib
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -46,13 +47,19 @@ class Key:
 
     def allows(self, number: float) -> bool:
         """Whether a number lies in the range; NaN never does, infinity only where it is named."""
-        interval = _INTERVAL.fullmatch(self.range)
-        if interval is None:
-            return math.isfinite(number)
-        opening, low, high, unbounded = interval.groups()
-        above = number >= float(low) if opening in (">= ", "[") else number > float(low)
-        below = number <= float(high or math.inf)
-        return above and below and (math.isfinite(number) or bool(unbounded))
+        low, open_below, high, unbounded = _interval(self.range)
+        above = number > low if open_below else number >= low
+        return above and number <= high and (math.isfinite(number) or unbounded)
+
+
+@functools.cache
+def _interval(text: str) -> tuple[float, bool, float, bool]:
+    """Lower end of a range, whether it is left out, upper end, whether infinity is named."""
+    found = _INTERVAL.fullmatch(text)
+    if found is None:
+        return -math.inf, False, math.inf, False
+    opening, low, high, unbounded = found.groups()
+    return float(low), opening not in (">= ", "["), float(high or math.inf), bool(unbounded)
 
 
 def key(default: Any, *about: Any) -> Any:
@@ -129,24 +136,32 @@ _READERS: dict[object, tuple[str, Any, object]] = {
 }
 
 
+@functools.cache
+def _reader(annotation: Any) -> tuple[bool, str, Any, object]:
+    """Whether a field may be null, and the entry of `_READERS` that it has."""
+    optional = isinstance(annotation, UnionType) and NoneType in get_args(annotation)
+    return optional, *_READERS[get_args(annotation)[0] if optional else annotation]
+
+
 def checked(name: str, setting: Field, value: object) -> Any:
     """`value` as the field `setting` holds it; 1e3 becomes 1000 for an int, a list a tuple.
 
     `name` is the key as a user writes it, such as "env.id". Raises `UserError`.
     """
     about: Key = setting.metadata["key"]
-    optional = isinstance(setting.type, UnionType) and NoneType in get_args(setting.type)
-    noun, read, example = _READERS[get_args(setting.type)[0] if optional else setting.type]
+    optional, noun, read, example = _reader(setting.type)
     if value is None and optional:
         return None
+    bound = ""
+    if value != MISSING:
+        try:
+            return read(value, about)
+        except (ValueError, OverflowError) as error:
+            bound = str(error) if isinstance(error, ValueError) else " and finite"
     default = setting.default if setting.default not in (None, dataclasses.MISSING) else example
     advice = f"write for example {name}={override_text(default)}"
     if value == MISSING:
         raise UserError(f"{name} must be given, met {MISSING}; {advice}")
-    try:
-        return read(value, about)
-    except (ValueError, OverflowError) as error:
-        bound = str(error) if isinstance(error, ValueError) else " and finite"
     if about.choices:
         must = f"{', '.join(about.choices[:-1])} or {about.choices[-1]}"
         near = nearest(override_text(value), about.choices)

@@ -1,21 +1,24 @@
 """The study as Optuna's storage holds it: opened, mended, written; for Optuna's tools to read."""
 
+import copy
 import sqlite3
 import sys
+import time
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from dqn.errors import RunError, UserError
@@ -23,38 +26,36 @@ from dqn.schema import shown
 from sweeps.space import Space, Value
 
 FILE = "study.db"
-_ATTRIBUTE = "dqn-study"  # whose study it is, and with which settings
+_IDENTITY = "dqn-study"  # attribute of a study: of which folder it is
+_PRUNED_AT = "pruned_at"  # attribute of a trial: the step at which a pruner said so
 _PATIENCE = 60.0  # seconds to wait while a dashboard reads
+_AWAY, _PAUSE = 20.0, 0.5  # seconds to wait for a server that does not answer, and between tries
 
 
 class Record:
     """One study in a storage, `trials` being those it held when it was opened.
 
     `url` is any that Optuna takes; None is the file study.db in `folder`, which is set aside and
-    begun anew where it is damaged. `identity` tells this folder's study from another of its name.
-    `settings` are kept as text; one that differs from what the study was begun with is refused.
+    begun anew where it is damaged: where it cannot be read, or holds a trial that is no sample of
+    `space`. `identity` tells this folder's study from another of its name. A server that is away is
+    waited for.
 
     Raises `UserError` for a storage that cannot be used or is another study's, `RunError` for one
     that fails.
     """
 
     def __init__(
-        self,
-        url: str | None,
-        folder: Path,
-        name: str,
-        minimised: bool,
-        identity: str,
-        settings: Mapping[str, str],
+        self, url: str | None, folder: Path, name: str, minimised: bool, identity: str, space: Space
     ):
-        self.where = url or str(folder / FILE)
+        self._space = space
         optuna.logging.set_verbosity(optuna.logging.CRITICAL)
         path = folder / FILE
+        self.where = str(path)
         if url is None and path.exists() and not _sound(path):
             _set_aside(path)
         try:
-            self._read(url, path, name, minimised)
-        except (ValueError, LookupError) as error:  # whole to SQLite, but not what Optuna wrote
+            self._read(url, path, name, minimised, identity)
+        except (ValueError, LookupError) as error:  # whole to SQLite, but not what was written
             self.close()
             if url is not None:
                 raise RunError(
@@ -62,82 +63,105 @@ class Record:
                     f"another storage"
                 ) from error
             _set_aside(path)
-            self._read(url, path, name, minimised)
-        with self._writing():
-            self._claim(name, identity, settings)
+            self._read(url, path, name, minimised, identity)
         self._ids = [trial._trial_id for trial in self.trials]
 
-    def _read(self, url: str | None, path: Path, name: str, minimised: bool) -> None:
+    def _read(self, url: str | None, path: Path, name: str, minimised: bool, identity: str) -> None:
         """Open the storage and read the study, which is made if there is none."""
+        self._waits = url is not None and not url.startswith("sqlite")
         self._rdb = open_storage(url) if url else self._open_file(path)
-        with self._writing():
-            self._study = optuna.create_study(
+        self.where = _without_password(url) if url else self.where
+        self._study = self._try(
+            lambda: optuna.create_study(
                 storage=self._rdb,
                 study_name=name,
                 load_if_exists=True,
                 direction="minimize" if minimised else "maximize",
                 sampler=RandomSampler(0),  # never asked: see `view.View`
             )
-            self._storage = self._study._storage
-            self._study_id = self._study._study_id
-            self.trials: list[FrozenTrial] = self._study.get_trials(deepcopy=False)
-            self._owner: Any = self._study.user_attrs.get(_ATTRIBUTE)
+        )
+        self._storage, self._study_id = self._study._storage, self._study._study_id
+        self.trials: list[FrozenTrial] = self._try(lambda: self._study.get_trials(deepcopy=False))
+        owner = self._try(lambda: self._study.user_attrs.get(_IDENTITY))
+        if owner is None and not self.trials:
+            self._try(lambda: self._study.set_user_attr(_IDENTITY, identity))
+        elif owner != identity:
+            raise UserError(f"name={name} is another study's in {self.where}; choose another name")
+        for trial in self.trials:
+            self._refuse_incomplete(trial)
 
-    def add(self, params: Mapping[str, Value], space: Space) -> None:
+    def _refuse_incomplete(self, trial: FrozenTrial) -> None:
+        if trial.distributions != self._space:
+            raise ValueError(
+                f"trial {trial.number} must have {', '.join(self._space)} as they are searched, "
+                f"has {', '.join(trial.distributions) or 'nothing'}"
+            )
+        if trial.state == TrialState.COMPLETE and trial.values is None:
+            raise ValueError(f"trial {trial.number} is complete and must have a value, has none")
+
+    def add(self, params: Mapping[str, Value]) -> None:
         """Write the next trial down as running, all of it or nothing."""
-        trial = create_trial(state=TrialState.RUNNING, params=dict(params), distributions=space)
-        with self._writing():
-            self._ids.append(self._storage.create_new_trial(self._study_id, trial))
-            number = self._storage.get_trial(self._ids[-1]).number
-        if number != len(self._ids) - 1:
+        trial = create_trial(
+            state=TrialState.RUNNING, params=dict(params), distributions=self._space
+        )
+        number = len(self._ids)
+
+        def create() -> int:
+            return self._storage.create_new_trial(self._study_id, trial)
+
+        def create_unless_there() -> int:
+            there = self._study.get_trials(deepcopy=False)[number:]
+            return there[0]._trial_id if there else create()
+
+        self._ids.append(self._try(create, create_unless_there))
+        met = self._try(lambda: self._storage.get_trial(self._ids[number]))
+        if met.number != number or met.params != dict(params):
             raise RunError(
-                f"{self.where}: trial {len(self._ids) - 1} must be the next, another command has "
-                f"added it; end that one and give the same command again"
+                f"{self.where}: trial {number} must be the next, another command has added it; "
+                f"end that one and give the same command again"
             )
 
-    def report(self, number: int, step: int, value: float) -> None:
-        """Write down what a running trial has come to at a step."""
-        with self._writing():
-            self._storage.set_trial_intermediate_value(self._ids[number], step, value)
+    def prunes(self, number: int, step: int, value: float, pruner: BasePruner) -> bool:
+        """Whether `pruner` ends a running trial that has come to `value` at `step`.
 
-    def prunes(self, number: int, step: int, pruner: BasePruner) -> bool:
-        """Whether `pruner` ends a trial, given what it has reported up to `step`."""
-        with self._writing(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna's, of values that it leaves out
-            trial = self._storage.get_trial(self._ids[number])
-            known = {s: v for s, v in trial.intermediate_values.items() if s <= step}
-            trial.intermediate_values = known
-            return pruner.prune(self._study, trial)
+        The answer is written down before the value is: a step that is on record was answered, and
+        with no, unless `pruned_at` says otherwise.
+        """
+
+        def ask() -> bool:
+            trial = copy.copy(self._storage.get_trial(self._ids[number]))
+            trial.intermediate_values = {**trial.intermediate_values, step: value}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Optuna's, of values that it leaves out
+                return pruner.prune(self._study, trial)
+
+        trial_id, pruned = self._ids[number], self._try(ask)
+        if pruned:
+            self._try(lambda: self._storage.set_trial_user_attr(trial_id, _PRUNED_AT, step))
+        self._try(lambda: self._storage.set_trial_intermediate_value(trial_id, step, value))
+        return pruned
+
+    def pruned_at(self) -> dict[int, int]:
+        """At which step a pruner ended each of `trials` that one did."""
+        return {
+            trial.number: trial.user_attrs.get(_PRUNED_AT, -1)
+            for trial in self.trials
+            if _PRUNED_AT in trial.user_attrs or trial.state == TrialState.PRUNED
+        }
 
     def end(self, number: int, state: TrialState, value: float | None, reason: str) -> None:
         """Write down how a trial ended; `reason` is why it failed, or ""."""
-        with self._writing():
-            if reason:
-                self._storage.set_trial_user_attr(self._ids[number], "reason", reason)
-            values = None if value is None else [value]
-            self._storage.set_trial_state_values(self._ids[number], state, values)
+        trial_id = self._ids[number]
+        if reason:
+            self._try(lambda: self._storage.set_trial_user_attr(trial_id, "reason", reason))
+        values = None if value is None else [value]
+        with suppress(UpdateFinishedTrialError):  # as a server went away, it did hear of it
+            self._try(lambda: self._storage.set_trial_state_values(trial_id, state, values))
 
     def close(self) -> None:
         """Let go of the storage."""
         self._rdb.remove_session()
         self._rdb.engine.dispose()
-
-    def _claim(self, name: str, identity: str, settings: Mapping[str, str]) -> None:
-        """Refuse another folder's study, or other settings than it was begun with."""
-        owner = self._owner
-        if owner is None and not self.trials:
-            own = {"identity": identity, "settings": dict(settings)}
-            self._study.set_user_attr(_ATTRIBUTE, own)
-            return
-        if owner is None or owner.get("identity") != identity:
-            raise UserError(f"name={name} is another study's in {self.where}; choose another name")
-        begun = owner.get("settings", {})
-        for key in [*settings, *begun]:
-            if settings.get(key) != begun.get(key):
-                raise UserError(
-                    f"{key} must stay {begun.get(key, 'unset')} in the study {name}, met "
-                    f"{settings.get(key, 'none')}; write it back, or choose another name"
-                )
 
     def _open_file(self, path: Path) -> RDBStorage:
         # By a function instead of a URL: a path may hold any character. Rollback journal, not WAL:
@@ -145,31 +169,38 @@ class Record:
         def connect() -> sqlite3.Connection:
             return sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False)
 
+        settings = {"creator": connect, "poolclass": StaticPool}
         try:
-            with self._writing():
-                return RDBStorage("sqlite://", {"creator": connect, "poolclass": StaticPool})
+            return self._try(lambda: RDBStorage("sqlite://", settings))
         except RuntimeError as error:
             raise RunError(
                 f"{path} is of another version of Optuna: {_first_line(error)}"
             ) from error
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except (StorageInternalError, SQLAlchemyError) as error:
-            cause = error.__cause__ or error
-            raise RunError(
-                f"{self.where} cannot be used ({_first_line(cause)}); what was finished is safe in "
-                f"seeds.csv, the same command goes on"
-            ) from error
+    def _try(self, call: Callable[[], Any], again: Callable[[], Any] | None = None) -> Any:
+        """What `call` gives; while a server is away, what `again` gives instead, `call` if None."""
+        until = time.monotonic() + _AWAY
+        while True:
+            try:
+                return call()
+            except (StorageInternalError, SQLAlchemyError) as error:
+                cause = error.__cause__ or error
+                is_away = self._waits and isinstance(cause, OperationalError | InterfaceError)
+                if not is_away or time.monotonic() > until:
+                    raise RunError(
+                        f"{self.where} cannot be used ({_first_line(error)}); what was finished is "
+                        f"safe in seeds.csv, the same command goes on"
+                    ) from error
+            call = again or call
+            time.sleep(_PAUSE)
 
 
 def open_storage(url: str) -> RDBStorage:
     """The storage of a URL that the user wrote."""
     try:
-        slow = {"connect_args": {"timeout": _PATIENCE}} if url.startswith("sqlite") else {}
-        return RDBStorage(url, slow)
+        if url.startswith("sqlite"):
+            return RDBStorage(url, {"connect_args": {"timeout": _PATIENCE}})
+        return RDBStorage(url, {"pool_pre_ping": True})  # a server may have been restarted
     except (ArgumentError, ImportError, ValueError, KeyError) as error:
         raise UserError(
             f"hydra.sweeper.storage must be a URL that Optuna can open, met {shown(url)} "
@@ -177,13 +208,20 @@ def open_storage(url: str) -> RDBStorage:
         ) from error
     except (StorageInternalError, SQLAlchemyError, RuntimeError) as error:
         raise RunError(
-            f"hydra.sweeper.storage={url} cannot be opened ({_first_line(error)}); "
-            f"the same command goes on once it can"
+            f"hydra.sweeper.storage={_without_password(url)} cannot be opened "
+            f"({_first_line(error)}); the same command goes on once it can"
         ) from error
 
 
-def _first_line(error: object) -> str:
-    return str(error).partition("\n")[0]
+def _without_password(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _first_line(error: BaseException) -> str:
+    """Of what the database itself said, where it did."""
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else None
+    told = getattr(cause or error, "orig", None) or cause or error
+    return str(told).partition("\n")[0]
 
 
 def _set_aside(path: Path) -> None:

@@ -1,33 +1,22 @@
-"""Optuna's samplers and pruners, from the nodes `hydra.sweeper.sampler` and `.pruner`.
-
-A node's `_target_` is looked up in a short list and its settings are checked before Optuna sees
-them: nothing that a configuration names is imported or called.
-"""
+"""Optuna's samplers and one of ours, from the node `hydra.sweeper.sampler`."""
 
 import importlib.util
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler
 
 from dqn.config import Config
 from dqn.errors import UserError
-from dqn.schema import checked, key, nearest, override_text, shown
+from sweeps.options import chosen, option, quiet
 from sweeps.space import Space, Value, base_values, points_of, size_of, value_text, written
 
 _LARGEST_GRID = 100_000  # points; they are all held in memory
-
-
-def option(default: Any, unit: str, span: str, meaning: str) -> Any:
-    """A field of what `hydra.sweeper` may set: no network sees it, and none has a symbol."""
-    return key(default, "run", "", unit, span, meaning)
 
 
 @dataclass(frozen=True)
@@ -75,35 +64,6 @@ class _Gp:
     deterministic_objective: bool = option(False, "", "", "assumes values without noise")
 
 
-@dataclass(frozen=True)
-class _None:
-    by_seed: ClassVar[bool | None] = None
-
-
-@dataclass(frozen=True)
-class _Median:
-    by_seed: ClassVar[bool | None] = False
-    n_startup_trials: int = option(5, "trials", ">= 0", "whole ones before any is pruned")
-    n_warmup_steps: int = option(0, "rungs", ">= 0", "at which none is pruned")
-    interval_steps: int = option(1, "rungs", ">= 1", "from one check to the next")
-    n_min_trials: int = option(1, "trials", ">= 1", "that must have come to a rung")
-
-
-@dataclass(frozen=True)
-class _Hyperband:
-    by_seed: ClassVar[bool | None] = False
-    min_resource: int = option(1, "rungs", ">= 1", "before the first cut")
-    reduction_factor: int = option(3, "", ">= 2", "one in so many goes on")
-    bootstrap_count: int = option(0, "trials", ">= 0", "that must have come to a rung")
-
-
-@dataclass(frozen=True)
-class _Wilcoxon:
-    by_seed: ClassVar[bool | None] = True
-    p_threshold: float = option(0.1, "probability", "[0, 1]", "below it, a trial is worse")
-    n_startup_steps: int = option(2, "seeds", ">= 0", "at which none is pruned")
-
-
 _SAMPLERS: dict[str, type] = {
     "optuna.samplers.TPESampler": _Tpe,
     "optuna.samplers.RandomSampler": _Random,
@@ -112,12 +72,6 @@ _SAMPLERS: dict[str, type] = {
     "optuna.samplers.CmaEsSampler": _CmaEs,
     "optuna.samplers.GPSampler": _Gp,
     "sweeps.samplers.OneAtATime": _OneAtATime,
-}
-_PRUNERS: dict[str, type] = {
-    "optuna.pruners.NopPruner": _None,
-    "optuna.pruners.MedianPruner": _Median,
-    "optuna.pruners.HyperbandPruner": _Hyperband,
-    "optuna.pruners.WilcoxonPruner": _Wilcoxon,
 }
 
 
@@ -165,7 +119,7 @@ class Sampling:
 
 def sampling(node: Mapping[str, Any], space: Space, base: Config, seed: int) -> Sampling:
     """What samples `space` as the node `hydra.sweeper.sampler` says. Raises `UserError`."""
-    settings = _settings("sampler", node, _SAMPLERS)
+    settings = chosen("sampler", node, _SAMPLERS)
     options = asdict(settings)
 
     def of(number: int) -> int:
@@ -190,7 +144,7 @@ def sampling(node: Mapping[str, Any], space: Space, base: Config, seed: int) -> 
             def sequence(number: int) -> BaseSampler:
                 first = RandomSampler(seed=of(number))
                 own = {**options, "independent_sampler": first, "warn_independent_sampling": False}
-                return _quiet(optuna.samplers.QMCSampler, own)
+                return quiet(optuna.samplers.QMCSampler, own)
 
             return Sampling(sequence, counts=True)
         case _CmaEs():
@@ -210,36 +164,6 @@ def sampling(node: Mapping[str, Any], space: Space, base: Config, seed: int) -> 
             return Sampling(_quietly(optuna.samplers.GPSampler, options, of), learns=True)
 
 
-def pruner(node: Mapping[str, Any], rungs: Sequence[float]) -> tuple[BasePruner, bool | None]:
-    """What prunes as the node `hydra.sweeper.pruner` says, and when it is asked.
-
-    True: after each seed. False: at each of `rungs`. None: never. Raises `UserError`.
-    """
-    settings = _settings("pruner", node, _PRUNERS)
-    options = asdict(settings)
-    if settings.by_seed is False and not rungs:
-        raise UserError(
-            "hydra.sweeper.rungs must name a fraction of the budget for this pruner to be asked "
-            "at, met []; write for example hydra.sweeper.rungs=[0.25,0.5,0.75]"
-        )
-    match settings:
-        case _Median():
-            chosen = optuna.pruners.MedianPruner(**options)
-        case _Hyperband():
-            most = len(rungs) + 1
-            if settings.min_resource > most:
-                raise UserError(
-                    f"hydra.sweeper.pruner.min_resource must be at most {most}, the number of "
-                    f"rungs and the end, met {settings.min_resource}; lower it"
-                )
-            chosen = optuna.pruners.HyperbandPruner(max_resource=most, **options)
-        case _Wilcoxon():
-            chosen = _quiet(optuna.pruners.WilcoxonPruner, options)
-        case _:
-            chosen = optuna.pruners.NopPruner()
-    return chosen, settings.by_seed
-
-
 def one_at_a_time(space: Space, base: Config) -> list[dict[str, Value]]:
     """The base values, then each parameter's other values in declared order, the rest at base."""
     values = base_values(space, base)
@@ -257,42 +181,10 @@ def one_at_a_time(space: Space, base: Config) -> list[dict[str, Value]]:
     return points
 
 
-def _settings(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any:
-    """The checked settings of a node of the configuration."""
-    target, where = node.get("_target_"), f"hydra.sweeper.{part}"
-    if target not in known:
-        names = [name.rpartition(".")[2] for name in known]
-        near = nearest(override_text(target).rpartition(".")[2], names)
-        advice = f"did you mean {near}?" if near else f"choose one with hydra/sweeper/{part}="
-        raise UserError(
-            f"{where}._target_ must be one of {', '.join(known)}, met {shown(target)}; {advice}"
-        )
-    kind = known[str(target)]
-    settings = {setting.name: setting for setting in fields(kind)}
-    values = {name: value for name, value in node.items() if name != "_target_"}
-    for name, value in values.items():
-        if name not in settings:
-            near = nearest(override_text(name), settings)
-            advice = f"did you mean {where}.{near}?" if near else "leave it out"
-            raise UserError(
-                f"{override_text(name)} is no setting of {target}, met "
-                f"{where}.{override_text(name)}={override_text(value)}; {advice}"
-            )
-        values[name] = checked(f"{where}.{name}", settings[name], value)
-    return kind(**values)
-
-
-def _quiet(make: Callable[..., Any], options: Mapping[str, Any]) -> Any:
-    """One of Optuna's objects, without the word that it is experimental."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return make(**options)
-
-
 def _quietly(
     make: Callable[..., BaseSampler], options: Mapping[str, Any], of: Callable[[int], int]
 ) -> Callable[[int], BaseSampler]:
-    return lambda number: _quiet(make, {**options, "seed": of(number)})
+    return lambda number: quiet(make, {**options, "seed": of(number)})
 
 
 def _grid(space: Space) -> dict[str, list[Value]]:

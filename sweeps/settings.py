@@ -9,8 +9,10 @@ from typing import Any
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.schema import checked, nearest, override_text, shown
+from sweeps.options import option
+from sweeps.pruners import pruner
 from sweeps.record import open_storage
-from sweeps.samplers import option, pruner, sampling
+from sweeps.samplers import sampling
 from sweeps.space import Space
 
 _METRICS = "mean_return | best_return | final_return | test_return | solved_at"
@@ -82,7 +84,7 @@ def refuse_unsound(settings: Settings, space: Space, base: Config) -> None:
     sampling(settings.sampler, space, base, settings.seed)
     pruner(settings.pruner, settings.rungs)
     if settings.storage is not None:
-        open_storage(settings.storage)
+        open_storage(settings.storage).engine.dispose()
 
 
 def refuse_unfit(settings: Settings, base: Config) -> None:

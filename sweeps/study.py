@@ -14,10 +14,11 @@ from dqn.execution.source import Row, Trial
 from dqn.results.columns import hyperparameters
 from dqn.results.stats import Metrics
 from sweeps.objective import Objective
+from sweeps.pruners import pruner
 from sweeps.record import Record
-from sweeps.samplers import pruner, sampling
+from sweeps.samplers import sampling
 from sweeps.settings import Settings, refuse_unfit
-from sweeps.space import Compose, Space, Value, overrides_of, params_of_row, written
+from sweeps.space import Compose, Space, Value, overrides_of, params_of_row
 from sweeps.view import View
 
 _LANES = 160  # in training at once, or about to be: ten blocks of 16
@@ -91,7 +92,7 @@ class Study:
             settings.name,
             self._objective.minimised,
             identity,
-            self._described(settings),
+            space,
         )
         self._recorded: list[FrozenTrial] = self._record.trials
         self._reports = {t.number: dict(t.intermediate_values) for t in self._recorded}
@@ -103,10 +104,8 @@ class Study:
         self._ends: dict[int, _End] = {}
         self._params: list[dict[str, Value]] = []  # what was sampled, by number
         self._configs: dict[int, Config] = {}  # of trials that are open
-        self._given: dict[int, int] = {}  # seeds given out, of trials that are open
         self._staged: list[dict[int, float]] = [{} for _ in self._stages]  # value by number
-        self._asked: set[tuple[int, int]] = set()  # (number, step) already decided on
-        self._pruned = {t.number for t in self._recorded if t.state == TrialState.PRUNED}
+        self._pruned = self._record.pruned_at()  # step by number
         self._refused = 0  # trials in a row that no configuration takes
 
     def next(self) -> Trial | None:
@@ -128,9 +127,8 @@ class Study:
                 continue
             self._refused = 0
             self._check_rows(number, config)
-            seeds = self._seeds(number)
-            self._configs[number], self._given[number] = config, len(seeds)
-            return Trial(number, config, seeds)
+            self._configs[number] = config
+            return Trial(number, config, self._seeds(number))
         return None
 
     def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
@@ -155,6 +153,10 @@ class Study:
         if len(rows) not in self._stages[:-1]:
             return ()
         stage = self._stages.index(len(rows))
+        first = self._base.first_seed
+        seeds = tuple(range(first + self._stages[stage], first + self._stages[stage + 1]))
+        if number in self._pruned and self._rows.get(number, {}).keys().isdisjoint(seeds):
+            return ()  # it was pruned as the last of its seeds ended
         value = self._objective.of_rows(rows)
         last = number - self._parallel
         rivals = [v for n, v in self._staged[stage].items() if n <= last]
@@ -164,9 +166,7 @@ class Study:
                 return ()
         if not math.isfinite(value):
             return ()
-        first = self._base.first_seed
-        self._given[number] = self._stages[stage + 1]
-        return tuple(range(first + self._stages[stage], first + self._stages[stage + 1]))
+        return seeds
 
     def over(self, number: int, rows: Sequence[Row]) -> None:
         """As `Source.over`. A trial that the storage has as ended is left as it is there."""
@@ -177,7 +177,7 @@ class Study:
                 if math.isfinite(value):
                     values[number] = value
         self._end(number, self._end_of(number, rows))
-        del self._configs[number], self._given[number]
+        del self._configs[number]
 
     def close(self) -> None:
         """Let go of the storage; whatever is over is in it already."""
@@ -193,11 +193,6 @@ class Study:
         known = None
         if number < len(self._recorded):
             known = self._recorded[number].params
-            if {*known} != {*self._space}:
-                raise RunError(
-                    f"{self._record.where}: trial {number} must have {', '.join(self._space)}, has "
-                    f"{', '.join(known) or 'nothing'}; choose another name"
-                )
         elif number in self._rows:
             known = params_of_row(next(iter(self._rows[number].values())), self._space)
         params = self._view.ask(known)
@@ -208,12 +203,12 @@ class Study:
                 f"choose another name"
             )
         if number >= len(self._recorded):
-            self._record.add(params, self._space)
+            self._record.add(params)
         return {name: params[name] for name in self._space}
 
     def _seeds(self, number: int) -> tuple[int, ...]:
         """The seeds a trial is given out with: of one pruned before, those it was trained with."""
-        if number in self._pruned and number in self._rows:
+        if self._state_on_record(number) == TrialState.PRUNED and number in self._rows:
             return tuple(sorted(self._rows[number]))
         first = self._base.first_seed
         return tuple(range(first, first + self._stages[0]))
@@ -239,24 +234,22 @@ class Study:
             )
 
     def _keeps(self, number: int, step: int, value: float) -> bool:
-        """Report a value at a step, once, and ask the pruner, once."""
-        if (number, step) in self._asked or not math.isfinite(value):
+        """Ask the pruner about a value at a step; what was asked before is answered as it was."""
+        if not math.isfinite(value):
             return True
-        self._asked.add((number, step))
+        if number in self._pruned:
+            return step != self._pruned[number]
         reports = self._reports.setdefault(number, {})
-        if self._state_on_record(number):  # its rows are gone: it is trained as far as it was
-            return number not in self._pruned or step < max(reports, default=0)
-        if step not in reports:
-            self._record.report(number, step, value)
-            reports[step] = value
-        if self._record.prunes(number, step, self._pruner):
-            self._pruned.add(number)
+        if step in reports or self._state_on_record(number):
+            return True
+        if self._record.prunes(number, step, value, self._pruner):
+            self._pruned[number] = step
+        reports[step] = value
         return number not in self._pruned
 
     def _end_of(self, number: int, rows: Sequence[Row]) -> _End:
         statuses = [row["status"] for row in rows]
-        cut = len(rows) < self._given[number] or self._state_on_record(number) is not None
-        if "pruned" in statuses or (cut and number in self._pruned):
+        if "pruned" in statuses or self._state_on_record(number) == TrialState.PRUNED:
             reports = self._reports.get(number)
             return _End(TrialState.PRUNED, reports[max(reports)] if reports else None)
         if "failed" in statuses:
@@ -282,12 +275,3 @@ class Study:
         """How a trial ended under an earlier command; None if it did not."""
         state = self._recorded[number].state if number < len(self._recorded) else None
         return state if state and state.is_finished() else None
-
-    def _described(self, settings: Settings) -> dict[str, str]:
-        """What must not change from one command to the next, by key, as text."""
-        kept = ("seed", "objective", "aggregate", "racing", "racing_keep", "sampler", "pruner")
-        described = {f"hydra.sweeper.{n}": str(getattr(settings, n)) for n in kept}
-        described["hydra.sweeper.rungs"] = str(list(self.rungs))
-        described["hydra.sweeper.parallel"] = str(self._parallel)
-        described["seeds"] = str(self._base.seeds)
-        return described | {name: written(values) for name, values in self._space.items()}

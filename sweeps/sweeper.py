@@ -7,15 +7,18 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from dqn.composer import Composer, fixed
+from dqn.config import Config
 from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Source
 from dqn.results.folder import Folder
 from sweeps.launcher import finish, folder_of, keep_composed
 from sweeps.settings import Settings, refuse_unsound
-from sweeps.space import search_space, written
+from sweeps.space import Space, written
 from sweeps.study import Study
+from sweeps.syntax import search_space
 
+GROWS = ("n_trials",)
 _NOT_KEPT = ("name", "storage")  # where a study is, not what it is; a URL may hold a password
 
 
@@ -34,11 +37,9 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     base = compose([])
     space = search_space(overrides, node.get("params") or {}, compose, composer.parser)
     refuse_unsound(settings, space, base)
-    kept = {name: value for name, value in asdict(settings).items() if name not in _NOT_KEPT}
-    params = {name: written(distribution) for name, distribution in space.items()}
     about = Sweep(
-        record=plain({"kind": "study", "seeds": base.seeds, **kept, "params": params}),
-        grows=("n_trials",),
+        record=record_of(settings, space, base),
+        grows=GROWS,
         swept=tuple(space),
         configs=(base,),
         objective=settings.objective,
@@ -52,8 +53,15 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     finish(lambda: session.sweep(base, path, about, source)[0], composed)
 
 
-def plain(value: Any) -> Any:
+def record_of(settings: Settings, space: Space, base: Config) -> dict[str, Any]:
+    """What sweep.yaml keeps of a study: of it `GROWS` alone may change from one command on."""
+    kept = {name: value for name, value in asdict(settings).items() if name not in _NOT_KEPT}
+    params = {name: written(distribution) for name, distribution in space.items()}
+    return _plain({"kind": "study", "seeds": base.seeds, **kept, "params": params})
+
+
+def _plain(value: Any) -> Any:
     """`value` in types that YAML has."""
     if isinstance(value, dict):
-        return {name: plain(part) for name, part in value.items()}
-    return [plain(part) for part in value] if isinstance(value, tuple | list) else value
+        return {name: _plain(part) for name, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, tuple | list) else value

@@ -1,7 +1,8 @@
 """What a sampler is shown of a study: the trials it may know of by now, and no others."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import optuna
 from optuna.storages import InMemoryStorage
@@ -27,6 +28,7 @@ class View:
             storage=self._storage, direction="minimize" if minimised else "maximize"
         )
         self._ids: list[int] = []
+        self._later: list[Callable[[], None]] = []  # until the sampler is asked: perhaps never
 
     def ask(self, known: Mapping[str, Value] | None = None) -> dict[str, Value]:
         """The next trial's sample; a `known` one is what was sampled before, and is taken as it is.
@@ -34,12 +36,11 @@ class View:
         A sampler that counts is asked all the same, and its answer is what comes back.
         """
         if known is not None and not self._sampling.counts:
-            trial = create_trial(
-                state=TrialState.RUNNING, params=dict(known), distributions=self._space
-            )
-            study_id = self._storage.get_study_id_from_name(self._study.study_name)
-            self._ids.append(self._storage.create_new_trial(study_id, trial))
+            self._later.append(partial(self._add, known))
             return dict(known)
+        for call in self._later:
+            call()
+        self._later.clear()
         self._study.sampler = self._sampling.sampler(len(self._ids))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a Sobol sequence not of a power of 2, and the like
@@ -51,6 +52,17 @@ class View:
         self, number: int, state: TrialState, value: float | None, reports: Mapping[int, float]
     ) -> None:
         """Let later samples know how trial `number` ended, and what it reported by step."""
+        self._later.append(partial(self._end, number, state, value, dict(reports)))
+
+    def _add(self, params: Mapping[str, Value]) -> None:
+        trial = create_trial(
+            state=TrialState.RUNNING, params=dict(params), distributions=self._space
+        )
+        self._ids.append(self._storage.create_new_trial(self._study._study_id, trial))
+
+    def _end(
+        self, number: int, state: TrialState, value: float | None, reports: Mapping[int, float]
+    ) -> None:
         for step, reported in reports.items():
             self._storage.set_trial_intermediate_value(self._ids[number], step, reported)
         values = None if value is None else [value]

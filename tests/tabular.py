@@ -4,16 +4,30 @@ import math
 import random
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from optuna.storages._rdb.storage import _VersionManager
 
 from dqn.config import Config
 from dqn.results.columns import hyperparameters
 from dqn.results.stats import metrics_of
 from sweeps.settings import Settings
-from sweeps.space import search_space
 from sweeps.study import Study
+from sweeps.syntax import search_space
 
 PARSER = OverridesParser.create()
+TRIALS = 12
 TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4}
+
+_migrations = _VersionManager._create_alembic_script
+
+
+def _loaded_once(manager, known=[]):  # noqa: B006
+    """Optuna loads ten migrations whenever it opens a storage, and these tests open hundreds."""
+    if not known:
+        known.append(_migrations(manager))
+    return known[0]
+
+
+_VersionManager._create_alembic_script = _loaded_once
 
 
 def compose(texts) -> Config:
@@ -49,7 +63,7 @@ class World:
         texts = texts or ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
         self.space, self.params = space_of(*texts), {}
         self.base = Config(seeds=seeds)
-        self.settings = {"name": "s", "n_trials": 16, "parallel": 4, "sampler": TPE, **settings}
+        self.settings = {"name": "s", "n_trials": TRIALS, "parallel": 4, "sampler": TPE, **settings}
 
     def study(self, identity="a", **changes) -> Study:
         settings = Settings(**{**self.settings, **changes})

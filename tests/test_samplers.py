@@ -5,7 +5,8 @@ from tabular import TPE, World, space_of
 
 from dqn.config import Config
 from dqn.errors import UserError
-from sweeps.samplers import one_at_a_time, pruner, sampling
+from sweeps.pruners import pruner
+from sweeps.samplers import one_at_a_time, sampling
 from sweeps.settings import Settings
 
 NUMBERS = ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")

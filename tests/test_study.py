@@ -1,17 +1,25 @@
 """A study against results from a table: the same samples whatever the order, kill or damage."""
 
+import contextlib
 import math
 import random
 import sqlite3
 
 import optuna
 import pytest
+from optuna.pruners import HyperbandPruner, MedianPruner
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from tabular import TPE, World
+from tabular import TPE, TRIALS, World, space_of
 
-from dqn.errors import UserError
+from dqn.errors import RunError, UserError
+from dqn.results.folder import Folder
+from sweeps.settings import Settings
+from sweeps.sweeper import GROWS, record_of
 
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
+MEDIAN = {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 3}
+HYPERBAND = {"_target_": "optuna.pruners.HyperbandPruner"}
 NUMBERS = ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
 CHOICES = ("lr=choice(1e-4,1e-3,1e-2)", "gamma=choice(0.9,0.95,0.99)")
 SAMPLERS = {
@@ -20,15 +28,24 @@ SAMPLERS = {
     "grid": ({"_target_": "optuna.samplers.GridSampler"}, CHOICES),
     "qmc": ({"_target_": "optuna.samplers.QMCSampler"}, NUMBERS),
     "cmaes": ({"_target_": "optuna.samplers.CmaEsSampler"}, NUMBERS),
+    "gp": ({"_target_": "optuna.samplers.GPSampler", "n_startup_trials": 4}, NUMBERS),
     "one_at_a_time": (
         {"_target_": "sweeps.samplers.OneAtATime"},
         ("train_freq=choice(1,4,8)", "batch_size=choice(16,32,64)"),
     ),
 }
+PACKAGES = {"cmaes": "cmaes", "gp": "torch"}
 
 
 def stored(path, name="s"):
     return optuna.load_study(study_name=name, storage=f"sqlite:///{path / 'study.db'}").trials
+
+
+def execute(file, statement):
+    connection = sqlite3.connect(file)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
 
 
 def killed(world, seed):
@@ -39,10 +56,18 @@ def killed(world, seed):
     return world
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What a study of all defaults samples."""
+    world = World(tmp_path_factory.mktemp("undisturbed"))
+    assert world.run(random.Random(5))
+    return world.params
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_samples_depend_on_neither_order_nor_kills(tmp_path, name):
-    if name == "cmaes":
-        pytest.importorskip("cmaes")
+    if name in PACKAGES:
+        pytest.importorskip(PACKAGES[name])
     sampler, texts = SAMPLERS[name]
     worlds = []
     for folder in ("a", "b"):
@@ -50,7 +75,7 @@ def test_samples_depend_on_neither_order_nor_kills(tmp_path, name):
         worlds.append(World(tmp_path / folder, *texts, sampler=sampler))
     assert worlds[0].run(random.Random(0))
     killed(worlds[1], 1)
-    assert len(worlds[0].params) == min(16, {"grid": 9, "one_at_a_time": 5}.get(name, 16))
+    assert len(worlds[0].params) == min(TRIALS, {"grid": 9, "one_at_a_time": 5}.get(name, TRIALS))
     assert worlds[0].params == worlds[1].params
     assert worlds[0].rows == worlds[1].rows
     trials = stored(tmp_path / "b")
@@ -59,36 +84,36 @@ def test_samples_depend_on_neither_order_nor_kills(tmp_path, name):
     assert {t.state for t in trials} == {TrialState.COMPLETE}
 
 
-def test_more_trials_go_on_as_if_asked_for_at_once(tmp_path):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-    whole, raised = World(tmp_path / "a"), World(tmp_path / "b", n_trials=7)
-    whole.run(random.Random(0))
+def test_more_trials_go_on_as_if_asked_for_at_once(tmp_path, undisturbed):
+    raised = World(tmp_path, n_trials=7)
     raised.run(random.Random(1))
     assert len(raised.params) == 7
-    raised.run(random.Random(2), n_trials=16)
-    assert raised.params == whole.params
+    raised.run(random.Random(2), n_trials=TRIALS)
+    assert raised.params == undisturbed
 
 
-@pytest.mark.parametrize("damage", ["gone", "truncated", "random", "journal", "content", "state"])
-def test_a_damaged_or_missing_storage_is_written_anew(tmp_path, damage, capsys):
+# whole to SQLite, but not what Optuna wrote
+DAMAGE = {
+    "content": "update trial_params set distribution_json='{'",
+    "state": "update trials set state=7",
+    "samples": "delete from trial_params",
+    "sample": "delete from trial_params where trial_id=3 and param_name='lr'",
+    "value": "delete from trial_values",
+}
+
+
+@pytest.mark.parametrize("damage", ["gone", "truncated", "random", "journal", *DAMAGE])
+def test_a_damaged_or_missing_storage_is_written_anew(tmp_path, damage, undisturbed, capsys):
     world = World(tmp_path)
-    world.run(random.Random(0), stop_after=17)
+    world.run(random.Random(0), stop_after=13)
     file = tmp_path / "study.db"
     whole = file.read_bytes()
     if damage == "gone":
         file.unlink()
     elif damage == "truncated":
         file.write_bytes(whole[: len(whole) // 2])
-    elif damage in ("content", "state"):  # whole to SQLite, but not what Optuna wrote
-        changed = {
-            "content": "trial_params set distribution_json='{'",
-            "state": "trials set state=7",
-        }
-        connection = sqlite3.connect(file)
-        connection.execute(f"update {changed[damage]}")
-        connection.commit()
-        connection.close()
+    elif damage in DAMAGE:
+        execute(file, DAMAGE[damage])
     else:
         file.write_bytes(random.Random(3).randbytes(5000))
     if damage == "journal":
@@ -99,10 +124,46 @@ def test_a_damaged_or_missing_storage_is_written_anew(tmp_path, damage, capsys):
     assert [p.read_bytes() for p in aside] == ([] if broken is None else [broken])
     assert ("is damaged" in capsys.readouterr().err) == (broken is not None)
     assert {t.number: t.params for t in stored(tmp_path)} == world.params
-    (tmp_path / "b").mkdir()
-    undisturbed = World(tmp_path / "b")
-    undisturbed.run(random.Random(5))
-    assert world.params == undisturbed.params
+    assert world.params == undisturbed
+
+
+def test_a_damaged_storage_of_a_url_is_left_alone(tmp_path):
+    world = World(tmp_path, storage=f"sqlite:///{tmp_path / 'other.db'}")
+    world.run(random.Random(0), stop_after=5)
+    execute(tmp_path / "other.db", DAMAGE["samples"])
+    before = (tmp_path / "other.db").read_bytes()
+    with pytest.raises(RunError, match=r"trial 0 must have lr, gamma as .* has nothing.; mend it,"):
+        world.study()
+    assert (tmp_path / "other.db").read_bytes() == before
+    assert not (tmp_path / "study.db").exists()
+
+
+@pytest.mark.parametrize("full", ["at once", "later"])
+def test_a_full_disk_costs_nothing_that_was_finished(tmp_path, full, undisturbed, monkeypatch):
+    world = World(tmp_path, n_trials=2 * TRIALS)
+    if full == "later":
+        world.run(random.Random(0), stop_after=1)
+    file, connect = tmp_path / "study.db", sqlite3.connect
+    if file.exists():
+        execute(file, "vacuum")
+    pages = file.stat().st_size // 4096 if file.exists() else 10
+
+    def connected(*arguments, **named):
+        connection = connect(*arguments, **named)
+        connection.execute(f"pragma max_page_count={pages}")  # SQLite's own full disk
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connected)
+        patch.setattr(random, "random", lambda: 0.0)  # of a second, between Optuna's own tries
+        with pytest.raises(RunError, match=r"cannot be used \(database or disk is full\); what"):
+            world.run(random.Random(1))
+    kept = dict(world.rows)
+    assert world.run(random.Random(2))
+    assert kept.items() <= world.rows.items()
+    assert not list(tmp_path.glob("*damaged*"))
+    assert undisturbed.items() <= world.params.items()
+    assert {t.number: t.params for t in stored(tmp_path)} == world.params
 
 
 def test_another_study_of_the_name_is_refused(tmp_path):
@@ -115,21 +176,39 @@ def test_another_study_of_the_name_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"seed": 1}, "hydra.sweeper.seed must stay 0 in the study s, met 1; "),
-        ({"objective": "best_return"}, "hydra.sweeper.objective must stay mean_return"),
-        ({"aggregate": "mean"}, "hydra.sweeper.aggregate must stay iqm"),
-        ({"parallel": 5}, "hydra.sweeper.parallel must stay 4"),
-        ({"sampler": RANDOM}, "hydra.sweeper.sampler must stay"),
-        ({"racing": [1, 2]}, "hydra.sweeper.racing must stay None"),
+        ({"seed": 1}, "seed was 0 and is now 1"),
+        ({"objective": "best_return"}, "objective was mean_return and is now best_return"),
+        ({"aggregate": "mean"}, "aggregate was iqm and is now mean"),
+        ({"parallel": 5}, "parallel was 4 and is now 5"),
+        ({"sampler": {**TPE, "n_startup_trials": 5}}, "sampler.n_startup_trials was 4 and is now"),
+        ({"racing": [1, 2]}, "racing was null and is now [1, 2]"),
+        ({"racing_keep": 0.5}, "racing_keep was 0.34 and is now 0.5"),
+        ({"rungs": [0.5]}, "rungs was [0.25, 0.5, 0.75] and is now [0.5]"),
+        ({"pruner": MEDIAN}, "pruner._target_ was optuna.pruners.NopPruner and is now"),
+        (
+            {"space": space_of("lr=tag(log,interval(1e-5,1.0))")},
+            "params.lr was tag(log,interval(1e-05,0.1)) and is now",
+        ),
+        (
+            {"space": space_of("hidden=choice([8],[16])")},
+            "params.hidden was null and is now choice([8],[16])",
+        ),
     ],
 )
 def test_a_study_that_is_begun_keeps_its_settings(tmp_path, change, line):
     world = World(tmp_path)
-    world.run(random.Random(0), stop_after=3)
+
+    def begun(space=(), **changes):
+        settings = Settings(**{**world.settings, **changes})
+        record = record_of(settings, world.space | dict(space), world.base)
+        Folder(tmp_path, world.base, record, grows=GROWS).close()
+
+    begun()
+    begun(n_trials=99)
     with pytest.raises(UserError) as caught:
-        world.study(**change)
-    assert str(caught.value).startswith(line)
-    assert "choose another name" in str(caught.value)
+        begun(**change)
+    assert f"holds one sweep, but {line}" in str(caught.value)
+    assert "name=NAME, or go back to what it was" in str(caught.value)
 
 
 def test_the_storage_is_read_while_the_study_is_open(tmp_path):
@@ -167,7 +246,7 @@ def test_what_config_refuses_fails_and_the_study_goes_on(tmp_path):
     world = World(tmp_path, *texts, value=lambda config, seed: 1.0, sampler=RANDOM)
     assert killed(world, 0)
     trials = stored(tmp_path)
-    assert len(trials) == 16
+    assert len(trials) == TRIALS
     for trial in trials:
         refused = trial.params["epsilon_start"] == 0.05
         assert trial.state == (TrialState.FAIL if refused else TrialState.COMPLETE)
@@ -199,26 +278,63 @@ def test_a_race_leaves_behind_what_its_first_seeds_say(tmp_path):
     assert counts == [3, 3, 3, 3, 3, 1, 3, 1]
 
 
-@pytest.mark.parametrize(
-    "pruner",
-    [
-        {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 3},
-        {"_target_": "optuna.pruners.HyperbandPruner"},
-    ],
-)
-def test_rungs_are_reported_once_and_prune_the_bad(tmp_path, pruner):
+class KillError(Exception):
+    """What a kill -9 is here."""
+
+
+@pytest.mark.parametrize(("node", "kind"), [(MEDIAN, MedianPruner), (HYPERBAND, HyperbandPruner)])
+def test_a_kill_at_any_report_changes_no_answer(tmp_path, node, kind, monkeypatch):
+    """Killed after each report: none is asked for or made twice, and what was answered stays."""
+    values, asked, reported = {}, [], []
+    prune, report = kind.prune, RDBStorage.set_trial_intermediate_value
+
+    def value(config, seed):
+        return values.setdefault(config.lr, [2.0, 3.0, 1.0, 5.0, 0.0, 4.0][len(values) % 6])
+
+    def asking(pruner, study, trial):
+        asked.append((trial.number, trial.last_step))
+        return prune(pruner, study, trial)
+
+    def reporting(storage, trial_id, step, value):
+        report(storage, trial_id, step, value)
+        reported.append((trial_id - 1, step))
+
+    def dying(*arguments):
+        reporting(*arguments)
+        raise KillError
+
+    def history(folder, report):
+        folder.mkdir()
+        monkeypatch.setattr(RDBStorage, "set_trial_intermediate_value", report)
+        settings = {"n_trials": 9, "parallel": 1, "sampler": RANDOM, "pruner": node}
+        world = World(folder, value=value, **settings)
+        del asked[:], reported[:]
+        over = False
+        while not over:
+            with contextlib.suppress(KillError):
+                over = world.run(random.Random(0))
+        assert asked == reported
+        assert len(set(asked)) == len(asked)
+        return [(t.state, t.value, t.intermediate_values) for t in stored(folder)]
+
+    monkeypatch.setattr(kind, "prune", asking)
+    whole = history(tmp_path / "whole", reporting)
+    assert {state for state, *_ in whole} == {TrialState.COMPLETE, TrialState.PRUNED}
+    assert history(tmp_path / "killed", dying) == whole
+
+
+def test_a_trial_far_below_the_median_is_pruned_at_its_first_rung(tmp_path):
     values = {}
 
     def value(config, seed):
-        return values.setdefault(config.lr, -100.0 if len(values) == 12 else 1.0)
+        return values.setdefault(config.lr, -100.0 if len(values) == 6 else 1.0)
 
-    world = World(tmp_path, value=value, parallel=1, sampler=RANDOM, pruner=pruner)
+    world = World(tmp_path, value=value, n_trials=8, parallel=1, sampler=RANDOM, pruner=MEDIAN)
     killed(world, 4)
     trials = stored(tmp_path)
-    assert all(t.state.is_finished() for t in trials)
-    assert any(t.intermediate_values for t in trials)
-    if "n_startup_trials" in pruner:
-        assert [t.number for t in trials if t.state == TrialState.PRUNED] == [12]
+    assert [t.number for t in trials if t.state == TrialState.PRUNED] == [6]
+    assert [{*t.intermediate_values} for t in trials] == [{1, 2, 3}] * 6 + [{1}] + [{1, 2, 3}]
+    assert {n for (n, _), row in world.rows.items() if row["status"] == "pruned"} == {6}
 
 
 def test_wilcoxon_compares_the_same_seeds(tmp_path):

@@ -146,6 +146,9 @@ class Silent:
         self.notices.append(text)
 
 
+STAGED = [(number, 1) for number in range(5)]
+
+
 def trials(seeds=(0, 1, 2), count=5):
     return [Trial(number, CONFIGS[number], tuple(seeds)) for number in range(count)]
 
@@ -226,6 +229,16 @@ def test_pruning_at_rungs(tmp_path):
     frame = table(tmp_path)
     assert set(frame[frame.trial == 0].episodes) == {3}  # what they had earned is kept
     assert sorted(source.told) == [0, 1, 2, 3, 4]
+
+
+def test_rungs_of_a_trial_that_ends_within_a_chunk_are_reported_and_end_its_stages(tmp_path):
+    source = Scripted(trials([0]), rungs=(0.25, 0.5), bar=250.0, stages=dict.fromkeys(STAGED, (1,)))
+    drive(tmp_path, source, FakeFleet(chunk=EPISODES))
+    asked = sorted((number, rung) for number, rung, _ in source.asked)
+    assert asked == [(0, 0), (1, 0), (2, 0), (3, 0), (3, 1), (4, 0), (4, 1)]
+    counts = {number: len(rows) for number, rows in statuses(tmp_path).items()}
+    assert counts == {0: 1, 1: 1, 2: 1, 3: 2, 4: 2}
+    assert (table(tmp_path).status == "done").all()
 
 
 def test_pruning_after_a_seed(tmp_path):

@@ -89,8 +89,9 @@ def test_many_trials_at_once_have_the_very_numbers_of_each_alone():
                 for r in rows
                 if r[metric] is not None or metric == "solved_at" or r["status"] in lost
             ]
-            expected = [x if np.isfinite(x) else None for x in map(float, one_by_one(values))]
-            assert [row[metric + end] for end in ("", "_low", "_high")] == expected
+            expected = [x if np.isfinite(x) else np.nan for x in map(float, one_by_one(values))]
+            found = np.array([row[metric + end] for end in ("", "_low", "_high")], float)
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_a_failed_seed_counts_as_a_diverged_one_that_earned_nothing():

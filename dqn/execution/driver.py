@@ -149,7 +149,7 @@ class Driver:
         for number in sorted(heard):
             course = self._courses[number]
             for rung, metrics in course.rungs_passed(self._source.rungs):
-                if not (course.stopped or course.is_over):
+                if not course.stopped:
                     self._ask(course, self._source.keep_at_rung(number, rung, metrics))
             self._go_on(course)
 

@@ -39,7 +39,8 @@ class Source(Protocol):
         """Whether to go on with a trial all of whose seeds have come as far as `rungs[rung]`.
 
         `metrics` has those of every seed given so far, over its episodes up to the rung (the
-        whole training of a seed that ended before).
+        whole training of a seed that ended before). Also asked where all of them have just ended,
+        so that other trials are compared with this one too: it then gets no further seeds.
         """
         ...
 

@@ -113,6 +113,7 @@ class Episodes:
         for count in counts.values():
             total.update(count)
         self.lost = {key for key, expected in finished.items() if total[key] != expected}
+        whole = finished.keys() - self.lost
         aside = []
         for part, count in counts.items():
             if broken := sorted(self.lost & count.keys()):
@@ -122,7 +123,6 @@ class Episodes:
                     f"episodes that seeds.csv says, has {total[trial, seed]}"
                 )
                 aside.append((reason, copy_aside(part, self.path.parent)))
-            whole = finished.keys() - self.lost
             if not count.keys() <= whole:
                 table = _only(_read(part), whole)
                 _write(table, part)

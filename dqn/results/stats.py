@@ -129,11 +129,8 @@ def interval(
     if x.shape[-1] < 2:
         return np.full(x.shape[:-1], np.nan), np.full(x.shape[:-1], np.nan)
     picks = _picks(x.shape[-1], resamples)
-    if statistic is iqm:  # a resample is in order already: its middle is all that is needed
-        cut = x.shape[-1] // 4
-        picks, statistic = picks[:, cut : x.shape[-1] - cut], _mean
-    # Laid out alike for one row and for many, or their sums would differ in the last bits.
-    estimates = np.sort(statistic(np.take(x, picks, -1)), -1)  # [..., resamples]
+    estimates = _iqms(x, picks) if statistic is iqm else statistic(np.take(x, picks, -1))
+    estimates.sort(-1)  # [..., resamples]
     tail = (1.0 - level) / 2.0
     # Order statistics, never between two: that keeps an infinite end infinite instead of NaN.
     ends = np.quantile(np.arange(resamples), [tail, 1.0 - tail], method="inverted_cdf")
@@ -141,8 +138,19 @@ def interval(
     return low, high
 
 
-def _mean(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return x.mean(-1)
+def _iqms(x: NDArray[np.float64], picks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The IQM of each resample `picks` [resamples, N] of sorted values [..., N].
+
+    A resample is in order already: its middle is all that is needed. It is added up one entry of
+    all resamples after the other: 3 times as fast as along each, and with the same bits for one row
+    as for many.
+    """
+    n = x.shape[-1]
+    middle = picks[:, n // 4 : n - n // 4].T
+    total = np.take(x, middle[0], -1)
+    for picked in middle[1:]:
+        total += np.take(x, picked, -1)
+    return total / len(middle)
 
 
 @lru_cache(maxsize=8)
