@@ -119,8 +119,8 @@ def _which_loss(studies: Mapping[str, Mapping[str, Sequence[Level]]]) -> str:
     text = (
         "The mean squared TD error of the minibatch, (y − Q(s, a))², where the target "
         "y = c·r + γ max Q′(s′, ·) is held fixed: no gradient flows into it, and c scales the "
-        "reward. It is regression on a moving target. Huber's loss is the same for small errors and "
-        "grows only linearly beyond δ."
+        "reward. It is regression on a moving target. Huber's loss is the same for small errors "
+        "and grows only linearly beyond δ."
     )
     for found in studies.values():
         for level in found.get("huber_delta", ()):
@@ -179,7 +179,7 @@ def _values(them: Sequence[Contender]) -> str:
         low, high = np.quantile(gaps, [0.25, 0.75])
         lines.append(
             f"- `{one.name}`: over the last {WINDOW} episodes Q is {np.median(gaps):.2f} times "
-            f"what followed (median of {len(gaps)} seeds; half of them from {low:.2f} to {high:.2f})."
+            f"what followed (median of {len(gaps)} seeds; half of them {low:.2f} to {high:.2f})."
         )
     return (
         "They can be checked: a Q-value estimates the discounted sum of the scaled rewards that "
