@@ -110,7 +110,10 @@ def _page(
 
 def _command(path: Path) -> str:
     """The command that made a folder of results, from what Hydra left in it."""
-    node = yaml.safe_load((path / ".hydra" / "hydra.yaml").read_text(encoding="utf-8"))
+    file = path / ".hydra" / "hydra.yaml"
+    if not file.exists():
+        return f"# {path.name}: no record of its command"
+    node = yaml.safe_load(file.read_text(encoding="utf-8"))
     overrides = node["hydra"]["overrides"]
-    own = [word for word in overrides["hydra"] if not word.startswith(("hydra.mode=",))]
+    own = [word for word in overrides["hydra"] if not word.startswith("hydra.mode=")]
     return " ".join(["python -m dqn.run", *own, *overrides["task"]])
