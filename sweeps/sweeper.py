@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,12 +12,16 @@ from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Source
 from dqn.results.folder import Folder
+from dqn.status import INTERRUPTED
+from sweeps.findings import BASELINE, told
 from sweeps.launcher import finish, folder_of, keep_composed
-from sweeps.settings import Settings, refuse_unsound
+from sweeps.settings import Settings, Validate, refuse_unsound
 from sweeps.space import search_space, written
 from sweeps.study import Study
+from sweeps.validate import validated
 
-_NOT_KEPT = ("name", "storage")  # where a study is, not what it is; a URL may hold a password
+# Where a study is, and what follows it, not what it is; a URL may hold a password.
+_NOT_KEPT = ("name", "storage", "validate")
 
 
 def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
@@ -49,7 +54,25 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         rows = {key: folder.row(*key) for key in folder.finished()}
         return Study(settings, space, path, base, compose, folder.identity or "", rows)
 
-    finish(lambda: session.sweep(base, path, about, source)[0], composed)
+    def study() -> int:
+        status = session.sweep(base, path, about, source)[0]
+        if status == INTERRUPTED or settings.validate is None:
+            return status
+        return max(status, _validated(path, settings.validate))
+
+    finish(study, composed)
+
+
+def _validated(path: Path, asked: Validate) -> int:
+    """Validate the study, which is over; the exit status."""
+    print(
+        f"\nvalidation: the {asked.top} best trials and the {BASELINE}, on {asked.seeds} new seeds"
+    )
+    found = validated(path, asked.top, asked.seeds)
+    if found is None:
+        return INTERRUPTED
+    print(told(found))
+    return found.status
 
 
 def plain(value: Any) -> Any:
