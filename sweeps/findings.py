@@ -26,6 +26,7 @@ from sweeps.overview import (
 
 TABLE, PRESET = "validation.csv", "recommended.yaml"
 BASELINE = "exercise"
+EXERCISE = 999_999  # its number beside those of the study's trials, of which none comes so far
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def objective_of(results: Results) -> Objective:
 
 def place_of(trial: int | None) -> int:
     """The number in the validation's folder of a trial of the study; None is the baseline."""
-    return 0 if trial is None else trial + 1
+    return EXERCISE if trial is None else trial
 
 
 def findings_of(results: Results, chosen: Sequence[int], held: Results) -> list[Finding]:

@@ -13,7 +13,7 @@ from dqn.execution.session import Sweep
 from dqn.execution.source import Source
 from dqn.results.folder import Folder
 from dqn.status import INTERRUPTED
-from sweeps.findings import BASELINE, told
+from sweeps.findings import told
 from sweeps.launcher import finish, folder_of, keep_composed
 from sweeps.settings import Settings, Validate, refuse_unsound
 from sweeps.space import search_space, written
@@ -65,9 +65,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
 
 def _validated(path: Path, asked: Validate) -> int:
     """Validate the study, which is over; the exit status."""
-    print(
-        f"\nvalidation: the {asked.top} best trials and the {BASELINE}, on {asked.seeds} new seeds"
-    )
+    print("\nvalidation")
     found = validated(path, asked.top, asked.seeds)
     if found is None:
         return INTERRUPTED

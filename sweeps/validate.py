@@ -19,6 +19,8 @@ from dqn.results.reading import Results, read
 from dqn.status import INTERRUPTED
 from sweeps.compare import changes
 from sweeps.findings import (
+    BASELINE,
+    EXERCISE,
     PRESET,
     TABLE,
     Validation,
@@ -150,6 +152,10 @@ def _train(base: Config, path: Path, configs: Mapping[int | None, Config]) -> in
         swept=tuple(changes([config.to_mapping() for config in configs.values()])),
         configs=tuple(dict.fromkeys(configs.values())),
         trials=tuple(places),
+    )
+    print(
+        f"{len(trials) - 1} trials, and the {BASELINE} as trial {EXERCISE}, on {base.seeds} new "
+        "seeds"
     )
     return session.sweep(base, path, about, lambda folder: Fixed(trials))[0]
 

@@ -15,7 +15,7 @@ from dqn.help import CONF
 from dqn.results.folder import Folder
 from dqn.results.reading import read
 from sweeps.__main__ import main
-from sweeps.findings import Finding, best_bound, findings_of, objective_of
+from sweeps.findings import EXERCISE, Finding, best_bound, findings_of, objective_of
 from sweeps.objective import Objective
 from sweeps.overview import Estimate
 from sweeps.settings import Validate
@@ -64,11 +64,11 @@ def test_the_best_and_the_exercise_are_trained_on_new_seeds(done):
     held = read(done / "validation")
     assert [[row["seed"] for row in rows] for rows in held.rows.values()] == [[2, 3, 4]] * 3
     exercise = Config(episodes=12, seeds=3, first_seed=2, test_episodes=2, workers=0)
-    assert held.config(0) == exercise
-    assert list(held.rows) == [0, 1, 3]
-    lr = [held.config(number).lr for number in (3, 1)]
+    assert held.config(EXERCISE) == exercise
+    assert sorted(held.rows) == [0, 2, EXERCISE]
+    lr = [held.config(number).lr for number in (2, 0)]
     assert lr == [1e-4, 1e-3]  # trials 2 and 0 of the study: the best claims
-    assert held.config(3).hidden == (8,)
+    assert held.config(2).hidden == (8,)
 
 
 def test_the_table_says_what_was_claimed_and_what_held(done):
@@ -76,15 +76,15 @@ def test_the_table_says_what_was_claimed_and_what_held(done):
     assert [one["trial"] for one in (best, second, exercise)] == ["2", "0", ""]
     assert (float(best["claimed"]), float(second["claimed"])) == (40.5, 30.5)
     held = read(done / "validation")
-    mean = sum(float(row["mean_return"]) for row in held.rows[3]) / 3
+    mean = sum(float(row["mean_return"]) for row in held.rows[2]) / 3
     assert float(best["held_out"]) == pytest.approx(mean)
     assert float(best["optimism"]) == pytest.approx(40.5 - mean)
     assert 0.0 <= float(best["improvement_low"]) <= float(best["improvement_high"]) <= 1.0
     assert exercise["claimed"] == exercise["improvement"] == ""
-    test = sum(float(row["test_return"]) for row in held.rows[3]) / 3
+    test = sum(float(row["test_return"]) for row in held.rows[2]) / 3
     assert float(best["test_return"]) == pytest.approx(test)
     assert (best["solved"], best["aggregate"]) == ("0.0", "iqm")
-    collapsed = sum(float(row["collapse"]) > 0.5 for row in held.rows[0]) / 3
+    collapsed = sum(float(row["collapse"]) > 0.5 for row in held.rows[EXERCISE]) / 3
     assert float(exercise["collapsed"]) == pytest.approx(collapsed)
     assert [one["seeds"] for one in (best, second, exercise)] == ["3"] * 3
     lows = [float(one["held_out_low"]) for one in (best, second, exercise)]
@@ -102,7 +102,7 @@ def test_what_is_recommended_is_a_preset(done, tmp_path):
         search = f"hydra.searchpath=[file://{tmp_path}]"
         composed = hydra.compose(CONFIG_NAME, overrides=["preset=recommended", search])
     chosen = next(place for place, one in enumerate(table(done)) if one["recommended"] == "True")
-    number = (3, 1, 0)[chosen]
+    number = (2, 0, EXERCISE)[chosen]
     config = Config.from_mapping(yaml.safe_load(OmegaConf.to_yaml(composed)))
     assert config.hyperparameters() == read(done / "validation").config(number).hyperparameters()
     assert "of 3 seeds it was not chosen by" in (done / "recommended.yaml").read_text()
@@ -193,7 +193,7 @@ def test_a_study_whose_validation_is_stopped_ends_as_any_that_is(capsys, monkeyp
 
     monkeypatch.setattr(sweeper, "validated", lambda path, top, seeds: None)
     assert sweeper._validated(None, Validate(top=3, seeds=20)) == 130
-    assert "the 3 best trials and the exercise, on 20 new seeds" in capsys.readouterr().out
+    assert capsys.readouterr().out == "\nvalidation\n"
 
 
 def test_what_cannot_be_validated_is_refused_in_one_line(tmp_path, capsys):
@@ -211,12 +211,14 @@ def test_what_cannot_be_validated_is_refused_in_one_line(tmp_path, capsys):
     assert not (longer / "validation").exists()
 
 
-def of_study(path, aggregate, *trials, first_seed=0):
-    """Made-up mean returns of each trial's seeds."""
+def of_study(path, aggregate, *trials, exercise=None):
+    """Made-up mean returns of each trial's seeds; with the exercise's they are a validation."""
+    first_seed = len(trials[0]) if exercise else 0
     base = dataclasses.replace(BASE, seeds=len(trials[0]), first_seed=first_seed)
     record = {"kind": "study", "objective": "mean_return", "aggregate": aggregate}
+    numbered = dict(enumerate(trials)) | ({EXERCISE: exercise} if exercise else {})
     with Folder(path, base, record) as folder:
-        for trial, levels in enumerate(trials):
+        for trial, levels in numbered.items():
             for seed, level in enumerate(levels, first_seed):
                 folder.add(result(trial, seed, returns=[level] * 12, config=base))
     return read(path)
@@ -228,7 +230,7 @@ def of_study(path, aggregate, *trials, first_seed=0):
 def test_a_study_is_judged_by_its_own_statistic(tmp_path, aggregate, claimed, best):
     lucky, steady = (10.0, 10.0, 10.0, 10.0, 100.0), (20.0,) * 5
     study = of_study(tmp_path / "study", aggregate, lucky, steady)
-    held = of_study(tmp_path / "held", aggregate, (1.0,) * 5, lucky, steady, first_seed=5)
+    held = of_study(tmp_path / "held", aggregate, lucky, steady, exercise=(1.0,) * 5)
     chosen = study.ranked(objective_of(study).of_rows)
     assert chosen[0] == best
     found = {one.trial: one for one in findings_of(study, chosen, held)}
@@ -245,7 +247,7 @@ def test_the_lower_end_is_what_is_ranked_where_the_study_ranks_it(tmp_path):
     study = of_study(tmp_path / "study", "low", wide, narrow)
     assert study.ranked() == [0, 1]
     assert study.ranked(objective_of(study).of_rows) == [1, 0]
-    held = of_study(tmp_path / "held", "low", (1.0,) * 5, wide, narrow, first_seed=5)
+    held = of_study(tmp_path / "held", "low", wide, narrow, exercise=(1.0,) * 5)
     first, second, _ = findings_of(study, [1, 0], held)
     assert (first.trial, first.claimed.value, first.held_rank) == (1, 30.0, 1)
     assert (second.claimed.value, second.held_rank) == (50.0, 2)
