@@ -17,6 +17,7 @@ from dqn.status import INTERRUPTED, settled
 COMMANDS = {
     "compare": "runs, grids and studies side by side",
     "validate": "train the best trials again, with seeds that the study never used",
+    "export": "the same for another tool: TensorBoard",
     "reproduce": "train one row of seeds.csv again, and say whether it is the same",
 }
 """Each the name of a module here, with `add_arguments`, `EXAMPLES` and a function of its name."""
