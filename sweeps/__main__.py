@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": "runs, grids and studies side by side",
     "validate": "train the best trials again, with seeds that the study never used",
     "course": "a page on the questions of the exercise, from runs and sweeps",
+    "export": "the same for another tool: TensorBoard",
     "reproduce": "train one row of seeds.csv again, and say whether it is the same",
 }
 """Each the name of a module here, with `add_arguments`, `EXAMPLES` and a function of its name."""

@@ -6,18 +6,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
 from dqn.errors import UserError
-from dqn.execution.summary import as_text, interval_of, number
+from dqn.execution.summary import as_text
 from dqn.results.composed import differences
 from dqn.results.stats import METRICS
-from dqn.results.trials import trial_row
 from dqn.schema import override_text
 from sweeps.contenders import TITLES, Against, Contender, against, contenders, told_terms, unlike
+from sweeps.overview import (
+    by_statistic,
+    digits_of,
+    overview,
+    overview_values,
+    spanned,
+    statistics_of,
+    table,
+)
 
-TOO_SHORT = "an interval of P(better) that ends at 0 or 1 is too short: more seeds would widen it"
 EXAMPLES = """\
 examples
   python -m sweeps compare outputs/runs/a outputs/runs/b
@@ -32,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("folders", nargs="+", metavar="DIR", help="of results; DIR:TRIAL for a trial of a sweep")
     add("--metric", choices=METRICS, default="mean_return",
-        help="that probabilities are of (default: mean_return)")  # fmt: skip
+        help="of statistics, probabilities and tests (default: mean_return)")  # fmt: skip
     add("--anyway", action="store_true", help="compare unlike environments and budgets, marked *")
     add("--out", type=Path, metavar="DIR", help="draw learning curves and profiles there (PNG)")
 
@@ -49,7 +53,6 @@ def compare(args: argparse.Namespace) -> tuple[int, str, Any]:
             f"what is compared must share environment and budget, met {them[0].name}: "
             f"{told_terms(them[0])}, and {others[0].name}: {told_terms(others[0])}; add --anyway"
         )
-    summaries = [trial_row(one.rows, ()) for one in them]
     versus = [against(one.rows, them[0].rows, args.metric) for one in them[1:]]
     changed = changes([one.config.to_mapping() for one in them])
     drawn = []
@@ -57,7 +60,11 @@ def compare(args: argparse.Namespace) -> tuple[int, str, Any]:
         from sweeps.pictures import draw
 
         drawn = draw(args.out, them, args.metric)
-    texts = [_overview(them, summaries, others), _settings(them, changed)]
+    texts = [
+        overview(them, others),
+        by_statistic(them, args.metric),
+        _settings(them, changed),
+    ]
     if versus:
         texts.append(_versus(them, versus, args.metric))
     drawn_told = "\n".join(f"drawn: {path}" for path in drawn)
@@ -67,10 +74,10 @@ def compare(args: argparse.Namespace) -> tuple[int, str, Any]:
         "contenders": [
             {
                 "name": one.name, "folder": str(one.results.path), "trial": one.trial,
-                "seeds": [row["seed"] for row in one.rows], "solved": _solved(one),
-                "steps": _steps(one), "comparable": one not in others, **summary,
+                "comparable": one not in others, **overview_values(one),
+                "statistics": _statistics(one, args.metric),
             }
-            for one, summary in zip(them, summaries, strict=True)
+            for one in them
         ],
         "differ": changed,
         "against_first": [
@@ -97,38 +104,6 @@ def changes(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {name: [_at(mapping, name) for mapping in mappings] for name in names}
 
 
-def table(*columns: str, left: int = 1) -> Table:
-    """An empty table in the house's style, its first `left` columns flush left."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for place, title in enumerate(columns):
-        made.add_column(title, justify="left" if place < left else "right")
-    return made
-
-
-def spanned(value: float | None, ends: tuple[float, float] | None, digits: int) -> str:
-    """A number with its interval, as text that lines up below another."""
-    if value is None:
-        return "-"
-    if ends is None:
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} [{ends[0]:.{digits}f}, {ends[1]:.{digits}f}]"
-
-
-def _overview(
-    them: Sequence[Contender], summaries: Sequence[Mapping[str, Any]], others: Sequence[Contender]
-) -> str:
-    made = table("", "seeds", *(f"{TITLES[m]}\n95 %" for m in METRICS), "solved", "steps")
-    for one, summary in zip(them, summaries, strict=True):
-        seen = {name: float("nan") if v is None else v for name, v in summary.items()}
-        cells = [f"{number(seen[m], m)}\n{interval_of(seen, m)}" for m in METRICS]
-        made.add_row(
-            one.name + "*" * (one in others), _seeds(one), *cells,
-            f"{sum(row['solved_at'] is not None for row in one.rows)} of {len(one.rows)}",
-            f"{_steps(one):,}",
-        )  # fmt: skip
-    return as_text(made).strip("\n")
-
-
 def _settings(them: Sequence[Contender], changed: Mapping[str, Sequence[Any]]) -> str:
     if not changed:
         return "all have the same configuration" if len(them) > 1 else ""
@@ -139,11 +114,12 @@ def _settings(them: Sequence[Contender], changed: Mapping[str, Sequence[Any]]) -
 
 
 def _versus(them: Sequence[Contender], versus: Sequence[Against], metric: str) -> str:
-    digits = 2 if metric == "collapse" else 1
+    digits = digits_of(metric)
     made = table(
         f"against {them[0].name}, in {TITLES[metric]}",
         "P(better)\n95 % interval",
         "difference of IQMs\n95 % interval",
+        "p-value\nof no difference",
         "seeds",
     )
     for one, each in zip(them[1:], versus, strict=True):
@@ -151,11 +127,21 @@ def _versus(them: Sequence[Contender], versus: Sequence[Against], metric: str) -
             one.name,
             spanned(each.improvement, each.improvement_interval, 2),
             spanned(each.difference, each.difference_interval, digits),
+            f"{_p_value(each.p_value)}\n{each.test}",
             "the same: paired" if each.paired else "not the same",
         )
-    text = as_text(made).strip("\n")
-    apart = any({0.0, 1.0} & {*(each.improvement_interval or ())} for each in versus)
-    return text + f"\n\n{TOO_SHORT}" * apart
+    return as_text(made).strip("\n")
+
+
+def _p_value(p: float | None) -> str:
+    return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _statistics(one: Contender, metric: str) -> dict[str, float | None]:
+    plain: dict[str, float | None] = {}
+    for name, found in statistics_of(one, metric).items():
+        plain |= found.plain(name)
+    return plain
 
 
 def _footnotes(them: Sequence[Contender], others: Sequence[Contender]) -> str:
@@ -166,22 +152,6 @@ def _footnotes(them: Sequence[Contender], others: Sequence[Contender]) -> str:
         if missing > 0:
             lines.append(f"{one.name}: {missing} of its {one.results.base.seeds} seeds are not in")
     return "\n".join(lines)
-
-
-def _seeds(one: Contender) -> str:
-    """How many, and in words how many of them did not end well."""
-    statuses = [row["status"] for row in one.rows]
-    bad = [f"{statuses.count(s)} {s}" for s in ("diverged", "pruned", "failed") if s in statuses]
-    return "\n".join([f"{len(statuses)}", *bad])
-
-
-def _solved(one: Contender) -> float:
-    return sum(row["solved_at"] is not None for row in one.rows) / len(one.rows)
-
-
-def _steps(one: Contender) -> int:
-    """Environment steps of one training, on average."""
-    return round(sum(int(row["steps"] or 0) for row in one.rows) / len(one.rows))
 
 
 def _at(mapping: Mapping[str, Any], name: str) -> Any:

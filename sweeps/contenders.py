@@ -1,15 +1,21 @@
 """What is compared: one trial of one folder of results each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dqn.config import Config, EnvConfig
 from dqn.errors import UserError
 from dqn.results.columns import Row
-from dqn.results.comparison import difference_interval, improvement, improvement_interval
+from dqn.results.comparison import (
+    difference_interval,
+    improvement,
+    improvement_interval,
+    rank_test,
+)
 from dqn.results.reading import Results, read
-from dqn.results.stats import METRICS, iqm
+from dqn.results.stats import METRICS, Statistic, iqm
 from dqn.results.trials import value_of
 from dqn.schema import shown
 
@@ -57,8 +63,12 @@ class Against:
     improvement: float | None
     improvement_interval: tuple[float, float] | None
     difference: float | None
-    """Of the IQMs, in the metric's unit and sign."""
+    """Of the IQMs, or of the statistic that was asked for, in the metric's unit and sign."""
     difference_interval: tuple[float, float] | None
+    test: str
+    """Name of the rank test that there is no difference."""
+    p_value: float | None
+    """Its two-sided p-value, of this comparison alone."""
 
 
 def contender(text: str) -> Contender:
@@ -92,28 +102,39 @@ def contenders(texts: Sequence[str]) -> list[Contender]:
     return [Contender(text, one.results, one.trial) for text, one in zip(texts, found, strict=True)]
 
 
-def against(one: Sequence[Row], other: Sequence[Row], metric: str) -> Against:
+def against(
+    one: Sequence[Row],
+    other: Sequence[Row],
+    metric: str,
+    statistic: Statistic = iqm,
+    of_seed: Callable[[Row], float | None] | None = None,
+) -> Against:
     """How rows of seeds.csv do in `metric` against others; better is what the metric calls so.
 
-    Seeds count as `trials.trial_rows` says: none is dropped but for what was never asked of it.
+    Seeds count as `of_seed` says, by default as `trials.trial_rows` does: none is dropped but for
+    what was never asked of it. `statistic` is what the difference is of.
     """
+    of_seed = of_seed or partial(value_of, metric)
     sign = -1.0 if METRICS[metric] > 0 else 1.0
     mine, theirs = (
-        {row["seed"]: value for row in rows if (value := value_of(metric, row)) is not None}
+        {row["seed"]: value for row in rows if (value := of_seed(row)) is not None}
         for rows in (one, other)
     )
     seeds = sorted(mine, key=lambda seed: int(seed or 0))
     paired = len(mine) > 0 and mine.keys() == theirs.keys()
     x = [sign * mine[seed] for seed in seeds]
     y = [sign * theirs[seed] for seed in (seeds if paired else theirs)]
-    low, high = difference_interval(x, y, paired)
-    gap = float("nan") if not (x and y) else _minus(float(iqm(x)), float(iqm(y)))
+    low, high = difference_interval(x, y, paired, statistic)
+    gap = float("nan") if not (x and y) else _minus(float(statistic(x)), float(statistic(y)))
+    test, p_value = rank_test(x, y, paired)
     return Against(
         paired,
         _known(improvement(x, y)),
         _both(improvement_interval(x, y, paired)),
         _known(sign * gap),
         _both((low, high) if sign > 0 else (-high, -low)),
+        test,
+        _known(p_value),
     )
 
 

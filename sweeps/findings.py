@@ -1,6 +1,7 @@
-"""What a validation found, as values, as a table for a person and as validation.csv."""
+"""What a validation found, as values, as tables for a person and as validation.csv."""
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,163 +12,224 @@ from dqn.execution.summary import as_text
 from dqn.results.atomic import replacing
 from dqn.results.columns import Row
 from dqn.results.reading import Results
-from dqn.results.stats import METRICS
-from dqn.results.trials import trial_row
-from sweeps.compare import TOO_SHORT, spanned, table
-from sweeps.contenders import TITLES, Against, against
+from sweeps.contenders import TITLES, Against, Contender, against
+from sweeps.objective import Objective
+from sweeps.overview import (
+    NAMES,
+    Estimate,
+    digits_of,
+    estimate,
+    overview,
+    overview_values,
+    table,
+)
 
 TABLE, PRESET = "validation.csv", "recommended.yaml"
 BASELINE = "exercise"
+EXERCISE = 999_999  # its number beside those of the study's trials, of which none comes so far
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one trial, or the baseline, claimed and what it held."""
+    """What one trial, or the baseline, claimed and what it held, by the study's own statistic."""
 
     trial: int | None
     """In the study; None is the baseline."""
     claimed_rank: int | None
     held_rank: int
-    claimed: tuple[float | None, tuple[float, float] | None]
-    """IQM and 95 % interval on the study's seeds."""
-    held: tuple[float | None, tuple[float, float] | None]
+    claimed: Estimate
+    """On the study's seeds."""
+    held: Estimate
     """On the new seeds."""
     optimism: Against | None
     """The claimed against the held-out seeds."""
     versus: Against | None
     """Against the baseline, on the new seeds."""
-    rows: Sequence[Row]
+    contender: Contender
+    """The trainings on the new seeds."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The trials in order of their claims, the baseline last, and which of them to use."""
+
+    results: Results
+    """Of the study."""
+    base: Config
+    """The baseline, with the new seeds."""
+    findings: Sequence[Finding]
+    winner: Finding | None
+    status: int
+    """1 where a training could not be run."""
+
+    @property
+    def objective(self) -> Objective:
+        """What the study searched the best of."""
+        return objective_of(self.results)
+
+
+def objective_of(results: Results) -> Objective:
+    """What a sweep's trials are judged by; a grid's by the IQM of its mean return."""
+    return Objective(results.objective, (results.sweep or {}).get("aggregate", "iqm"))
+
+
+def place_of(trial: int | None) -> int:
+    """The number in the validation's folder of a trial of the study; None is the baseline."""
+    return EXERCISE if trial is None else trial
 
 
 def findings_of(results: Results, chosen: Sequence[int], held: Results) -> list[Finding]:
     """The trials in order of their claims, the baseline last."""
-    metric = results.objective
-    order = [number for number in held.ranked() if number]
-    found = [
-        Finding(
-            trial, rank, order.index(rank) + 1, _summary(results.rows[trial], metric),
-            _summary(held.rows[rank], metric),
-            against(results.rows[trial], held.rows[rank], metric),
-            against(held.rows[rank], held.rows[0], metric), held.rows[rank],
-        )
-        for rank, trial in enumerate(chosen, 1)
-    ]  # fmt: skip
-    place = held.ranked().index(0) + 1
-    baseline = held.rows[0]
-    unknown = None, None
+    objective = objective_of(results)
+    metric, statistic = objective.metric, objective.statistic
+    ranked = held.ranked(objective.of_rows)
+    trials = [place for place in ranked if place != place_of(None)]
+
+    def compared(rows: Sequence[Row], others: Sequence[Row]) -> Against:
+        return against(rows, others, metric, statistic, objective.of_seed)
+
+    def estimated(rows: Sequence[Row]) -> Estimate:
+        values = [value for row in rows if (value := objective.of_seed(row)) is not None]
+        return estimate(values, statistic)
+
+    baseline = Contender(BASELINE, held, place_of(None))
+    found = []
+    for rank, trial in enumerate(chosen, 1):
+        one = Contender(f"trial {trial}", held, place_of(trial))
+        found.append(
+            Finding(
+                trial, rank, trials.index(one.trial) + 1, estimated(results.rows[trial]),
+                estimated(one.rows), compared(results.rows[trial], one.rows),
+                compared(one.rows, baseline.rows), one,
+            )
+        )  # fmt: skip
+    place = ranked.index(baseline.trial) + 1
+    unknown = Estimate(None)
     return [
         *found,
-        Finding(None, None, place, unknown, _summary(baseline, metric), None, None, baseline),
+        Finding(None, None, place, unknown, estimated(baseline.rows), None, None, baseline),
     ]
 
 
-def best_bound(findings: Sequence[Finding], metric: str) -> Finding | None:
+def best_bound(findings: Sequence[Finding], objective: Objective) -> Finding | None:
     """The one with the best end to be counted on of its held-out interval; None if none has one."""
-    bounded = [one for one in findings if one.held[1] is not None]
-    end = 0 if METRICS[metric] < 0 else 1
-    sign = 1.0 if METRICS[metric] < 0 else -1.0
-    return max(bounded, key=lambda one: sign * one.held[1][end], default=None)  # pyright: ignore[reportOptionalSubscript]
+    bounded = [one for one in findings if one.held.ends is not None]
+    if objective.minimised:
+        return min(bounded, key=lambda one: _ends(one)[1], default=None)
+    return max(bounded, key=lambda one: _ends(one)[0], default=None)
 
 
-def told(
-    findings: Sequence[Finding], winner: Finding | None, results: Results, base: Config
-) -> str:
-    """The table, what is recommended, and what was written where."""
-    metric = results.objective
-    digits = 2 if metric == "collapse" else 1
-    made = table(
-        TITLES[metric], "claimed\n95 % interval", f"on {base.seeds} new seeds\n95 % interval",
-        "optimism\n95 % interval", "rank", f"P(better than {BASELINE})\n95 % interval", "",
-    )  # fmt: skip
-    for one in findings:
-        optimism, versus = one.optimism, one.versus
-        made.add_row(
-            BASELINE if one.trial is None else f"trial {one.trial}",
-            spanned(*one.claimed, digits),
-            spanned(*one.held, digits),
-            spanned(optimism.difference, optimism.difference_interval, digits) if optimism else "-",
-            f"{one.claimed_rank} → {one.held_rank}" if one.trial is not None else "-",
-            spanned(versus.improvement, versus.improvement_interval, 2) if versus else "-",
-            "recommended" if one is winner else "",
-        )
-    ends = {e for one in findings if one.versus for e in one.versus.improvement_interval or ()}
-    lines = [as_text(made).strip("\n"), ""]
-    lines += [TOO_SHORT] * bool({0.0, 1.0} & ends)
-    lines.append(
-        f"optimism: claimed − held-out; seeds {base.first_seed} to "
-        f"{base.first_seed + base.seeds - 1} were never used by the study"
-    )
-    if winner is None:
+def told(of: Validation) -> str:
+    """The tables, what is recommended, and what was written where."""
+    last = of.base.first_seed + of.base.seeds - 1
+    lines = [
+        _claims(of),
+        "",
+        overview([one.contender for one in of.findings]),
+        "",
+        f"optimism: claimed − held-out; seeds {of.base.first_seed} to {last} were never used by "
+        "the study",
+    ]
+    if of.objective.aggregate == "low":
+        lines.append("ranks are by the end of the interval that can be counted on, as the study's")
+    if of.winner is None:
         lines.append("no trial has a finite interval on the new seeds: nothing is recommended")
-    elif winner.trial is None:
+    elif of.winner.trial is None:
         lines.append(
             f"no trial's lower bound beats that of the {BASELINE}, which stays recommended"
         )
-    lines.append(f"written: {results.path / TABLE}")
-    lines += [f"written: {results.path / PRESET}"] * (winner is not None)
+    lines.append(f"written: {of.results.path / TABLE}")
+    lines += [f"written: {of.results.path / PRESET}"] * (of.winner is not None)
     return "\n".join(lines)
 
 
-def plain(
-    findings: Sequence[Finding], winner: Finding | None, results: Results, base: Config
-) -> dict[str, Any]:
+def _claims(of: Validation) -> str:
+    digits = digits_of(of.objective.metric)
+    made = table(
+        f"{TITLES[of.objective.metric]}\n{_statistic(of)} of seeds", "claimed\n95 % interval",
+        f"on {of.base.seeds} new seeds\n95 % interval", "optimism\n95 % interval", "rank",
+        f"P(better than {BASELINE})\n95 % interval", "",
+    )  # fmt: skip
+    for one in of.findings:
+        made.add_row(
+            one.contender.name,
+            one.claimed.text(digits),
+            one.held.text(digits),
+            _difference(one.optimism).text(digits),
+            f"{one.claimed_rank} → {one.held_rank}" if one.trial is not None else "-",
+            _improvement(one.versus).text(2),
+            "recommended" if one is of.winner else "",
+        )
+    return as_text(made).strip("\n")
+
+
+def plain(of: Validation) -> dict[str, Any]:
     """The same as plain values."""
     return {
-        "metric": results.objective,
-        "seeds": [base.first_seed, base.first_seed + base.seeds - 1],
-        "findings": list(_records(findings, winner)),
+        "metric": of.objective.metric,
+        "aggregate": of.objective.aggregate,
+        "seeds": [of.base.first_seed, of.base.first_seed + of.base.seeds - 1],
+        "findings": list(_records(of)),
     }
 
 
-def _records(findings: Sequence[Finding], winner: Finding | None) -> Iterator[dict[str, Any]]:
-    for one in findings:
-        optimism, versus = one.optimism, one.versus
+def _records(of: Validation) -> Iterator[dict[str, Any]]:
+    for one in of.findings:
+        seen = overview_values(one.contender)
+        of_new_seeds = [
+            *(f"{name}{end}" for name in ("final_return", "test_return")
+              for end in ("", "_low", "_high")),
+            "solved", "collapsed",
+        ]  # fmt: skip
+        statuses = [row["status"] for row in one.contender.rows]
         yield {
             "trial": one.trial,
             "claimed_rank": one.claimed_rank,
             "held_out_rank": one.held_rank,
-            **_three("claimed", *one.claimed),
-            **_three("held_out", *one.held),
-            **_three("optimism", *(
-                (optimism.difference, optimism.difference_interval) if optimism else (None, None))),
-            **_three("improvement", *(
-                (versus.improvement, versus.improvement_interval) if versus else (None, None))),
-            "seeds": len(one.rows),
-            "diverged": sum(row["status"] == "diverged" for row in one.rows),
-            "failed": sum(row["status"] == "failed" for row in one.rows),
-            "recommended": one is winner,
+            **one.claimed.plain("claimed"),
+            **one.held.plain("held_out"),
+            **_difference(one.optimism).plain("optimism"),
+            **_improvement(one.versus).plain("improvement"),
+            **{name: seen[name] for name in of_new_seeds},
+            "seeds": len(statuses),
+            "diverged": statuses.count("diverged"),
+            "failed": statuses.count("failed"),
+            "recommended": one is of.winner,
         }  # fmt: skip
 
 
-def _three(name: str, value: float | None, ends: tuple[float, float] | None) -> dict[str, Any]:
-    low, high = ends or (None, None)
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
-
-
-def write_table(
-    path: Path, findings: Sequence[Finding], winner: Finding | None, metric: str
-) -> None:
+def write_table(path: Path, of: Validation) -> None:
     """Write validation.csv, one row a trial and the baseline's last; raises `OSError`."""
-    records = [{"metric": metric, **record} for record in _records(findings, winner)]
+    by = {"metric": of.objective.metric, "aggregate": of.objective.aggregate}
+    records = [{**by, **record} for record in _records(of)]
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
 
 
-def title(winner: Finding, results: Results, base: Config) -> str:
+def title(of: Validation, winner: Finding) -> str:
     """What recommended.yaml says of itself, in one line."""
-    value, ends = winner.held
-    digits = 2 if results.objective == "collapse" else 1
-    name = " ".join((results.path.name or results.path.resolve().name).split())
+    path, metric = of.results.path, of.objective.metric
+    name = " ".join((path.name or path.resolve().name).split())
     who = f"the {BASELINE}" if winner.trial is None else f"trial {winner.trial} of {name}"
     return (
-        f"{who}: {TITLES[results.objective]} {spanned(value, ends, digits)} on {base.seeds} seeds "
-        "it was not chosen by"
+        f"{who}: {TITLES[metric]} {winner.held.text(digits_of(metric))}, {_statistic(of)} of "
+        f"{of.base.seeds} seeds it was not chosen by"
     )
 
 
-def _summary(rows: Sequence[Row], metric: str) -> tuple[float | None, tuple[float, float] | None]:
-    row: Any = trial_row(rows, ())
-    ends = row[f"{metric}_low"], row[f"{metric}_high"]
-    return row[metric], None if None in ends else ends
+def _statistic(of: Validation) -> str:
+    return NAMES.get(of.objective.aggregate, NAMES["iqm"])
+
+
+def _difference(of: Against | None) -> Estimate:
+    return Estimate(of.difference, of.difference_interval) if of else Estimate(None)
+
+
+def _improvement(of: Against | None) -> Estimate:
+    return Estimate(of.improvement, of.improvement_interval) if of else Estimate(None)
+
+
+def _ends(one: Finding) -> tuple[float, float]:
+    return one.held.ends or (math.nan, math.nan)

@@ -4,11 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from dqn.config import Config
 from dqn.execution.source import Row
-from dqn.results.stats import METRICS, Metrics, interval, iqm
+from dqn.results.stats import METRICS, STATISTICS, Metrics, Statistic, interval, iqm
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +25,17 @@ class Objective:
         """Whether less is better."""
         return self.metric == "solved_at"
 
+    @property
+    def statistic(self) -> Statistic:
+        """What `aggregate` is of seeds; of `low` what it is the end of the interval of."""
+        return STATISTICS.get(self.aggregate, iqm)
+
     def of_rows(self, rows: Iterable[Row]) -> float:
         """The value over rows of seeds.csv; not finite where too many failed, NaN of none.
 
-        A seed that did not solve its task counts as one more episode than it had, a diverged one
-        as worse than every other in what it never earned. What was never asked for is left out.
+        A seed that did not solve its task counts as one more episode than it had, a diverged or
+        failed one as worse than every other in what it never earned. What was never asked for is
+        left out.
         """
         values = [value for row in rows if (value := self.of_seed(row)) is not None]
         return self._over(values)
@@ -41,7 +45,7 @@ class Objective:
         value = row[self.metric]
         if value is not None:
             return float(value)
-        if row["status"] == "diverged":
+        if row["status"] in ("diverged", "failed"):
             return METRICS[self.metric]
         return float(row["episodes"] or 0) + 1.0 if self.minimised else None
 
@@ -64,4 +68,4 @@ class Objective:
             return math.nan
         if self.aggregate == "low":
             return float(interval(values)[1 if self.minimised else 0])
-        return float({"iqm": iqm, "mean": np.mean, "median": np.median}[self.aggregate](values))
+        return float(self.statistic(values))

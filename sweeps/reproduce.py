@@ -17,7 +17,7 @@ from dqn.results.columns import Cell, Row
 from dqn.results.reading import read
 from dqn.results.stats import METRICS
 from dqn.status import FAILED
-from sweeps.compare import table
+from sweeps.overview import table
 
 EXAMPLES = """\
 examples

@@ -19,6 +19,20 @@ _METRICS = "mean_return | best_return | final_return | test_return | solved_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Validate:
+    """What `hydra.sweeper.validate` may say of the validation that ends a study."""
+
+    top: int = option(5, "trials", ">= 1", "the best of which are validated")
+    seeds: int = option(50, "seeds", ">= 2", "that the study never used")
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            where = f"hydra.sweeper.validate.{setting.name}"
+            value = checked(where, setting, getattr(self, setting.name))
+            object.__setattr__(self, setting.name, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of `hydra.sweeper`, each sound by itself. Raises `UserError`, one line."""
 
@@ -32,6 +46,7 @@ class Settings:
     racing_keep: float = option(0.34, "share", "(0, 1]", "of the trials that a stage keeps")
     rungs: Sequence[float] = (0.25, 0.5, 0.75)
     parallel: int | None = option(None, "trials", ">= 1", "open at once; null: for 160 lanes")
+    validate: Validate | None = None
     sampler: Mapping[str, Any] = field(
         default_factory=lambda: {"_target_": "optuna.samplers.TPESampler"}
     )
@@ -44,7 +59,7 @@ class Settings:
             value, where = getattr(self, setting.name), f"hydra.sweeper.{setting.name}"
             if "key" in setting.metadata:
                 object.__setattr__(self, setting.name, checked(where, setting, value))
-            elif setting.name != "rungs" and not isinstance(value, Mapping):
+            elif setting.name in ("sampler", "pruner") and not isinstance(value, Mapping):
                 raise UserError(
                     f"{where} must be a mapping with a _target_, met {shown(value)}; choose one "
                     f"with hydra/sweeper/{setting.name}="
@@ -75,7 +90,7 @@ class Settings:
                     f"hydra.sweeper.{override_text(word)} is no setting of a study, met "
                     f"{override_text(value)}; {advice}"
                 )
-        return cls(name=name, **values)
+        return cls(name=name, **{**values, "validate": _validate(values.get("validate"))})
 
 
 def refuse_unsound(settings: Settings, space: Space, base: Config) -> None:
@@ -85,6 +100,12 @@ def refuse_unsound(settings: Settings, space: Space, base: Config) -> None:
     pruner(settings.pruner, settings.rungs)
     if settings.storage is not None:
         open_storage(settings.storage).engine.dispose()
+    for name in space if settings.validate else ():
+        if name in ("episodes", "steps") or name.partition(".")[0] == "env":
+            raise UserError(
+                "hydra.sweeper.validate must be null where trials differ in environment or "
+                f"budget, met {name} in the space; write hydra.sweeper.validate=null"
+            )
 
 
 def refuse_unfit(settings: Settings, base: Config) -> None:
@@ -104,6 +125,19 @@ def refuse_unfit(settings: Settings, base: Config) -> None:
             "hydra.sweeper.objective must not be test_return with test_episodes=0; "
             "write test_episodes=20"
         )
+
+
+def _validate(value: Any) -> Validate | None:
+    """The node `validate`; null and 0 are none."""
+    if value is None or value == 0:
+        return None
+    known = {setting.name for setting in fields(Validate)}
+    if not isinstance(value, Mapping) or not known.issuperset(value):
+        raise UserError(
+            f"hydra.sweeper.validate must be null or have {' and '.join(sorted(known))}, met "
+            f"{shown(value)}; write for example hydra.sweeper.validate={{top:5,seeds:50}}"
+        )
+    return Validate(**value)
 
 
 def _reals(values: Any) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -12,14 +13,18 @@ from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Source
 from dqn.results.folder import Folder
+from dqn.status import INTERRUPTED
+from sweeps.findings import told
 from sweeps.launcher import finish, folder_of, keep_composed
-from sweeps.settings import Settings, refuse_unsound
+from sweeps.settings import Settings, Validate, refuse_unsound
 from sweeps.space import Space, written
 from sweeps.study import Study
 from sweeps.syntax import search_space
+from sweeps.validate import validated
 
 GROWS = ("n_trials",)
-_NOT_KEPT = ("name", "storage")  # where a study is, not what it is; a URL may hold a password
+# Where a study is, and what follows it, not what it is; a URL may hold a password.
+_NOT_KEPT = ("name", "storage", "validate")
 
 
 def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
@@ -50,7 +55,23 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         rows = {key: folder.row(*key) for key in folder.finished()}
         return Study(settings, space, path, base, compose, folder.identity or "", rows)
 
-    finish(lambda: session.sweep(base, path, about, source)[0], composed)
+    def study() -> int:
+        status = session.sweep(base, path, about, source)[0]
+        if status == INTERRUPTED or settings.validate is None:
+            return status
+        return max(status, _validated(path, settings.validate))
+
+    finish(study, composed)
+
+
+def _validated(path: Path, asked: Validate) -> int:
+    """Validate the study, which is over; the exit status."""
+    print("\nvalidation")
+    found = validated(path, asked.top, asked.seeds)
+    if found is None:
+        return INTERRUPTED
+    print(told(found))
+    return found.status
 
 
 def record_of(settings: Settings, space: Space, base: Config) -> dict[str, Any]:

@@ -7,7 +7,7 @@ winner's curse). Seeds it was not chosen by tell which part.
 import argparse
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,21 @@ from dqn.results import composed
 from dqn.results.reading import Results, read
 from dqn.status import INTERRUPTED
 from sweeps.compare import changes
-from sweeps.findings import PRESET, TABLE, best_bound, findings_of, plain, title, told, write_table
+from sweeps.findings import (
+    BASELINE,
+    EXERCISE,
+    PRESET,
+    TABLE,
+    Validation,
+    best_bound,
+    findings_of,
+    objective_of,
+    place_of,
+    plain,
+    title,
+    told,
+    write_table,
+)
 
 FOLDER = "validation"
 EXAMPLES = """\
@@ -39,47 +53,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def validate(args: argparse.Namespace) -> tuple[int, str, Any]:
-    """Train, compare, and write validation.csv and recommended.yaml; status, text, plain values.
+    """Validate as asked for; status, text, plain values. Raises as `validated`."""
+    with contextlib.redirect_stdout(sys.stderr):
+        found = validated(args.folder, args.top, args.seeds, args.workers)
+    if found is None:
+        return INTERRUPTED, "to go on: the same command", {"interrupted": True}
+    return found.status, told(found), plain(found)
+
+
+def validated(path: Path, top: int, seeds: int, workers: int | None = None) -> Validation | None:
+    """Train the `top` best trials of the sweep in `path` and the exercise on `seeds` new seeds.
+
+    Writes validation.csv and recommended.yaml. Best is what the sweep itself was after: a study's
+    objective and aggregate. What was trained on those seeds before, for any trial, is not trained
+    again. None if it was stopped by Ctrl-C; the same call then goes on.
 
     Raises `UserError` for what cannot be validated, `RunError` where writing or reading fails.
     """
-    results = read(args.folder)
+    results = read(path)
     if results.sweep is None:
-        raise UserError(f"{args.folder}: must hold a grid or a study, holds a run; name another")
-    chosen = results.ranked()[: args.top]
-    base = _base(results, args)
-    configs = {0: base, **{rank: _like(base, results, n) for rank, n in enumerate(chosen, 1)}}
-    path = args.folder / FOLDER
-    _refuse_other(path, chosen, base.first_seed)
-    with contextlib.redirect_stdout(sys.stderr):
-        status = _train(base, path, configs, chosen)
+        raise UserError(f"{path}: must hold a grid or a study, holds a run; name another")
+    chosen = results.ranked(objective_of(results).of_rows)[:top]
+    base = _base(results, seeds, workers)
+    configs = {None: base, **{trial: _like(base, results, trial) for trial in chosen}}
+    _refuse_other_seeds(path / FOLDER, base.first_seed)
+    status = _train(base, path / FOLDER, configs)
     if status == INTERRUPTED:
-        return status, "to go on: the same command", {"interrupted": True}
-    findings = findings_of(results, chosen, _held(path, base))
-    winner = best_bound(findings, results.objective)
+        return None
+    findings = findings_of(results, chosen, _held(path / FOLDER, base, configs))
+    winner = best_bound(findings, objective_of(results))
+    found = Validation(results, base, findings, winner, status)
     try:
-        write_table(args.folder / TABLE, findings, winner, results.objective)
+        write_table(path / TABLE, found)
         if winner is not None:
-            config = configs[0 if winner.trial is None else chosen.index(winner.trial) + 1]
-            composed.write_preset(args.folder / PRESET, config, title(winner, results, base))
+            composed.write_preset(path / PRESET, configs[winner.trial], title(found, winner))
     except OSError as error:
-        raise RunError(f"{args.folder}: writing failed ({error.strerror or error})") from error
-    text = told(findings, winner, results, base)
-    return status, text, plain(findings, winner, results, base)
+        raise RunError(f"{path}: writing failed ({error.strerror or error})") from error
+    return found
 
 
-def _base(results: Results, args: argparse.Namespace) -> Config:
+def _base(results: Results, seeds: int, workers: int | None) -> Config:
     """The baseline, in the study's environment and budget, with the seeds that come after it."""
     study = results.base
     used = [study.first_seed + study.seeds - 1]
     used += [int(row["seed"] or 0) for rows in results.rows.values() for row in rows]
     first = max(used) + 1
-    if first + args.seeds > INT_BOUND:
-        raise UserError(f"--seeds must leave seeds below 2^31, met {args.seeds}; write fewer")
+    if first + seeds > INT_BOUND:
+        raise UserError(f"the new seeds must stay below 2^31, met {seeds} of them; write fewer")
     return Config(
-        env=study.env, episodes=study.episodes, steps=study.steps, seeds=args.seeds,
+        env=study.env, episodes=study.episodes, steps=study.steps, seeds=seeds,
         first_seed=first, test_episodes=study.test_episodes,
-        workers=study.workers if args.workers is None else args.workers,
+        workers=study.workers if workers is None else workers,
     )  # fmt: skip
 
 
@@ -96,15 +120,9 @@ def _like(base: Config, results: Results, trial: int) -> Config:
     return replace(config, name=None, **kept)
 
 
-def _refuse_other(path: Path, chosen: Sequence[int], first_seed: int) -> None:
-    """Refuse what an earlier command has left there, where it is no part of this one."""
-    before = composed.read_sweep(path / composed.SWEEP)
+def _refuse_other_seeds(path: Path, first_seed: int) -> None:
+    """Refuse what was trained on seeds that the study has used since."""
     config = composed.read_config(path / composed.CONFIG)
-    if before is not None and before.get("trials") != list(chosen):
-        raise UserError(
-            f"{path}: must be of the trials {_list(chosen)}, is of "
-            f"{_list(before.get('trials') or ())}; move it away, or give --top as it was"
-        )
     if config is not None and config["first_seed"] != first_seed:
         raise UserError(
             f"{path}: must begin with seed {first_seed}, the first that the study has not used, "
@@ -112,26 +130,33 @@ def _refuse_other(path: Path, chosen: Sequence[int], first_seed: int) -> None:
         )
 
 
-def _held(path: Path, base: Config) -> Results:
-    """What was trained on the seeds of `base`; an earlier command may have asked for more."""
+def _held(path: Path, base: Config, configs: Collection[int | None]) -> Results:
+    """What was trained of these trials, on the seeds of `base`; there may be more."""
     held = read(path)
     seeds = range(base.first_seed, base.first_seed + base.seeds)
-    rows = {n: [row for row in of_one if row["seed"] in seeds] for n, of_one in held.rows.items()}
+    places = map(place_of, configs)
+    rows = {n: [row for row in held.trial(n) if row["seed"] in seeds] for n in places}
     return replace(held, base=base, rows=rows)
 
 
-def _train(base: Config, path: Path, configs: Mapping[int, Config], chosen: Sequence[int]) -> int:
+def _train(base: Config, path: Path, configs: Mapping[int | None, Config]) -> int:
     from dqn.execution import session
     from dqn.execution.source import Fixed, Trial
 
     seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
+    places = {place_of(number): config for number, config in configs.items()}
+    trials = [Trial(place, places[place], seeds) for place in sorted(places)]
     about = session.Sweep(
-        record={"kind": FOLDER, "trials": list(chosen)},
+        record={"kind": FOLDER},
         grows=(),
         swept=tuple(changes([config.to_mapping() for config in configs.values()])),
         configs=tuple(dict.fromkeys(configs.values())),
+        trials=tuple(places),
     )
-    trials = [Trial(number, config, seeds) for number, config in configs.items()]
+    print(
+        f"{len(trials) - 1} trials, and the {BASELINE} as trial {EXERCISE}, on {base.seeds} new "
+        "seeds"
+    )
     return session.sweep(base, path, about, lambda folder: Fixed(trials))[0]
 
 
@@ -144,7 +169,3 @@ def _at_least(low: int):
 
     whole.__name__ = f"whole number >= {low}"  # argparse says it of what is no number
     return whole
-
-
-def _list(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))

@@ -59,6 +59,38 @@ def test_two_runs_by_hand(tmp_path, capsys):
     assert against["improvement"] == pytest.approx((6 + 0.5 * 2) / 9)  # of 10 11 12, 11 12 13
     assert against["difference"] == 1.0
     assert against["difference_interval"] == [1.0, 1.0]  # each seed by itself is 1 better
+    assert (against["test"], against["p_value"]) == ("Wilcoxon signed-rank", 0.25)  # 2 of 2³ signs
+
+
+def test_every_statistic_of_the_metric_by_hand(tmp_path, capsys):
+    path = tmp_path / "a"
+    levels = (100.0, 120.0, 130.0, 190.0, 200.0)
+    filled(path, *(result(0, s, returns=[x] * 12) for s, x in enumerate(levels)))
+    (one,) = plain(capsys, str(path))["contenders"]
+    found = one["statistics"]
+    assert found["iqm"] == one["mean_return"] == pytest.approx(440 / 3)
+    assert (found["mean"], found["median"]) == (148.0, 130.0)
+    assert found["optimality_gap"] == 48.0  # to 195: 95 + 75 + 65 + 5 + 0 of 5 seeds
+    assert 100 <= found["mean_low"] < 148 < found["mean_high"] <= 200
+    assert main(["compare", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "optimality gap" in said
+    assert "130.0 [100.0, 200.0]" in said
+    assert "to 195" in said
+    assert plain(capsys, str(path), "--metric", "collapse")["contenders"][0]["statistics"][
+        "optimality_gap"
+    ] is None  # fmt: skip
+
+
+def test_a_training_that_lost_more_than_half_of_its_best_has_collapsed(tmp_path, capsys):
+    path = tmp_path / "a"
+    fallen, halved = [0.0, *[20.0] * 10, *[9.0] * 10], [0.0, *[20.0] * 10, *[10.0] * 10]
+    filled(path, *(result(0, s, returns=x) for s, x in enumerate((fallen, halved, [20.0] * 12))))
+    assert plain(capsys, str(path))["contenders"][0]["collapsed"] == pytest.approx(1 / 3)
+    assert main(["compare", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "> 0.5" in said
+    assert "1 of 3" in said
 
 
 def test_an_infinite_setting_is_text_in_json(tmp_path, capsys):
@@ -91,6 +123,8 @@ def test_seeds_that_differ_are_not_paired(tmp_path, capsys):
     (against,) = plain(capsys, *both)["against_first"]
     assert not against["paired"]
     assert against["improvement"] == pytest.approx(2 / 6)  # 10 11 against 10 11 12: ½ + 1 + ½
+    assert against["test"] == "Mann-Whitney U"
+    assert 0.5 < against["p_value"] < 1.0
 
 
 def test_a_sweep_stands_for_its_best_trial_or_the_one_named(tmp_path, capsys):

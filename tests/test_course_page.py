@@ -47,7 +47,7 @@ def three(tmp_path):
 
 def test_growth_by_hand():
     loss = [np.nan, *[2.0] * 10, 9.0, *[6.0] * 10]
-    frame = pd.DataFrame({"seed": [0] * 22 + [1] * 22, "loss": loss + [*loss[:12], *[1.0] * 10]})
+    frame = pd.DataFrame({"seed": [0] * 22 + [1] * 22, "loss": [*loss, *loss[:12], *([1.0] * 10)]})
     grown = growth(frame, "loss")
     assert grown is not None
     assert (grown.ratio, grown.ends) == (1.75, (0.5, 3.0))  # of 6 / 2 and 1 / 2

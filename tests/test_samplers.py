@@ -7,7 +7,7 @@ from dqn.config import Config
 from dqn.errors import UserError
 from sweeps.pruners import pruner
 from sweeps.samplers import one_at_a_time, sampling
-from sweeps.settings import Settings
+from sweeps.settings import Settings, refuse_unsound
 
 NUMBERS = ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
 CMAES = {"_target_": "optuna.samplers.CmaEsSampler"}
@@ -80,6 +80,10 @@ def test_a_pruner_that_cannot_be_is_refused(node, rungs, parts):
         ({"rungs": [1.5]}, ("rungs must be a rising list", "met [1.5]")),
         ({"parallel": 0}, ("parallel must", "met 0")),
         ({"sampler": "tpe"}, ("sampler must be a mapping", "met", "choose one")),
+        ({"validate": {"top": 0}}, ("validate.top must be a whole number >= 1", "met 0")),
+        ({"validate": {"seeds": 1}}, ("validate.seeds must", "met 1", "validate.seeds=50")),
+        ({"validate": {"tops": 3}}, ("validate must be null or have seeds and top", "'tops': 3")),
+        ({"validate": True}, ("validate must be null or have", "met true", "{top:5,seeds:50}")),
         ({"n_trails": 5}, ("n_trails is no setting", "did you mean hydra.sweeper.n_trials?")),
     ],
 )
@@ -88,6 +92,21 @@ def test_a_setting_that_is_unsound_is_refused(settings, parts):
         Settings.from_mapping(settings, "s")
     assert "\n" not in str(caught.value)
     assert all(part in str(caught.value) for part in parts), caught.value
+
+
+@pytest.mark.parametrize("value", [None, 0, False])
+def test_null_or_0_is_no_validation(value):
+    assert Settings.from_mapping({"validate": value}, "s").validate is None
+
+
+@pytest.mark.parametrize("key", ["episodes=10,20", "env.max_episode_steps=100,200"])
+def test_a_study_of_environments_or_budgets_is_not_validated(key):
+    settings = Settings.from_mapping({"validate": {"top": 3}}, "s")
+    assert (settings.validate.top, settings.validate.seeds) == (3, 50)
+    name = key.partition("=")[0]
+    with pytest.raises(UserError, match=f"validate must be null where .* met {name} in the space"):
+        refuse_unsound(settings, space_of("lr=0.1,0.2", key), Config())
+    refuse_unsound(settings, space_of("lr=0.1,0.2"), Config())
 
 
 @pytest.mark.parametrize(

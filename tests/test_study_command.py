@@ -13,9 +13,9 @@ def run(folder, *arguments):
     return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=300)
 
 
-def test_a_study_is_trained_once_and_keeps_its_space(tmp_path):
+def test_a_study_is_trained_once_validated_and_keeps_its_space(tmp_path):
     folder, space = tmp_path / "s", "lr=tag(log,interval(1e-4,1e-2))"
-    first = run(folder, space)
+    first = run(folder, space, "hydra.sweeper.validate={top:1,seeds:2}")
     assert first.returncode == 0, first.stderr
     assert "Warning" not in first.stderr
     table = pd.read_csv(folder / "seeds.csv")
@@ -24,10 +24,16 @@ def test_a_study_is_trained_once_and_keeps_its_space(tmp_path):
     ]
     assert table["lr"].nunique() == 3
     text = (folder / "seeds.csv").read_bytes()
-    again = run(folder, space)
+    held = pd.read_csv(folder / "validation" / "seeds.csv")
+    assert held["seed"].tolist() == [2, 3] * 2
+    assert "never used by the study" in first.stdout
+    found = (folder / "validation.csv").read_bytes()
+    again = run(folder, space, "hydra.sweeper.validate={top:1,seeds:2}")
     assert again.returncode == 0, again.stderr
     assert "Warning" not in again.stderr
     assert (folder / "seeds.csv").read_bytes() == text  # even the seconds: nothing is trained
+    assert (folder / "validation.csv").read_bytes() == found
+    assert again.stdout.count("nothing was left to do") == 2
     other = run(folder, "lr=tag(log,interval(1e-4,1e-1))")
     assert other.returncode == 2
     assert other.stderr.count("\n") == 1

@@ -15,7 +15,10 @@ from dqn.help import CONF
 from dqn.results.folder import Folder
 from dqn.results.reading import read
 from sweeps.__main__ import main
-from sweeps.findings import Finding, best_bound
+from sweeps.findings import EXERCISE, Finding, best_bound, findings_of, objective_of
+from sweeps.objective import Objective
+from sweeps.overview import Estimate
+from sweeps.settings import Validate
 
 BASE = Config(hidden=(8,), batch_size=8, episodes=12, seeds=2, test_episodes=2, workers=0)
 LRS = (1e-3, 1e-2, 1e-4)
@@ -61,10 +64,11 @@ def test_the_best_and_the_exercise_are_trained_on_new_seeds(done):
     held = read(done / "validation")
     assert [[row["seed"] for row in rows] for rows in held.rows.values()] == [[2, 3, 4]] * 3
     exercise = Config(episodes=12, seeds=3, first_seed=2, test_episodes=2, workers=0)
-    assert held.config(0) == exercise
-    lr = [held.config(number).lr for number in (1, 2)]
+    assert held.config(EXERCISE) == exercise
+    assert sorted(held.rows) == [0, 2, EXERCISE]
+    lr = [held.config(number).lr for number in (2, 0)]
     assert lr == [1e-4, 1e-3]  # trials 2 and 0 of the study: the best claims
-    assert held.config(1).hidden == (8,)
+    assert held.config(2).hidden == (8,)
 
 
 def test_the_table_says_what_was_claimed_and_what_held(done):
@@ -72,11 +76,16 @@ def test_the_table_says_what_was_claimed_and_what_held(done):
     assert [one["trial"] for one in (best, second, exercise)] == ["2", "0", ""]
     assert (float(best["claimed"]), float(second["claimed"])) == (40.5, 30.5)
     held = read(done / "validation")
-    mean = sum(float(row["mean_return"]) for row in held.rows[1]) / 3
+    mean = sum(float(row["mean_return"]) for row in held.rows[2]) / 3
     assert float(best["held_out"]) == pytest.approx(mean)
     assert float(best["optimism"]) == pytest.approx(40.5 - mean)
     assert 0.0 <= float(best["improvement_low"]) <= float(best["improvement_high"]) <= 1.0
     assert exercise["claimed"] == exercise["improvement"] == ""
+    test = sum(float(row["test_return"]) for row in held.rows[2]) / 3
+    assert float(best["test_return"]) == pytest.approx(test)
+    assert (best["solved"], best["aggregate"]) == ("0.0", "iqm")
+    collapsed = sum(float(row["collapse"]) > 0.5 for row in held.rows[EXERCISE]) / 3
+    assert float(exercise["collapsed"]) == pytest.approx(collapsed)
     assert [one["seeds"] for one in (best, second, exercise)] == ["3"] * 3
     lows = [float(one["held_out_low"]) for one in (best, second, exercise)]
     recommended = [one["recommended"] == "True" for one in (best, second, exercise)]
@@ -93,10 +102,10 @@ def test_what_is_recommended_is_a_preset(done, tmp_path):
         search = f"hydra.searchpath=[file://{tmp_path}]"
         composed = hydra.compose(CONFIG_NAME, overrides=["preset=recommended", search])
     chosen = next(place for place, one in enumerate(table(done)) if one["recommended"] == "True")
-    number = (1, 2, 0)[chosen]
+    number = (2, 0, EXERCISE)[chosen]
     config = Config.from_mapping(yaml.safe_load(OmegaConf.to_yaml(composed)))
     assert config.hyperparameters() == read(done / "validation").config(number).hyperparameters()
-    assert "on 3 seeds it was not chosen by" in (done / "recommended.yaml").read_text()
+    assert "of 3 seeds it was not chosen by" in (done / "recommended.yaml").read_text()
 
 
 def test_again_trains_nothing_and_says_the_same(copy, capsys, monkeypatch):
@@ -131,10 +140,15 @@ def test_more_seeds_are_added(copy):
 def test_the_table_lines_up(copy, capsys):
     assert main(["validate", str(copy), "--top", "2", "--seeds", "3"]) == 0
     said = capsys.readouterr().out
-    rows = [line for line in said.splitlines() if line.strip().startswith(("trial", "exercise"))]
-    assert len(rows) == 3
+    rows = [line for line in said.splitlines() if "→" in line]
+    assert len(rows) == 2
     assert rows[0].index("→") == rows[1].index("→")
     assert "2 to 4 were never used by the study" in said
+    assert "IQM of seeds" in said
+    rows = map(str.strip, said.splitlines())
+    metrics = [row for row in rows if row.startswith(("trial 2 ", "exercise "))]
+    assert len(metrics) == 4  # what was claimed and held; and every metric on the new seeds
+    assert all("0 of 3" in line for line in metrics[2:])  # solved in 12 episodes
 
 
 def refusal(capsys, *arguments):
@@ -144,10 +158,17 @@ def refusal(capsys, *arguments):
     return status, said
 
 
-def test_another_choice_of_trials_is_refused(copy, capsys):
-    status, said = refusal(capsys, copy, "--top", "3", "--seeds", "3")
-    assert status == 2
-    assert "must be of the trials 2, 0, 1, is of 2, 0; move it away" in said
+def test_another_trial_is_added_and_what_was_trained_stays(copy, capsys):
+    before = (copy / "validation" / "seeds.csv").read_text().splitlines()
+    assert main(["validate", str(copy), "--top", "3", "--seeds", "3"]) == 0
+    assert [one["trial"] for one in table(copy)] == ["2", "0", "1", ""]
+    after = (copy / "validation" / "seeds.csv").read_text().splitlines()
+    assert len(after) == len(before) + 3
+    assert {*before} < {*after}  # the seconds that they took included: nothing was trained again
+    capsys.readouterr()
+    assert main(["validate", str(copy), "--top", "1", "--seeds", "3"]) == 0
+    assert [one["trial"] for one in table(copy)] == ["2", ""]
+    assert "trial 0" not in capsys.readouterr().out
 
 
 def test_seeds_that_the_study_has_used_since_are_refused(copy, capsys):
@@ -167,6 +188,14 @@ def test_what_is_stopped_writes_no_table_and_says_how_to_go_on(tmp_path, capsys,
     assert not (path / "validation.csv").exists()
 
 
+def test_a_study_whose_validation_is_stopped_ends_as_any_that_is(capsys, monkeypatch):
+    from sweeps import sweeper
+
+    monkeypatch.setattr(sweeper, "validated", lambda path, top, seeds: None)
+    assert sweeper._validated(None, Validate(top=3, seeds=20)) == 130
+    assert capsys.readouterr().out == "\nvalidation\n"
+
+
 def test_what_cannot_be_validated_is_refused_in_one_line(tmp_path, capsys):
     filled(tmp_path / "run", result())
     assert refusal(capsys, tmp_path / "run")[0] == 2
@@ -182,14 +211,56 @@ def test_what_cannot_be_validated_is_refused_in_one_line(tmp_path, capsys):
     assert not (longer / "validation").exists()
 
 
+def of_study(path, aggregate, *trials, exercise=None):
+    """Made-up mean returns of each trial's seeds; with the exercise's they are a validation."""
+    first_seed = len(trials[0]) if exercise else 0
+    base = dataclasses.replace(BASE, seeds=len(trials[0]), first_seed=first_seed)
+    record = {"kind": "study", "objective": "mean_return", "aggregate": aggregate}
+    numbered = dict(enumerate(trials)) | ({EXERCISE: exercise} if exercise else {})
+    with Folder(path, base, record) as folder:
+        for trial, levels in numbered.items():
+            for seed, level in enumerate(levels, first_seed):
+                folder.add(result(trial, seed, returns=[level] * 12, config=base))
+    return read(path)
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "claimed", "best"), [("mean", 28.0, 0), ("median", 10.0, 1), ("iqm", 10.0, 1)]
+)
+def test_a_study_is_judged_by_its_own_statistic(tmp_path, aggregate, claimed, best):
+    lucky, steady = (10.0, 10.0, 10.0, 10.0, 100.0), (20.0,) * 5
+    study = of_study(tmp_path / "study", aggregate, lucky, steady)
+    held = of_study(tmp_path / "held", aggregate, lucky, steady, exercise=(1.0,) * 5)
+    chosen = study.ranked(objective_of(study).of_rows)
+    assert chosen[0] == best
+    found = {one.trial: one for one in findings_of(study, chosen, held)}
+    assert (found[0].claimed.value, found[0].held.value) == (claimed, claimed)
+    assert (found[1].claimed.value, found[1].held.ends) == (20.0, (20.0, 20.0))
+    assert found[best].held_rank == 1
+    assert found[0].optimism.difference == 0.0
+    assert found[0].versus.difference == claimed - 1.0
+    assert best_bound(found.values(), objective_of(study)).trial == 1  # 10 can be counted on, or 20
+
+
+def test_the_lower_end_is_what_is_ranked_where_the_study_ranks_it(tmp_path):
+    wide, narrow = (0.0, 50.0, 50.0, 50.0, 90.0), (30.0,) * 5
+    study = of_study(tmp_path / "study", "low", wide, narrow)
+    assert study.ranked() == [0, 1]
+    assert study.ranked(objective_of(study).of_rows) == [1, 0]
+    held = of_study(tmp_path / "held", "low", wide, narrow, exercise=(1.0,) * 5)
+    first, second, _ = findings_of(study, [1, 0], held)
+    assert (first.trial, first.claimed.value, first.held_rank) == (1, 30.0, 1)
+    assert (second.claimed.value, second.held_rank) == (50.0, 2)
+
+
 def finding(trial, low, high):
     value = (low + high) / 2 if low is not None else 100.0
-    ends = (low, high) if low is not None else None
-    return Finding(trial, 1, 1, (None, None), (value, ends), None, None, [])
+    held = Estimate(value, (low, high) if low is not None else None)
+    return Finding(trial, 1, 1, Estimate(None), held, None, None, None)
 
 
 def test_the_winner_has_the_best_bound_and_not_the_best_middle():
     wide, narrow, unknown = finding(1, 50, 190), finding(2, 90, 110), finding(3, None, None)
-    assert best_bound([wide, narrow, unknown], "mean_return") is narrow
-    assert best_bound([wide, narrow, unknown], "solved_at") is narrow  # 110 < 190
-    assert best_bound([unknown], "mean_return") is None
+    assert best_bound([wide, narrow, unknown], Objective("mean_return", "iqm")) is narrow
+    assert best_bound([wide, narrow, unknown], Objective("solved_at", "iqm")) is narrow  # 110 < 190
+    assert best_bound([unknown], Objective("mean_return", "iqm")) is None

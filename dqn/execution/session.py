@@ -75,6 +75,8 @@ class Sweep:
     configs: tuple[Config, ...]
     """Configurations that tell what the trials will need: all of a grid's, a study's base."""
     objective: str = "mean_return"
+    trials: Collection[int] | None = None
+    """Numbers of all trials that this command is about; None: whatever the folder holds."""
 
 
 def sweep(
@@ -95,7 +97,10 @@ def sweep(
         objective=about.objective,
     ) as folder:
         with contextlib.closing(make_source(folder)) as source:
-            jobs = source.total * base.seeds - len(folder.finished())
+            finished = [
+                n for n, _ in folder.finished() if about.trials is None or n in about.trials
+            ]
+            jobs = source.total * base.seeds - len(finished)
             workers = workers_for(base.workers, jobs, about.configs)
             with _fleet(workers) as fleet, SweepView(folder, source.total, base) as view:
                 stopped, account = _driven(source, folder, fleet, view, view.stopping)
@@ -106,7 +111,7 @@ def sweep(
                 from dqn.results import pictures
 
                 pictures.draw_best_trial(folder, base)
-        trials, best = folder.trials(), folder.best_trial()
+        trials, best = _of(about, folder.trials()), folder.best_trial()
     if len(trials):
         print(leaderboard(trials, about.swept, about.objective))
     failed = trials["status"].tolist().count("failed")
@@ -121,6 +126,11 @@ def sweep(
         print(_told(account, view.trained, view.steps, fleet.workers))
     print(f"results: {_shown(path)}" + (f"; best/ is trial {best}" if best is not None else ""))
     return (INTERRUPTED if stopped else int(failed > 0)), account
+
+
+def _of(about: Sweep, trials: Any) -> Any:
+    """Rows of trials.csv that the command is about."""
+    return trials if about.trials is None else trials[trials["trial"].isin(list(about.trials))]
 
 
 def _driven(

@@ -92,14 +92,7 @@ class Episodes:
 
         Raises `RunError` where a part was damaged after it was opened.
         """
-        filters = None if trial is None else [("trial", "==", trial)]
-        try:
-            return pd.read_parquet(self.path, filters=filters)
-        except (pa.ArrowException, OSError) as error:
-            raise RunError(
-                f"{self.path}: cannot be read as Parquet ({str(error).splitlines()[0]}); remove "
-                "the part that is damaged, and the same command trains anew what it held"
-            ) from error
+        return read_episodes(self.path, trial)
 
     def _settle(self, finished: Mapping[Key, int]) -> list[tuple[str, Path]]:
         """Leave whole trainings of `finished` alone; what was copied aside before, and why."""
@@ -134,6 +127,21 @@ class Episodes:
     def _start_new_part_if_full(self) -> None:
         if self._open.num_rows >= PART_ROWS:
             self._last, self._open = self._last + 1, SCHEMA.empty_table()
+
+
+def read_episodes(path: Path, trial: int | None = None) -> pd.DataFrame:
+    """Every row of episodes.parquet at `path`, or those of one trial; nothing is mended.
+
+    Raises `RunError` where a part is damaged, or there is none.
+    """
+    filters = None if trial is None else [("trial", "==", trial)]
+    try:
+        return pd.read_parquet(path, filters=filters)
+    except (pa.ArrowException, OSError) as error:
+        raise RunError(
+            f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}); remove "
+            "the part that is damaged, and the same command trains anew what it held"
+        ) from error
 
 
 def _name(part: int) -> str:

@@ -1,15 +1,18 @@
 """A folder of results as one reads it: nothing is locked, mended or written."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.results import composed
 from dqn.results.columns import Row, config_of
+from dqn.results.episodes import read_episodes
 from dqn.results.seeds import read_seeds
 from dqn.results.trials import standing
 
@@ -30,15 +33,22 @@ class Results:
         """The metric that trials are ordered by."""
         return (self.sweep or {}).get("objective", "mean_return")
 
-    def ranked(self) -> list[int]:
-        """Numbers of the trials, best first, as trials.csv has them."""
+    def ranked(self, over: Callable[[Sequence[Row]], float] | None = None) -> list[int]:
+        """Numbers of the trials, best first: as trials.csv has them, or by `over` a trial's rows.
+
+        The sign of that value must be the objective's.
+        """
         seeds = range(self.base.first_seed, self.base.first_seed + self.base.seeds)
-        stand = {n: standing(rows, seeds, self.objective) for n, rows in self.rows.items()}
+        stand = {n: standing(rows, seeds, self.objective, over) for n, rows in self.rows.items()}
         return sorted(stand, key=stand.__getitem__)
 
     def config(self, trial: int) -> Config:
         """The configuration that a trial was trained with; `UserError` if its row holds none."""
         return config_of(self.rows[trial][0], self.base)
+
+    def episodes(self, trial: int) -> pd.DataFrame:
+        """A trial's rows of episodes.parquet; raises `RunError` where they cannot be read."""
+        return read_episodes(self.path / "episodes.parquet", trial)
 
     def trial(self, number: int) -> list[Row]:
         """A trial's rows; raises `UserError` where it has none."""

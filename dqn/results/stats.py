@@ -103,9 +103,28 @@ def iqm(x: ArrayLike) -> NDArray[np.float64]:
     return np.where(np.isnan(x[..., -1]), np.nan, means)  # NaN sorts last: it must not be trimmed
 
 
+def mean(x: ArrayLike) -> NDArray[np.float64]:
+    """Mean over the last axis, [..., N] → [...]; NaN of none."""
+    x = np.asarray(x, float)
+    return x.mean(-1) if x.shape[-1] else np.full(x.shape[:-1], np.nan)
+
+
+def median(x: ArrayLike) -> NDArray[np.float64]:
+    """Median over the last axis, [..., N] → [...]; NaN of none."""
+    x = np.asarray(x, float)
+    return np.median(x, -1) if x.shape[-1] else np.full(x.shape[:-1], np.nan)
+
+
+Statistic = Callable[[ArrayLike], NDArray[np.float64]]
+"""[..., N] → [...]."""
+
+STATISTICS: dict[str, Statistic] = {"iqm": iqm, "mean": mean, "median": median}
+"""What many seeds may be told by, each by its name in a configuration."""
+
+
 def interval(
     x: ArrayLike,
-    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]] = iqm,
+    statistic: Statistic = iqm,
     level: float = 0.95,
     resamples: int = 2001,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

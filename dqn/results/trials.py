@@ -1,7 +1,7 @@
 """trials.csv: what the seeds of one trial say together, one row a trial."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -56,15 +56,19 @@ def trial_rows(trials: Iterable[Sequence[Row]], hyperparameters: Iterable[str]) 
 
 
 def standing(
-    rows: Sequence[Mapping[str, Cell]], seeds: Collection[int], objective: str = "mean_return"
+    rows: Sequence[Row],
+    seeds: Collection[int],
+    objective: str = "mean_return",
+    over: Callable[[Sequence[Row]], float] | None = None,
 ) -> Standing:
     """Sorting key of a trial, best first: by the IQM of the metric `objective` of its `rows`.
 
+    With `over`, by what that gives of them, in the unit and sign of the objective.
     Before all others come those that are whole, each of `seeds` done or diverged: a trial that was
     stopped on the way is known by less. Those without a finite IQM come last. The lowest is best of
     a metric whose worst value is the highest (`solved_at`, `collapse`); of equals, the first trial.
     """
-    value = float(iqm(counted(objective, rows)))
+    value = over(rows) if over else float(iqm(counted(objective, rows)))
     number = int(rows[0]["trial"] or 0)
     if not np.isfinite(value):
         return 2, 0.0, number
