@@ -18,16 +18,13 @@ DRAWN = """[...document.querySelectorAll('figure')].map(figure => {
   const high = plot !== null && plot.getBoundingClientRect().height > 100;
   return [figure.id, high && marks.length > 0];
 })"""
-SEEN = """(() => {
-  for (const figure of document.querySelectorAll('figure')) figure.scrollIntoView();
-  return new Promise(done => {
-    const look = () => document.querySelectorAll('.js-plotly-plot').length ===
-      document.querySelectorAll('figure').length ? done(true) : setTimeout(look, 50);
-    const figures = [...document.querySelectorAll('figure')];
-    const visit = n => n < figures.length
-      ? (figures[n].scrollIntoView(), setTimeout(visit, 60, n + 1)) : look();
-    visit(0);
-  });
+SEEN = """(async () => {
+  for (const figure of document.querySelectorAll('figure')) {
+    figure.scrollIntoView();
+    const drawn = () => figure.querySelector('.js-plotly-plot');
+    while (!drawn()) await new Promise(done => setTimeout(done, 20));
+  }
+  return true;
 })()"""
 COLUMN = "[...document.querySelectorAll('#trials tbody tr')].map(row => row.cells[{}].textContent)"
 

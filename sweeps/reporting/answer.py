@@ -19,6 +19,8 @@ from sweeps.reporting.tables import Tables
 from sweeps.samplers import sampling
 from sweeps.space import search_space
 
+_MOST_NAMED = 3  # knobs
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -137,12 +139,14 @@ def _knobs(evidence: Evidence) -> str:
                 f"No knob stands out from what chance gives in {len(tables.counted)} trials; the "
                 f"longest bar is that of {importance['knob'].iloc[0]}."
             )
-        told = ", ".join(f"{one.knob} ({one.share:.0%})" for one in clear.head(3).itertuples())
+        told = [
+            f"{one['knob']} ({one['share']:.0%} of all importance, best at "
+            f"{_best_first(evidence.of_knobs[one['knob']], tables.metric).iloc[0]['region']})"
+            for one in clear.head(_MOST_NAMED).to_dict("records")
+        ]
         rest = len(importance) - len(clear)
-        others = (
-            f"{rest} of {len(importance)} do no more than chance." if rest else "So do all others."
-        )
-        return f"{told}: their good values stand out (PED-ANOVA). {others}"
+        others = f" {rest} of {len(importance)} do no more than chance." if rest else ""
+        return f"{', '.join(told)}, by PED-ANOVA.{others}"
     known = evidence.effects["knob"][evidence.effects["effect"].notna()]
     if known.empty:
         return "Too few trials to tell which knob matters."
@@ -153,18 +157,25 @@ def _knobs(evidence: Evidence) -> str:
 
 def best_and_worst(frame: pd.DataFrame, name: str, metric: str) -> str:
     """Where a knob's best and worst regions lie, in a sentence."""
-    known = frame.loc[frame["value"].notna()].sort_values("value")
+    known = _best_first(frame, metric)
     if len(known) < 2:
         return f"{name}: one region alone has trials."
-    best, worst = known.iloc[-1], known.iloc[0]
-    if METRICS[metric] > 0:
-        best, worst = worst, best
+    best, worst = known.iloc[0], known.iloc[-1]
     return (
         f"{name}: best at {best['region']}, {TITLES[metric]} "
         f"{_spanned(best['value'], best['low'], best['high'], metric)}; "
         f"worst at {worst['region']}, "
         f"{_spanned(worst['value'], worst['low'], worst['high'], metric)}."
     )
+
+
+def _best_first(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The regions of a knob; those of a single trial, which have no interval, only if all are."""
+    known = frame.loc[frame["value"].notna()]
+    sure = known.loc[known["low"].notna()]
+    return (sure if len(sure) > 1 else known).sort_values(
+        "value", ascending=METRICS[metric] > 0, kind="stable"
+    )  # pyright: ignore[reportCallIssue]
 
 
 def _progress(tables: Tables) -> str:

@@ -113,7 +113,7 @@ def learning(frame: pd.DataFrame, unit: str, threshold: float | None) -> go.Figu
     if threshold is not None:
         figure.add_hline(
             y=threshold, line={"dash": "dot", "width": 1, "color": GREY},
-            annotation_text=f"solved at {threshold:g}", annotation_position="top left",
+            annotation_text=f"solved at {threshold:g}", annotation_position="top right",
         )  # fmt: skip
     figure.update_xaxes(rangemode="tozero")
     return figure

@@ -98,12 +98,16 @@ class Gallery:
         if curves is None or (by := by_value(curves, tables, knob)).empty:
             return
         title = f"Learning by {knob.name}"
+        threshold = self._threshold  # where no curve comes near, it would only press them flat
+        reached = (
+            threshold if (by[["value", "high"]] >= (threshold or 0.0)).to_numpy().any() else None
+        )
         self._add(
             f"curves_{_file_name(knob)}", title,
             "IQM of the mean of 10 episodes, with its 95 % interval over "
             f"{'trials' if tables.design == 'sampled' else 'trainings'}.",
-            charts.learning(by, curves.unit, self._threshold),
-            lambda path: stills.learning(path, by, curves.unit, self._threshold, title),
+            charts.learning(by, curves.unit, reached),
+            lambda path: stills.learning(path, by, curves.unit, reached, title),
         )  # fmt: skip
 
     def _influence_told(self, knob: Knob) -> str:

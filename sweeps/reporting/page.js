@@ -59,7 +59,7 @@ function sortable(holder) {
       most = Infinity;
       show();
       all.remove();
-      holder.querySelector(".note").remove();
+      holder.querySelector(".some").remove();
     });
   }
 }
@@ -72,6 +72,9 @@ const config = {
   modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
 };
 
+// Blue and grey of the figures, as they can be told from a dark page.
+const PALE = [["#0072B2", "#4AA3E0"], ["#666666", "#9AA5B0"]];
+
 function coloured(layout) {
   const style = getComputedStyle(document.documentElement);
   const line = style.getPropertyValue("--line");
@@ -79,16 +82,20 @@ function coloured(layout) {
   layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
   layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: style.getPropertyValue("--faint"), activecolor: layout.font.color };
   layout.hoverlabel = { bgcolor: style.getPropertyValue("--card"), font: { color: layout.font.color } };
+  for (const note of layout.annotations || []) if (note.bgcolor) note.bgcolor = style.getPropertyValue("--paper");
   for (const axis of [layout.xaxis, layout.yaxis]) Object.assign(axis, { gridcolor: line, linecolor: line });
   return layout;
 }
 
 function draw(figure) {
   const chart = figure.querySelector(".chart");
-  const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
+  let text = figure.querySelector("script").textContent;
+  if (dark.matches) for (const [deep, pale] of PALE) text = text.replaceAll(deep, pale);
+  const { data, layout } = JSON.parse(text);
   Plotly.newPlot(chart, data, coloured(layout), config);
 }
 
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
 document.querySelectorAll(".table").forEach(sortable);
 const near = new IntersectionObserver(
   (entries) => {
@@ -101,5 +108,5 @@ const near = new IntersectionObserver(
 );
 document.querySelectorAll("figure").forEach((figure) => near.observe(figure));
 dark.addEventListener("change", () => {
-  document.querySelectorAll(".js-plotly-plot").forEach((chart) => Plotly.react(chart, chart.data, coloured(chart.layout), config));
+  document.querySelectorAll(".js-plotly-plot").forEach((chart) => draw(chart.closest("figure")));
 });

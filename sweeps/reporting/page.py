@@ -161,9 +161,10 @@ def _table(table: Table) -> Element:
     all_rows = json.dumps([list(row) for row in table.rows], ensure_ascii=False) if many else ""
     return element(
         "div",
+        element("p", table.caption, class_="note"),
         element(
             "div",
-            element("table", element("caption", table.caption), element("thead", head), body),
+            element("table", element("thead", head), body),
             class_="box",
             tabindex="0",
             role="region",

@@ -107,7 +107,7 @@ def _held(evidence: Evidence, drawn: Drawn) -> Section:
     findings, metric = evidence.findings, evidence.tables.metric
     if not findings:
         return Section("validation", "", [])
-    columns = ["", "claimed", "held on new seeds", "optimism", "rank claimed", "rank held",
+    columns = ["trial", "claimed", "held on new seeds", "optimism", "rank claimed", "rank held",
                "P(better than exercise)", "seeds", "recommended"]  # fmt: skip
     rows = [
         [
@@ -130,7 +130,7 @@ def _held(evidence: Evidence, drawn: Drawn) -> Section:
         f"{TITLES[metric]}: optimism is claimed − held. Recommended is the best lower bound on new "
         "seeds, not the best claim."
     )
-    table = Table("findings", caption, columns, rows, words=("", "recommended"))
+    table = Table("findings", caption, columns, rows, words=("trial", "recommended"))
     return Section(
         "validation", "Does it hold on new seeds?", [stale, drawn.get("validation"), table]
     )
