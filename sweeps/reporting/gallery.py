@@ -1,11 +1,13 @@
 """The figures of a report: each as a chart for the page and as a PNG in `figures/`."""
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
+from PIL import Image
 
 from dqn.config import KEYS, key_of
 from dqn.errors import UserError
@@ -19,6 +21,7 @@ from sweeps.reporting.page import Picture
 from sweeps.reporting.tables import COLLAPSED, of_pair, points
 
 FOLDER = "figures"
+_COLOURS = 64
 
 Drawn = dict[str, Picture]
 """By name, without those there is nothing to draw of."""
@@ -98,10 +101,9 @@ class Gallery:
         if curves is None or (by := by_value(curves, tables, knob)).empty:
             return
         title = f"Learning by {knob.name}"
-        threshold = self._threshold  # where no curve comes near, it would only press them flat
-        reached = (
-            threshold if (by[["value", "high"]] >= (threshold or 0.0)).to_numpy().any() else None
-        )
+        reached = self._threshold  # a line that no curve comes near would only press them flat
+        if reached is not None and not np.any(by[["value", "high"]].to_numpy(float) >= reached):
+            reached = None
         self._add(
             f"curves_{_file_name(knob)}", title,
             "IQM of the mean of 10 episodes, with its 95 % interval over "
@@ -157,7 +159,7 @@ class Gallery:
     ) -> None:  # fmt: skip
         path = self._folder / f"{name}.png"
         still(path)
-        self.drawn[name] = Picture(name, title, caption, _json(chart), path.read_bytes(), wide)
+        self.drawn[name] = Picture(name, title, caption, str(chart.to_json()), _small(path), wide)
 
 
 def influence_of(drawn: Drawn, knob: Knob) -> list[Picture]:
@@ -172,8 +174,12 @@ def _named(knob: Knob) -> str:
     return f"{knob.name}: {about}" if about else knob.name
 
 
-def _json(chart: go.Figure) -> str:
-    return str(chart.to_json())
+def _small(path: Path) -> bytes:
+    """A PNG in a third of its bytes: few colours are enough for what is printed from the page."""
+    small = io.BytesIO()
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(_COLOURS).save(small, "PNG", optimize=True)
+    return small.getvalue()
 
 
 def _file_name(knob: Knob) -> str:

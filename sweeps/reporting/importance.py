@@ -27,7 +27,7 @@ from sweeps.reporting.knobs import Knob
 from sweeps.reporting.tables import Tables, leading
 
 FEWEST = 20  # trials: of fewer the best are too few to tell a density from
-_DEALS = 59  # the third largest of so many is passed by chance once in twenty times
+_DEALS = 19  # the largest of so many is passed by chance once in twenty times
 
 
 def importance(tables: Tables) -> tuple[pd.DataFrame | None, str]:
@@ -55,7 +55,7 @@ def importance(tables: Tables) -> tuple[pd.DataFrame | None, str]:
         {
             "knob": name,
             "share": value / total,
-            "chance": sorted(deal[name] for deal in dealt)[-(_DEALS + 1) // 20] / total,
+            "chance": max(deal[name] for deal in dealt) / total,
         }
         for name, value in raw.items()
     ]

@@ -17,7 +17,7 @@ from dqn.results.trials import counted, standing, trial_rows, value_of
 from sweeps.reporting.knobs import Knob, knobs_of, regions, told
 
 _MOST_POINTS = 1000
-_MOST_LINES = 300
+_MOST_LINES = 200
 
 COLLAPSED = 0.5  # share of its best running mean that a training has lost by its end
 
