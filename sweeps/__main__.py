@@ -1,7 +1,7 @@
 """`python -m sweeps`: what finished runs, grids and studies say, and whether it holds.
 
 Errors are those of `python -m dqn.run`: one line, exit status 2 for what the user wrote, 1 for what
-failed. Neither TensorFlow nor Optuna is imported to read results.
+failed. TensorFlow is imported where something is trained, Optuna and plotly for a report alone.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from dqn.status import INTERRUPTED, settled
 COMMANDS = {
     "compare": "runs, grids and studies side by side",
     "validate": "train the best trials again, with seeds that the study never used",
+    "report": "one page of what a run, a grid or a study says: report.html",
     "course": "a page on the questions of the exercise, from runs and sweeps",
     "export": "the same for another tool: TensorBoard",
     "reproduce": "train one row of seeds.csv again, and say whether it is the same",

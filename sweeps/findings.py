@@ -2,12 +2,13 @@
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dqn.config import Config
+from dqn.errors import RunError
 from dqn.execution.summary import as_text
 from dqn.results.atomic import replacing
 from dqn.results.columns import Row
@@ -206,6 +207,47 @@ def write_table(path: Path, of: Validation) -> None:
         writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
+
+
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """The rows of validation.csv by column, `trial` None in the baseline's; none without a file.
+
+    Raises `RunError`, with line and column, for a cell that is not what `write_table` writes.
+    """
+    if not path.exists():
+        return []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            return [_values(path, reader.line_num, row) for row in reader]
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise RunError(f"{path}: must be readable as CSV, is not ({error}); {_AGAIN}") from error
+
+
+def _values(path: Path, line: int, row: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, read in _READERS.items():
+        text = row.get(name)
+        try:
+            values[name] = None if text == "" and name not in _NEEDED else read(str(text))
+        except (ValueError, KeyError):
+            what = "missing" if text is None else repr(text[:60])
+            raise RunError(
+                f"{path}, line {line}: column {name} must be {_WORDS[read]}, is {what}; {_AGAIN}"
+            ) from None
+    return values
+
+
+_AGAIN = "python -m sweeps validate writes it anew"
+_RECOMMENDED = {"True": True, "False": False}.__getitem__
+_NUMBERS = [part + end for part in ("claimed", "held_out", "optimism", "improvement")
+            for end in ("", "_low", "_high")]  # fmt: skip
+_NEEDED = ("metric", "seeds", "recommended")
+_READERS: dict[str, Callable[[str], Any]] = {
+    "metric": str, "trial": int, "claimed_rank": int, "held_out_rank": int,
+    **dict.fromkeys(_NUMBERS, float), "seeds": int, "recommended": _RECOMMENDED,
+}  # fmt: skip
+_WORDS = {str: "text", int: "a whole number", float: "a number", _RECOMMENDED: "True or False"}
 
 
 def title(of: Validation, winner: Finding) -> str:

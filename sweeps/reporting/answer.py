@@ -1,0 +1,218 @@
+"""What a folder of results says, in sentences: the best, how sure that is, which knobs matter."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dqn.execution.summary import number
+from dqn.results.reading import Results
+from dqn.results.stats import METRICS
+from sweeps.compare import spanned
+from sweeps.contenders import TITLES, against
+from sweeps.findings import BASELINE
+from sweeps.reporting.evidence import Evidence, Finding
+from sweeps.reporting.tables import Tables
+from sweeps.samplers import sampling
+from sweeps.space import search_space
+
+_MOST_NAMED = 3  # knobs
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One sentence or two each; `progress` is "" where all is done."""
+
+    headline: str
+    sureness: str
+    knobs: str
+    progress: str
+
+
+def answer(evidence: Evidence) -> Answer:
+    """The sentences at the top of a report."""
+    tables, findings = evidence.tables, evidence.findings
+    return Answer(
+        _headline(tables, findings),
+        _sureness(tables, findings),
+        _knobs(evidence),
+        _progress(tables),
+    )
+
+
+def expected(results: Results) -> int:
+    """How many trials the command that made the folder asked for."""
+    sweep, base = results.sweep or {}, results.base
+    params = sweep.get("params") or {}
+    if sweep.get("kind") == "grid":
+        asked = math.prod(map(len, params.values()))
+    elif sweep.get("kind") == "study":
+        asked = int(sweep.get("n_trials", 0))
+        sampler = sweep.get("sampler") or {}
+        if str(sampler.get("_target_")).endswith(("OneAtATime", "GridSampler")):
+            space = search_space([], params, lambda overrides: base)
+            asked = min(asked, sampling(sampler, space, base, sweep.get("seed", 0)).limit or asked)
+    else:
+        asked = len(sweep.get("trials", ())) + 1
+    return max(asked, len(results.rows))
+
+
+def over(tables: Tables) -> int:
+    """How many trials are over: all their seeds are in, or they were stopped on the way."""
+    stages = (tables.results.sweep or {}).get("racing") or []
+    rows, status = tables.trials["rows"], tables.trials["status"]
+    full = rows.isin(stages) | (rows >= tables.results.base.seeds)
+    return int(np.count_nonzero(full | status.isin(["pruned", "failed"])))
+
+
+def _headline(tables: Tables, findings: Sequence[Finding]) -> str:
+    metric, best = tables.metric, tables.trials.iloc[0]
+    title = TITLES[metric]
+    if not math.isfinite(best["value"]):
+        counts = tables.seeds["status"].value_counts()
+        told = ", ".join(f"{n} {status}" for status, n in counts.items())
+        what = "Nothing" if tables.design == "run" else "No trial"
+        return f"{what} has a finite {title}: of {len(tables.seeds)} trainings {told}."
+    winner = next((one for one in findings if one["recommended"]), None)
+    if winner is not None and winner["held_out"] is not None:
+        held = _part(winner, "held_out", tables.metric)
+        seeds = f"{winner['seeds']} new seeds"
+        if winner["trial"] is None:
+            return f"No trial beats the {BASELINE}: {title} {held} on {seeds}."
+        return (
+            f"Trial {winner['trial']} is best: {title} {held} on {seeds} that it was not chosen by."
+        )
+    value = _spanned(best[metric], best[f"{metric}_low"], best[f"{metric}_high"], metric)
+    told = f"{title} {value} over {best['rows']} seed{'s' * int(best['rows'] != 1)}."
+    if tables.design == "run":
+        return told[0].upper() + told[1:]
+    so_far = " so far" if over(tables) < expected(tables.results) else ""
+    return f"Trial {best['trial']} is best{so_far}: {told}"
+
+
+def _sureness(tables: Tables, findings: Sequence[Finding]) -> str:
+    trials, best = tables.trials, tables.trials.iloc[0]
+    winner = next((one for one in findings if one["recommended"]), None)
+    if winner is not None and winner["trial"] is not None and winner["held_out"] is not None:
+        told = f"Validated. It claimed {_part(winner, 'claimed', tables.metric)}"
+        if winner["optimism"] is not None:
+            told += f"; {_part(winner, 'optimism', tables.metric)} of that was luck"
+        if winner["improvement"] is not None:
+            chance = _part(winner, "improvement", "collapse")
+            told += f". One training beats one of the {BASELINE} with probability {chance}"
+            if {winner["improvement_low"], winner["improvement_high"]} & {0.0, 1.0}:
+                told += "; an interval that ends at 0 or 1 is too short"
+        return f"{told}."
+    if tables.design == "run" or len(trials) == 1:
+        seeds = tables.seeds
+        told = f"{np.count_nonzero(seeds['solved'])} of {len(seeds)} seeds solved the task"
+        if lost := np.count_nonzero(seeds["lost"]):
+            told += f", {lost} diverged or failed"
+        few = " An interval of so few seeds is too short." if len(seeds) < 10 else ""
+        return f"{told}.{few}"
+    told = (
+        f"The number is optimistic: trial {best['trial']} was chosen out of {len(trials)} by the "
+        "seeds that it is measured with. `python -m sweeps validate` measures it with new ones."
+    )
+    second = trials.iloc[1]
+    rows = tables.results.rows
+    gap = against(rows[int(best["trial"])], rows[int(second["trial"])], tables.metric)
+    if gap.difference_interval is not None:
+        low, high = gap.difference_interval
+        apart = "is told apart from" if low > 0 or high < 0 else "cannot be told apart from"
+        difference = spanned(gap.difference, gap.difference_interval, _digits(tables.metric))
+        told += f" It {apart} the runner-up, trial {second['trial']}: they differ by {difference}."
+    return told
+
+
+def _knobs(evidence: Evidence) -> str:
+    tables, importance = evidence.tables, evidence.importance
+    if not tables.knobs:
+        return "Nothing was varied."
+    if importance is not None:
+        clear = importance[importance["share"] > importance["chance"]]
+        if clear.empty:
+            return (
+                f"No knob stands out from what chance gives in {len(tables.counted)} trials; the "
+                f"longest bar is that of {importance['knob'].iloc[0]}."
+            )
+        told = [
+            f"{one['knob']} ({one['share']:.0%} of all importance, best at "
+            f"{_best_first(evidence.of_knobs[one['knob']], tables.metric).iloc[0]['region']})"
+            for one in clear.head(_MOST_NAMED).to_dict("records")
+        ]
+        rest = len(importance) - len(clear)
+        others = f" {rest} of {len(importance)} do no more than chance." if rest else ""
+        return f"{', '.join(told)}, by PED-ANOVA.{others}"
+    known = evidence.effects["knob"][evidence.effects["effect"].notna()]
+    if known.empty:
+        return "Too few trials to tell which knob matters."
+    return " ".join(
+        best_and_worst(evidence.of_knobs[name], name, tables.metric) for name in known.head(2)
+    )
+
+
+def best_and_worst(frame: pd.DataFrame, name: str, metric: str) -> str:
+    """Where a knob's best and worst regions lie, in a sentence."""
+    known = _best_first(frame, metric)
+    if len(known) < 2:
+        return f"{name}: one region alone has trials."
+    best, worst = known.iloc[0], known.iloc[-1]
+    return (
+        f"{name}: best at {best['region']}, {TITLES[metric]} "
+        f"{_spanned(best['value'], best['low'], best['high'], metric)}; "
+        f"worst at {worst['region']}, "
+        f"{_spanned(worst['value'], worst['low'], worst['high'], metric)}."
+    )
+
+
+def _best_first(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The regions of a knob; those of a single trial, which have no interval, only if all are."""
+    known = frame.loc[frame["value"].notna()]
+    sure = known.loc[known["low"].notna()]
+    return (sure if len(sure) > 1 else known).sort_values(
+        "value", ascending=METRICS[metric] > 0, kind="stable"
+    )  # pyright: ignore[reportCallIssue]
+
+
+def _progress(tables: Tables) -> str:
+    if tables.design == "run":
+        have, asked = len(tables.seeds), tables.results.base.seeds
+        return f"Half-finished: {have} of {asked} seeds." if have < asked else ""
+    have, asked = over(tables), expected(tables.results)
+    if have == asked:
+        return ""
+    return (
+        f"{have} of {asked} trials: the others are not done yet, or their settings were refused. "
+        "The same command goes on."
+    )
+
+
+def _part(one: Finding, name: str, metric: str) -> str:
+    return _spanned(one[name], one[f"{name}_low"], one[f"{name}_high"], metric)
+
+
+def _spanned(value: Any, low: Any, high: Any, metric: str) -> str:
+    finite = [end is not None and math.isfinite(end) for end in (value, low, high)]
+    if not finite[0]:
+        return "none that is finite"
+    return spanned(value, (low, high) if all(finite[1:]) else None, _digits(metric))
+
+
+def _digits(metric: str) -> int:
+    return 2 if metric == "collapse" else 1
+
+
+def spanned_or_none(one: Finding, name: str, metric: str) -> str:
+    """A number of a row of validation.csv with its interval, - where there is none."""
+    return "-" if one[name] is None else _part(one, name, metric)
+
+
+def metric_told(value: float, metric: str) -> str:
+    """A metric in a table's cell; an episode that was counted is a whole number."""
+    if metric == "solved_at" and value == int(value if math.isfinite(value) else 0):
+        return f"{value:.0f}"
+    return number(value, metric) if math.isfinite(value) else "-"

@@ -1,0 +1,112 @@
+"""The end of a report's page: the commands that do it again, and what it was made with."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dqn.results import machines
+from dqn.schema import override_text
+from sweeps.reporting.commands import run_command
+from sweeps.reporting.evidence import Evidence
+from sweeps.reporting.page import Element, Part, Section, Table, definitions, element, paragraph
+
+_NOT_OF_A_TRIAL = ("seeds", "first_seed", "workers", "name")
+
+
+def again(evidence: Evidence) -> Section:
+    """The commands for the best trial and for all of it; raises as `Results.config`."""
+    results, trial = evidence.tables.results, evidence.best
+    sweeps = ["python", "-m", "sweeps"]
+    what = "this configuration" if results.sweep is None else f"trial {trial}"
+    parts: list[Part] = [
+        paragraph(f"Train {what} anew, with the same seeds:"),
+        element("pre", run_command(results.config(trial))),
+    ]
+    whole = [row["seed"] for row in results.rows[trial] if row["status"] in ("done", "diverged")]
+    if whole:
+        options = ["--trial", f"{trial}", "--seed", f"{whole[0]}"]
+        parts += [
+            paragraph("Train one of its seeds again and compare every number to the last bit:"),
+            element("pre", shlex.join([*sweeps, "reproduce", str(results.path), *options])),
+        ]
+    if results.sweep is not None:
+        parts += [
+            paragraph("Measure the best trials on seeds that were never used:"),
+            element("pre", shlex.join([*sweeps, "validate", str(results.path)])),
+        ]
+    if overrides := _overrides(results.path):
+        many = ["-m"] if results.sweep is not None else []
+        parts += [
+            paragraph("What was written after `python -m dqn.run` for all of it:"),
+            element("pre", shlex.join([*many, *overrides])),
+        ]
+    return Section("again", "Do it again", parts)
+
+
+def made(evidence: Evidence) -> Section:
+    """Configuration, sweep, versions and machine."""
+    results, trial = evidence.tables.results, evidence.best
+    varied = {knob.name for knob in evidence.tables.knobs}
+    columns = ["key", "value" if results.sweep is None else f"trial {trial}", "varied"]
+    rows = [
+        [name, override_text(value), "yes" if {name, name.partition(".")[0]} & varied else ""]
+        for name, value in _flat(results.config(trial).to_mapping()) if name not in _NOT_OF_A_TRIAL
+    ]  # fmt: skip
+    parts: list[Any] = [Table("configuration", "Every key of the configuration.", columns, rows,
+                              words=columns)]  # fmt: skip
+    if results.sweep is not None:
+        text = yaml.safe_dump(dict(results.sweep), sort_keys=False, allow_unicode=True)
+        parts.append(_folded("What was swept, and how (sweep.yaml)", element("pre", text.strip())))
+    known = machines.read(results.path)
+    parts += [definitions(_flat(machine)) for machine in known]
+    if not known:
+        parts.append(paragraph("No machine is on record.", "note"))
+    return Section("made", "How it was made", parts)
+
+
+def reading(evidence: Evidence) -> Section:
+    """What the words and the intervals mean."""
+    lines = [
+        "A trial is one configuration, trained with several seeds. IQM, the interquartile mean, "
+        "is the mean of the middle half of them (Agarwal et al. 2021); its 95 % interval is a "
+        "percentile bootstrap over them.",
+        "No seed is dropped in silence. A diverged seed counts with what it earned, and in what it "
+        "never earned as worse than every other. A pruned trial is in no interval of a knob.",
+        "mean return: over all training episodes. best 10: the best mean of ten episodes in a "
+        "row. last 10: the mean of the last ten. test: the mean of greedy episodes after training. "
+        "solved at: the first episode at which the mean of ten reaches the environment's "
+        "threshold. collapse: the share of the best that was lost by the end.",
+    ]
+    if evidence.tables.design == "sampled":
+        lines.append(
+            "The sampler tries more values where results are good. So the trials of a region "
+            "differ from others in other knobs, too: an influence is what was met there, not what "
+            "one knob does by itself."
+        )
+    return Section(
+        "reading", "How to read this", [element("ul", *(element("li", t) for t in lines))]
+    )
+
+
+def _overrides(path: Path) -> list[str]:
+    """What the command line said; nothing where it is not on record."""
+    try:
+        said = yaml.safe_load((path / ".hydra" / "overrides.yaml").read_bytes())
+    except (OSError, yaml.YAMLError, UnicodeError):
+        return []
+    return [str(one) for one in said] if isinstance(said, list) else []
+
+
+def _flat(mapping: dict[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in mapping.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{outer}{name}.")
+        else:
+            yield f"{outer}{name}", value
+
+
+def _folded(title: str, *parts: Element) -> Element:
+    return element("details", element("summary", title), *parts)
