@@ -7,7 +7,6 @@ where there are any, are lanes. Hidden layers share one activation, the output i
 import itertools
 from collections.abc import Callable, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -108,6 +107,8 @@ def create_model(env, lr: float, hidden: Sequence[int] = (64, 64), activation: s
 
     `env` has a flat Box of observations [D] and Discrete actions (A of them).
     """
+    import keras  # not above: lanes do without it
+
     model = _sequential(env.observation_space.shape[0], hidden, int(env.action_space.n), activation)
     model.compile(loss="mse", optimizer=keras.optimizers.Adam(learning_rate=lr))
     return model
@@ -122,6 +123,8 @@ def to_keras(weights: Sequence[np.ndarray], activation: str, observation_size: i
 
 
 def _sequential(observation_size, hidden, actions, activation):
+    import keras  # not above: lanes do without it
+
     layers = [keras.layers.Dense(width, activation=activation) for width in hidden]
     return keras.Sequential(
         [keras.layers.Input((observation_size,)), *layers, keras.layers.Dense(actions)]
