@@ -5,6 +5,9 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 
 def import_tensorflow() -> None:
@@ -16,7 +19,7 @@ def import_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as aside:
+    with _without_keras(), tempfile.TemporaryFile() as aside:
         kept = os.dup(2)
         os.dup2(aside.fileno(), 2)
         try:
@@ -31,3 +34,21 @@ def import_tensorflow() -> None:
             os.close(kept)
     # It takes the programs of different shapes for one function that is compiled again and again.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextmanager
+def _without_keras() -> Iterator[None]:
+    """Keep TensorFlow from ending in an import of Keras: half a second that lanes do without.
+
+    It goes on if it cannot have Keras; whoever imports Keras later has it as ever.
+    """
+    modules: dict[str, Any] = sys.modules
+    wanted = "keras.src.optimizers"
+    if wanted in modules:
+        yield
+        return
+    modules[wanted] = None
+    try:
+        yield
+    finally:
+        del modules[wanted]

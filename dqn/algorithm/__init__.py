@@ -8,6 +8,7 @@ _collects = gc.isenabled()
 gc.disable()  # nothing made here is garbage: to look for it takes a quarter of the import's time
 try:
     import_tensorflow()
+    gc.freeze()  # nor is there any need to look later, while programs are traced
 finally:
     if _collects:
         gc.enable()

@@ -162,6 +162,13 @@ class Program:
         return tf.tensor_scatter_nd_update(flat, index[:, None], row)
 
     def _learn(self, lanes, replay, before, hyper) -> Lanes:
-        index = lane.sample_indices(lanes.age, hyper, self.shape.batch_size)  # [L, B]
+        def draw(_, index):
+            return False, lane.sample_indices(lanes.age, hyper, self.shape.batch_size)
+
+        # A loop of at most one round, or XLA draws each row anew for every column it gathers.
+        unmoved = tf.zeros([self.shape.lanes, self.shape.batch_size], tf.int32)
+        _, index = tf.while_loop(
+            lambda moved, _: moved, draw, (tf.reduce_any(lanes.age > before), unmoved)
+        )  # [L, B]
         first = tf.range(self.shape.lanes) * (self.shape.capacity + 1)
         return learn(lanes, tf.gather(replay, index + first[:, None]), before, hyper, self.shape)

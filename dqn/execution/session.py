@@ -158,9 +158,13 @@ class _Drawing:
         self._view, self._folder, self._config = view, folder, config
         self.begun, self.over, self.notice = view.begun, view.over, view.notice
         self._due = time.monotonic() + _FIRST_CURVES
+        self._loading: threading.Thread | None = None
 
     def report(self, news: News) -> None:
         self._view.report(news)
+        if self._loading is None:  # all is traced: from now on Python has little to do
+            self._loading = threading.Thread(target=_load_pictures)
+            self._loading.start()
         if not news.finished or time.monotonic() < self._due:
             return
         from dqn.results import pictures
@@ -168,6 +172,14 @@ class _Drawing:
         began = time.monotonic()
         pictures.draw_curves(self._folder, self._config)
         self._due = time.monotonic() + (time.monotonic() - began) / _SHARE
+
+
+def _load_pictures() -> None:
+    """Import what draws, beside a training: it takes over a second."""
+    with contextlib.suppress(Exception):  # whoever draws meets it again
+        from dqn.results import pictures
+
+        pictures.load()
 
 
 def _told(account: Account, trainings: int, steps: int, workers: int) -> str:

@@ -1,5 +1,6 @@
 """All that one looks at in a folder of results, drawn from what is on disk."""
 
+import importlib
 from pathlib import Path
 
 from pandas import DataFrame
@@ -13,6 +14,12 @@ from dqn.results.best import Best
 from dqn.results.columns import config_of
 from dqn.results.composed import write_preset
 from dqn.results.folder import Folder
+
+
+def load() -> None:
+    """Import what the functions here import only when they come to it."""
+    importlib.import_module("keras")
+    recorder.load()
 
 
 def draw_curves(folder: Folder, config: Config) -> None:

@@ -1,5 +1,7 @@
 """One greedy episode, step by step and as a GIF; and the network as a Keras file."""
 
+import contextlib
+import importlib
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -158,11 +160,22 @@ def _play(q_values: QValues, env: gymnasium.Env, seed: int, frames: _Frames) -> 
     )
 
 
-def _drawable(env: EnvConfig | gymnasium.Env) -> gymnasium.Env:
-    """A new environment like `env` that draws itself if it can; where it has no spec, `env`."""
-    # Off screen: neither a window nor, where there is no screen, SDL's complaint about that.
+def load() -> None:
+    """Import what most environments draw themselves with, where it is installed."""
+    _stay_off_screen()
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pygame")
+
+
+def _stay_off_screen() -> None:
+    """Neither a window nor, where there is no screen, SDL's complaint about that."""
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+
+
+def _drawable(env: EnvConfig | gymnasium.Env) -> gymnasium.Env:
+    """A new environment like `env` that draws itself if it can; where it has no spec, `env`."""
+    _stay_off_screen()
     if isinstance(env, EnvConfig):
         return host.make(env, render=True)
     if env.spec is None:
