@@ -45,7 +45,8 @@ class Study:
     which lanes were faster, on the number of workers, or on when a command was killed and given
     again, and `parallel` trials are open at any time to keep the lanes busy. Racing keeps to the
     same rule. Pruners look at all that is known when they are asked; so what they prune does depend
-    on time, and with them what is sampled afterwards.
+    on time, and with them what is sampled afterwards. They are asked once: a command that goes on
+    answers as the one before it did.
 
     **What is kept where.** seeds.csv, whose `rows` there were at the start are given here, is what
     the study goes by. The storage has every trial as soon as it is sampled, and its end as soon as

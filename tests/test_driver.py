@@ -1,29 +1,28 @@
-"""A run as its user meets it: real commands, and the files they leave, read back."""
+"""A run as its user meets it: its command, and the files it leaves, read back."""
 
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
+from commands import argv, ended, here
 from PIL import Image
 
 SMALL = ["hidden=[8]", "test_episodes=3", "batch_size=8"]
 SECONDS = "seconds"
 
 
-def command(folder, *overrides):
-    return [sys.executable, "-m", "dqn.run", f"hydra.run.dir={folder}", *SMALL, *overrides]
+def asked(folder, *overrides):
+    return f"hydra.run.dir={folder}", *SMALL, *overrides
 
 
-def run(folder, *overrides):
-    done = subprocess.run(command(folder, *overrides), capture_output=True, text=True, timeout=200)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+def started(folder, *overrides):
+    pipe = subprocess.PIPE
+    return subprocess.Popen(argv(*asked(folder, *overrides)), stdout=pipe, stderr=pipe, text=True)
 
 
 def seeds_of(folder):
@@ -37,7 +36,7 @@ def same_but_for_the_time(one, other):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "results"
-    return folder, run(folder, "seeds=3", "episodes=12")
+    return folder, ended(*asked(folder, "seeds=3", "episodes=12"))
 
 
 def test_a_run_ends_with_a_table_and_the_path_of_its_folder(finished):
@@ -88,23 +87,19 @@ def test_every_file_of_the_contract_is_there_and_says_the_same(finished):
 
 def test_the_model_loads_in_plain_keras(finished):
     folder, _ = finished
-    code = "import keras, sys; print(keras.models.load_model(sys.argv[1]).count_params())"
-    model = str(folder / "model.keras")
-    told = subprocess.run([sys.executable, "-c", code, model], capture_output=True, text=True)
-    assert told.stdout.split()[-1] == str(4 * 8 + 8 + 8 * 2 + 2), told.stderr
+    model = keras.models.load_model(folder / "model.keras")
+    assert model.count_params() == 4 * 8 + 8 + 8 * 2 + 2
 
 
-def test_the_same_command_again_trains_nothing_and_more_seeds_are_added(finished, tmp_path):
+def test_the_same_command_again_trains_nothing_and_more_seeds_are_added(finished, tmp_path, capfd):
     folder, _ = finished
     before = seeds_of(folder)
-    again = run(folder, "seeds=3", "episodes=12")
-    assert "nothing was left to do" in again.stdout
+    assert here(*asked(folder, "seeds=3", "episodes=12")) == 0
+    assert "nothing was left to do" in capfd.readouterr().out
     pd.testing.assert_frame_equal(seeds_of(folder), before)
-    more = run(folder, "seeds=4", "episodes=12")
-    assert more.returncode == 0, more.stderr
+    assert here(*asked(folder, "seeds=4", "episodes=12")) == 0
     pd.testing.assert_frame_equal(seeds_of(folder).head(3), before)
-    alone = run(tmp_path / "alone", "seeds=1", "first_seed=3", "episodes=12")
-    assert alone.returncode == 0, alone.stderr
+    assert here(*asked(tmp_path / "alone", "seeds=1", "first_seed=3", "episodes=12")) == 0
     same_but_for_the_time(
         seeds_of(folder).tail(1).reset_index(drop=True), seeds_of(tmp_path / "alone")
     )
@@ -113,58 +108,48 @@ def test_the_same_command_again_trains_nothing_and_more_seeds_are_added(finished
 def test_ctrl_c_leaves_whole_seeds_and_their_figures_and_says_how_to_go_on(tmp_path):
     # 16 lanes train at once, so the first of 24 seeds end long before the last have begun.
     budget = ["seeds=24", "steps=3000", "episodes=0", "train_freq=1"]
-    process = subprocess.Popen(
-        command(tmp_path / "cut", *budget),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stderr:
+    interrupted = started(tmp_path / "cut", *budget)
+    for line in interrupted.stderr:
         if line.startswith("seed "):
-            process.send_signal(signal.SIGINT)
+            interrupted.send_signal(signal.SIGINT)
             break
-    out, _ = process.communicate(timeout=200)
-    assert process.returncode == 130, out
+    out, _ = interrupted.communicate(timeout=200)
+    assert interrupted.returncode == 130, out
     rows = seeds_of(tmp_path / "cut")
     assert 0 < len(rows) < 24
     assert f"stopped with {len(rows)} of 24 seeds trained and saved" in out
     assert f"hydra.run.dir={tmp_path / 'cut'}" in out.split("to go on: ")[1]
     assert (tmp_path / "cut" / "figures" / "returns.png").exists()
     assert (tmp_path / "cut" / "model.keras").exists()
-    on = run(tmp_path / "cut", *budget)
-    assert on.returncode == 0, on.stderr
-    whole = run(tmp_path / "whole", *budget)
-    assert whole.returncode == 0, whole.stderr
+    assert here(*asked(tmp_path / "cut", *budget)) == 0
+    assert here(*asked(tmp_path / "whole", *budget)) == 0
     same_but_for_the_time(seeds_of(tmp_path / "cut"), seeds_of(tmp_path / "whole"))
 
 
 def test_a_kill_loses_nothing_that_was_finished(tmp_path):
     budget = ["seeds=20", "steps=2000", "episodes=0", "train_freq=1"]
-    process = subprocess.Popen(
-        command(tmp_path / "cut", *budget), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    killed = started(tmp_path / "cut", *budget)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         table = tmp_path / "cut" / "seeds.csv"
         if table.exists() and table.read_text().count("\n") > 2:
             break
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    killed.kill()
+    killed.communicate()
     kept = seeds_of(tmp_path / "cut")
     assert len(kept) > 0
-    assert run(tmp_path / "cut", *budget).returncode == 0
+    assert here(*asked(tmp_path / "cut", *budget)) == 0
     after = seeds_of(tmp_path / "cut")
     assert after.seed.tolist() == list(range(20))
     pd.testing.assert_frame_equal(after[after.seed.isin(kept.seed)].reset_index(drop=True), kept)
 
 
-def test_a_diverging_seed_is_a_row_of_its_own_and_the_run_goes_on(tmp_path):
-    done = run(tmp_path / "wild", "seeds=2", "lr=1e18", "episodes=12")
-    assert done.returncode == 0, done.stderr
+def test_a_diverging_seed_is_a_row_of_its_own_and_the_run_goes_on(tmp_path, capfd):
+    assert here(*asked(tmp_path / "wild", "seeds=2", "lr=1e18", "episodes=12")) == 0
     rows = seeds_of(tmp_path / "wild")
     assert (rows.status == "diverged").all()
     assert (rows.steps % 4 == 0).all()
     assert (rows.steps < 200).all()
     assert rows.test_return.isna().all()
-    assert "seed 0 diverged" in done.stderr
+    assert "seed 0 diverged" in capfd.readouterr().err

@@ -47,7 +47,7 @@ class Folder:
 
     Adding a training costs the same however many there are; ending a trial, a comparison with the
     best before it. Opening grows with their number: 2,000 trials of 10 seeds and 150 episodes take
-    2.0 to 2.7 s on one core: half of it intervals, the rest seeds.csv and episodes alike.
+    2 s on one core: half of it seeds.csv, a third intervals, the rest episodes.
     """
 
     def __init__(

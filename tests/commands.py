@@ -1,0 +1,37 @@
+"""`python -m dqn.run`: a process of its own, or this one.
+
+Here TensorFlow is loaded and programs are compiled once for many commands; a process of its own is
+for what is killed, interrupted, or read as its user reads it.
+"""
+
+import subprocess
+import sys
+import warnings
+from unittest import mock
+
+from dqn import run
+
+
+def argv(*arguments: str) -> list[str]:
+    """The command as a process of its own is started."""
+    return [sys.executable, "-m", "dqn.run", *map(str, arguments)]
+
+
+def ended(*arguments: str) -> subprocess.CompletedProcess:
+    """A process that has ended, and what it said; without a traceback."""
+    done = subprocess.run(argv(*arguments), capture_output=True, text=True, timeout=280)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def here(*arguments: str) -> int:
+    """The exit status of the command in this process."""
+    with (
+        mock.patch.object(sys, "argv", ["dqn-run", *map(str, arguments)]),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)  # Keras's
+        try:
+            return run.main()
+        except SystemExit as end:  # of a sweep, within Hydra
+            return int(end.code or 0)

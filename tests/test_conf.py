@@ -1,0 +1,99 @@
+"""Every file of conf/ composes, is what it says, and gives a first trial."""
+
+import sys
+
+import pytest
+import yaml
+from tabular import PARSER, compose
+
+from dqn import run
+from dqn.config import Config
+from dqn.execution import engine, session
+from dqn.execution.driver import Account
+from dqn.help import CONF
+from dqn.results.folder import Folder
+from sweeps.syntax import search_space
+
+NUMBERS = ("lr=tag(log,interval(1e-4,1e-2))", "gamma=interval(0.9,0.99)")
+CHOICES = ("lr=choice(1e-4,1e-3)", "gamma=choice(0.9,0.99)")
+PACKAGES = {"cmaes": "cmaes", "gp": "torch"}
+
+
+def files(group):
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def said(group, name):
+    return yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """A command's configurations, all there are trials of, or the first; nothing is trained."""
+    met = []
+
+    def train(config, path):
+        met.append(config)
+        return 0
+
+    def sweep(base, path, about, make_source):
+        with Folder(path, base, about.record, grows=about.grows, swept=about.swept) as folder:
+            source = make_source(folder)
+            met.extend([source.next().config] + [None] * (source.total - 1))
+            source.close()
+        return 0, Account()
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["dqn-run", *arguments])
+        assert run.main() == 0
+        return met
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(session, "train", train)
+    monkeypatch.setattr(session, "sweep", sweep)
+    return command
+
+
+@pytest.mark.parametrize("name", files("env"))
+def test_an_environment(trained, name):
+    more = ["env.id=LunarLander-v3"] if said("env", name)["id"] == "???" else []
+    (config,) = trained(f"env={name}", *more)
+    assert config.to_mapping()["env"] == {
+        **said("env", name),
+        **({"id": "LunarLander-v3"} if more else {}),
+    }
+
+
+@pytest.mark.parametrize("name", files("preset"))
+def test_a_preset(trained, name):
+    (config,) = trained(f"preset={name}")
+    assert config.to_mapping() == {**Config().to_mapping(), **said("preset", name)}
+
+
+@pytest.mark.parametrize("name", files("sweep"))
+def test_a_sweep(trained, name):
+    asked = said("sweep", name)["hydra"]["sweeper"].get("n_trials")
+    points = {"lr": 5, "influence": 34}  # of a grid, and of a table
+    assert len(trained(f"sweep={name}")) == points.get(name, asked)
+
+
+@pytest.mark.parametrize("name", files("hydra/sweeper/sampler"))
+def test_a_sampler(trained, name):
+    if name in PACKAGES:
+        pytest.importorskip(PACKAGES[name])
+    space = CHOICES if name in ("grid", "one_at_a_time") else NUMBERS
+    met = trained("-m", "hydra/sweeper=optuna", f"hydra/sweeper/sampler={name}", *space)
+    assert len(met) == {"grid": 4, "one_at_a_time": 3}.get(name, 100)
+
+
+@pytest.mark.parametrize("name", files("hydra/sweeper/pruner"))
+def test_a_pruner(trained, name):
+    assert trained("-m", "hydra/sweeper=optuna", f"hydra/sweeper/pruner={name}", *NUMBERS)
+
+
+def test_the_buffers_of_tune_fit_one_program():
+    params = said("sweep", "tune")["hydra"]["sweeper"]["params"]
+    space = search_space([], {"buffer_size": params["buffer_size"]}, compose, PARSER)
+    sizes = space["buffer_size"].choices
+    assert max(sizes) > 5000
+    assert {engine._capacity(Config(buffer_size=size), 200) for size in sizes} == {engine.CAPACITY}
