@@ -17,7 +17,7 @@ import pytest
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 NEEDED = "DQN_STUDY_BROWSER"  # set by .ci/run: without a browser tests fail there, not skip
-_PATIENCE = 60.0  # seconds for an answer
+_PATIENCE = 120.0  # seconds for an answer
 
 
 def program() -> str:

@@ -31,16 +31,16 @@ def record(params=None, **changes):
     }  # fmt: skip
 
 
-def sampled(trials: int, base: Config) -> list[Config]:
-    """Points of `SPACE` at random."""
+def sampled(trials: int, base: Config, keys=tuple(SPACE)) -> list[Config]:
+    """Points of `SPACE` at random; other `keys` than these stay as `base` has them."""
     rng = np.random.default_rng(1)
-    return [
-        dataclasses.replace(
-            base, lr=float(10 ** rng.uniform(-4, -2)), gamma=float(rng.uniform(0.9, 0.999)),
-            hidden=((32, 32), (64, 64))[int(rng.integers(2))], train_freq=int(rng.integers(1, 9)),
-        )
-        for _ in range(trials)
-    ]  # fmt: skip
+    draw = {
+        "lr": lambda: float(10 ** rng.uniform(-4, -2)),
+        "gamma": lambda: float(rng.uniform(0.9, 0.999)),
+        "hidden": lambda: ((32, 32), (64, 64))[int(rng.integers(2))],
+        "train_freq": lambda: int(rng.integers(1, 9)),
+    }
+    return [dataclasses.replace(base, **{key: draw[key]() for key in keys}) for _ in range(trials)]
 
 
 def height(config: Config) -> float:

@@ -135,7 +135,7 @@ def test_a_half_finished_run_says_so(tmp_path):
 
 def test_a_half_finished_study_says_so(tmp_path):
     base = Config(seeds=3, episodes=30)
-    page = report(write(tmp_path / "a", sampled(7, base), record(), base=base))
+    page = report(write(tmp_path / "a", sampled(7, base, ["lr"]), record(), base=base))
     assert "7 of 30 trials: the others are not done yet" in page.text
     assert "is best so far" in page.text
     assert "PED-ANOVA needs 20 trials, here are 7." in page.text
@@ -162,16 +162,18 @@ def test_one_trial_of_a_study(tmp_path):
 @pytest.mark.parametrize("status", ["failed", "diverged"])
 def test_all_trials_lost(tmp_path, status):
     base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(25, base), record(), base=base,
+    path = write(tmp_path / "a", sampled(25, base, ["lr"]), record(), base=base,
                  status=lambda trial, seed: status)  # fmt: skip
     page = report(path, "--metric", "test_return")
     assert f"No trial has a finite test: of 75 trainings 75 {status}." in page.text
+    assert "0 of 75 trainings solved the task, 75 diverged or failed." in page.text
+    assert "optimistic" not in page.text
 
 
 def test_pruned_and_lost_trials_are_counted(tmp_path):
     base = Config(seeds=3, episodes=30)
     path = write(
-        tmp_path / "a", sampled(30, base), record(), base=base,
+        tmp_path / "a", sampled(30, base, ["lr"]), record(), base=base,
         status=lambda trial, seed: {0: "pruned", 1: "diverged"}.get(trial % 5, "done"),
     )  # fmt: skip
     page = report(path, "--metric", "test_return")
@@ -184,7 +186,7 @@ def test_pruned_and_lost_trials_are_counted(tmp_path):
 
 def test_what_was_validated_is_the_headline(study, tmp_path):
     base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(30, base), record(), base=base)
+    path = write(tmp_path / "a", sampled(30, base, ["lr"]), record(), base=base)
     main(["report", str(path)])
     found = re.compile(r"<tr><td>[12]</td><td>(\d+)</td>")
     first, second = found.findall((path / "report.html").read_text())
@@ -211,7 +213,7 @@ def test_what_was_validated_is_the_headline(study, tmp_path):
 )
 def test_a_validation_edited_by_hand_is_refused(tmp_path, capsys, old, new, said):
     base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(3, base), record(), base=base)
+    path = write(tmp_path / "a", sampled(3, base, ["lr"]), record(), base=base)
     (path / "validation.csv").write_text(VALIDATION.format(best=0, second=1).replace(old, new, 1))
     assert main(["report", str(path)]) == 1
     err = capsys.readouterr().err
@@ -241,7 +243,7 @@ def test_names_and_values_stay_text(tmp_path):
 
 def test_episodes_that_cannot_be_read_cost_the_curves_alone(tmp_path):
     base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(8, base), record(), base=base)
+    path = write(tmp_path / "a", sampled(8, base, ["lr"]), record(), base=base)
     part = path / "episodes.parquet" / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:100])
     page = report(path)

@@ -106,9 +106,9 @@ def _sureness(tables: Tables, findings: Sequence[Finding]) -> str:
             if {winner["improvement_low"], winner["improvement_high"]} & {0.0, 1.0}:
                 told += "; an interval that ends at 0 or 1 is too short"
         return f"{told}."
-    if tables.design == "run" or len(trials) == 1:
+    if tables.design == "run" or len(trials) == 1 or not math.isfinite(best["value"]):
         seeds = tables.seeds
-        told = f"{np.count_nonzero(seeds['solved'])} of {len(seeds)} seeds solved the task"
+        told = f"{np.count_nonzero(seeds['solved'])} of {len(seeds)} trainings solved the task"
         if lost := np.count_nonzero(seeds["lost"]):
             told += f", {lost} diverged or failed"
         few = " An interval of so few seeds is too short." if len(seeds) < 10 else ""
@@ -149,7 +149,7 @@ def _knobs(evidence: Evidence) -> str:
         return f"{', '.join(told)}, by PED-ANOVA.{others}"
     known = evidence.effects["knob"][evidence.effects["effect"].notna()]
     if known.empty:
-        return "Too few trials to tell which knob matters."
+        return f"No knob has two regions with a {TITLES[tables.metric]}, so none can be told to matter."
     return " ".join(
         best_and_worst(evidence.of_knobs[name], name, tables.metric) for name in known.head(2)
     )

@@ -230,7 +230,7 @@ def pruned(tables: Tables) -> go.Figure:
     figure = _figure("share of the budget used", TITLES[tables.metric], 340)
     finite = tables.trials.loc[np.isfinite(tables.trials["value"])]
     for was, name, symbol, colour in (
-        (False, "trained to the end", "circle", SKY),
+        (False, "not pruned", "circle", SKY),
         (True, "pruned", "triangle-down-open", VERMILLION),
     ):
         some = finite.loc[(finite["status"] == "pruned") == was]

@@ -174,7 +174,7 @@ def _table(table: Table) -> Element:
         element("button", f"Show all {len(table.rows):,}", type="button", class_="all", hidden="")
         if many
         else None,
-        element("p", f"The first {_SHOWN} of {len(table.rows):,}.", class_="note")
+        element("p", f"The first {_SHOWN} of {len(table.rows):,}.", class_="some note")
         if many
         else None,
         class_="table",

@@ -223,7 +223,7 @@ def pruned(path: Path, tables: Tables) -> None:
     figure, axes = figure_and_axes()
     finite = tables.trials.loc[np.isfinite(tables.trials["value"])]
     for was, name, marker, colour in (
-        (False, "trained to the end", "o", SKY),
+        (False, "not pruned", "o", SKY),
         (True, "pruned", "v", VERMILLION),
     ):
         some = finite.loc[(finite["status"] == "pruned") == was]
