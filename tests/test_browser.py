@@ -40,7 +40,7 @@ def url(tmp_path_factory, browser):
     base = Config(seeds=3, episodes=30)
     path = tmp_path_factory.mktemp("page") / "a study, of <b> & more"
     write(
-        path, sampled(120, base), record(n_trials=150), base=base,
+        path, sampled(120, base, ["lr", "hidden"]), record(n_trials=150), base=base,
         status=lambda trial, seed: {3: "pruned", 5: "diverged"}.get(trial % 9, "done"),
     )  # fmt: skip
     (path / "validation.csv").write_text(VALIDATION.format(best=1, second=2))
@@ -53,7 +53,7 @@ def test_the_page_is_whole_and_asks_for_nothing(browser, url, width):
     with Page(browser, url, width) as page:
         assert page.js(SEEN)
         drawn = dict(page.js(DRAWN))
-        assert len(drawn) == 15
+        assert len(drawn) == 11
         assert all(drawn.values()), drawn
         assert page.complaints() == []
         assert page.requests() == [url]
@@ -97,7 +97,7 @@ def test_dark_and_printed_it_is_readable(browser, url):
         assert axis == page.js("getComputedStyle(document.body).color")
         pdf = base64.b64decode(page.pdf())
         assert pdf.startswith(b"%PDF")
-        assert pdf.count(b"/Subtype /Image") >= 15  # the figures are there as images
+        assert pdf.count(b"/Subtype /Image") >= 11  # the figures are there as images
         assert page.complaints() == []
 
 
@@ -107,7 +107,7 @@ def test_without_javascript_figures_are_images(browser, url):
         page._call("Page.navigate", url=url)
         browser.wait_for("Page.loadEventFired")
         shot = Image.open(io.BytesIO(base64.b64decode(page.screenshot())))
-        assert shot.height > 15 * 300
+        assert shot.height > 11 * 300
         page._call("Emulation.setScriptExecutionDisabled", value=False)
 
 

@@ -133,7 +133,7 @@ def _knobs(evidence: Evidence) -> str:
     if not tables.knobs:
         return "Nothing was varied."
     if importance is not None:
-        clear = importance[importance["share"] > importance["chance"]]
+        clear = importance.loc[importance["share"] > importance["chance"]]
         if clear.empty:
             return (
                 f"No knob stands out from what chance gives in {len(tables.counted)} trials; the "
@@ -142,14 +142,14 @@ def _knobs(evidence: Evidence) -> str:
         told = [
             f"{one['knob']} ({one['share']:.0%} of all importance, best at "
             f"{_best_first(evidence.of_knobs[one['knob']], tables.metric).iloc[0]['region']})"
-            for one in clear.head(_MOST_NAMED).to_dict("records")
+            for one in clear.to_dict("records")[:_MOST_NAMED]
         ]
         rest = len(importance) - len(clear)
         others = f" {rest} of {len(importance)} do no more than chance." if rest else ""
         return f"{', '.join(told)}, by PED-ANOVA.{others}"
     known = evidence.effects["knob"][evidence.effects["effect"].notna()]
     if known.empty:
-        return f"No knob has two regions with a {TITLES[tables.metric]}, so none can be told to matter."
+        return "No knob has two regions with such a value: which one matters cannot be told."
     return " ".join(
         best_and_worst(evidence.of_knobs[name], name, tables.metric) for name in known.head(2)
     )
