@@ -7,9 +7,10 @@ import numpy as np
 
 from dqn.results.stats import METRICS, WINDOW
 from dqn.results.trials import trial_row
-from sweeps.compare import changes, spanned
+from sweeps.compare import changes
 from sweeps.contenders import TITLES, Against, Contender, against
 from sweeps.lessons import Growth, Level, episodes_of, growth, ranked, realised, told
+from sweeps.overview import spanned
 
 SOLVED = 195.0
 

@@ -14,7 +14,7 @@ from dqn.results.atomic import replacing
 from dqn.results.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
 from dqn.results.figures import BLACK, BLUE, GREEN, GREY, STEP_REWARD, VERMILLION
 from dqn.results.reading import Results
-from dqn.results.stats import METRICS, WINDOW, interval, running_mean
+from dqn.results.stats import METRICS, WINDOW, interval, median, running_mean
 from dqn.results.trials import trial_row
 from dqn.schema import override_text
 from sweeps.contenders import TITLES, Against, Contender, against
@@ -68,7 +68,7 @@ def growth(episodes: pd.DataFrame, column: str) -> Growth | None:
     if not pairs:
         return None
     first, last = np.array(pairs).T
-    low, high = interval(last / first, lambda x: np.median(x, -1))
+    low, high = interval(last / first, median)
     return Growth(
         float(np.median(last / first)), (float(low), float(high)), int((last > first).sum()),
         len(pairs),

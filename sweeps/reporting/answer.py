@@ -11,13 +11,13 @@ import pandas as pd
 from dqn.execution.summary import number
 from dqn.results.reading import Results
 from dqn.results.stats import METRICS
-from sweeps.compare import spanned
 from sweeps.contenders import TITLES, against
 from sweeps.findings import BASELINE
+from sweeps.overview import spanned
 from sweeps.reporting.evidence import Evidence, Finding
 from sweeps.reporting.tables import Tables
 from sweeps.samplers import sampling
-from sweeps.space import search_space
+from sweeps.syntax import search_space
 
 _MOST_NAMED = 3  # knobs
 
