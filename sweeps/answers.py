@@ -1,4 +1,4 @@
-"""The sections of the course's page: each one question, as Markdown with computed numbers."""
+"""The course's page: a section a question, as Markdown with computed numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +15,32 @@ from sweeps.overview import spanned
 SOLVED = 195.0
 
 
-def which_loss(studies: Mapping[str, Mapping[str, Sequence[Level]]]) -> str:
-    """The squared TD error, and what Huber's changes."""
+def page(
+    them: Sequence[Contender],
+    studies: Mapping[str, Mapping[str, Sequence[Level]]],
+    commands: Sequence[str],
+) -> str:
+    """The whole page; `studies` are the knobs of each sweep by its name, `commands` made it all."""
+    exercise, scaled, recommended = them
+    seeds = " and ".join(sorted({str(len(one.rows)) for one in them}))
+    parts = [
+        "# Deep Q-Networks on CartPole: the exercise's questions",
+        f"Every number here is of {seeds} seeds a setting, with its 95 % interval in brackets, and "
+        "was computed by the commands at the end. IQM is the interquartile mean.",
+        "## Which loss?\n\n" + _which_loss(studies),
+        "## Which output layer?\n\n" + _output_layer(them),
+        "## How does the loss evolve?\n\n" + _how_loss_evolves(them),
+        "## Are the Q-values a good output?\n\n" + _are_values_good(them),
+        "## Does scaling the rewards help?\n\n" + _scaling(exercise, scaled),
+        *(f"## What does each parameter do, around {_base_of(found)}?\n\n" + _influence(name, found)
+          for name, found in studies.items()),
+        "## Are there better hyperparameters?\n\n" + _better(exercise, scaled, recommended),
+        "## How this page was made\n\n```sh\n" + "\n".join(commands) + "\n```",
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def _which_loss(studies: Mapping[str, Mapping[str, Sequence[Level]]]) -> str:
     text = (
         "The mean squared TD error of the minibatch, (y − Q(s, a))², where the target "
         "y = c·r + γ max Q′(s′, ·) is held fixed: no gradient flows into it, and c scales the "
@@ -27,15 +51,14 @@ def which_loss(studies: Mapping[str, Mapping[str, Sequence[Level]]]) -> str:
         for level in found.get("huber_delta", ()):
             if not level.is_base and level.against_base is not None:
                 text += (
-                    f" Around {base_of(found)}, δ = {told(level.value)} instead of the squared "
+                    f" Around {_base_of(found)}, δ = {told(level.value)} instead of the squared "
                     f"error changes the {_objective()} by {_difference(level.against_base)}; "
                     f"{_verdict(level.against_base, 'Huber’s loss', 'the squared error')}."
                 )
     return text
 
 
-def output_layer(them: Sequence[Contender]) -> str:
-    """Linear, and how large Q-values became."""
+def _output_layer(them: Sequence[Contender]) -> str:
     tops = []
     for one in them:
         q = episodes_of(one)["q"].to_numpy(float)
@@ -48,8 +71,7 @@ def output_layer(them: Sequence[Contender]) -> str:
     )
 
 
-def how_loss_evolves(them: Sequence[Contender]) -> str:
-    """Loss and return at both ends of training."""
+def _how_loss_evolves(them: Sequence[Contender]) -> str:
     lines = []
     for one in them:
         frame = episodes_of(one)
@@ -69,8 +91,7 @@ def how_loss_evolves(them: Sequence[Contender]) -> str:
     )
 
 
-def are_values_good(them: Sequence[Contender]) -> str:
-    """Q-values against what followed."""
+def _are_values_good(them: Sequence[Contender]) -> str:
     lines = []
     for one in them:
         frame = episodes_of(one)
@@ -96,8 +117,7 @@ def are_values_good(them: Sequence[Contender]) -> str:
     )
 
 
-def scaling(exercise: Contender, scaled: Contender) -> str:
-    """Scaled rewards against the exercise's."""
+def _scaling(exercise: Contender, scaled: Contender) -> str:
     versus = against(scaled.rows, exercise.rows, "mean_return")
     scale = scaled.config.reward_scale
     return (
@@ -110,8 +130,7 @@ def scaling(exercise: Contender, scaled: Contender) -> str:
     )
 
 
-def influence(name: str, found: Mapping[str, Sequence[Level]]) -> str:
-    """A table of knobs, the one with the largest effect first."""
+def _influence(name: str, found: Mapping[str, Sequence[Level]]) -> str:
     metric = "mean_return"
     lines = [
         f"![IQM of the {_objective()} by value of each knob]({name}.png)",
@@ -144,8 +163,7 @@ def influence(name: str, found: Mapping[str, Sequence[Level]]) -> str:
     )
 
 
-def better(*them: Contender) -> str:
-    """All metrics side by side, and what was changed."""
+def _better(*them: Contender) -> str:
     exercise, scaled, recommended = them
     lines = [
         "| | " + " | ".join(f"`{one.name}`" for one in them) + " |",
@@ -180,8 +198,7 @@ def _objective() -> str:
     return TITLES["mean_return"]
 
 
-def base_of(found: Mapping[str, Sequence[Level]]) -> str:
-    """What a study's trials are around."""
+def _base_of(found: Mapping[str, Sequence[Level]]) -> str:
     base = next(level for levels in found.values() for level in levels if level.is_base)
     return f"reward_scale={told(base.rows[0]['reward_scale'])}"
 

@@ -5,7 +5,6 @@ are named, and what it says of them depends on the numbers.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,7 @@ import yaml
 
 from dqn.errors import UserError
 from dqn.results.atomic import replacing
-from sweeps.answers import (
-    are_values_good,
-    base_of,
-    better,
-    how_loss_evolves,
-    influence,
-    output_layer,
-    scaling,
-    which_loss,
-)
-from sweeps.contenders import Contender, contender
-from sweeps.lessons import Level, draw_influence, draw_losses, draw_values, knobs
+from sweeps.contenders import contender
 
 PAGE = "course.md"
 EXAMPLES = """\
@@ -53,6 +41,10 @@ def course(args: argparse.Namespace) -> tuple[int, str, Any]:
 
     Raises `UserError` for what is no folder of results and where the page cannot be written.
     """
+    # They load Matplotlib: not before it is needed.
+    from sweeps.answers import page
+    from sweeps.lessons import draw_influence, draw_losses, draw_values, knobs
+
     them = [contender(text) for text in (args.exercise, args.scaled, args.recommended)]
     around = [contender(text).results for text in args.sweeps]
     studies = {results.path.resolve().name: knobs(results) for results in around}
@@ -72,7 +64,7 @@ def course(args: argparse.Namespace) -> tuple[int, str, Any]:
         commands = [_command(one.results.path) for one in them]
         commands += [_command(results.path) for results in around]
         with replacing(out / PAGE) as temporary:
-            temporary.write_text(_page(them, studies, commands), encoding="utf-8")
+            temporary.write_text(page(them, studies, commands), encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"--out must be a folder that can be written to, met {out} "
@@ -82,30 +74,6 @@ def course(args: argparse.Namespace) -> tuple[int, str, Any]:
     return 0, "\n".join(f"written: {out / name}" for name in written), {
         "written": [str(out / name) for name in written]
     }  # fmt: skip
-
-
-def _page(
-    them: Sequence[Contender],
-    studies: Mapping[str, Mapping[str, Sequence[Level]]],
-    commands: Sequence[str],
-) -> str:
-    exercise, scaled, recommended = them
-    seeds = " and ".join(sorted({str(len(one.rows)) for one in them}))
-    parts = [
-        "# Deep Q-Networks on CartPole: the exercise's questions",
-        f"Every number here is of {seeds} seeds a setting, with its 95 % interval in brackets, and "
-        "was computed by the commands at the end. IQM is the interquartile mean.",
-        "## Which loss?\n\n" + which_loss(studies),
-        "## Which output layer?\n\n" + output_layer(them),
-        "## How does the loss evolve?\n\n" + how_loss_evolves(them),
-        "## Are the Q-values a good output?\n\n" + are_values_good(them),
-        "## Does scaling the rewards help?\n\n" + scaling(exercise, scaled),
-        *(f"## What does each parameter do, around {base_of(found)}?\n\n" + influence(name, found)
-          for name, found in studies.items()),
-        "## Are there better hyperparameters?\n\n" + better(exercise, scaled, recommended),
-        "## How this page was made\n\n```sh\n" + "\n".join(commands) + "\n```",
-    ]  # fmt: skip
-    return "\n\n".join(parts) + "\n"
 
 
 def _command(path: Path) -> str:

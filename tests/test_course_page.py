@@ -13,9 +13,9 @@ from sweeps.__main__ import main
 from sweeps.contenders import contender
 from sweeps.lessons import growth, knobs, ranked, realised
 
-BASE = Config(seeds=4, episodes=30)
+BASE = Config(seeds=8, episodes=30)
 SWEPT = ("lr", "hidden", "huber_delta")
-STUDY = {"kind": "study", "seeds": 4}
+STUDY = {"kind": "study", "seeds": 8}
 
 
 def rising(seed, level, config=BASE, trial=0, growing=1.0):
@@ -27,7 +27,7 @@ def rising(seed, level, config=BASE, trial=0, growing=1.0):
 
 def run(path, level, **changes):
     config = dataclasses.replace(BASE, **changes)
-    filled(path, *(rising(seed, level, config, growing=3.0) for seed in range(4)), config=config)
+    filled(path, *(rising(seed, level, config, growing=3.0) for seed in range(8)), config=config)
     return str(path)
 
 
@@ -35,7 +35,7 @@ def study(path, *changes, level=50.0):
     with Folder(path, BASE, STUDY, swept=SWEPT) as folder:
         for trial, change in enumerate(({}, *changes)):
             config = dataclasses.replace(BASE, **change)
-            for seed in range(4):
+            for seed in range(8):
                 folder.add(rising(seed, level + 20.0 * trial, config, trial))
     return str(path)
 
@@ -87,9 +87,9 @@ def test_the_page_says_what_the_folders_say(tmp_path, capsys):
         f"written: {out / name}" for name in ("course.md", "losses.png", "values.png", "knobs.png")
     ]
     page = (out / "course.md").read_text()
-    assert "of 4 seeds a setting" in page
-    assert "higher in 4 of 4 seeds" in page
-    assert "| `lr` | 20.0 | 0.01: 8" in page
+    assert "of 8 seeds a setting" in page
+    assert "higher in 8 of 8 seeds" in page
+    assert "| `lr` | 20.0 | 0.01: 5" in page
     assert "a seed with scaled rewards beats one without with P = 1.00" in page
     assert "`recommended` differs from `exercise` in `lr=0.002`" in page
     assert "Huber’s loss beats the squared error with P = " in page

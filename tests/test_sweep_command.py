@@ -116,8 +116,9 @@ def test_the_same_grid_again_trains_nothing_and_a_changed_one_is_refused(grid, c
     before = (folder / "seeds.csv").read_bytes()
     assert here(*asked(folder, *GRID)) == 0
     assert "nothing was left to do" in capfd.readouterr().out
-    assert here(*asked(folder, "lr=0.001,0.02", "gamma=0.9,0.99")) == 2
-    (line,) = capfd.readouterr().err.splitlines()
+    refused = ended(*asked(folder, "lr=0.001,0.02", "gamma=0.9,0.99"))
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
     assert "0.02" in line
     assert "0.01" in line
     assert here(*asked(folder, *GRID, "seeds=2")) == 2
