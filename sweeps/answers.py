@@ -61,18 +61,18 @@ def _which_loss(studies: Mapping[str, Mapping[str, Sequence[Level]]]) -> str:
 def _output_layer(them: Sequence[Contender]) -> str:
     tops = []
     for one in them:
-        q = episodes_of(one)["q"].to_numpy(float)
-        tops.append(f"{np.nanmax(q):.3g} in `{one.name}`")
+        top = episodes_of(one).groupby("seed")["q"].max()
+        tops.append(f"{top.median():.3g} in `{one.name}`")
     return (
         "Linear, one unit an action. A Q-value is a discounted sum of rewards, so it has no bounds "
-        "that an activation could stand for: the largest mean Q-value of an episode was "
-        f"{', '.join(tops)}. A sigmoid would end at 1, and a softmax would make the values of all "
-        "actions sum to 1, which values do not."
+        "that an activation could stand for: the largest mean Q-value of an episode was, in the "
+        f"median seed, {', '.join(tops)}. A sigmoid would end at 1, and a softmax would make the "
+        "values of all actions sum to 1, which values do not."
     )
 
 
 def _how_loss_evolves(them: Sequence[Contender]) -> str:
-    lines = []
+    lines, apart = [], []
     for one in them:
         frame = episodes_of(one)
         loss, returns = growth(frame, "loss"), growth(frame, "return")
@@ -83,11 +83,15 @@ def _how_loss_evolves(them: Sequence[Contender]) -> str:
             f"the first {WINDOW} with an update, and higher in {loss.higher} of {loss.seeds} "
             f"seeds; the return is {_times(returns)} what it was."
         )
+        if loss.ends[0] > 1.0 and returns.ends[0] > 1.0:
+            apart.append(f"`{one.name}`")
+    seen = f"In {' and '.join(apart)} both grew. " * bool(apart)
     return (
         "![Loss by episode](losses.png)\n\n" + "\n".join(lines) + "\n\n"
-        "So it is no measure of how well the agent plays. The targets move with the network, the "
-        "minibatches come from a changing memory, and the loss is in units of (scaled reward)²: "
-        "longer episodes make larger values and larger errors. Judge by returns."
+        f"{seen}The loss says how well the network fits targets that it moves itself, on "
+        "minibatches from a memory that changes, in units of (scaled reward)²; longer episodes "
+        "make larger values and so larger errors. It does not say how well the agent plays: judge "
+        "by returns."
     )
 
 

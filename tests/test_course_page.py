@@ -89,6 +89,7 @@ def test_the_page_says_what_the_folders_say(tmp_path, capsys):
     page = (out / "course.md").read_text()
     assert "of 8 seeds a setting" in page
     assert "higher in 8 of 8 seeds" in page
+    assert "In `exercise` and `scaled` and `recommended` both grew." in page
     assert "| `lr` | 20.0 | 0.01: 5" in page
     assert "a seed with scaled rewards beats one without with P = 1.00" in page
     assert "`recommended` differs from `exercise` in `lr=0.002`" in page

@@ -97,10 +97,10 @@ def test_what_is_recommended_is_a_preset(done, tmp_path):
     from omegaconf import OmegaConf
 
     (tmp_path / "preset").mkdir()
-    shutil.copy(done / "recommended.yaml", tmp_path / "preset")
+    shutil.copy(done / "recommended.yaml", tmp_path / "preset" / "found.yaml")
     with hydra.initialize_config_dir(str(CONF), version_base=VERSION_BASE):
         search = f"hydra.searchpath=[file://{tmp_path}]"
-        composed = hydra.compose(CONFIG_NAME, overrides=["preset=recommended", search])
+        composed = hydra.compose(CONFIG_NAME, overrides=["preset=found", search])
     chosen = next(place for place, one in enumerate(table(done)) if one["recommended"] == "True")
     number = (2, 0, EXERCISE)[chosen]
     config = Config.from_mapping(yaml.safe_load(OmegaConf.to_yaml(composed)))
