@@ -118,8 +118,8 @@ REFUSED = [
     ("batch_size=6000", "buffer_size=5000 ; batch_size=6000; raise buffer_size or lower"),
     ("episodes=0", "episodes=0 ; steps=0; write"),
     # a group's option that does not exist
-    ("preset=scled", "preset ; exercise, scaled; met scled; did you mean preset=scaled?"),
-    ("preset=null", "preset ; exercise, scaled; met null; preset=exercise"),
+    ("preset=scled", "preset ; exercise, recommended, scaled; met scled; did you mean preset=scaled?"),
+    ("preset=null", "preset ; exercise, recommended, scaled; met null; preset=exercise"),
     ("env=CartPole-v1", "env ; met CartPole-v1; did you mean env=cartpole_v1?"),
     ("hydra/sweeper=basc", "hydra/sweeper ; met basc; did you mean hydra/sweeper=basic?"),
     # what cannot be read
@@ -449,7 +449,7 @@ def test_hydras_own_flags_work(line, capfd, flags, part):
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("dqn-run preset=", {"preset=exercise", "preset=scaled"}),
+        ("dqn-run preset=", {"preset=exercise", "preset=recommended", "preset=scaled"}),
         ("dqn-run lr=0.1 epsilon_d", {"epsilon_decay="}),
         ("dqn-run env.m", {"env.max_episode_steps="}),
     ],
