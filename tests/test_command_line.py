@@ -118,7 +118,10 @@ REFUSED = [
     ("batch_size=6000", "buffer_size=5000 ; batch_size=6000; raise buffer_size or lower"),
     ("episodes=0", "episodes=0 ; steps=0; write"),
     # a group's option that does not exist
-    ("preset=scled", "preset ; exercise, recommended, scaled; met scled; did you mean preset=scaled?"),
+    (
+        "preset=scled",
+        "preset ; exercise, recommended, scaled; met scled; did you mean preset=scaled?",
+    ),
     ("preset=null", "preset ; exercise, recommended, scaled; met null; preset=exercise"),
     ("env=CartPole-v1", "env ; met CartPole-v1; did you mean env=cartpole_v1?"),
     ("hydra/sweeper=basc", "hydra/sweeper ; met basc; did you mean hydra/sweeper=basic?"),
