@@ -10,7 +10,7 @@ from dqn.results.trials import trial_row
 from sweeps.compare import changes
 from sweeps.contenders import TITLES, Against, Contender, against
 from sweeps.lessons import Growth, Level, episodes_of, growth, ranked, realised, told
-from sweeps.overview import spanned
+from sweeps.overview import digits_of, spanned
 
 SOLVED = 195.0
 
@@ -217,9 +217,7 @@ def _cell(level: Level, metric: str) -> str:
 
 def _of(summary: Mapping[str, Any], metric: str) -> str:
     ends = summary[metric + "_low"], summary[metric + "_high"]
-    return spanned(
-        summary[metric], None if None in ends else ends, 2 if metric == "collapse" else 1
-    )
+    return spanned(summary[metric], None if None in ends else ends, digits_of(metric))
 
 
 def _times(growth: Growth) -> str:

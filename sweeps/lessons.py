@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dqn.results.atomic import replacing
 from dqn.results.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
-from dqn.results.figures import BLACK, BLUE, GREEN, GREY, STEP_REWARD, VERMILLION
+from dqn.results.figures import BLACK, BLUE, GREEN, GREY, STEP_REWARD, VERMILLION, plain
 from dqn.results.reading import Results
 from dqn.results.stats import METRICS, WINDOW, interval, median, running_mean
 from dqn.results.trials import trial_row
@@ -50,10 +50,7 @@ class Growth:
 
 def episodes_of(one: Contender) -> pd.DataFrame:
     """Its rows of episodes.parquet, in order of seed and episode."""
-    frame = pd.read_parquet(
-        one.results.path / "episodes.parquet", filters=[("trial", "==", one.trial)]
-    )
-    return frame.sort_values(["seed", "episode"])
+    return one.results.episodes(one.trial).sort_values(["seed", "episode"])
 
 
 def growth(episodes: pd.DataFrame, column: str) -> Growth | None:
@@ -233,9 +230,7 @@ def _panels(count: int):
 
 
 def _style(panel) -> None:
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.grid(color="#dddddd", lw=0.6)
-    panel.set_axisbelow(True)
+    plain(panel)
     panel.tick_params(colors=GREY, labelcolor=BLACK)
 
 

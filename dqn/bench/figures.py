@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dqn.bench.measure import Row
 from dqn.results.atomic import replacing
-from dqn.results.figures import BLUE, GREY, ORANGE, SKY
+from dqn.results.figures import BLUE, GREY, ORANGE, SKY, plain
 
 _AXES = {
     "lanes": "lanes in a block",
@@ -43,7 +42,7 @@ def draw_scaling(path: Path, rows: Sequence[Row], default_lanes: int, machine: s
             axes.annotate(
                 "default", (default_lanes, 0), (4, 6), textcoords="offset points", fontsize=8
             )
-        _plain(axes)
+        plain(axes)
     figure.get_axes()[0].set_ylabel("environment steps/s on one core")
     figure.suptitle(f"Lanes on CartPole, learning included · {machine}", x=0.01, ha="left")
     with replacing(path) as temporary:
@@ -68,13 +67,7 @@ def draw_agreement(
         axes.set_xlim(-0.6, 1.6)
         axes.set_ylim(bottom=0)
         axes.set_title(f"{name}\n{titles[name]}", loc="left", fontsize=10, color=GREY)
-        _plain(axes)
+        plain(axes)
     panels[0].set_ylabel("mean return of a training, one point a seed")
     with replacing(path) as temporary:
         figure.savefig(temporary, metadata={"Software": None})
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#dddddd", lw=0.6)
-    axes.set_axisbelow(True)

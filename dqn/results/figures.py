@@ -132,11 +132,16 @@ def figure_and_axes() -> tuple[Figure, Axes]:
     """An empty figure in the house's style."""
     figure = Figure(figsize=(7.2, 4.4), dpi=130, layout="constrained")
     axes = figure.subplots()
+    plain(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    return figure, axes
+
+
+def plain(axes: Axes) -> None:
+    """A light grid below what is drawn, and no frame."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-    return figure, axes
 
 
 def finish(

@@ -13,7 +13,7 @@ from dqn.results.reading import Results
 from dqn.results.stats import METRICS
 from sweeps.contenders import TITLES, against
 from sweeps.findings import BASELINE
-from sweeps.overview import spanned
+from sweeps.overview import digits_of, spanned
 from sweeps.reporting.evidence import Evidence, Finding
 from sweeps.reporting.tables import Tables
 from sweeps.samplers import sampling
@@ -123,7 +123,7 @@ def _sureness(tables: Tables, findings: Sequence[Finding]) -> str:
     if gap.difference_interval is not None:
         low, high = gap.difference_interval
         apart = "is told apart from" if low > 0 or high < 0 else "cannot be told apart from"
-        difference = spanned(gap.difference, gap.difference_interval, _digits(tables.metric))
+        difference = spanned(gap.difference, gap.difference_interval, digits_of(tables.metric))
         told += f" It {apart} the runner-up, trial {second['trial']}: they differ by {difference}."
     return told
 
@@ -199,11 +199,7 @@ def _spanned(value: Any, low: Any, high: Any, metric: str) -> str:
     finite = [end is not None and math.isfinite(end) for end in (value, low, high)]
     if not finite[0]:
         return "none that is finite"
-    return spanned(value, (low, high) if all(finite[1:]) else None, _digits(metric))
-
-
-def _digits(metric: str) -> int:
-    return 2 if metric == "collapse" else 1
+    return spanned(value, (low, high) if all(finite[1:]) else None, digits_of(metric))
 
 
 def spanned_or_none(one: Finding, name: str, metric: str) -> str:

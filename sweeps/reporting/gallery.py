@@ -10,15 +10,15 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from dqn.config import KEYS, key_of
-from dqn.errors import UserError
 from sweeps.contenders import TITLES
+from sweeps.overview import COLLAPSED, solved_return
 from sweeps.reporting import charts, stills
 from sweeps.reporting.answer import best_and_worst
 from sweeps.reporting.curves import by_value, of_trial
 from sweeps.reporting.evidence import Evidence, failing
 from sweeps.reporting.knobs import Knob
 from sweeps.reporting.page import Picture
-from sweeps.reporting.tables import COLLAPSED, of_pair, points
+from sweeps.reporting.tables import of_pair, points
 
 FOLDER = "figures"
 _COLOURS = 64
@@ -33,7 +33,7 @@ class Gallery:
     def __init__(self, evidence: Evidence):
         self._evidence, self._tables = evidence, evidence.tables
         self._folder = evidence.tables.results.path / FOLDER
-        self._threshold = _threshold(evidence)
+        self._threshold = solved_return(evidence.tables.results.base.env)
         self.drawn: Drawn = {}
 
     def draw(self) -> Drawn:
@@ -184,16 +184,3 @@ def _small(path: Path) -> bytes:
 
 def _file_name(knob: Knob) -> str:
     return re.sub(r"[^\w.-]", "_", knob.name)
-
-
-def _threshold(evidence: Evidence) -> float | None:
-    """The mean return that counts as solved; None where this machine does not know."""
-    env = evidence.tables.results.base.env
-    if env.solved_return is not None:
-        return env.solved_return
-    from dqn.envs import host  # imports Gymnasium
-
-    try:
-        return host.describe(env).solved_return
-    except UserError:
-        return None

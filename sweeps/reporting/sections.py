@@ -10,13 +10,14 @@ import pandas as pd
 from dqn.execution.summary import setting
 from dqn.results.stats import METRICS
 from sweeps.contenders import TITLES, Contender, told_terms
+from sweeps.overview import COLLAPSED
 from sweeps.reporting.answer import Answer, metric_told, spanned_or_none
 from sweeps.reporting.evidence import Evidence
 from sweeps.reporting.gallery import Drawn, influence_of
 from sweeps.reporting.knobs import told
 from sweeps.reporting.origin import again, made, reading
 from sweeps.reporting.page import Part, Section, Table, element, paragraph
-from sweeps.reporting.tables import COLLAPSED, Tables
+from sweeps.reporting.tables import Tables
 
 
 def top(evidence: Evidence, answer: Answer) -> Iterator[Part]:

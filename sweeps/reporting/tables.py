@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from dqn.results.reading import Results
 from dqn.results.stats import METRICS, interval, iqm
 from dqn.results.trials import counted, standing, trial_rows, value_of
+from sweeps.overview import COLLAPSED
 from sweeps.reporting.knobs import Knob, knobs_of, regions, told
 
 _MOST_POINTS = 1000
 _MOST_LINES = 200
-
-COLLAPSED = 0.5  # share of its best running mean that a training has lost by its end
 
 Design = Literal["run", "grid", "one at a time", "sampled"]
 
