@@ -78,6 +78,15 @@ def test_jobs_of_mixed_shapes_come_back_once_each_with_all_their_episodes(fleet)
     assert all(over.episodes.returns.tolist() == [sum(over.key)] * 5 for over in heard.finished)
 
 
+def test_what_workers_report_while_they_have_plenty_to_do_is_told_together(fleet):
+    calls = []
+    jobs = [job for trial in range(200) for job in jobs_of(trial)]
+    heard = all_news(fleet, jobs, between=lambda news: calls.append(len(news.reports)) or ())
+    each_once(heard, jobs)
+    assert sum(calls) == len(heard.reports)
+    assert max(calls) > 2 * fleet.workers
+
+
 def test_no_worker_is_idle_while_jobs_wait(fleet):
     jobs = jobs_of(0, ENDLESS, seeds=60)
     all_news(fleet, jobs, until=under_way(48))
@@ -93,8 +102,11 @@ def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(
 
     def kill(news):
         nonlocal left
-        if left and moments.random() < 0.3:
-            moments.choice(fleet._workers).process.send_signal(signal.SIGKILL)
+        one = moments.choice(fleet._workers)
+        trials = {trial for trial, _ in one.jobs}
+        last_life = len(trials) == 1 and max(fleet._deaths[trial] for trial in trials) == LIVES - 1
+        if left and not last_life and moments.random() < 0.3:
+            one.process.send_signal(signal.SIGKILL)
             left -= 1
         return ()
 

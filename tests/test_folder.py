@@ -174,6 +174,30 @@ def test_a_seed_is_added_once(path):
         assert len(folder.episodes()) == 3
 
 
+def test_trainings_that_end_together_are_written_as_if_one_after_the_other(path):
+    results = [
+        result(trial, seed, test_returns=np.array([float(test)]))
+        for trial, seed, test in [(1, 0, 10), (0, 2, 7), (1, 1, 30), (1, 2, 20), (0, 1, 7)]
+    ]
+    results.append(result(0, 0, returns=(), test_returns=np.empty(0), weights=[]))
+    one_by_one, together = path / "one", path / "together"
+    filled(one_by_one, *results)
+    with Folder(together, CONFIG) as folder:
+        folder.add(*results)
+        assert [best.seed for trial in (0, 1) if (best := folder.best(trial))] == [2, 1]
+        kept = sorted(file.name for file in together.glob(".weights-*"))
+        assert kept == [".weights-0-2.npz", ".weights-1-1.npz"]
+        folder.add(result(1, 3, test_returns=np.array([29.0])))  # not better than what is there
+        assert sorted(file.name for file in together.glob(".weights-*")) == kept
+        with pytest.raises(RunError, match="trial 5 seed 5 is in"):
+            folder.add(result(5, 4), result(5, 5), result(5, 5))
+        assert (5, 4) not in folder.finished()
+    lines = (one_by_one / "seeds.csv").read_text()
+    assert (together / "seeds.csv").read_text().startswith(lines)
+    frames = [pd.read_parquet(one / "episodes.parquet") for one in (one_by_one, together)]
+    pd.testing.assert_frame_equal(frames[0], frames[1].iloc[: len(frames[0])])
+
+
 def test_one_process_at_a_time_may_write(path):
     with Folder(path, CONFIG) as folder:
         with pytest.raises(UserError, match=f"process {os.getpid()} does; wait") as refused:

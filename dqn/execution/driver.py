@@ -16,7 +16,6 @@ from dqn.execution.course import Course
 from dqn.execution.fleet import Fleet, News
 from dqn.execution.jobs import Finished, Job, Key
 from dqn.execution.source import Source
-from dqn.results.columns import Row
 from dqn.results.folder import Folder, SeedResult
 
 
@@ -103,8 +102,7 @@ class Driver:
         if any(row["status"] == "pruned" for row in rows.values()):
             # It was pruned in an earlier session, which ended before all its rows were written.
             course.stopped = True
-            for job in course.missing():
-                self._add(course, Finished.pruned(job))
+            self._save([Finished.pruned(job) for job in course.missing()])
         else:
             new = course.missing()
             if new and self._source.rungs:
@@ -138,13 +136,14 @@ class Driver:
         for episodes in news.episodes:
             self._courses[episodes.key[0]].hear(episodes)
             heard.add(episodes.key[0])
+        self._save(news.finished)
         for result in news.finished:
             course = self._courses[result.job.trial]
+            heard.add(course.number)
             if result.status == "failed":
                 self._fail(course, result)
-            row = self._add(course, result)
-            heard.add(course.number)
             if result.status != "pruned":
+                row = course.rows[result.job.seed]
                 self._ask(course, self._source.keep_after_seed(course.number, row))
         for number in sorted(heard):
             course = self._courses[number]
@@ -174,33 +173,38 @@ class Driver:
         self._view.over(course)
 
     def _fail(self, course: Course, result: Finished) -> None:
-        if self._source.total == 1:
-            raise RunError(result.reason)
         if not course.stopped:
             self._view.notice(f"trial {course.number} failed: {result.reason}")
         self._ask(course, False)
 
-    def _add(self, course: Course, result: Finished) -> Row:
-        """Write one training's row, and all that belongs to it."""
-        episodes = result.episodes
-        self._folder.add(
-            SeedResult(
-                trial=result.job.trial,
-                seed=result.job.seed,
-                config=result.job.config,
-                status=result.status,
-                steps=result.steps,
-                returns=episodes.returns,
-                lengths=episodes.lengths,
-                step=episodes.step,
-                epsilon=episodes.epsilon,
-                loss=episodes.loss,
-                q=episodes.q,
-                test_returns=result.test_returns,
-                weights=result.weights,
-                seconds=result.seconds,
-            )
-        )
-        row = self._folder.row(*result.key)
-        course.rows[result.job.seed] = row
-        return row
+    def _save(self, results: Sequence[Finished]) -> None:
+        """Write the rows of trainings, and all that belongs to them."""
+        alone = self._source.total == 1
+        hopeless = [one for one in results if alone and one.status == "failed"]
+        kept = [one for one in results if not alone or one.status != "failed"]
+        if kept:
+            self._folder.add(*map(_as_written, kept))
+        if hopeless:
+            raise RunError(hopeless[0].reason)
+        for trial, seed in (one.key for one in kept):
+            self._courses[trial].rows[seed] = self._folder.row(trial, seed)
+
+
+def _as_written(result: Finished) -> SeedResult:
+    episodes = result.episodes
+    return SeedResult(
+        trial=result.job.trial,
+        seed=result.job.seed,
+        config=result.job.config,
+        status=result.status,
+        steps=result.steps,
+        returns=episodes.returns,
+        lengths=episodes.lengths,
+        step=episodes.step,
+        epsilon=episodes.epsilon,
+        loss=episodes.loss,
+        q=episodes.q,
+        test_returns=result.test_returns,
+        weights=result.weights,
+        seconds=result.seconds,
+    )

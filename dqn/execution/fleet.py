@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ LIVES = 3
 _AHEAD = LANES // 2  # jobs that wait in a worker beside those in its lanes
 _BACKLOG = 3  # workers' fill that waits or trains: of many shapes, several blocks are to be filled
 _PATIENCE = 0.5  # seconds to wait for news
+_GATHERING = 0.25  # seconds of news that are told together: they are written in one go
 
 
 class News(NamedTuple):
@@ -132,7 +134,11 @@ class Processes:
         return _BACKLOG * self.workers * (LANES + _AHEAD) - waiting - given
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[Key]) -> News:
-        """As `Fleet.advance`; waits up to half a second for workers to report."""
+        """As `Fleet.advance`; waits up to half a second for workers to report.
+
+        What they report is gathered for a moment, while they are supplied from what waits here; not
+        once one of them could do with more than that.
+        """
         news = News([], [], [], [])
         if not self._workers:  # not before there is work: perhaps there is none
             self._workers = [_started() for _ in range(self.workers)]
@@ -142,13 +148,17 @@ class Processes:
             else:
                 self._queues.setdefault(_place(job.config), deque()).append(job)
         self._cancel(set(cancelled), news)
-        for one in self._workers:
-            self._send(one, self._supply(one), [])
-        ready = wait([one.connection for one in self._workers], _PATIENCE)
-        for one in list(self._workers):
-            if one.connection in ready:
-                self._hear(one, news)
-        return news
+        until = time.monotonic() + _GATHERING
+        while True:
+            for one in self._workers:
+                self._send(one, self._supply(one), [])
+            ready = wait([one.connection for one in self._workers], _PATIENCE)
+            for one in list(self._workers):
+                if one.connection in ready:
+                    self._hear(one, news)
+            hungry = any(len(one.jobs) < LANES for one in self._workers)
+            if not ready or hungry or news.restarted or time.monotonic() > until:
+                return news
 
     def close(self) -> None:
         """As `Fleet.close`."""

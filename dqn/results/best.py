@@ -1,7 +1,7 @@
 """The best trainings' weights, from which model.keras, the GIF and the Q-value figure are made."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class BestWeights:
             if key is None or key not in rows or not _read(path):
                 path.unlink()
             elif key[0] not in self._best or _rank(rows[key]) > _rank(rows[self._best[key[0]]]):
-                self.settle(rows[key])
+                self.settle([key])
             else:
                 path.unlink()
 
@@ -48,20 +48,27 @@ class BestWeights:
         """Those whose best network is here."""
         return set(self._best)
 
-    def save_if_best(self, row: Mapping[str, Cell], weights: list[np.ndarray]) -> bool:
-        """Before the line of `row` is written: save its weights, if its trial's best."""
-        best = self._best.get(_key_of(row)[0])
-        if not weights or (best is not None and _rank(row) <= _rank(self._rows[best])):
-            return False
-        with replacing(self._path(_key_of(row)), durable=True) as temporary:
-            np.savez(temporary, *weights)
-        return True
+    def save_if_best(
+        self, rows: Iterable[Mapping[str, Cell]], weights: Iterable[list[np.ndarray]]
+    ) -> list[Key]:
+        """Before lines are written: save those weights that are their trial's best; of which."""
+        better: dict[int, tuple[Mapping[str, Cell], list[np.ndarray]]] = {}
+        for row, arrays in zip(rows, weights, strict=True):
+            trial = _key_of(row)[0]
+            best = self._rows[self._best[trial]] if trial in self._best else None
+            best = better[trial][0] if trial in better else best
+            if arrays and (best is None or _rank(row) > _rank(best)):
+                better[trial] = row, arrays
+        for row, arrays in better.values():
+            with replacing(self._path(_key_of(row)), durable=True) as temporary:
+                np.savez(temporary, *arrays)
+        return [_key_of(row) for row, _ in better.values()]
 
-    def settle(self, row: Mapping[str, Cell]) -> None:
-        """After the line of `row`, whose weights were saved, is there: remove its trial's other."""
-        key = _key_of(row)
-        self.drop(key[0])
-        self._best[key[0]] = key
+    def settle(self, keys: Iterable[Key]) -> None:
+        """After the lines of those whose weights were saved are there: remove the others'."""
+        for key in keys:
+            self.drop(key[0])
+            self._best[key[0]] = key
 
     def drop(self, trial: int) -> None:
         """Remove a trial's weights, if they are here."""

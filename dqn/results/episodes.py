@@ -1,15 +1,16 @@
 """episodes.parquet: one row an episode, for any number of seeds, whole at every moment.
 
-It is a folder of Parquet parts, which pandas and pyarrow read as one table. Adding a seed rewrites
+It is a folder of Parquet parts, which pandas and pyarrow read as one table. Adding seeds rewrites
 only the last part, in one atomic replacement, until that part is large enough and a new one starts:
-so a reader never meets a half-written or doubled row, and the cost of adding a seed does not grow
-with the seeds before it.
+so a reader never meets a half-written or doubled row, and the cost of adding seeds does not grow
+with the seeds before them.
 """
 
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,14 +76,12 @@ class Episodes:
                 f"{path}: the episodes of {len(self.lost)} trainings are gone; they are done again"
             )
 
-    def add(self, trial: int, seed: int, **columns) -> None:
-        """Append one training's episodes: 1-D arrays of one length, one for each other column."""
-        n = len(columns["return"])
-        if not n:
+    def add(self, *trainings: Mapping[str, Any]) -> None:
+        """Append the episodes of trainings: by column, an array over them or one value for all."""
+        tables = [_table(columns) for columns in trainings if len(columns["return"])]
+        if not tables:
             return
-        columns = {"trial": [trial] * n, "seed": [seed] * n, "episode": range(1, n + 1), **columns}
-        rows = pa.table({f.name: pa.array(columns[f.name], f.type) for f in SCHEMA}, schema=SCHEMA)
-        both = pa.concat_tables([self._open, rows]).combine_chunks()
+        both = pa.concat_tables([self._open, *tables]).combine_chunks()
         _write(both, self.path / _name(self._last))
         self._open = both
         self._start_new_part_if_full()
@@ -142,6 +141,12 @@ def read_episodes(path: Path, trial: int | None = None) -> pd.DataFrame:
             f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}); remove "
             "the part that is damaged, and the same command trains anew what it held"
         ) from error
+
+
+def _table(columns: Mapping[str, Any]) -> pa.Table:
+    n = len(columns["return"])
+    arrays = {f.name: np.broadcast_to(columns[f.name], n) for f in SCHEMA}
+    return pa.table({f.name: pa.array(arrays[f.name], f.type) for f in SCHEMA}, schema=SCHEMA)
 
 
 def _name(part: int) -> str:

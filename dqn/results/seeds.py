@@ -42,11 +42,11 @@ class Seeds:
         else:
             self._rewrite()
 
-    def add(self, row: Mapping[str, Cell]) -> None:
-        """Append one row: a value for every column, None or NaN for a blank."""
-        cells = {name: _blank_if_nan(row[name]) for name in self.columns}
-        _append(self.path, _line(list(cells.values())).encode())
-        self.rows[_key(cells)] = cells
+    def add(self, *rows: Mapping[str, Cell]) -> None:
+        """Append rows: a value for every column, None or NaN for a blank."""
+        lines = [{name: _blank_if_nan(row[name]) for name in self.columns} for row in rows]
+        _append(self.path, "".join(_line(list(cells.values())) for cells in lines).encode())
+        self.rows.update((_key(cells), cells) for cells in lines)
 
     def remove(self, keys: Iterable[Key]) -> None:
         """Take rows out, in one replacement of the file."""
@@ -203,13 +203,13 @@ def _line(cells: Sequence[Cell]) -> str:
     return text.getvalue()
 
 
-def _append(path: Path, line: bytes) -> None:
+def _append(path: Path, lines: bytes) -> None:
     with path.open("ab", buffering=0) as file:
         size = file.tell()
         try:
             written = 0
-            while written < len(line):
-                written += file.write(line[written:])
+            while written < len(lines):
+                written += file.write(lines[written:])
             os.fsync(file.fileno())
         except OSError:
             os.truncate(path, size)  # a full disk took half a line: the next one must not join it

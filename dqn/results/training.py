@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,6 +34,20 @@ class SeedResult:
     """Of the greedy episodes after training; empty where there were none."""
     weights: list[np.ndarray]
     seconds: float
+
+    def episodes(self) -> dict[str, Any]:
+        """Its rows of episodes.parquet: a value of each column, or an array of them [E]."""
+        return {
+            "trial": self.trial,
+            "seed": self.seed,
+            "episode": np.arange(1, len(self.returns) + 1),
+            "step": self.step,
+            "return": self.returns,
+            "length": self.lengths,
+            "epsilon": self.epsilon,
+            "loss": self.loss,
+            "q": self.q,
+        }
 
     def row(self, threshold: float | None, swept: Iterable[str]) -> Row:
         """Its line of seeds.csv; `threshold` is the mean return that counts as solved."""
