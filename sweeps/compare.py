@@ -1,12 +1,13 @@
 """`python -m sweeps compare`: runs, grids and studies side by side."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dqn.errors import UserError
+from dqn.execution.screen import steps
 from dqn.execution.summary import as_text
 from dqn.results.composed import differences
 from dqn.results.stats import METRICS
@@ -46,17 +47,26 @@ def compare(args: argparse.Namespace) -> tuple[int, str, Any]:
 
     Raises `UserError` for what cannot be compared.
     """
-    them = contenders(args.folders)
+    with steps() as tell:
+        tell(f"reading {len(args.folders)} folders ...")
+        return _compare(args, contenders(args.folders), tell)
+
+
+def _compare(
+    args: argparse.Namespace, them: Sequence[Contender], tell: Callable[[str], None]
+) -> tuple[int, str, Any]:
     others = unlike(them)
     if others and not args.anyway:
         raise UserError(
             f"what is compared must share environment and budget, met {them[0].name}: "
             f"{told_terms(them[0])}, and {others[0].name}: {told_terms(others[0])}; add --anyway"
         )
+    tell("comparing ...")
     versus = [against(one.rows, them[0].rows, args.metric) for one in them[1:]]
     changed = changes([one.config.to_mapping() for one in them])
     drawn = []
     if args.out:
+        tell("drawing ...")
         from sweeps.pictures import draw
 
         drawn = draw(args.out, them, args.metric)

@@ -5,12 +5,14 @@ are named, and what it says of them depends on the numbers.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from dqn.errors import UserError
+from dqn.execution.screen import steps
 from dqn.results.atomic import replacing
 from sweeps.contenders import contender
 
@@ -41,6 +43,12 @@ def course(args: argparse.Namespace) -> tuple[int, str, Any]:
 
     Raises `UserError` for what is no folder of results and where the page cannot be written.
     """
+    with steps() as tell:
+        return _course(args, tell)
+
+
+def _course(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int, str, Any]:
+    tell("reading ...")
     # They load Matplotlib: not before it is needed.
     from sweeps.answers import page
     from sweeps.lessons import draw_influence, draw_losses, draw_values, knobs
@@ -57,9 +65,12 @@ def course(args: argparse.Namespace) -> tuple[int, str, Any]:
     out = args.out
     try:
         out.mkdir(parents=True, exist_ok=True)
+        tell("losses.png")
         draw_losses(out / "losses.png", them)
+        tell("values.png")
         draw_values(out / "values.png", them)
         for name, found in studies.items():
+            tell(f"{name}.png")
             draw_influence(out / f"{name}.png", found, "mean_return")
         commands = [_command(one.results.path) for one in them]
         commands += [_command(results.path) for results in around]

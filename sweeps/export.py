@@ -4,13 +4,14 @@ import argparse
 import importlib.util
 import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from dqn.errors import UserError
 from dqn.execution import runtime
+from dqn.execution.screen import steps
 from dqn.quiet import import_tensorflow
 from dqn.results.atomic import replacing_folder
 from dqn.results.columns import COLUMN_OF_KEY, Cell, Row
@@ -57,8 +58,8 @@ def export(args: argparse.Namespace) -> tuple[int, str, Any]:
     trainings = sum(map(len, results.rows.values()))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with replacing_folder(out) as folder:
-            write(folder, results)
+        with steps() as tell, replacing_folder(out) as folder:
+            write(folder, results, tell)
     except OSError as error:
         raise UserError(
             f"--out must be a folder that can be written, met {out} ({error.strerror or error}); "
@@ -71,14 +72,15 @@ def export(args: argparse.Namespace) -> tuple[int, str, Any]:
     }  # fmt: skip
 
 
-def write(folder: Path, results: Results) -> None:
-    """Write TensorBoard's event files.
+def write(folder: Path, results: Results, tell: Callable[[str], None]) -> None:
+    """Write TensorBoard's event files; `tell` hears how it goes.
 
     trial-T/seed-S has the episodes of a training as scalars, trial-T the trial's hyperparameters
     and the IQMs of its metrics for HParams.
     Written as records, not through `tf.summary`, which takes 0.1 ms a number: a study of a thousand
     trials has millions.
     """
+    tell("loading TensorFlow ...")
     runtime.prepare()
     import_tensorflow()
     from tensorboard.plugins.hparams import api
@@ -97,7 +99,9 @@ def write(folder: Path, results: Results) -> None:
             add(0.0, 0, _scalars({metric: metrics[metric] for metric in METRICS}))
     rows = {(row["trial"], row["seed"]): row for rows in results.rows.values() for row in rows}
     episodes: Any = read_episodes(results.path / "episodes.parquet")
-    for (trial, seed), group in episodes.groupby(["trial", "seed"], sort=False):
+    trainings = episodes.groupby(["trial", "seed"], sort=False)
+    for done, ((trial, seed), group) in enumerate(trainings):
+        tell(f"{done:,} of {len(rows):,} trainings written")
         if (trial, seed) in rows:
             name = f"trial-{trial:0{digits}}"
             _write_episodes(folder / name / f"seed-{seed}", group, rows[trial, seed])

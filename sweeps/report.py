@@ -1,12 +1,14 @@
 """`python -m sweeps report`: what a run, a grid or a study says, on one page."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dqn.errors import RunError
+from dqn.execution.screen import steps
 from dqn.results.atomic import replacing
-from dqn.results.reading import read
+from dqn.results.reading import Results, read
 from dqn.results.stats import METRICS
 
 PAGE = "report.html"
@@ -35,7 +37,14 @@ def report(args: argparse.Namespace) -> tuple[int, str, Any]:
     Raises `UserError` for what is no folder of results or has nothing in it yet, `RunError` for a
     damaged table and where writing fails.
     """
-    results = read(args.folder)
+    with steps() as tell:
+        tell(f"reading {args.folder} ...")
+        return _report(args, read(args.folder), tell)
+
+
+def _report(
+    args: argparse.Namespace, results: Results, tell: Callable[[str], None]
+) -> tuple[int, str, Any]:
     # Plotly, Matplotlib and Optuna take seconds to import: after all that can be refused at once.
     from plotly.offline import get_plotlyjs
 
@@ -45,11 +54,13 @@ def report(args: argparse.Namespace) -> tuple[int, str, Any]:
     from sweeps.reporting.page import page
     from sweeps.reporting.sections import sections, top
 
+    tell(f"working out what {len(results.rows):,} trials say ...")
     evidence = evidence_of(results, args.metric or results.objective)
     found = answer(evidence)
     path = args.folder / PAGE
     try:
-        drawn = Gallery(evidence).draw()
+        drawn = Gallery(evidence, tell).draw()
+        tell("writing the page ...")
         title = f"{results.path.name or results.path.resolve().name}: {found.headline}"
         script = get_plotlyjs() if drawn else ""
         text = page(title, top(evidence, found), sections(evidence, drawn), script)

@@ -2,10 +2,12 @@
 
 import contextlib
 import ctypes
+import gc
 import hashlib
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,6 +50,20 @@ def cache_folder() -> Path | None:
     parts += [os.environ.get("XLA_FLAGS", ""), os.environ.get("TF_XLA_FLAGS", "")]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return root / f"xla-{version('tensorflow')}-{key}"
+
+
+@contextlib.contextmanager
+def nothing_collected() -> Iterator[None]:
+    """No search for garbage, now nor later, in what is made meanwhile and is to stay.
+
+    Of a table of 20,000 rows it would take a second while it is read, and a third of one each time.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _give_large_blocks_back() -> None:

@@ -2,11 +2,14 @@
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _PAUSE = 5.0  # seconds between plain lines
+_FIRST = 1.0  # seconds until the first of them
 
 
 class Screen:
@@ -20,7 +23,7 @@ class Screen:
         """Shown on a terminal alone."""
 
     def __enter__(self) -> "Screen":
-        self._spoken = time.monotonic()
+        self._spoken = time.monotonic() - _PAUSE + _FIRST
         self.bars.start()
         return self
 
@@ -50,3 +53,17 @@ class Screen:
         """A plain line, unless there was one a moment ago."""
         if time.monotonic() - self._spoken > _PAUSE:
             self.line(text)
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Tells what is being done, to be called with each new step of something of a few seconds."""
+    screen = Screen(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with screen:
+        task = screen.bars.add_task("")
+
+        def tell(step: str) -> None:
+            screen.bars.update(task, description=step)
+            screen.now_and_then(step)
+
+        yield tell

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from dqn.config import Config
 from dqn.execution import runtime
 from dqn.execution.driver import Account, Driver
 from dqn.execution.fleet import Fleet, Inline, News, Processes, workers_for
 from dqn.execution.live import SweepView
 from dqn.execution.progress import RunView
+from dqn.execution.screen import steps
 from dqn.execution.source import Fixed, Source, Trial
 from dqn.execution.summary import leaderboard, summary
 from dqn.results.folder import Folder
@@ -47,7 +46,8 @@ def train(config: Config, path: Path) -> int:
                 stopped, _ = _driven(source, folder, fleet, drawing, view.stopping)
             if not stopped:
                 folder.put_in_order()
-        with _status("drawing ..."):
+        with steps() as tell:
+            tell("drawing ...")
             from dqn.results import pictures
 
             pictures.draw_curves(folder, config)
@@ -88,15 +88,19 @@ def sweep(
     """
     runtime.prepare()
     account, stopped = Account(), False
-    with Folder(
-        path,
-        base,
-        about.record,
-        grows=about.grows,
-        swept=about.swept,
-        objective=about.objective,
-    ) as folder:
-        with contextlib.closing(make_source(folder)) as source:
+    with runtime.nothing_collected():
+        opened = Folder(
+            path,
+            base,
+            about.record,
+            grows=about.grows,
+            swept=about.swept,
+            objective=about.objective,
+        )
+    with opened as folder:
+        with runtime.nothing_collected():
+            made = make_source(folder)
+        with contextlib.closing(made) as source:
             finished = [
                 n for n, _ in folder.finished() if about.trials is None or n in about.trials
             ]
@@ -107,7 +111,8 @@ def sweep(
         if not stopped:
             folder.put_in_order()
         if view.trained or not (path / "best").exists():
-            with _status("drawing the best trial ..."):
+            with steps() as tell:
+                tell("drawing the best trial ...")
                 from dqn.results import pictures
 
                 pictures.draw_best_trial(folder, base)
@@ -197,10 +202,6 @@ def _told(account: Account, trainings: int, steps: int, workers: int) -> str:
 def _shown(path: Path) -> Path:
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def _status(text: str):
-    return Console(stderr=True).status(text)
 
 
 @contextmanager

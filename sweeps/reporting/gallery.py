@@ -28,10 +28,14 @@ Drawn = dict[str, Picture]
 
 
 class Gallery:
-    """Draws the figures of `evidence` into `figures/` of its folder; may raise `OSError`."""
+    """Draws the figures of `evidence` into `figures/` of its folder; may raise `OSError`.
 
-    def __init__(self, evidence: Evidence):
+    `tell` hears of each before it is drawn.
+    """
+
+    def __init__(self, evidence: Evidence, tell: Callable[[str], None] = lambda figure: None):
         self._evidence, self._tables = evidence, evidence.tables
+        self._tell = tell
         self._folder = evidence.tables.results.path / FOLDER
         self._threshold = solved_return(evidence.tables.results.base.env)
         self.drawn: Drawn = {}
@@ -157,6 +161,7 @@ class Gallery:
         self, name: str, title: str, caption: str, chart: go.Figure, still: Callable[[Path], None],
         wide: bool = False,
     ) -> None:  # fmt: skip
+        self._tell(f"figure {len(self.drawn) + 1}: {name}.png")
         path = self._folder / f"{name}.png"
         still(path)
         self.drawn[name] = Picture(name, title, caption, str(chart.to_json()), _small(path), wide)
