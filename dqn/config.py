@@ -117,6 +117,10 @@ class Config:
     workers: int | str = key(
         "auto", "run", "", "processes", ">= 0", "auto: one a core; 0: this one alone"
     )
+    fleet: str = key("processes", "run", "", "", "processes | ray", "where workers run")
+    ray_address: str | None = key(
+        None, "run", "", "", "host:port", "of a Ray cluster; null: RAY_ADDRESS or new"
+    )
     name: str | None = key(
         None, "run", "", "", "folder name", "outputs/runs/NAME; null: date and time"
     )
@@ -174,6 +178,9 @@ KEYS: dict[str, Field] = {
     **{setting.name: setting for setting in fields(Config)[1:]},
 }
 
+ELSEWHERE = ("workers", "fleet", "ray_address", "name")
+"""Keys that no result depends on: where it is computed, and what it is called."""
+
 # What the literature and other libraries call a key.
 _ALSO = {
     "learning_rate": "lr",
@@ -196,6 +203,8 @@ _ALSO = {
     "n_seeds": "seeds",
     "seed": "first_seed",
     "n_jobs": "workers",
+    "cluster": "fleet",
+    "address": "ray_address",
 }
 
 
@@ -237,6 +246,11 @@ def _check_rules(config: Config) -> None:
         raise UserError(
             "episodes or steps must be > 0, met episodes=0 with steps=0; "
             "write for example episodes=150"
+        )
+    if config.fleet == "ray" and config.workers == 0:
+        raise UserError(
+            "workers must be auto or >= 1 with fleet=ray, met 0; leave it out, or write "
+            "fleet=processes"
         )
     if config.first_seed + config.seeds > INT_BOUND:
         raise UserError(

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from dqn.config import ELSEWHERE
 from dqn.errors import UserError
 from dqn.execution.screen import steps
 from dqn.execution.summary import as_text
@@ -103,7 +104,7 @@ def changes(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
     Keys that no network sees are left out but for `test_episodes`.
     """
-    free = {"seeds", "first_seed", "workers", "name"}
+    free = {"seeds", "first_seed", *ELSEWHERE}
     first = mappings[0]
     names = dict.fromkeys(
         name

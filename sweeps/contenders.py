@@ -18,6 +18,7 @@ from dqn.results.reading import Results, read
 from dqn.results.stats import METRICS, Statistic, iqm
 from dqn.results.trials import value_of
 from dqn.schema import shown
+from sweeps.objective import objective_of
 
 TITLES = {
     "mean_return": "mean return",
@@ -87,7 +88,7 @@ def contender(text: str) -> Contender:
         path, trial = Path(folder), int(number)
     results = read(path)
     if trial is None:
-        trial = results.ranked()[0]
+        trial = results.ranked(objective_of(results).of_rows)[0]
     results.trial(trial)
     name = path.name or path.resolve().name
     return Contender(name if results.sweep is None else f"{name}:{trial}", results, trial)

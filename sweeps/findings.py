@@ -14,7 +14,7 @@ from dqn.results.atomic import replacing
 from dqn.results.columns import Row
 from dqn.results.reading import Results
 from sweeps.contenders import TITLES, Against, Contender, against
-from sweeps.objective import Objective
+from sweeps.objective import Objective, objective_of
 from sweeps.overview import (
     NAMES,
     Estimate,
@@ -67,11 +67,6 @@ class Validation:
     def objective(self) -> Objective:
         """What the study searched the best of."""
         return objective_of(self.results)
-
-
-def objective_of(results: Results) -> Objective:
-    """What a sweep's trials are judged by; a grid's by the IQM of its mean return."""
-    return Objective(results.objective, (results.sweep or {}).get("aggregate", "iqm"))
 
 
 def place_of(trial: int | None) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dqn.config import Config
 from dqn.execution.source import Row
+from dqn.results.reading import Results
 from dqn.results.stats import METRICS, STATISTICS, Metrics, Statistic, interval, iqm
 
 
@@ -24,6 +25,13 @@ class Objective:
     def minimised(self) -> bool:
         """Whether less is better."""
         return self.metric == "solved_at"
+
+    @property
+    def told(self) -> str:
+        """What of the metric is searched, in words."""
+        low = "upper" if self.minimised else "lower"
+        names = {"iqm": "IQM", "low": f"{low} end of the 95 % interval of the IQM"}
+        return names.get(self.aggregate, self.aggregate)
 
     @property
     def statistic(self) -> Statistic:
@@ -69,3 +77,8 @@ class Objective:
         if self.aggregate == "low":
             return float(interval(values)[1 if self.minimised else 0])
         return float(self.statistic(values))
+
+
+def objective_of(results: Results) -> Objective:
+    """What a sweep's trials are judged by; a grid's by the IQM of its mean return."""
+    return Objective(results.objective, (results.sweep or {}).get("aggregate", "iqm"))

@@ -16,11 +16,12 @@ from dqn.results.folder import Folder
 from dqn.status import INTERRUPTED
 from sweeps.findings import told
 from sweeps.launcher import finish, folder_of, keep_composed
+from sweeps.objective import Objective
 from sweeps.settings import Settings, Validate, refuse_unsound
 from sweeps.space import Space, written
 from sweeps.study import Study
 from sweeps.syntax import search_space
-from sweeps.validate import validated
+from sweeps.validate import Where, validated
 
 GROWS = ("n_trials",)
 # Where a study is, and what follows it, not what it is; a URL may hold a password.
@@ -42,12 +43,15 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     base = compose([])
     space = search_space(overrides, node.get("params") or {}, compose, composer.parser)
     refuse_unsound(settings, space, base)
+    objective = Objective(settings.objective, settings.aggregate)
     about = Sweep(
         record=record_of(settings, space, base),
         grows=GROWS,
         swept=tuple(space),
         configs=(base,),
         objective=settings.objective,
+        over=objective.of_rows,
+        ordered_by=objective.told,
     )
 
     def source(folder: Folder) -> Source:
@@ -59,15 +63,16 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         status = session.sweep(base, path, about, source)[0]
         if status == INTERRUPTED or settings.validate is None:
             return status
-        return max(status, _validated(path, settings.validate))
+        return max(status, _validated(path, settings.validate, base))
 
     finish(study, composed)
 
 
-def _validated(path: Path, asked: Validate) -> int:
+def _validated(path: Path, asked: Validate, base: Config) -> int:
     """Validate the study, which is over; the exit status."""
     print("\nvalidation")
-    found = validated(path, asked.top, asked.seeds)
+    on = Where(base.workers, base.fleet, base.ray_address)
+    found = validated(path, asked.top, asked.seeds, on)
     if found is None:
         return INTERRUPTED
     print(told(found))

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dqn.config import INT_BOUND, Config
 from dqn.errors import RunError, UserError
@@ -26,13 +26,13 @@ from sweeps.findings import (
     Validation,
     best_bound,
     findings_of,
-    objective_of,
     place_of,
     plain,
     title,
     told,
     write_table,
 )
+from sweeps.objective import objective_of
 
 FOLDER = "validation"
 EXAMPLES = """\
@@ -50,18 +50,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--top", type=_at_least(1), default=5, metavar="K", help="trials, best first (default: 5)")
     add("--seeds", type=_at_least(2), default=50, metavar="N", help="new ones (default: 50)")
     add("--workers", type=_at_least(0), metavar="W", help="processes (default: as the study)")
+    add("--fleet", choices=("processes", "ray"), default="processes", help="where they run")
+    add("--ray-address", metavar="HOST:PORT", help="of a Ray cluster")
 
 
 def validate(args: argparse.Namespace) -> tuple[int, str, Any]:
     """Validate as asked for; status, text, plain values. Raises as `validated`."""
     with contextlib.redirect_stdout(sys.stderr):
-        found = validated(args.folder, args.top, args.seeds, args.workers)
+        on = Where(args.workers, args.fleet, args.ray_address)
+        found = validated(args.folder, args.top, args.seeds, on)
     if found is None:
         return INTERRUPTED, "to go on: the same command", {"interrupted": True}
     return found.status, told(found), plain(found)
 
 
-def validated(path: Path, top: int, seeds: int, workers: int | None = None) -> Validation | None:
+class Where(NamedTuple):
+    """Who trains: the keys of that name; where `workers` is None, as many as the study's.
+
+    The others are not taken from a folder, which may be a stranger's.
+    """
+
+    workers: int | str | None = None
+    fleet: str = "processes"
+    ray_address: str | None = None
+
+
+def validated(path: Path, top: int, seeds: int, on: Where) -> Validation | None:
     """Train the `top` best trials of the sweep in `path` and the exercise on `seeds` new seeds.
 
     Writes validation.csv and recommended.yaml. Best is what the sweep itself was after: a study's
@@ -74,7 +88,7 @@ def validated(path: Path, top: int, seeds: int, workers: int | None = None) -> V
     if results.sweep is None:
         raise UserError(f"{path}: must hold a grid or a study, holds a run; name another")
     chosen = results.ranked(objective_of(results).of_rows)[:top]
-    base = _base(results, seeds, workers)
+    base = _base(results, seeds, on)
     configs = {None: base, **{trial: _like(base, results, trial) for trial in chosen}}
     _refuse_other_seeds(path / FOLDER, base.first_seed)
     status = _train(base, path / FOLDER, configs)
@@ -92,7 +106,7 @@ def validated(path: Path, top: int, seeds: int, workers: int | None = None) -> V
     return found
 
 
-def _base(results: Results, seeds: int, workers: int | None) -> Config:
+def _base(results: Results, seeds: int, on: Where) -> Config:
     """The baseline, in the study's environment and budget, with the seeds that come after it."""
     study = results.base
     used = [study.first_seed + study.seeds - 1]
@@ -102,8 +116,8 @@ def _base(results: Results, seeds: int, workers: int | None) -> Config:
         raise UserError(f"the new seeds must stay below 2^31, met {seeds} of them; write fewer")
     return Config(
         env=study.env, episodes=study.episodes, steps=study.steps, seeds=seeds,
-        first_seed=first, test_episodes=study.test_episodes,
-        workers=study.workers if workers is None else workers,
+        first_seed=first, test_episodes=study.test_episodes, fleet=on.fleet, ray_address=on.ray_address,
+        workers=study.workers if on.workers is None else on.workers,
     )  # fmt: skip
 
 
@@ -116,7 +130,8 @@ def _like(base: Config, results: Results, trial: int) -> Config:
                 f"{results.path}: trials must share environment and budget to be validated, trial "
                 f"{trial} has another {key} than the study's; give --top less, or use compare"
             )
-    kept = {n: getattr(base, n) for n in ("seeds", "first_seed", "workers", "test_episodes")}
+    kept = ("seeds", "first_seed", "test_episodes", *Where._fields)
+    kept = {name: getattr(base, name) for name in kept}
     return replace(config, name=None, **kept)
 
 

@@ -55,6 +55,8 @@ def test_the_defaults_are_the_exercise():
         "first_seed": 0,
         "test_episodes": 20,
         "workers": "auto",
+        "fleet": "processes",
+        "ray_address": None,
         "name": None,
     }
 
@@ -246,8 +248,10 @@ def test_a_configuration_survives_its_way_through_yaml(mapping):
 
 def test_kinds_say_what_shares_a_program():
     assert fields_of("shape") == ("env", "hidden", "activation", "batch_size")
-    assert fields_of("run") == ("seeds", "first_seed", "test_episodes", "workers", "name")
-    assert len(fields_of("lane")) == len(dataclasses.fields(Config)) - 9
+    assert fields_of("run") == (
+        "seeds", "first_seed", "test_episodes", "workers", "fleet", "ray_address", "name"
+    )  # fmt: skip
+    assert len(fields_of("lane")) == len(dataclasses.fields(Config)) - 11
 
 
 def test_the_columns_of_a_table_are_every_shape_and_lane_key_in_order():

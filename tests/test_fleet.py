@@ -13,20 +13,25 @@ from pathlib import Path
 import pytest
 
 from dqn.config import Config
-from dqn.execution.fleet import LIVES, News, Processes
+from dqn.execution import crew
+from dqn.execution.crew import LIVES, Crew
+from dqn.execution.fleet import News
 from dqn.execution.jobs import Job
+from dqn.execution.processes import Processes
+from dqn.execution.worker import Pulse
 
 STUB = str(Path(__file__).parent / "stub_worker")
 SHORT = Config(episodes=5, hidden=(8,))
 ENDLESS = replace(SHORT, episodes=10**6)
 KILLER, RAISER = replace(SHORT, gamma=0.0), replace(SHORT, gamma=0.5)
+HANGER = replace(SHORT, gamma=0.25)
 PATIENCE = 60.0
 
 
 @pytest.fixture
 def fleet(monkeypatch):
     monkeypatch.syspath_prepend(STUB)
-    made = Processes(2)
+    made = Crew(Processes(2))
     yield made
     made.close()
 
@@ -37,7 +42,7 @@ def jobs_of(trial, config=SHORT, seeds=3):
 
 def all_news(fleet, jobs, until=None, between=lambda news: ()):
     """All that is heard until every job is over or `until` says so; `between` may cancel."""
-    heard, new, cancelled = News([], [], [], []), jobs, ()
+    heard, new, cancelled = News([], [], [], [], []), jobs, ()
     deadline = time.monotonic() + PATIENCE
     until = until or (lambda heard: len(heard.finished) >= len(jobs))
     while not until(heard):
@@ -58,7 +63,7 @@ def statuses(heard):
 
 
 def worker_of(fleet, key):
-    return next(one for one in fleet._workers if key in one.jobs)
+    return next(one for one in fleet._members if key in one.jobs)
 
 
 def under_way(count):
@@ -90,7 +95,7 @@ def test_what_workers_report_while_they_have_plenty_to_do_is_told_together(fleet
 def test_no_worker_is_idle_while_jobs_wait(fleet):
     jobs = jobs_of(0, ENDLESS, seeds=60)
     all_news(fleet, jobs, until=under_way(48))
-    assert [len(one.jobs) for one in fleet._workers] == [24, 24]
+    assert [len(one.jobs) for one in fleet._members] == [24, 24]
     assert fleet.room == 3 * 48 - 60
 
 
@@ -102,11 +107,11 @@ def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(
 
     def kill(news):
         nonlocal left
-        one = moments.choice(fleet._workers)
+        one = moments.choice(fleet._members)
         trials = {trial for trial, _ in one.jobs}
         last_life = len(trials) == 1 and max(fleet._deaths[trial] for trial in trials) == LIVES - 1
         if left and not last_life and moments.random() < 0.3:
-            one.process.send_signal(signal.SIGKILL)
+            one.worker.process.send_signal(signal.SIGKILL)
             left -= 1
         return ()
 
@@ -124,8 +129,8 @@ def test_episodes_of_a_lost_training_are_not_heard_after_its_restart(fleet):
     lost = worker_of(fleet, (0, 0))
     before = set(lost.jobs)
     time.sleep(0.1)  # reports pile up in the pipe
-    lost.process.kill()
-    lost.process.wait()
+    lost.worker.process.kill()
+    lost.worker.process.wait()
     news = fleet.advance([], [])
     while not news.restarted:
         news = fleet.advance([], [])
@@ -163,6 +168,77 @@ def test_the_trace_of_an_error_in_a_worker_is_shown_on_demand(fleet, capfd, monk
     assert capfd.readouterr().err.count('raise ValueError("two\\nlines")') == LIVES
 
 
+def test_a_worker_that_stands_still_is_found_ended_and_replaced(fleet, monkeypatch):
+    monkeypatch.setattr(crew, "FROZEN", 1.0)
+    jobs = [job for trial in range(10) for job in jobs_of(trial, replace(SHORT, episodes=300))]
+    frozen = []
+
+    def freeze(news):
+        if not frozen and news.episodes:
+            frozen.append(fleet._members[0].worker.process)
+            frozen[0].send_signal(signal.SIGSTOP)
+        return ()
+
+    heard = all_news(fleet, jobs, between=freeze)
+    each_once(heard, jobs)
+    assert set(statuses(heard).values()) == {"done"}
+    assert heard.notices[0].startswith("a worker was lost (it gave no sign of life for 1 s): ")
+    assert frozen[0].returncode == -signal.SIGKILL
+
+
+def test_a_trial_that_hangs_in_every_worker_is_given_up_and_all_others_are_done(fleet, monkeypatch):
+    monkeypatch.setattr(crew, "STUCK", 1.0)
+    good, bad = jobs_of(1), jobs_of(0, HANGER)
+    heard = all_news(fleet, good + bad)
+    each_once(heard, good + bad)
+    assert {over.key: over.reason for over in heard.finished if over.status == "failed"} == {
+        job.key: "3 workers were lost with it, the last alone with it: it did nothing for 1 s"
+        for job in bad
+    }
+
+
+def test_a_worker_that_is_silent_but_uses_its_processor_is_at_work(monkeypatch):
+    class Quiet:
+        ready = True
+
+        def send(self, order):
+            pass
+
+        def hear(self):
+            return [Pulse(processor)]
+
+        def end(self):
+            return "ended"
+
+    class Room:
+        capacity = 1
+
+        def start(self):
+            return Quiet()
+
+        def wait(self, workers, seconds):
+            return workers
+
+        def close(self):
+            pass
+
+    now, processor = 0.0, 0.0
+    monkeypatch.setattr(crew.time, "monotonic", lambda: now)
+    fleet = Crew(Room())
+    fleet.advance(jobs_of(0), [])
+    for _ in range(100):  # compiling, say: a pulse every ten seconds and a tenth of a core
+        now, processor = now + 10.0, processor + 1.0
+        assert fleet.advance([], []).notices == []
+    idle_since = now
+    while not (news := fleet.advance([], [])).notices:  # from now on it waits for ever
+        now += 10.0
+    assert news.notices == [
+        "a worker was lost (it did nothing for 600 s): 3 trainings begin anew in another"
+    ]
+    assert 600 <= now - idle_since <= 620
+    assert sorted(news.restarted) == [job.key for job in jobs_of(0)]
+
+
 def test_cancelled_jobs_come_back_once_as_pruned_wherever_they_are(fleet):
     endless, short = jobs_of(0, ENDLESS, seeds=60), jobs_of(1)
     told = []
@@ -191,7 +267,7 @@ def test_a_job_that_was_cancelled_before_its_worker_was_lost_does_not_begin_anew
     jobs = jobs_of(0, ENDLESS)
     all_news(fleet, jobs, until=under_way(3))
     lost = worker_of(fleet, (0, 1))
-    lost.process.send_signal(signal.SIGSTOP)  # it will not hear of it
+    lost.worker.process.send_signal(signal.SIGSTOP)  # it will not hear of it
     time.sleep(0.05)
     cancelled = list(lost.jobs)
     while True:  # what it had sent before it stopped
@@ -199,16 +275,16 @@ def test_a_job_that_was_cancelled_before_its_worker_was_lost_does_not_begin_anew
         if not any(said.key in cancelled for said in news.episodes):
             break
     fleet.advance([], cancelled)
-    lost.process.kill()
+    lost.worker.process.kill()
     heard = all_news(fleet, [], until=lambda heard: len(heard.finished) >= len(cancelled))
     assert {over.key: over.status for over in heard.finished} == dict.fromkeys(cancelled, "pruned")
     assert heard.restarted == []
 
 
 def test_nothing_is_started_before_there_is_something_to_do_or_left_after_close(fleet):
-    assert fleet._workers == []
+    assert fleet._members == []
     all_news(fleet, jobs_of(0, ENDLESS, seeds=60), until=under_way(48))
-    processes = [one.process for one in fleet._workers]
+    processes = [one.worker.process for one in fleet._members]
     assert [process.poll() for process in processes] == [None, None]
     fleet.close()
     assert [process.returncode for process in processes] == [-signal.SIGKILL] * 2
@@ -218,9 +294,10 @@ DRIVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from dqn.config import Config
-from dqn.execution.fleet import Processes
+from dqn.execution.crew import Crew
+from dqn.execution.processes import Processes
 from dqn.execution.jobs import Job
-fleet = Processes(2)
+fleet = Crew(Processes(2))
 new = [Job(0, seed, Config(episodes=10**6)) for seed in range(48)]
 heard = set()
 while True:

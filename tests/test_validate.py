@@ -191,8 +191,8 @@ def test_what_is_stopped_writes_no_table_and_says_how_to_go_on(tmp_path, capsys,
 def test_a_study_whose_validation_is_stopped_ends_as_any_that_is(capsys, monkeypatch):
     from sweeps import sweeper
 
-    monkeypatch.setattr(sweeper, "validated", lambda path, top, seeds: None)
-    assert sweeper._validated(None, Validate(top=3, seeds=20)) == 130
+    monkeypatch.setattr(sweeper, "validated", lambda path, top, seeds, on: None)
+    assert sweeper._validated(None, Validate(top=3, seeds=20), Config()) == 130
     assert capsys.readouterr().out == "\nvalidation\n"
 
 

@@ -128,10 +128,8 @@ class Driver:
             self.account.useful += report.useful
         for trial, seed in news.restarted:
             self._courses[trial].forget(seed)
-        if news.restarted:
-            self._view.notice(
-                f"a worker was lost: {len(news.restarted)} trainings begin anew in another"
-            )
+        for notice in news.notices:
+            self._view.notice(notice)
         heard = set()
         for episodes in news.episodes:
             self._courses[episodes.key[0]].hear(episodes)

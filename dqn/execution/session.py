@@ -4,7 +4,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,18 @@ from typing import Any
 
 from dqn.config import Config
 from dqn.execution import runtime
+from dqn.execution.crew import Crew
 from dqn.execution.driver import Account, Driver
-from dqn.execution.fleet import Fleet, Inline, News, Processes, workers_for
+from dqn.execution.fleet import Fleet, Inline, News, most_workers, workers_for
 from dqn.execution.live import SweepView
+from dqn.execution.processes import Processes
 from dqn.execution.progress import RunView
 from dqn.execution.screen import steps
 from dqn.execution.source import Fixed, Source, Trial
 from dqn.execution.summary import leaderboard, summary
+from dqn.results.columns import Row
 from dqn.results.folder import Folder
+from dqn.schema import AUTO
 from dqn.status import INTERRUPTED
 
 _SHARE = 0.1  # of the time, at most, goes into drawing while seeds are still training
@@ -40,8 +44,7 @@ def train(config: Config, path: Path) -> int:
         missing = [seed for seed in seeds if (0, seed) not in finished]
         if missing:
             source = Fixed([Trial(0, config, seeds)])
-            workers = workers_for(config.workers, len(missing), [config])
-            with _fleet(workers) as fleet, RunView(missing, config) as view:
+            with _fleet(config, len(missing), [config]) as fleet, RunView(missing, config) as view:
                 drawing = _Drawing(view, folder, config)
                 stopped, _ = _driven(source, folder, fleet, drawing, view.stopping)
             if not stopped:
@@ -75,6 +78,9 @@ class Sweep:
     configs: tuple[Config, ...]
     """Configurations that tell what the trials will need: all of a grid's, a study's base."""
     objective: str = "mean_return"
+    over: Callable[[Sequence[Row]], float] | None = None
+    ordered_by: str = "IQM"
+    """What `over` gives, in words."""
     trials: Collection[int] | None = None
     """Numbers of all trials that this command is about; None: whatever the folder holds."""
 
@@ -96,6 +102,7 @@ def sweep(
             grows=about.grows,
             swept=about.swept,
             objective=about.objective,
+            over=about.over,
         )
     with opened as folder:
         with runtime.nothing_collected():
@@ -105,9 +112,12 @@ def sweep(
                 n for n, _ in folder.finished() if about.trials is None or n in about.trials
             ]
             jobs = source.total * base.seeds - len(finished)
-            workers = workers_for(base.workers, jobs, about.configs)
-            with _fleet(workers) as fleet, SweepView(folder, source.total, base) as view:
+            with (
+                _fleet(base, jobs, about.configs) as fleet,
+                SweepView(folder, source.total, base) as view,
+            ):
                 stopped, account = _driven(source, folder, fleet, view, view.stopping)
+                workers = fleet.workers
         if not stopped:
             folder.put_in_order()
         if view.trained or not (path / "best").exists():
@@ -118,7 +128,7 @@ def sweep(
                 pictures.draw_best_trial(folder, base)
         trials, best = _of(about, folder.trials()), folder.best_trial()
     if len(trials):
-        print(leaderboard(trials, about.swept, about.objective))
+        print(leaderboard(trials, about.swept, about.objective, about.ordered_by))
     failed = trials["status"].tolist().count("failed")
     if failed:
         print(f"{failed} of {len(trials)} trials failed: their rows in seeds.csv say failed")
@@ -128,7 +138,7 @@ def sweep(
     elif not view.trained:
         print("all trials were trained before: nothing was left to do")
     elif account.busy:
-        print(_told(account, view.trained, view.steps, fleet.workers))
+        print(_told(account, view.trained, view.steps, workers))
     print(f"results: {_shown(path)}" + (f"; best/ is trial {best}" if best is not None else ""))
     return (INTERRUPTED if stopped else int(failed > 0)), account
 
@@ -148,8 +158,16 @@ def _driven(
 
 
 @contextmanager
-def _fleet(workers: int) -> Iterator[Fleet]:
-    fleet: Fleet = Processes(workers) if workers else Inline()
+def _fleet(config: Config, jobs: int, configs: Collection[Config]) -> Iterator[Fleet]:
+    """The fleet that `config` asks for, of a size for `jobs` trainings like `configs`."""
+    fleet: Fleet = Inline()
+    if config.fleet == "ray" and jobs:
+        from dqn.execution.cluster import Cluster
+
+        most = most_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
+        fleet = Crew(Cluster(config.ray_address, most))
+    elif workers := workers_for(config.workers, jobs, configs):
+        fleet = Crew(Processes(workers))
     try:
         yield fleet
     finally:

@@ -43,12 +43,16 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
 
 
 def leaderboard(
-    trials: pd.DataFrame, swept: Sequence[str], objective: str = "mean_return", top: int = 10
+    trials: pd.DataFrame,
+    swept: Sequence[str],
+    objective: str = "mean_return",
+    ordered_by: str = "IQM",
+    top: int = 10,
 ) -> str:
     """The first `top` of `trials`, rows of trials.csv, with the values of the `swept` keys.
 
-    What the trials were ordered by, `objective`, is shown with its 95 % interval. Of the other
-    metrics as many as fit in 120 columns.
+    The IQM of what the trials were ordered by, `objective`, is shown with its 95 % interval. Of the
+    other metrics as many as fit in 120 columns. `ordered_by` is said where it is not that IQM.
     """
     others = [name for name in ("test_return", "collapse", "solved_at") if name != objective]
     shown, text = trials.head(top), ""
@@ -58,6 +62,8 @@ def leaderboard(
         if _width(text) <= _WIDTH:
             break
     more = len(trials) - len(shown)
+    if ordered_by != "IQM":
+        text += f"\n  best first by the {ordered_by} of {objective}; shown is the IQM"
     return text + (f"\n  and {more:,} more trial{'s' * (more > 1)} in trials.csv" if more else "")
 
 

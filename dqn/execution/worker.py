@@ -6,6 +6,8 @@ does the worker.
 
 import contextlib
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
@@ -13,6 +15,9 @@ from typing import NamedTuple
 
 from dqn.execution import runtime
 from dqn.execution.jobs import Episodes, Finished, Job, Key
+
+BEAT = 10.0
+"""Seconds from one pulse to the next."""
 
 
 class Order(NamedTuple):
@@ -33,6 +38,13 @@ class Report(NamedTuple):
     """Of these, what lanes at work had as their share."""
 
 
+class Pulse(NamedTuple):
+    """What a worker says besides, every `BEAT` seconds, so that one sees that it lives."""
+
+    processor: float
+    """Seconds of a processor that it has used so far."""
+
+
 class Broken(NamedTuple):
     """A worker's last words: what went wrong in it, and where."""
 
@@ -42,6 +54,18 @@ class Broken(NamedTuple):
 
 def serve(connection: Connection) -> None:
     """Carry out orders until the pipe ends. An error is reported and ends the worker."""
+    one_at_a_time, over = threading.Lock(), threading.Event()
+
+    def say(said: Report | Pulse | Broken) -> None:
+        with one_at_a_time:
+            connection.send(said)
+
+    def beat() -> None:
+        with contextlib.suppress(OSError):
+            while not over.wait(BEAT):
+                say(Pulse(time.process_time()))
+
+    threading.Thread(target=beat, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             runtime.prepare()
@@ -53,11 +77,13 @@ def serve(connection: Connection) -> None:
             engine = Engine()
             while True:
                 order = _received(connection, wait=not engine.busy)
-                connection.send(advance(engine, *order))
+                say(advance(engine, *order))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except Exception as error:
-            connection.send(broken(error))
+            say(broken(error))
+        finally:
+            over.set()
 
 
 def advance(engine, new: Iterable[Job], cancelled: Iterable[Key]) -> Report:

@@ -7,15 +7,15 @@ from typing import Any
 
 import yaml
 
-from dqn.config import Config, fields_of
+from dqn.config import ELSEWHERE, Config, fields_of
 from dqn.errors import RunError, UserError
 from dqn.results.atomic import replacing
 from dqn.schema import override_text, shown
 
 CONFIG, SWEEP = "config.yaml", "sweep.yaml"
-FREE = {"seeds", "name", "workers"}
-"""Keys that may change from one command to the next: more seeds are added, and no result depends on
-how many workers there are or what the folder is called."""
+FREE = {"seeds", *ELSEWHERE}
+"""Keys that may change from one command to the next: more seeds are added, and on the others no
+result depends."""
 
 _IDENTITY = "identity"
 _SHOWN = 4  # differences in a message

@@ -11,7 +11,7 @@ import fcntl
 import os
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ class Folder:
     A run has one configuration, `config`. A sweep has many trials around it: `sweep` is a record of
     plain values of what is swept, kept in sweep.yaml; `grows` names those of its keys, dotted, that
     a later command may raise; `swept` the configuration's keys and groups that differ between
-    trials, so that the tables have a column for each; `objective` the metric trials are ordered by.
+    trials, so that the tables have a column for each; `objective` the metric trials are ordered by,
+    by what `over` gives of a trial's rows, by default the IQM.
 
     To be closed, or used with `with`. Raises `UserError` where the folder cannot be written,
     another process is writing to it, or it holds another configuration or sweep; `RunError` where
@@ -60,9 +61,10 @@ class Folder:
         grows: Collection[str] = (),
         swept: Iterable[str] = (),
         objective: str = "mean_return",
+        over: Callable[[Sequence[Row]], float] | None = None,
     ):
         self.path = path
-        self.objective = objective
+        self.objective, self._over = objective, over
         self._swept = tuple(swept)
         self._wanted = range(config.first_seed, config.first_seed + config.seeds)
         self._key = "hydra.run.dir" if sweep is None else "hydra.sweep.dir"
@@ -204,7 +206,7 @@ class Folder:
     def best_trial(self) -> int | None:
         """The number of the trial that trials.csv has first, or None before the first.
 
-        The best by the objective's IQM of those all of whose seeds are done or diverged; of the
+        The best by the objective of those all of whose seeds are done or diverged; of the
         others only where there is none.
         """
         return min(self._standing, key=self._standing.__getitem__, default=None)
@@ -222,7 +224,7 @@ class Folder:
         return None
 
     def _stand(self, rows: list[Row]) -> Standing:
-        return standing(rows, self._wanted, self.objective)
+        return standing(rows, self._wanted, self.objective, self._over)
 
     def _in_order(self) -> list[Row]:
         return [

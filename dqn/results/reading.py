@@ -34,7 +34,7 @@ class Results:
         return (self.sweep or {}).get("objective", "mean_return")
 
     def ranked(self, over: Callable[[Sequence[Row]], float] | None = None) -> list[int]:
-        """Numbers of the trials, best first: as trials.csv has them, or by `over` a trial's rows.
+        """Numbers of the trials, best first: by the IQM of the objective, or by `over` of its rows.
 
         The sign of that value must be the objective's.
         """

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from dqn.config import Config, EnvConfig
+from dqn.config import ELSEWHERE, Config, EnvConfig
 from dqn.help import CONF
 from dqn.schema import override_text
 
@@ -26,7 +26,7 @@ def run_command(config: Config) -> str:
     changed = [
         f"{name}={override_text(value)}"
         for name, value in keys.items()
-        if name not in ("env", "name", "workers") and value != default[name]
+        if name not in ("env", *ELSEWHERE) and value != default[name]
     ]
     return shlex.join(["python", "-m", "dqn.run", *_environment(config.env), *changed])
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import yaml
 
+from dqn.config import ELSEWHERE
 from dqn.results import machines
 from dqn.schema import override_text
 from sweeps.reporting.commands import run_command
 from sweeps.reporting.evidence import Evidence
 from sweeps.reporting.page import Element, Part, Section, Table, definitions, element, paragraph
 
-_NOT_OF_A_TRIAL = ("seeds", "first_seed", "workers", "name")
+_NOT_OF_A_TRIAL = ("seeds", "first_seed", *ELSEWHERE)
 
 
 def again(evidence: Evidence) -> Section:

@@ -68,8 +68,8 @@ def _leaders(evidence: Evidence) -> Section:
         for rank, row in enumerate(tables.trials.to_dict("records"), 1)
     ]  # fmt: skip
     caption = (
-        f"All {len(rows):,} trials, best first by {TITLES[metric]}. Each number is the IQM over "
-        "the trial's seeds. A heading sorts."
+        f"All {len(rows):,} trials, best first by the {tables.ranked_by} of {TITLES[metric]}. Each "
+        "number is the IQM over the trial's seeds. A heading sorts."
     )
     return Section("leaderboard", "Leaderboard",
                    [Table("trials", caption, columns, rows, words=("status",))])  # fmt: skip

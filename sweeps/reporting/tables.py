@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dqn.results.reading import Results
 from dqn.results.stats import METRICS, interval, iqm
 from dqn.results.trials import counted, standing, trial_rows, value_of
+from sweeps.objective import objective_of
 from sweeps.overview import COLLAPSED
 from sweeps.reporting.knobs import Knob, knobs_of, regions, told
 
@@ -35,6 +36,8 @@ class Tables:
     """One row a trial, best first: as trials.csv, and `value`, `rows` (trainings that have ended),
     `whole` (all of them done or diverged), `solved`, `diverged`, `collapsed` (shares of them),
     `budget` (share of it that was used, on average) and `steps` (the same)."""
+    ranked_by: str
+    """What of the metric: the IQM, or of a study's own what it searched the best of."""
     seeds: pd.DataFrame
     """One row a training: `trial, seed, status, value` (NaN: never asked for), `lost` (diverged or
     failed), `collapsed`, `solved`, `used` (share of its budget)."""
@@ -55,7 +58,9 @@ def tables_of(results: Results, metric: str) -> Tables:
     knobs = knobs_of(results)
     base = results.base
     wanted = range(base.first_seed, base.first_seed + base.seeds)
-    stand = {n: standing(rows, wanted, metric) for n, rows in results.rows.items()}
+    own = objective_of(results)
+    over, ranked_by = (own.of_rows, own.told) if metric == own.metric else (None, "IQM")
+    stand = {n: standing(rows, wanted, metric, over) for n, rows in results.rows.items()}
     order = sorted(stand, key=stand.__getitem__)
     rows = trial_rows([results.rows[n] for n in order], [knob.column for knob in knobs])
     seeds = _seeds(results, metric)
@@ -68,7 +73,7 @@ def tables_of(results: Results, metric: str) -> Tables:
     trials["value"] = [float(iqm(counted(metric, results.rows[n]))) for n in order]
     trials["rows"] = [len(results.rows[n]) for n in order]
     trials["whole"] = [stand[n][0] == 0 for n in order]
-    return Tables(results, metric, _design(results), knobs, trials, seeds)
+    return Tables(results, metric, _design(results), knobs, trials, ranked_by, seeds)
 
 
 def of_regions(tables: Tables, knob: Knob) -> pd.DataFrame:

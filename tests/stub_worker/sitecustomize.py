@@ -2,7 +2,7 @@
 
 A worker's path is its driver's, and Python imports a `sitecustomize` at every start. A job of
 `config.episodes` episodes brings one in each chunk of a millisecond, its return being trial + seed;
-`gamma` 0 ends its worker with SIGKILL at the first chunk, 0.5 raises an error.
+`gamma` 0 ends its worker with SIGKILL at the first chunk, 0.5 raises an error, 0.25 hangs.
 """
 
 import os
@@ -36,6 +36,8 @@ class Engine:
         for key, job in list(self._jobs.items()):
             if job.config.gamma == 0.0:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if job.config.gamma == 0.25:
+                time.sleep(10**6)
             if job.config.gamma == 0.5:
                 raise ValueError("two\nlines")
             done = self._done[key] = self._done.get(key, 0) + 1

@@ -1,0 +1,330 @@
+"""Workers elsewhere, each kept supplied with a few jobs more than it has lanes.
+
+Jobs wait here, by shape, so that no worker is idle while another has a queue. A worker keeps to the
+shapes it has while there are jobs of them: its blocks are then full, and it compiles less.
+
+What a lost worker had under way is trained again by another, its trials one at a time, as any of
+them may be why. A trial with which `LIVES` workers were lost, the last of them while it had no
+other, is given up: one that was merely in bad company is not.
+"""
+
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from dqn.config import Config
+from dqn.execution.fleet import AHEAD, News
+from dqn.execution.jobs import LANES, Finished, Job, Key
+from dqn.execution.worker import Broken, Order, Pulse, Report
+from dqn.status import tracebacks
+
+LIVES = 3
+FROZEN = 60.0
+"""Seconds without a pulse after which a worker is given up: its process stands still."""
+STUCK = 600.0
+"""Seconds without a report, and without use of a processor, after which it is too."""
+_BACKLOG = 3  # workers' fill that waits or trains: of many shapes, several blocks are to be filled
+_PATIENCE = 0.5  # seconds to wait for news
+_GATHERING = 0.25  # seconds of news that are told together: they are written in one go
+_IDLE = 0.01  # of a processor; a worker that uses less does not train
+
+
+class GoneError(Exception):
+    """A worker is no more. `blameless`: it went with its machine, whatever it had to do."""
+
+    def __init__(self, reason: str, blameless: bool = False):
+        super().__init__(reason)
+        self.blameless = blameless
+
+
+class Worker(Protocol):
+    """One engine elsewhere, which runs `worker.serve`."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has been placed, and so can be given work."""
+        ...
+
+    def send(self, order: Order) -> None:
+        """Pass an order on. That it is gone is not said here but where it is heard."""
+        ...
+
+    def hear(self) -> Sequence[Report | Pulse | Broken]:
+        """All that it has said since it was last heard; raises `GoneError` where it is no more."""
+        ...
+
+    def end(self) -> str:
+        """End it, whatever it is doing; how it had ended before, if it had, in a few words."""
+        ...
+
+
+class Site(Protocol):
+    """Where workers run."""
+
+    @property
+    def capacity(self) -> int:
+        """How many workers there are to be. It may change: machines come and go."""
+        ...
+
+    def start(self) -> Worker:
+        """A new one, which may take a while to be ready."""
+        ...
+
+    def wait(self, workers: Sequence[Any], seconds: float) -> Sequence[Any]:
+        """Those of `workers` that have something to say, as soon as there is one."""
+        ...
+
+    def close(self) -> None:
+        """Let go of whatever is held beside the workers."""
+        ...
+
+
+class Place(NamedTuple):
+    """What the jobs of one block have in common."""
+
+    env: str
+    kwargs: str
+    hidden: tuple[int, ...]
+    activation: str
+    batch_size: int
+
+    @classmethod
+    def of(cls, config: Config) -> "Place":
+        """The block that a training of `config` is for."""
+        env = config.env
+        return cls(env.id, repr(env.kwargs), config.hidden, config.activation, config.batch_size)
+
+
+@dataclass(eq=False)
+class _Member:
+    """One worker and what it was given."""
+
+    worker: Worker
+    jobs: dict[Key, Job] = field(default_factory=dict)
+    places: Counter[Place] = field(default_factory=Counter)
+    """How many jobs of each shape it has."""
+    cancelled: set[Key] = field(default_factory=set)
+    """Those of its jobs that it was told not to go on with."""
+    pulse: float = field(default_factory=time.monotonic)
+    """When it was last heard, or given work after it had none."""
+    at_work: float = field(default_factory=time.monotonic)
+    """When it was last known to do something."""
+    processor: float = 0.0
+    """Seconds of it that it had used by then."""
+
+    def give(self, jobs: Sequence[Job]) -> None:
+        if not self.jobs:
+            self.pulse = self.at_work = time.monotonic()
+        self.jobs.update((job.key, job) for job in jobs)
+        self.places.update(Place.of(job.config) for job in jobs)
+
+    def take_back(self, key: Key) -> Job:
+        job = self.jobs.pop(key)
+        place = Place.of(job.config)
+        self.places[place] -= 1
+        if not self.places[place]:
+            del self.places[place]
+        self.cancelled.discard(key)
+        return job
+
+    def hung(self) -> str:
+        """Why it is to be given up though it has not gone; "" where it is not."""
+        now = time.monotonic()
+        if not self.jobs or not self.worker.ready:
+            return ""
+        if now - self.pulse > FROZEN:
+            return f"it gave no sign of life for {FROZEN:.0f} s"
+        if now - self.at_work > STUCK:
+            return f"it did nothing for {STUCK:.0f} s"
+        return ""
+
+
+class Crew:
+    """A `Fleet` of workers at a `site`."""
+
+    def __init__(self, site: Site):
+        self._site = site
+        self._queues: dict[Place, deque[Job]] = {}
+        self._alone: deque[Job] = deque()  # of trials under suspicion: they share no worker
+        self._deaths: Counter[int] = Counter()  # by trial
+        self._members: list[_Member] = []
+
+    @property
+    def workers(self) -> int:
+        """As `Fleet.workers`."""
+        return max(len(self._members), self._site.capacity)
+
+    @property
+    def room(self) -> int:
+        """As `Fleet.room`."""
+        waiting = sum(map(len, self._queues.values())) + len(self._alone)
+        given = sum(len(one.jobs) for one in self._members)
+        return _BACKLOG * self.workers * (LANES + AHEAD) - waiting - given
+
+    def advance(self, new: Iterable[Job], cancelled: Iterable[Key]) -> News:
+        """As `Fleet.advance`; waits up to half a second for workers to report.
+
+        What they report is gathered for a moment, while they are supplied from what waits here; not
+        once one of them could do with more than that.
+        """
+        news = News([], [], [], [], [])
+        for job in new:
+            if self._deaths[job.trial]:
+                self._alone.append(job)
+            else:
+                self._queues.setdefault(Place.of(job.config), deque()).append(job)
+        self._cancel(set(cancelled), news)
+        self._hire(news)
+        until = time.monotonic() + _GATHERING
+        while True:
+            for one in self._members:
+                self._give(one, self._supply(one))
+            ready = self._site.wait([one.worker for one in self._members], _PATIENCE)
+            for one in list(self._members):
+                self._hear(one, news, one.worker in ready)
+            hungry = any(one.worker.ready and len(one.jobs) < LANES for one in self._members)
+            if not ready or hungry or news.restarted or time.monotonic() > until:
+                return news
+
+    def close(self) -> None:
+        """As `Fleet.close`."""
+        for one in self._members:
+            one.worker.end()
+        self._members.clear()
+        self._site.close()
+
+    def _hire(self, news: News) -> None:
+        """Start the workers there is capacity for, once there is work: perhaps there is none."""
+        had = len(self._members)
+        while len(self._members) < self._site.capacity:
+            self._members.append(_Member(self._site.start()))
+        if 0 < had < len(self._members):
+            news.notices.append(f"there are {len(self._members)} workers now")
+
+    def _cancel(self, cancelled: set[Key], news: News) -> None:
+        if not cancelled:
+            return
+        for queue in (*self._queues.values(), self._alone):
+            for job in [job for job in queue if job.key in cancelled]:
+                queue.remove(job)
+                news.finished.append(Finished.pruned(job))
+        for one in self._members:
+            if mine := [key for key in one.jobs if key in cancelled]:
+                one.cancelled.update(mine)
+                one.worker.send(Order([], mine))
+
+    def _give(self, one: _Member, jobs: list[Job]) -> None:
+        if jobs:
+            one.give(jobs)
+            one.worker.send(Order(jobs, []))
+
+    def _supply(self, one: _Member) -> list[Job]:
+        """Jobs for a worker that has fewer than it can hold."""
+        if not (self._queues or self._alone) or not one.worker.ready:
+            return []
+        if self._deaths and any(self._deaths[trial] for trial, _ in one.jobs):
+            return []  # a suspect is with it
+        if self._alone and not one.jobs:
+            return self._take_suspects()
+        given: list[Job] = []
+        for place, has in one.places.most_common():
+            given += self._take(place, LANES + AHEAD - has)
+        while len(one.jobs) + len(given) < LANES + AHEAD and not self._alone:
+            fresh = max(
+                (place for place, queue in self._queues.items() if queue),
+                key=lambda place: (not self._is_anywhere(place), len(self._queues[place])),
+                default=None,
+            )
+            if fresh is None:
+                break
+            given += self._take(fresh, LANES + AHEAD)
+        return given
+
+    def _is_anywhere(self, place: Place) -> bool:
+        return any(place in one.places for one in self._members)
+
+    def _take(self, place: Place, most: int) -> list[Job]:
+        queue = self._queues.get(place, deque())
+        taken = [queue.popleft() for _ in range(min(most, len(queue)))]
+        if not queue:
+            self._queues.pop(place, None)
+        return taken
+
+    def _take_suspects(self) -> list[Job]:
+        """Jobs of one trial that was there when a worker was lost."""
+        trial = self._alone[0].trial
+        taken = [job for job in self._alone if job.trial == trial][: LANES + AHEAD]
+        for job in taken:
+            self._alone.remove(job)
+        return taken
+
+    def _hear(self, one: _Member, news: News, speaks: bool) -> None:
+        """Take in all that a worker has said, and its end if that is what it was."""
+        try:
+            for said in one.worker.hear() if speaks else ():
+                one.pulse = time.monotonic()
+                if isinstance(said, Broken):
+                    if tracebacks():
+                        print(said.trace, file=sys.stderr)
+                    raise GoneError(said.reason)
+                if isinstance(said, Pulse):
+                    self._feel(one, said)
+                    continue
+                one.at_work = one.pulse
+                for over in said.finished:
+                    one.take_back(over.key)
+                news.episodes.extend(said.episodes)
+                news.finished.extend(said.finished)
+                news.reports.append(said)
+            if reason := one.hung():
+                raise GoneError(reason)
+        except GoneError as gone:
+            self._lose(one, news, gone)
+
+    def _feel(self, one: _Member, pulse: Pulse) -> None:
+        if pulse.processor - one.processor > _IDLE * (one.pulse - one.at_work):
+            one.at_work, one.processor = one.pulse, pulse.processor
+
+    def _lose(self, one: _Member, news: News, gone: GoneError) -> None:
+        """Let a worker go that is no more; its jobs are trained again, or given up."""
+        ended = one.worker.end()
+        reason = str(gone) or ended
+        self._members.remove(one)
+        for key in list(one.cancelled):
+            news.finished.append(Finished.pruned(one.take_back(key)))
+        lost = list(one.jobs.values())
+        # Of what it had still sent: whoever reads these news hears of the new beginning alone.
+        news.episodes[:] = [said for said in news.episodes if said.key not in one.jobs]
+        trials = {job.trial for job in lost}
+        if gone.blameless:
+            for job in reversed(lost):
+                self._queues.setdefault(Place.of(job.config), deque()).appendleft(job)
+        else:
+            self._deaths.update(trials)
+            self._suspect(trials)
+            if len(trials) == 1 and self._deaths[lost[0].trial] >= LIVES:
+                told = f"{LIVES} workers were lost with it, the last alone with it: {reason}"
+                self._give_up(lost, told, news)
+                return
+            self._alone.extend(lost)
+        news.restarted.extend(one.jobs)
+        anew = f": {len(lost)} trainings begin anew in another" if lost else ""
+        news.notices.append(f"a worker was lost ({reason}){anew}")
+
+    def _suspect(self, trials: set[int]) -> None:
+        """From now on have trials that were there when a worker was lost share none with others."""
+        for place in list(self._queues):
+            jobs = self._take(place, len(self._queues[place]))
+            self._alone.extend(job for job in jobs if job.trial in trials)
+            if kept := deque(job for job in jobs if job.trial not in trials):
+                self._queues[place] = kept
+
+    def _give_up(self, lost: Sequence[Job], reason: str, news: News) -> None:
+        """End the jobs of a trial, those lost and those that wait, as failed."""
+        trial = lost[0].trial
+        waiting = [job for job in self._alone if job.trial == trial]
+        self._alone = deque(job for job in self._alone if job.trial != trial)
+        news.finished.extend(Finished.failed(job, reason) for job in [*lost, *waiting])

@@ -1,0 +1,131 @@
+"""Studies over Ray's own multi-node test cluster: nodes lost, nodes added, the driver killed."""
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pandas as pd
+import pytest
+from commands import argv, ended, here
+
+# Half a minute of work, in trainings of several lengths, so that there are moments to choose from.
+SMALL = ["hidden=[32]", "test_episodes=2", "train_freq=1", "preset=scaled"]
+GRID = ["-m", "episodes=10,40,80,120", "seeds=12"]
+
+
+def asked(folder, *overrides):
+    return *GRID, *SMALL, f"hydra.sweep.dir={folder}", *overrides
+
+
+def table(folder):
+    """seeds.csv without the seconds: what no fleet may change."""
+    frame = pd.read_csv(folder / "seeds.csv")
+    assert not frame.duplicated(["trial", "seed"]).any()
+    return frame.drop(columns="seconds")
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    """The table of a grid that was trained in this process."""
+    folder = tmp_path_factory.mktemp("calm")
+    assert here(*asked(folder, "workers=0")) == 0
+    return table(folder)
+
+
+@contextmanager
+def cluster(nodes):
+    """A cluster of one machine without a core for workers, and `nodes` of one core each."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    try:
+        yield made, [made.add_node(num_cpus=1) for _ in range(nodes)]
+    finally:
+        made.shutdown()
+
+
+def started(folder, made):
+    return subprocess.Popen(
+        argv(*asked(folder, "fleet=ray", f"ray_address={made.address}")),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def rows(folder):
+    path = folder / "seeds.csv"
+    return max(0, path.read_text().count("\n") - 1) if path.exists() else 0
+
+
+def wait_for_rows(process, folder, wanted):
+    deadline = time.monotonic() + 200
+    while rows(folder) < wanted and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert process.poll() is None, process.communicate()
+
+
+def whole(process):
+    out, err = process.communicate(timeout=250)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err, err
+    return out, err
+
+
+def test_without_ray_it_is_said_what_to_install(tmp_path, monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert here(*asked(tmp_path / "grid", "fleet=ray")) == 2
+    assert capfd.readouterr().err.splitlines() == [
+        "fleet=ray must find Ray installed, does not; pip install 'dqn-study[ray]'"
+    ]
+
+
+def test_no_worker_at_all_and_a_cluster_do_not_go_together(tmp_path, capfd):
+    assert here(*asked(tmp_path / "grid", "fleet=ray", "workers=0")) == 2
+    assert "workers must be auto or >= 1 with fleet=ray, met 0" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_an_address_where_no_cluster_answers_is_refused(tmp_path):
+    done = ended(*asked(tmp_path / "grid", "fleet=ray", "ray_address=127.0.0.1:1"))
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ray_address must be of a Ray cluster that answers, met 127.0.0.1:1 (")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_inline_processes_and_ray_give_the_same_table(tmp_path, calm):
+    for fleet in (["workers=2"], ["fleet=ray", "workers=2"]):
+        folder = tmp_path / str(len(fleet))
+        done = ended(*asked(folder, *fleet))
+        assert done.returncode == 0, done.stderr
+        assert "on 2 workers" in done.stdout
+        pd.testing.assert_frame_equal(table(folder), calm)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nodes_may_be_lost_and_added_and_the_driver_killed_during_a_study(tmp_path, calm):
+    with cluster(2) as (made, nodes):
+        process = started(tmp_path / "nodes", made)
+        wait_for_rows(process, tmp_path / "nodes", 3)
+        made.remove_node(nodes[0], allow_graceful=False)
+        wait_for_rows(process, tmp_path / "nodes", 5)
+        made.add_node(num_cpus=1)
+        _, err = whole(process)
+        assert "a worker was lost (its machine has left the cluster)" in err
+        pd.testing.assert_frame_equal(table(tmp_path / "nodes"), calm)
+
+        process = started(tmp_path / "driver", made)
+        wait_for_rows(process, tmp_path / "driver", 3)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        before = table(tmp_path / "driver")
+        assert 3 <= len(before) < len(calm)
+        whole(started(tmp_path / "driver", made))
+        pd.testing.assert_frame_equal(table(tmp_path / "driver"), calm)
