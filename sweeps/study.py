@@ -82,7 +82,7 @@ class Study:
         self.rungs = tuple(settings.rungs) if self._by_seed is False else ()
         self.total = min(settings.n_trials, samples.limit or settings.n_trials)
         waits = samples.learns or len(self._stages) > 1 or self._by_seed is not None
-        self._parallel = settings.parallel or (self._open_trials() if waits else _MOST)
+        self._parallel = settings.parallel or (self._open_trials() if waits else self.total)
 
         self._rows: dict[int, dict[int, Row]] = {}
         for (number, seed), row in rows.items():

@@ -116,7 +116,8 @@ def _base(results: Results, seeds: int, on: Where) -> Config:
         raise UserError(f"the new seeds must stay below 2^31, met {seeds} of them; write fewer")
     return Config(
         env=study.env, episodes=study.episodes, steps=study.steps, seeds=seeds,
-        first_seed=first, test_episodes=study.test_episodes, fleet=on.fleet, ray_address=on.ray_address,
+        first_seed=first, test_episodes=study.test_episodes,
+        fleet=on.fleet, ray_address=on.ray_address,
         workers=study.workers if on.workers is None else on.workers,
     )  # fmt: skip
 

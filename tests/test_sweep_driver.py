@@ -40,7 +40,7 @@ class CutError(Exception):
 class FakeFleet:
     """Lanes that work through `returns_of`, `chunk` episodes a call, in any order of report."""
 
-    workers = 1
+    apart, workers = False, 1
 
     def __init__(self, lanes=4, chunk=2, order=0, cut=None, lost=(), failing=()):
         self._lanes, self._chunk, self._random = lanes, chunk, random.Random(order)

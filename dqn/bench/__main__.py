@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from dqn import machine
-from dqn.bench import command, sweep
+from dqn.bench import capacity, command, sweep
 from dqn.bench.measure import Row, on_one_core
+from dqn.status import settled
 
-PARTS = ("core", "scaling", "peers", "run", "sweep", "agreement")
+PARTS = ("core", "scaling", "peers", "run", "sweep", "driver", "agreement")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,6 +52,8 @@ def _measured(part: str, args: argparse.Namespace, processor: str) -> tuple[list
     """One part's rows, and what else its part of the JSON file holds."""
     if part == "run":  # whole commands, on all cores, and nothing here needs TensorFlow
         return command.rows(args.rounds, _progress), {}
+    if part == "driver":
+        return capacity.rows(args.rounds, _progress, args.trials), {}
     if part == "sweep":
         rates = functools.partial(_rates_of_others, args.seconds, args.torch_index)
         return sweep.rows(args.rounds, _progress, rates, args.trials), {}
@@ -151,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--peers", action="store_true", help="Stable-Baselines3 and rejax (installs them once)")
     add("--run", action="store_true", help="whole commands of `python -m dqn.run`, on all cores")
     add("--sweep", action="store_true", help="whole studies: idle lanes, one worker and two")
+    add("--driver", action="store_true", help="how many workers one driver can feed")
     add("--agreement", action="store_true", help="does the agent learn as lanes do? a study")
     add("--all", action="store_true", help="every part")
     add("--only", nargs="*", metavar="NAME", help="of core: arithmetic mixed agent recipe "
@@ -158,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=5, help="turns of each contender (default: 5)")
     add("--seconds", type=float, default=3.0, help="of a turn, at least (default: 3)")
     add("--seeds", type=int, default=30, help="of --agreement, of each side (default: 30)")
-    add("--trials", type=int, default=sweep.TRIALS, help="of --sweep (default: 100)")
+    add("--trials", type=int, default=sweep.TRIALS, help="of --sweep and --driver (default: 100)")
     add("--figure", type=Path, metavar="PATH", help="where --scaling or --agreement draws (PNG)")
     add("--json", type=Path, metavar="PATH", help="write every number there too")
     add("--torch-index", metavar="URL", help="of --peers: an extra package index for PyTorch")
@@ -166,4 +170,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(settled(main))

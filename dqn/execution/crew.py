@@ -145,6 +145,8 @@ class _Member:
 class Crew:
     """A `Fleet` of workers at a `site`."""
 
+    apart = True
+
     def __init__(self, site: Site):
         self._site = site
         self._queues: dict[Place, deque[Job]] = {}

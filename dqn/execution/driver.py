@@ -42,7 +42,7 @@ class Account:
     wall: float = 0.0
     """From the first chunk that compiled nothing to the last."""
     driver: float = 0.0
-    """Of this process's processor, beside what an engine in it has used."""
+    """Of this process's processor, but for what an engine in it has used."""
     busy: float = 0.0
     """Of all workers together, in chunks that compiled nothing."""
     useful: float = 0.0
@@ -73,9 +73,11 @@ class Driver:
             if asked.is_set():
                 return True
             new, cancelled, self._new, self._cancelled = self._new, self._cancelled, [], []
-            self.account.driver += time.process_time() - processor
+            if not self._fleet.apart:
+                self.account.driver += time.process_time() - processor
             news = self._fleet.advance(new, cancelled)
-            processor = time.process_time()
+            if not self._fleet.apart:
+                processor = time.process_time()
             self._take(news)
             self._view.report(news)
             self.account.driver += time.process_time() - processor

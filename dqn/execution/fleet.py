@@ -35,6 +35,9 @@ class News(NamedTuple):
 class Fleet(Protocol):
     """What the driver needs of its workers."""
 
+    apart: bool
+    """Whether they work beside this process, not in it."""
+
     @property
     def workers(self) -> int:
         """How many there are, or will be once they have started."""
@@ -61,7 +64,7 @@ class Fleet(Protocol):
 class Inline:
     """One engine in this process. An error in it is raised."""
 
-    workers = 1
+    apart, workers = False, 1
 
     def __init__(self):
         self._engine: Any = None

@@ -44,7 +44,10 @@ def train(config: Config, path: Path) -> int:
         missing = [seed for seed in seeds if (0, seed) not in finished]
         if missing:
             source = Fixed([Trial(0, config, seeds)])
-            with _fleet(config, len(missing), [config]) as fleet, RunView(missing, config) as view:
+            with (
+                fleet_for(config, len(missing), [config]) as fleet,
+                RunView(missing, config) as view,
+            ):
                 drawing = _Drawing(view, folder, config)
                 stopped, _ = _driven(source, folder, fleet, drawing, view.stopping)
             if not stopped:
@@ -113,7 +116,7 @@ def sweep(
             ]
             jobs = source.total * base.seeds - len(finished)
             with (
-                _fleet(base, jobs, about.configs) as fleet,
+                fleet_for(base, jobs, about.configs) as fleet,
                 SweepView(folder, source.total, base) as view,
             ):
                 stopped, account = _driven(source, folder, fleet, view, view.stopping)
@@ -158,7 +161,7 @@ def _driven(
 
 
 @contextmanager
-def _fleet(config: Config, jobs: int, configs: Collection[Config]) -> Iterator[Fleet]:
+def fleet_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterator[Fleet]:
     """The fleet that `config` asks for, of a size for `jobs` trainings like `configs`."""
     fleet: Fleet = Inline()
     if config.fleet == "ray" and jobs:
