@@ -10,9 +10,7 @@ from dqn.results.trials import trial_row
 from sweeps.compare import changes
 from sweeps.contenders import TITLES, Against, Contender, against
 from sweeps.lessons import Growth, Level, episodes_of, growth, ranked, realised, told
-from sweeps.overview import digits_of, spanned
-
-SOLVED = 195.0
+from sweeps.overview import digits_of, solved_return, spanned
 
 
 def page(
@@ -31,7 +29,7 @@ def page(
         "## Which output layer?\n\n" + _output_layer(them),
         "## How does the loss evolve?\n\n" + _how_loss_evolves(them),
         "## Are the Q-values a good output?\n\n" + _are_values_good(them),
-        "## Does scaling the rewards help?\n\n" + _scaling(exercise, scaled),
+        "## Does scaling the rewards help?\n\n" + _scaling(exercise, scaled, studies),
         *(f"## What does each parameter do, around {_base_of(found)}?\n\n" + _influence(name, found)
           for name, found in studies.items()),
         "## Are there better hyperparameters?\n\n" + _better(exercise, scaled, recommended),
@@ -121,7 +119,11 @@ def _are_values_good(them: Sequence[Contender]) -> str:
     )
 
 
-def _scaling(exercise: Contender, scaled: Contender) -> str:
+def _scaling(
+    exercise: Contender,
+    scaled: Contender,
+    studies: Mapping[str, Mapping[str, Sequence[Level]]],
+) -> str:
     versus = against(scaled.rows, exercise.rows, "mean_return")
     scale = scaled.config.reward_scale
     return (
@@ -131,7 +133,34 @@ def _scaling(exercise: Contender, scaled: Contender) -> str:
         f"γ = {exercise.config.gamma:g} the values go up to 1/(1 − γ) = "
         f"{1 / (1 - exercise.config.gamma):.0f}, far from the small outputs of a fresh network; "
         "scaled, they are of its own size, and so are the errors that Adam follows."
+        + _beside_scaling(exercise, studies)
     )
+
+
+def _beside_scaling(
+    exercise: Contender, studies: Mapping[str, Mapping[str, Sequence[Level]]]
+) -> str:
+    """Whether the exercise's advice is the single change that does most around its own values."""
+    metric, scale = "mean_return", exercise.config.reward_scale
+    for found in studies.values():
+        ends = {knob: level for knob, level, _ in ranked(found, metric)}
+        scaling = ends.get("reward_scale")
+        if scaling is None or all(
+            level.value != scale for level in found["reward_scale"] if level.is_base
+        ):
+            continue
+        reached = float(scaling.summary[metric] or 0.0)
+        more = [
+            f"`{knob}={told(level.value)}` ({_cell(level, metric)})"
+            for knob, level in ends.items()
+            if float(level.summary[metric] or 0.0) > reached
+        ]
+        told_best = f" Of the factors tried alone, {told(scaling.value)} did best "
+        told_best += f"({_cell(scaling, metric)})"
+        if not more:
+            return f"{told_best}, and no other single change did as much."
+        return f"{told_best}; the advice is not what helps most: {' and '.join(more)} did more."
+    return ""
 
 
 def _influence(name: str, found: Mapping[str, Sequence[Level]]) -> str:
@@ -155,15 +184,27 @@ def _influence(name: str, found: Mapping[str, Sequence[Level]]) -> str:
         knob for knob, best, _ in ranked(found, metric)
         if best.against_base and (best.against_base.improvement_interval or (0.0,))[0] > 0.5
     ]  # fmt: skip
-    told_sure = (
-        f"Another value than the base's is better beyond doubt (interval of P above 0.5): "
-        f"{', '.join(f'`{knob}`' for knob in sure)}."
-        if sure
-        else "No other value of any knob beats the base's beyond doubt (interval of P above 0.5)."
-    )
+    told_sure = _best_alone(found, sure, metric) if sure else (
+        "No other value of any knob beats the base's beyond doubt (interval of P above 0.5): one "
+        "change alone does not improve on it."
+    )  # fmt: skip
     return "\n".join(lines) + (
         f"\n\n{told_sure} The best of several values tried looks better than it is, and one knob "
         "at a time says nothing of two together."
+    )
+
+
+def _best_alone(found: Mapping[str, Sequence[Level]], sure: Sequence[str], metric: str) -> str:
+    """The single changes that are surely better, the best first."""
+    sign = 1.0 if METRICS[metric] < 0 else -1.0
+    best = [(knob, level) for knob, level, _ in ranked(found, metric) if knob in sure]
+    best.sort(key=lambda one: -sign * float(one[1].summary[metric] or 0.0))
+    told_best = ", ".join(
+        f"`{knob}={told(level.value)}` ({_cell(level, metric)})" for knob, level in best
+    )
+    return (
+        "Another value than the base's is better beyond doubt (interval of P above 0.5) of these "
+        f"knobs; changed alone, the best first: {told_best}."
     )
 
 
@@ -177,9 +218,14 @@ def _better(*them: Contender) -> str:
         f"| {TITLES[metric]} | " + " | ".join(_metric(one, metric) for one in them) + " |"
         for metric in METRICS
     ]
+    mark = solved_return(exercise.config.env)
     for title, share in (
-        ("solved", lambda row: row["solved_at"] is not None),
-        (f"test ≥ {SOLVED:g}", lambda row: (row["test_return"] or 0.0) >= SOLVED),
+        (
+            ("solved", lambda row: row["solved_at"] is not None),
+            (f"test ≥ {mark:g}", lambda row: (row["test_return"] or 0.0) >= mark),
+        )
+        if mark is not None
+        else ()
     ):
         cells = [f"{sum(map(share, o.rows))} of {len(o.rows)}" for o in them]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")

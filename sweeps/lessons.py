@@ -18,6 +18,7 @@ from dqn.results.stats import METRICS, WINDOW, interval, median, running_mean
 from dqn.results.trials import trial_row
 from dqn.schema import override_text
 from sweeps.contenders import TITLES, Against, Contender, against
+from sweeps.overview import time_limit
 
 COLOURS = (VERMILLION, BLUE, GREEN)
 DASHES = ((0, (5, 2)), "-", (0, (1, 1.2)))
@@ -81,9 +82,7 @@ def realised(one: Contender, episodes: pd.DataFrame) -> NDArray[np.float64] | No
     what a Q-value of the chosen action estimates. None where no such reward is known.
     """
     config = one.config
-    limit = config.env.max_episode_steps or {"CartPole-v0": 200, "CartPole-v1": 500}.get(
-        config.env.id
-    )
+    limit = time_limit(config.env)
     if STEP_REWARD.get(config.env.id) != 1.0 or limit is None or config.gamma == 1.0:
         return None
     endless = config.reward_scale / (1.0 - config.gamma)

@@ -129,10 +129,25 @@ def solved_return(env: EnvConfig) -> float | None:
     """
     if env.solved_return is not None:
         return env.solved_return
+    threshold = getattr(_registered(env), "reward_threshold", None)
+    return None if threshold is None else float(threshold)
+
+
+def time_limit(env: EnvConfig) -> int | None:
+    """Steps after which an episode is cut; None: no such limit, or none that is known here.
+
+    Known from where `solved_return` is.
+    """
+    if env.max_episode_steps is not None:
+        return env.max_episode_steps
+    return getattr(_registered(env), "max_episode_steps", None)
+
+
+def _registered(env: EnvConfig) -> Any:
+    """What Gymnasium has of it without importing anything for it; None where it has nothing."""
     import gymnasium
 
-    spec = gymnasium.registry.get(env.id.rpartition(":")[2])
-    return None if spec is None or spec.reward_threshold is None else float(spec.reward_threshold)
+    return gymnasium.registry.get(env.id.rpartition(":")[2])
 
 
 def _seeds(one: Contender) -> str:
