@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -156,6 +157,27 @@ def test_ctrl_c_while_workers_start_is_no_complaint(tmp_path):
     assert "Traceback" not in err
     assert "a worker was lost" not in err
     assert "stopped with 0 of 4 trials" in out
+
+
+RUN_AND_LOOK = """
+import sys
+from dqn import run
+try:
+    status = run.main()
+finally:
+    print("loaded:", *sorted({"tensorflow", "optuna", "matplotlib", "ray"} & sys.modules.keys()))
+"""
+
+
+def test_where_nothing_is_left_to_do_no_library_of_training_or_drawing_is_loaded(tmp_path):
+    command = asked(tmp_path / "grid", *GRID, "workers=0")
+    assert here(*command) == 0
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_AND_LOOK, *command], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "all trials were trained before" in done.stdout
+    assert done.stdout.splitlines()[-1].strip() == "loaded:"
 
 
 def test_a_trial_too_large_for_memory_fails_and_the_others_go_on(tmp_path, capfd):
