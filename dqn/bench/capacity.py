@@ -79,7 +79,7 @@ def _measured(workers: int, chunks: int, sweep: Sequence[str]) -> dict[str, floa
 
 
 class _Pretender:
-    """A `crew.Worker` without an engine."""
+    """A `site.Worker` without an engine."""
 
     ready = True
 
@@ -112,7 +112,7 @@ class _Pretender:
 
 
 class _Stage:
-    """A `crew.Site` of pretenders."""
+    """A `site.Site` of pretenders."""
 
     def __init__(self, capacity: int, chunks: int):
         self.capacity, self.chunks = capacity, chunks

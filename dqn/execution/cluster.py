@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dqn.errors import RunError, UserError
-from dqn.execution.crew import GoneError
+from dqn.execution.site import GoneError
 from dqn.execution.worker import Broken, Order, Pulse, Report
 
 _LOOK = 2.0  # seconds between looks at how large the cluster is
@@ -56,7 +56,7 @@ class Actor:
 
 
 class Member:
-    """A `crew.Worker`: an actor, and what was asked of it last."""
+    """A `site.Worker`: an actor, and what was asked of it last."""
 
     def __init__(self, ray: Any, actor: Any):
         self._ray, self._actor = ray, actor
@@ -65,16 +65,16 @@ class Member:
 
     @property
     def ready(self) -> bool:
-        """As `crew.Worker.ready`."""
+        """As `site.Worker.ready`."""
         return bool(self._node)
 
     def send(self, order: Order) -> None:
-        """As `crew.Worker.send`."""
+        """As `site.Worker.send`."""
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._actor.order.remote(order)
 
     def hear(self) -> Sequence[Report | Pulse | Broken]:
-        """As `crew.Worker.hear`."""
+        """As `site.Worker.hear`."""
         try:
             answer = self._ray.get(self.asked)
             self.asked = self._actor.said.remote()
@@ -86,7 +86,7 @@ class Member:
         return [pickle.loads(said) for said in answer]
 
     def end(self) -> str:
-        """As `crew.Worker.end`."""
+        """As `site.Worker.end`."""
         with contextlib.suppress(self._ray.exceptions.RayError, ValueError):
             self._ray.kill(self._actor)
         return "its actor ended"
@@ -136,7 +136,7 @@ class Cluster:
 
     @property
     def capacity(self) -> int:
-        """As `crew.Site.capacity`: looked up every two seconds."""
+        """As `site.Site.capacity`: looked up every two seconds."""
         if time.monotonic() - self._looked > _LOOK:
             try:
                 resources = self._ray.cluster_resources()
@@ -148,11 +148,11 @@ class Cluster:
         return min(self._size, self._most)
 
     def start(self) -> Member:
-        """As `crew.Site.start`: Ray places it as soon as it has room for it."""
+        """As `site.Site.start`: Ray places it as soon as it has room for it."""
         return Member(self._ray, self._remote.remote())
 
     def wait(self, workers: Sequence[Member], seconds: float) -> Sequence[Member]:
-        """As `crew.Site.wait`."""
+        """As `site.Site.wait`."""
         asked = {one.asked: one for one in workers}
         if not asked:
             time.sleep(seconds)

@@ -13,16 +13,17 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from dqn.config import Config
 from dqn.execution.fleet import AHEAD, News
 from dqn.execution.jobs import LANES, Finished, Job, Key
-from dqn.execution.worker import Broken, Order, Pulse, Report
+from dqn.execution.site import GoneError, Site, Worker
+from dqn.execution.worker import Broken, Order, Pulse
 from dqn.status import tracebacks
 
 LIVES = 3
-FROZEN = 60.0
+FROZEN = 120.0
 """Seconds without a pulse after which a worker is given up: its process stands still."""
 STUCK = 600.0
 """Seconds without a report, and without use of a processor, after which it is too."""
@@ -30,56 +31,6 @@ _BACKLOG = 3  # workers' fill that waits or trains: of many shapes, several bloc
 _PATIENCE = 0.5  # seconds to wait for news
 _GATHERING = 0.25  # seconds of news that are told together: they are written in one go
 _IDLE = 0.01  # of a processor; a worker that uses less does not train
-
-
-class GoneError(Exception):
-    """A worker is no more. `blameless`: it went with its machine, whatever it had to do."""
-
-    def __init__(self, reason: str, blameless: bool = False):
-        super().__init__(reason)
-        self.blameless = blameless
-
-
-class Worker(Protocol):
-    """One engine elsewhere, which runs `worker.serve`."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether it has been placed, and so can be given work."""
-        ...
-
-    def send(self, order: Order) -> None:
-        """Pass an order on. That it is gone is not said here but where it is heard."""
-        ...
-
-    def hear(self) -> Sequence[Report | Pulse | Broken]:
-        """All that it has said since it was last heard; raises `GoneError` where it is no more."""
-        ...
-
-    def end(self) -> str:
-        """End it, whatever it is doing; how it had ended before, if it had, in a few words."""
-        ...
-
-
-class Site(Protocol):
-    """Where workers run."""
-
-    @property
-    def capacity(self) -> int:
-        """How many workers there are to be. It may change: machines come and go."""
-        ...
-
-    def start(self) -> Worker:
-        """A new one, which may take a while to be ready."""
-        ...
-
-    def wait(self, workers: Sequence[Any], seconds: float) -> Sequence[Any]:
-        """Those of `workers` that have something to say, as soon as there is one."""
-        ...
-
-    def close(self) -> None:
-        """Let go of whatever is held beside the workers."""
-        ...
 
 
 class Place(NamedTuple):

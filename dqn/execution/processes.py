@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 
-from dqn.execution.crew import GoneError
+from dqn.execution.site import GoneError
 from dqn.execution.worker import Broken, Order, Pulse, Report
 
 
@@ -33,12 +33,12 @@ class Process:
         theirs.close()  # or its end would not be the pipe's end
 
     def send(self, order: Order) -> None:
-        """As `crew.Worker.send`."""
+        """As `site.Worker.send`."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.line.send(order)
 
     def hear(self) -> Sequence[Report | Pulse | Broken]:
-        """As `crew.Worker.hear`."""
+        """As `site.Worker.hear`."""
         said = []
         try:
             while self.line.poll():
@@ -49,7 +49,7 @@ class Process:
         return said
 
     def end(self) -> str:
-        """As `crew.Worker.end`."""
+        """As `site.Worker.end`."""
         self.line.close()
         self.process.kill()
         return _how_it_ended(self.process.wait())
@@ -62,11 +62,11 @@ class Processes:
         self.capacity = capacity
 
     def start(self) -> Process:
-        """As `crew.Site.start`."""
+        """As `site.Site.start`."""
         return Process()
 
     def wait(self, workers: Sequence[Process], seconds: float) -> Sequence[Process]:
-        """As `crew.Site.wait`."""
+        """As `site.Site.wait`."""
         by_line: dict[object, Process] = {one.line: one for one in workers}
         lines: list[Connection] = [one.line for one in workers]
         return [by_line[line] for line in wait(lines, seconds)]
