@@ -1,7 +1,7 @@
 "use strict";
 // What moves on the page: charts are drawn when they come near, tables are sorted by their headings.
 
-const SHOWN = 100;
+const SHOWN = 25;
 document.documentElement.classList.add("scripted");
 
 function sortable(holder) {

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 Element = ElementTree.Element
 Part = Element | str | None
 
-_SHOWN = 100  # rows of a table that are there at once
+_SHOWN = 25  # rows of a table that are there at once
 
 
 @dataclass(frozen=True)
