@@ -11,7 +11,7 @@ function sortable(holder) {
   let rows = kept
     ? JSON.parse(kept.textContent)
     : [...body.rows].map((row) => [...row.cells].map((cell) => cell.textContent));
-  let most = SHOWN;
+  let most = kept ? SHOWN : Infinity;
 
   function show() {
     body.replaceChildren(

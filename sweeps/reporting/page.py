@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 Element = ElementTree.Element
 Part = Element | str | None
 
-_SHOWN = 25  # rows of a table that are there at once
+_SHOWN, _WHOLE = 25, 60  # rows that are there at once of a table of more than so many
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,10 @@ def _table(table: Table) -> Element:
         for title, kind in zip(table.columns, kinds, strict=True)
     ))  # fmt: skip
     body = element("tbody")
-    for row in table.rows[:_SHOWN]:
+    many = len(table.rows) > _WHOLE
+    for row in table.rows[: _SHOWN if many else _WHOLE]:
         cells = zip(row, kinds, strict=True)
         body.append(element("tr", *(element("td", cell, class_=kind) for cell, kind in cells)))
-    many = len(table.rows) > _SHOWN
     all_rows = json.dumps([list(row) for row in table.rows], ensure_ascii=False) if many else ""
     return element(
         "div",
