@@ -123,7 +123,7 @@ class Crew:
         What they report is gathered for a moment, while they are supplied from what waits here; not
         once one of them could do with more than that.
         """
-        news = News([], [], [], [], [])
+        news = News([], [], [], [], [], self.workers)
         for job in new:
             if self._deaths[job.trial]:
                 self._alone.append(job)

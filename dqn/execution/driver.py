@@ -47,6 +47,8 @@ class Account:
     """Of all workers together, in chunks that compiled nothing."""
     useful: float = 0.0
     """The share of that which lanes at work had."""
+    offered: float = 0.0
+    """Of all workers together, in chunks or waiting: `wall` for each."""
 
 
 class Driver:
@@ -81,9 +83,12 @@ class Driver:
             self._take(news)
             self._view.report(news)
             self.account.driver += time.process_time() - processor
+            now = time.perf_counter()
             if began is None and self.account.busy:
-                began = time.perf_counter() - self.account.busy
-            self.account.wall = time.perf_counter() - began if began else 0.0
+                began = now - self.account.busy / news.workers
+            wall = now - began if began else 0.0
+            self.account.offered += (wall - self.account.wall) * news.workers
+            self.account.wall = wall
 
     def _begin_trials(self) -> None:
         """Take trials while there is room for their seeds."""

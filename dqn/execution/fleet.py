@@ -30,6 +30,8 @@ class News(NamedTuple):
     reports: list[Report]
     notices: list[str]
     """What a person must know of the workers, a line each."""
+    workers: int = 1
+    """How many there were."""
 
 
 class Fleet(Protocol):

@@ -52,7 +52,7 @@ class SweepView:
         self._best_line, self._best = "", None
         self._outdated = False  # the best trial: sought once a report, however many trials ended
         self._first: tuple[float, float] | None = None  # time and share at the first report
-        self._recent: list[tuple[float, float, float, int]] = []
+        self._recent: list[tuple[float, int, float, int]] = []
         self._told_at = -_PAUSE
 
     def __enter__(self) -> "SweepView":
@@ -90,10 +90,9 @@ class SweepView:
             else:
                 self._whole += 1
                 self._whole_steps += result.steps
-        seconds = sum(report.seconds for report in news.reports)
         useful = sum(report.useful for report in news.reports)
         stepped = sum(int(e.lengths.sum()) for e in news.episodes)
-        self._recent.append((now, seconds, useful, stepped))
+        self._recent.append((now, news.workers, useful, stepped))
         self._recent = [entry for entry in self._recent if entry[0] > now - _WINDOW]
         if self._first is None and news.episodes:
             self._first = now, self._share()
@@ -117,10 +116,11 @@ class SweepView:
         told = str(self.counts)
         first = self._recent[0][0]
         if now - first > 1.0:
-            busy = sum(entry[1] for entry in self._recent)
-            useful = sum(entry[2] for entry in self._recent)
-            speed = sum(entry[3] for entry in self._recent[1:]) / (now - first)
-            told += f" · lanes {100 * useful / busy:.0f} % busy" if busy else ""
+            after = self._recent[1:]
+            workers = sum(entry[1] for entry in after) / len(after) if after else 1
+            useful = sum(entry[2] for entry in after) / (workers * (now - first))
+            speed = sum(entry[3] for entry in after) / (now - first)
+            told += f" · lanes {100 * useful:.0f} % busy" if useful else ""
             told += f" · {speed:,.0f} steps/s"
         if self._saved:
             told += f" · {100 * self._saved / (self._saved + self.steps):.0f} % of steps saved"

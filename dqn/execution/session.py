@@ -210,7 +210,7 @@ def _load_pictures() -> None:
 
 def _told(account: Account, trainings: int, steps: int, workers: int) -> str:
     """One line on where the time went."""
-    useful = 100 * account.useful / account.busy
+    useful = 100 * account.useful / account.offered
     share = 100 * account.driver / (account.driver + account.busy)
     speed = steps / account.wall
     return (
