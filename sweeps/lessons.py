@@ -14,11 +14,12 @@ from dqn.results.atomic import replacing
 from dqn.results.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
 from dqn.results.figures import BLACK, BLUE, GREEN, GREY, STEP_REWARD, VERMILLION, plain
 from dqn.results.reading import Results
-from dqn.results.stats import METRICS, WINDOW, interval, median, running_mean
+from dqn.results.stats import METRICS, WINDOW, interval, median, quartiles, running_mean
 from dqn.results.trials import trial_row
 from dqn.schema import override_text
 from sweeps.contenders import TITLES, Against, Contender, against
 from sweeps.overview import time_limit
+from sweeps.reporting.knobs import order
 
 COLOURS = (VERMILLION, BLUE, GREEN)
 DASHES = ((0, (5, 2)), "-", (0, (1, 1.2)))
@@ -109,7 +110,7 @@ def knobs(results: Results) -> dict[str, list[Level]]:
         others = [n for n, row in first.items() if _differs(row, base_cells) == [name]]
         if others:
             levels = [_level(results, n, name, base) for n in (base, *others)]
-            found[name] = sorted(levels, key=lambda level: _order(level.value))
+            found[name] = sorted(levels, key=lambda level: order(level.value))
     return found
 
 
@@ -189,26 +190,13 @@ def _differs(row: Mapping[str, Cell], base: Mapping[str, Cell]) -> list[str]:
     return [name for name, value in base.items() if name in row and row[name] != value]
 
 
-def _order(value: Cell) -> tuple[float, str]:
-    """Numbers by size; widths by how many weights they make, roughly."""
-    if isinstance(value, str):
-        widths = [int(part) for part in value.split("x") if part.isdecimal()]
-        return float(np.sum(np.square(widths)) if len(widths) > 1 else sum(widths)), value
-    return float(value or 0.0), ""
-
-
-def _quartiles(frame: pd.DataFrame, column: str) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def _quartiles(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
     """Episode, lower quartile, median and upper quartile over seeds of the running mean.
 
     As far as half of the seeds go.
     """
     curves = [running_mean(group.to_numpy(float)) for _, group in frame.groupby("seed")[column]]
-    table = np.full((len(curves), max(map(len, curves), default=0)), np.nan)
-    for row, curve in zip(table, curves, strict=True):
-        row[: len(curve)] = curve
-    enough = np.isfinite(table).sum(0) >= max(1, len(curves) / 2)
-    low, median, high = np.nanquantile(table[:, enough], [0.25, 0.5, 0.75], axis=0)
-    return np.flatnonzero(enough) + 1, low, median, high
+    return quartiles(curves)
 
 
 def _three(level: Level, metric: str) -> tuple[float, ...]:

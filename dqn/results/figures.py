@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from numpy.typing import ArrayLike, NDArray
 
 from dqn.results.atomic import replacing
-from dqn.results.stats import WINDOW, running_mean
+from dqn.results.stats import WINDOW, quartiles, running_mean
 
 BLUE, SKY, ORANGE, VERMILLION, GREEN, BLACK = (
     "#0072B2",
@@ -225,14 +225,9 @@ def _draw_curves(
 
 
 def _draw_spread(axes: Axes, curves: Sequence[NDArray[np.float64]]) -> None:
-    table = np.full((len(curves), max(map(len, curves))), np.nan)  # [seeds, episodes]
-    for row, curve in zip(table, curves, strict=True):
-        row[: len(curve)] = curve
-    enough = np.isfinite(table).sum(0) >= max(2, len(curves) / 2)
-    if not enough.any():
+    episode, low, median, high = quartiles(curves, fewest=2)
+    if not len(episode):
         return
-    low, median, high = np.nanquantile(table[:, enough], [0.25, 0.5, 0.75], axis=0)
-    episode = np.flatnonzero(enough) + 1
     axes.fill_between(
         episode, low, high, color=BLUE, alpha=0.22, lw=0, label="middle half of seeds", zorder=2
     )

@@ -43,13 +43,14 @@ def _environment(env: EnvConfig) -> Iterator[str]:
     for name in ("max_episode_steps", "solved_return"):
         if (value := getattr(env, name)) is not None:
             yield f"env.{name}={override_text(value)}"
-    yield from (f"+env.kwargs.{name}={_quoted(value)}" for name, value in _flat(env.kwargs))
+    yield from (f"+env.kwargs.{name}={_quoted(value)}" for name, value in flat(env.kwargs))
 
 
-def _flat(values: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values by dotted name; an empty mapping is one of them."""
     for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{outer}{name}.")
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{outer}{name}.")
         else:
             yield f"{outer}{name}", value
 

@@ -111,7 +111,7 @@ def _knob(name: str, column: str, values: set[Cell], params: Any) -> Knob:
     swept = str(params.get(name)) if isinstance(params, dict) else ""
     spread = numeric and swept.startswith(("tag", "interval", "int("))  # not from a list
     few = not numeric or (len(values) <= _MOST_LEVELS and not spread)
-    levels = tuple(sorted(values, key=_order)) if few else ()
+    levels = tuple(sorted(values, key=order)) if few else ()
     log = numeric and swept.startswith("tag(log")
     if numeric and not spread and not swept.startswith("range"):
         low, high = min(map(float, values)), max(map(float, values))  # pyright: ignore[reportArgumentType]
@@ -119,7 +119,7 @@ def _knob(name: str, column: str, values: set[Cell], params: Any) -> Knob:
     return Knob(name, column, levels, numeric, log)
 
 
-def _order(value: Cell) -> tuple[bool, float, Sequence[float], str]:
+def order(value: Cell) -> tuple[bool, float, Sequence[float], str]:
     """Numbers by size, networks ("64x64") by widths, other text by its letters; blank last."""
     if isinstance(value, int | float):
         return False, float(value), (), ""

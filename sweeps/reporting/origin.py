@@ -1,7 +1,6 @@
 """The end of a report's page: the commands that do it again, and what it was made with."""
 
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import yaml
 from dqn.config import ELSEWHERE
 from dqn.results import machines
 from dqn.schema import override_text
-from sweeps.reporting.commands import run_command
+from sweeps.reporting.commands import flat, run_command
 from sweeps.reporting.evidence import Evidence
 from sweeps.reporting.page import Element, Part, Section, Table, definitions, element, paragraph
 
@@ -54,7 +53,7 @@ def made(evidence: Evidence) -> Section:
     columns = ["key", "value" if results.sweep is None else f"trial {trial}", "varied"]
     rows = [
         [name, override_text(value), "yes" if {name, name.partition(".")[0]} & varied else ""]
-        for name, value in _flat(results.config(trial).to_mapping()) if name not in _NOT_OF_A_TRIAL
+        for name, value in flat(results.config(trial).to_mapping()) if name not in _NOT_OF_A_TRIAL
     ]  # fmt: skip
     parts: list[Any] = [Table("configuration", "Every key of the configuration.", columns, rows,
                               words=columns)]  # fmt: skip
@@ -62,7 +61,7 @@ def made(evidence: Evidence) -> Section:
         text = yaml.safe_dump(dict(results.sweep), sort_keys=False, allow_unicode=True)
         parts.append(_folded("What was swept, and how (sweep.yaml)", element("pre", text.strip())))
     known = machines.read(results.path)
-    parts += [definitions(_flat(machine)) for machine in known]
+    parts += [definitions(flat(machine)) for machine in known]
     if not known:
         parts.append(paragraph("No machine is on record.", "note"))
     return Section("made", "How it was made", parts)
@@ -99,14 +98,6 @@ def _overrides(path: Path) -> list[str]:
     except (OSError, yaml.YAMLError, UnicodeError):
         return []
     return [str(one) for one in said] if isinstance(said, list) else []
-
-
-def _flat(mapping: dict[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in mapping.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{outer}{name}.")
-        else:
-            yield f"{outer}{name}", value
 
 
 def _folded(title: str, *parts: Element) -> Element:
