@@ -6,7 +6,9 @@ for what is killed, interrupted, or read as its user reads it.
 
 import subprocess
 import sys
+import time
 import warnings
+from pathlib import Path
 from unittest import mock
 
 from dqn import run
@@ -35,3 +37,17 @@ def here(*arguments: str) -> int:
             return run.main()
         except SystemExit as end:  # of a sweep, within Hydra
             return int(end.code or 0)
+
+
+def rows(folder: Path) -> int:
+    """Whole lines of seeds.csv so far."""
+    path = folder / "seeds.csv"
+    return max(0, path.read_text().count("\n") - 1) if path.exists() else 0
+
+
+def wait_for_rows(process: subprocess.Popen, folder: Path, wanted: int) -> None:
+    """Until there are so many, or the process has ended."""
+    deadline = time.monotonic() + 200
+    while rows(folder) < wanted and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

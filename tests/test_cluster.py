@@ -3,12 +3,11 @@
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 import pandas as pd
 import pytest
-from commands import argv, ended, here
+from commands import argv, ended, here, wait_for_rows
 
 # Half a minute of work, in trainings of several lengths, so that there are moments to choose from.
 SMALL = ["hidden=[32]", "test_episodes=2", "train_freq=1", "preset=scaled"]
@@ -53,19 +52,6 @@ def started(folder, made):
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def rows(folder):
-    path = folder / "seeds.csv"
-    return max(0, path.read_text().count("\n") - 1) if path.exists() else 0
-
-
-def wait_for_rows(process, folder, wanted):
-    deadline = time.monotonic() + 200
-    while rows(folder) < wanted and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    assert process.poll() is None, process.communicate()
 
 
 def whole(process):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from commands import argv, ended, here
+from commands import argv, ended, here, rows, wait_for_rows
 
 SMALL = ["hidden=[8]", "batch_size=8", "episodes=12", "test_episodes=2", "seeds=3", "workers=2"]
 GRID = ["lr=0.001,0.01", "gamma=0.9,0.99"]
@@ -44,19 +44,6 @@ def table(folder):
     frame = pd.read_csv(folder / "seeds.csv").sort_values(["trial", "seed"])
     assert not frame.duplicated(["trial", "seed"]).any()
     return frame.drop(columns="seconds").reset_index(drop=True)
-
-
-def rows(folder):
-    """Whole lines of seeds.csv so far."""
-    path = folder / "seeds.csv"
-    return max(0, path.read_text().count("\n") - 1) if path.exists() else 0
-
-
-def wait_for_rows(process, folder, wanted):
-    deadline = time.monotonic() + 120
-    while rows(folder) < wanted and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def workers_of(process):

@@ -100,7 +100,7 @@ def quartiles(curves: Sequence[NDArray[np.float64]], fewest: int = 1) -> NDArray
     if not enough.any():
         return np.empty((4, 0))
     low, middle, high = np.nanquantile(table[:, enough], [0.25, 0.5, 0.75], axis=0)
-    return np.stack([np.flatnonzero(enough) + 1.0, low, middle, high])
+    return np.array([np.flatnonzero(enough) + 1, low, middle, high], float)
 
 
 def iqm(x: ArrayLike) -> NDArray[np.float64]:
