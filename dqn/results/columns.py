@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from dqn.config import Config
+from dqn.errors import UserError
+from dqn.results.document import plain, written
 from dqn.results.stats import METRICS
+from dqn.schema import shown
 
 STATUSES: tuple[str, ...] = ("done", "pruned", "diverged", "failed")
 
@@ -122,7 +123,17 @@ def _set(env: dict[str, Any], path: Sequence[str], cell: Cell) -> None:
     elif cell is None:
         env.pop(name, None)
     else:
-        env[name] = yaml.safe_load(cell) if isinstance(cell, str) else cell
+        env[name] = _read(path, cell) if isinstance(cell, str) else cell
+
+
+def _read(path: Sequence[str], cell: str) -> Any:
+    try:
+        return plain(cell)
+    except ValueError as error:
+        raise UserError(
+            f"env.{'.'.join(path)} must be YAML, met {shown(cell)} in seeds.csv ({error}); "
+            "restore that line"
+        ) from error
 
 
 def _cell(value: Any) -> Cell:
@@ -132,21 +143,14 @@ def _cell(value: Any) -> Cell:
     if isinstance(value, str) and _value(value) == value == _yaml_or_none(value):
         return value
     style = '"' if isinstance(value, str) else None
-    text = yaml.safe_dump(
-        value,
-        default_flow_style=True,
-        default_style=style,
-        width=math.inf,
-        allow_unicode=True,
-        sort_keys=False,
-    )
+    text = written(value, default_flow_style=True, default_style=style, width=math.inf)
     return text.removesuffix("...\n").strip()
 
 
 def _yaml_or_none(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return plain(text)
+    except ValueError:
         return None
 
 
