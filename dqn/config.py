@@ -181,6 +181,8 @@ KEYS: dict[str, Field] = {
 ELSEWHERE = ("workers", "fleet", "ray_address", "name")
 """Keys that no result depends on: where it is computed, and what it is called."""
 
+_MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in memory
+
 # What the literature and other libraries call a key.
 _ALSO = {
     "learning_rate": "lr",
@@ -247,6 +249,9 @@ def _check_rules(config: Config) -> None:
             "episodes or steps must be > 0, met episodes=0 with steps=0; "
             "write for example episodes=150"
         )
+    for name in ("seeds", "test_episodes"):
+        if (met := getattr(config, name)) > _MOST:
+            raise UserError(f"{name} must be at most {_MOST:,}, met {met}; write fewer")
     if config.fleet == "ray" and config.workers == 0:
         raise UserError(
             "workers must be auto or >= 1 with fleet=ray, met 0; leave it out, or write "

@@ -37,6 +37,11 @@ def refuse_calls(composed: DictConfig) -> None:
                 f"{override_text(_plain(hydra, name))}; leave it out"
             )
     for name in ("launcher", "sweeper"):
+        if not OmegaConf.is_config(hydra[name]):
+            raise UserError(
+                f"hydra.{name} must be a mapping with a _target_, met "
+                f"{override_text(hydra[name])}; choose one with hydra/{name}="
+            )
         _refuse_targets(f"hydra.{name}", OmegaConf.to_container(hydra[name], resolve=True))
     for name in ("job_logging", "hydra_logging"):
         for leaf in _leaves(f"hydra.{name}", _plain(hydra, name)):
