@@ -181,6 +181,7 @@ KEYS: dict[str, Field] = {
 ELSEWHERE = ("workers", "fleet", "ray_address", "name")
 """Keys that no result depends on: where it is computed, and what it is called."""
 
+_LONGEST = 2**24  # steps of an episode up to which float32 adds 1 to a sum of ones
 _MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in memory
 
 # What the literature and other libraries call a key.
@@ -248,6 +249,11 @@ def _check_rules(config: Config) -> None:
         raise UserError(
             "episodes or steps must be > 0, met episodes=0 with steps=0; "
             "write for example episodes=150"
+        )
+    if (config.env.max_episode_steps or 0) > _LONGEST:
+        raise UserError(
+            f"env.max_episode_steps must be at most 2^24 = {_LONGEST:,}, as a return is a sum of "
+            f"32-bit numbers, met {config.env.max_episode_steps}; write less"
         )
     for name in ("seeds", "test_episodes"):
         if (met := getattr(config, name)) > _MOST:

@@ -13,9 +13,10 @@ from rich.console import Console
 from trainings import CONFIG, filled, result
 
 from dqn.algorithm import lane, streams
-from dqn.config import Config
+from dqn.algorithm.block import Shape
+from dqn.config import Config, EnvConfig
 from dqn.errors import UserError
-from dqn.execution import jobs
+from dqn.execution import jobs, memory
 from dqn.execution.block import hyper_of
 from dqn.execution.engine import Engine
 from dqn.execution.fleet import News
@@ -161,6 +162,22 @@ def test_steps_that_no_lane_can_count_are_refused():
         assert getattr(Config(**{key: LAST}), key) == LAST
         with pytest.raises(UserError, match=rf"{key} must be a whole number .* and < 2\^31"):
             Config(**{key: INT_BOUND})
+
+
+def test_an_episode_whose_return_float32_cannot_hold_is_refused():
+    longest = 2**24
+    assert np.float32(longest - 1) + np.float32(1) == longest
+    assert np.float32(longest) + np.float32(1) == longest
+    config = Config(env=EnvConfig("CartPole-v1", max_episode_steps=longest))
+    with pytest.raises(UserError, match=r"env.max_episode_steps must be at most 2\^24"):
+        replace(config, env=EnvConfig("CartPole-v1", max_episode_steps=longest + 1))
+
+
+def test_a_block_whose_rows_32_bits_cannot_number_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda: None)  # however much there is
+    shape = Shape(4, 2, (8,), "relu", 32, 2**27 - 2, 16)
+    assert memory.shortage(shape) == ""
+    assert "less than 2^31 transitions" in memory.shortage(shape._replace(capacity=2**27 - 1))
 
 
 @pytest.mark.slow
