@@ -6,6 +6,7 @@ one tries thousands and prints how many (`pytest -m slow tests/test_fuzz.py -s`)
 
 import collections
 import contextlib
+import itertools
 import random
 import re
 import shutil
@@ -59,11 +60,14 @@ ANY_VALUE = st.sampled_from(VALUES) | st.text(max_size=8)
 WORD = st.tuples(
     st.sampled_from(["", "", "", "", "+", "++", "~"]), st.sampled_from(NAMES), ANY_VALUE
 ).map(lambda parts: f"{parts[0]}{parts[1]}={parts[2]}")
+SOUND = ["lr=0.1", "gamma=.5", "hidden=[8,4]", "preset=scaled", "env=acrobot", "seeds=3", "steps=9",
+         "train_freq=7", "epsilon_min=0", "double=true", "name=one", "huber_delta=inf"]  # fmt: skip
+TEXT = st.text(min_size=1, max_size=8).filter(lambda text: text[0] != "-")
 LINE = st.tuples(
     st.sampled_from([[], ["-m"], ["-m", "hydra/sweeper=optuna", "gamma=interval(0.9,0.99)"]]),
-    st.lists(WORD | st.text(min_size=1, max_size=8).filter(lambda t: t[0] != "-"), min_size=1,
-             max_size=3),
-).map(lambda parts: [*parts[0], *parts[1]])  # fmt: skip
+    st.lists(st.sampled_from(SOUND), max_size=2),
+    st.lists(WORD, max_size=2) | st.lists(WORD | TEXT, max_size=1),
+).map(lambda parts: list(itertools.chain(*parts)))
 
 
 def profile(examples: int):
