@@ -21,6 +21,7 @@ from dqn.results.columns import config_of
 from dqn.results.folder import Folder
 from dqn.results.reading import read
 from sweeps.__main__ import main
+from sweeps.reporting.page import Section, Table, page
 
 MARKUP = "</script></title><x-evil onload=alert(1)>"
 
@@ -206,6 +207,17 @@ def test_a_sweeps_record_is_checked_as_it_is_read(name, value, folder, capsys):
     assert f"sweep.yaml: {name} must be" in told or f"must have the {name}" in told
 
 
+@pytest.mark.parametrize("value", ["1e308", "-1e39"])
+def test_a_metric_that_no_lane_can_earn_is_damage(value, folder, capsys):
+    lines = (folder / "seeds.csv").read_text().splitlines()
+    cells, place = lines[1].split(","), lines[0].split(",").index("mean_return")
+    cells[place] = value
+    (folder / "seeds.csv").write_text("\n".join([lines[0], ",".join(cells), *lines[2:], ""]))
+    assert "column mean_return must be a number of at most 3.4e+38" in refused(
+        capsys, "compare", folder
+    )
+
+
 def test_a_terminal_is_told_and_not_commanded(folder, capsys):
     header = (folder / "seeds.csv").read_bytes().replace(b"gamma", b"\x1b]0;x\x07gamma")
     (folder / "seeds.csv").write_bytes(header)
@@ -275,6 +287,14 @@ def test_no_text_of_a_folder_is_markup(folder, tmp_path):
     shown = json.dumps(charts)
     assert "x-evil" in shown
     assert "<x-evil" not in shown  # plotly reads some of HTML in its texts
+
+
+def test_rows_kept_for_later_end_no_script():
+    table = Table("trials", "all", ["value"], [[MARKUP]] * 101)  # from 101 on as JSON
+    made = Reader(page("all", [], [Section("trials", "All", [table])], ""))
+    assert "x-evil" not in made.tags
+    (kept,) = (script for script in made.scripts if script.startswith("[["))
+    assert json.loads(kept) == table.rows
 
 
 def test_the_course_quotes_the_command_of_a_folder(folder, tmp_path):

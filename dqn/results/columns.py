@@ -83,6 +83,8 @@ def reader_of(column: str) -> Callable[[str], Cell]:
         return _value
     if column == "status":
         return {status: status for status in STATUSES}.__getitem__
+    if column in METRICS and column != "solved_at":
+        return lambda text: _metric(text) if text else None
     read = _count if column in _COUNTS else _READERS[_TYPES.get(column, _ENV_TYPES.get(column))]
     return (lambda text: read(text) if text else None) if may_be_blank(column) else read
 
@@ -93,6 +95,8 @@ def expected_in(column: str) -> str:
         return f"{', '.join(STATUSES[:-1])} or {STATUSES[-1]}"
     if column in _COUNTS:
         return "a whole number >= 0"
+    if column in METRICS and column != "solved_at":
+        return f"a number of at most {_LARGEST:.3g}"
     return _WORDS[_TYPES.get(column, _ENV_TYPES.get(column, str))]
 
 
@@ -182,6 +186,14 @@ def _float(text: str) -> float:
     return value
 
 
+def _metric(text: str) -> float:
+    value = _float(text)
+    if _LARGEST < abs(value) < math.inf:  # no lane can have earned it, and its sums would overflow
+        raise ValueError
+    return value
+
+
+_LARGEST = 2.0**128  # beyond all of float32
 _FLAGS = {"True": True, "False": False}
 _READERS: dict[Any, Callable[[str], Cell]] = {
     bool: _FLAGS.__getitem__,
