@@ -31,6 +31,7 @@ from dqn.composer import Composer, one_line, refuse_wrong
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.help import CONF
+from dqn.trust import refuse_calls
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
@@ -50,6 +51,7 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
         composed = loader.load_configuration(
             name, args.overrides, RunMode.MULTIRUN, validate_sweep_overrides=False
         )
+        refuse_calls(composed)
         many = args.multirun or composed.hydra.mode == RunMode.MULTIRUN
         if not many:
             for override in parsed:

@@ -6,8 +6,9 @@ on what came out, in 0.1 ms. Only interpolations (lr='${gamma}') need composing 
 
 import copy
 import functools
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +16,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -29,6 +30,8 @@ from dqn.schema import nearest, override_text
 _KEY_AND_NUMBER = re.compile(
     r"([a-z_.]+)=([+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
 )
+
+LARGEST_GRID = 100_000  # points; they are all held in memory
 
 _CONFIGS: dict[tuple[str, ...], Config] = {}
 """By search path, name of the configuration, Hydra's own overrides and those of the job."""
@@ -63,6 +66,7 @@ class Composer:
     def overrides(self) -> list[Override]:
         """What is set and swept: a grid's `params`, then the command line's, which wins."""
         params = self.sweeper.get("params") or {} if self.is_grid else {}
+        refuse_no_mapping(params)
         params = [f"{key}={value}" for key, value in params.items()]
         return self.parser.parse_overrides([*params, *self._task])
 
@@ -73,6 +77,7 @@ class Composer:
             refuse_wrong(override, self.loader)
         if not self.is_grid:
             return [self.config([text.input_line or "" for text in fixed(overrides)])]
+        _refuse_vast(overrides)
         for override in overrides:
             if override.is_sweep_override() and not override.is_discrete_sweep():
                 raise UserError(
@@ -237,7 +242,7 @@ def one_line() -> Iterator[None]:
         ) from error
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {_first_line(error)}") from error
-    except (HydraException, ValueError) as error:
+    except (HydraException, ValueError, ArithmeticError) as error:  # range(1,nan)
         cause = _first_line(error.__cause__ or "")
         raise UserError(": ".join(part for part in (str(error), cause) if part)) from error
     except BrokenPipeError:
@@ -248,6 +253,38 @@ def one_line() -> Iterator[None]:
 
 def _first_line(error: object) -> str:
     return str(error).partition("\n")[0]
+
+
+def refuse_no_mapping(params: Any) -> None:
+    """Refuse `hydra.sweeper.params` that name nothing."""
+    if not isinstance(params, Mapping):
+        raise UserError(
+            f"hydra.sweeper.params must be a mapping of keys to sweeps, met "
+            f"{override_text(params)}; write for example '+hydra.sweeper.params.lr=\"1e-3,1e-2\"'"
+        )
+
+
+def _refuse_vast(overrides: Sequence[Override]) -> None:
+    """Refuse a grid that would never be written down, before Hydra tries to."""
+    size = math.prod(_size(override) for override in overrides if override.is_sweep_override())
+    if not size <= LARGEST_GRID:
+        raise UserError(
+            f"a grid must have at most {LARGEST_GRID:,} jobs, met {size:,}; choose among fewer "
+            f"values, or sample them with hydra/sweeper=optuna"
+        )
+
+
+def _size(override: Override) -> float:
+    """Values of a sweep, before any is made; infinite where there is no end of them."""
+    sweep: Any = override.value()
+    if isinstance(sweep, ChoiceSweep):
+        return len(sweep.list)
+    if not isinstance(sweep, RangeSweep):
+        return 1
+    start, stop, step = (float(end or 0) for end in (sweep.start, sweep.stop, sweep.step))
+    if not (step and math.isfinite(start + stop)):
+        return math.inf
+    return max(0, math.ceil((stop - start) / step))
 
 
 def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
@@ -266,7 +303,8 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
         raise UserError(f"{key} must be one for all trials, met {text}; write one value")
     if not options:
         return
-    met = list(override.sweep_iterator()) if override.is_discrete_sweep() else override.value()
+    listed = override.is_discrete_sweep() and not override.is_range_sweep()
+    met = list(override.sweep_iterator()) if listed else override.value()
     for choice in met if isinstance(met, list) else [met]:
         word = override_text(choice)
         if word not in options:

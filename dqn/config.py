@@ -181,6 +181,9 @@ KEYS: dict[str, Field] = {
 ELSEWHERE = ("workers", "fleet", "ray_address", "name")
 """Keys that no result depends on: where it is computed, and what it is called."""
 
+_LONGEST = 2**24  # steps of an episode up to which float32 adds 1 to a sum of ones
+_MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in memory
+
 # What the literature and other libraries call a key.
 _ALSO = {
     "learning_rate": "lr",
@@ -247,6 +250,14 @@ def _check_rules(config: Config) -> None:
             "episodes or steps must be > 0, met episodes=0 with steps=0; "
             "write for example episodes=150"
         )
+    if (config.env.max_episode_steps or 0) > _LONGEST:
+        raise UserError(
+            f"env.max_episode_steps must be at most 2^24 = {_LONGEST:,}, as a return is a sum of "
+            f"32-bit numbers, met {config.env.max_episode_steps}; write less"
+        )
+    for name in ("seeds", "test_episodes"):
+        if (met := getattr(config, name)) > _MOST:
+            raise UserError(f"{name} must be at most {_MOST:,}, met {met}; write fewer")
     if config.fleet == "ray" and config.workers == 0:
         raise UserError(
             "workers must be auto or >= 1 with fleet=ray, met 0; leave it out, or write "

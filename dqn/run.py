@@ -55,8 +55,13 @@ def _run(arguments: list[str]) -> int:
         # Settled here: what a training raises is not Hydra's to explain.
         statuses.append(settled(lambda: _train(composed)))
 
+    if args.experimental_rerun:
+        raise UserError(
+            "--experimental-rerun must be left out, as a pickle can run anything, met "
+            f"{args.experimental_rerun}; python -m sweeps reproduce trains a row again"
+        )
     shows = args.cfg or args.info or args.hydra_help or args.shell_completion
-    if not shows and not args.experimental_rerun:
+    if not shows:
         compose.plan(args, job)
     decorate = hydra.main(
         config_path=str(help_page.CONF),

@@ -37,5 +37,11 @@ def settled(call: Callable[[], int]) -> int:
         advice = "" if known else f"; {FULL_ERROR}=1 shows the traceback"
         if tracebacks():
             traceback.print_exc()
-        print(" ".join(line.split()) + advice, file=sys.stderr)
+        print(printable(line) + advice, file=sys.stderr)
         return error.exit_status if known else FAILED
+
+
+def printable(text: str) -> str:
+    """`text` in one line that a terminal shows and does not obey, whatever file it comes from."""
+    line = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)

@@ -5,15 +5,16 @@ are named, and what it says of them depends on the numbers.
 """
 
 import argparse
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dqn.errors import UserError
+from dqn.errors import RunError, UserError
 from dqn.execution.screen import steps
 from dqn.results.atomic import replacing
+from dqn.results.document import plain_of
+from dqn.status import printable
 from sweeps.contenders import contender
 
 PAGE = "course.md"
@@ -92,7 +93,9 @@ def _command(path: Path) -> str:
     file = path / ".hydra" / "hydra.yaml"
     if not file.exists():
         return f"# {path.name}: no record of its command"
-    node = yaml.safe_load(file.read_text(encoding="utf-8"))
-    overrides = node["hydra"]["overrides"]
-    own = [word for word in overrides["hydra"] if not word.startswith("hydra.mode=")]
-    return " ".join(["python -m dqn.run", *own, *overrides["task"]])
+    try:
+        overrides = plain_of(file)["hydra"]["overrides"]
+        own = [word for word in overrides["hydra"] if not word.startswith("hydra.mode=")]
+        return printable(shlex.join(["python", "-m", "dqn.run", *own, *overrides["task"]]))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RunError(f"{file}: must be what Hydra wrote there, is not; remove it") from error

@@ -12,6 +12,7 @@ from dqn.errors import RunError
 from dqn.execution.summary import as_text
 from dqn.results.atomic import replacing
 from dqn.results.columns import Row
+from dqn.results.document import refuse_endless
 from dqn.results.reading import Results
 from sweeps.contenders import TITLES, Against, Contender, against
 from sweeps.objective import Objective, objective_of
@@ -212,10 +213,11 @@ def read_table(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
+        refuse_endless(path)
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             return [_values(path, reader.line_num, row) for row in reader]
-    except (OSError, UnicodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise RunError(f"{path}: must be readable as CSV, is not ({error}); {_AGAIN}") from error
 
 

@@ -11,12 +11,11 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 
+from dqn.composer import LARGEST_GRID
 from dqn.config import Config
 from dqn.errors import UserError
 from sweeps.options import chosen, option, quiet
 from sweeps.space import Space, Value, base_values, points_of, size_of, value_text, written
-
-_LARGEST_GRID = 100_000  # points; they are all held in memory
 
 
 @dataclass(frozen=True)
@@ -193,9 +192,9 @@ def _grid(space: Space) -> dict[str, list[Value]]:
 
 
 def _refuse_size(size: int, what: str) -> None:
-    if size > _LARGEST_GRID:
+    if size > LARGEST_GRID:
         raise UserError(
-            f"{what} must have at most {_LARGEST_GRID:,} points, met {size:,}; choose among fewer "
+            f"{what} must have at most {LARGEST_GRID:,} points, met {size:,}; choose among fewer "
             f"values, or write hydra/sweeper/sampler=random"
         )
 

@@ -23,7 +23,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from dqn.compose import one_line
+from dqn.composer import one_line, refuse_no_mapping
 from dqn.config import KEYS, key_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.help import default_groups
@@ -46,6 +46,7 @@ def search_space(
     Raises `UserError`, one line, for what cannot be searched: an unknown key, one that no network
     sees, an empty interval, a value outside its key's range, and the like.
     """
+    refuse_no_mapping(params)
     parser = parser or OverridesParser.create()
     swept: dict[str, Override] = {}
     for name, value in params.items():

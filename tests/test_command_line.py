@@ -142,6 +142,16 @@ REFUSED = [
     ("env=cartpole,acrobot", "env ; met env=cartpole,acrobot; add -m"),
     ("train_freq=range(1,3)", "train_freq ; met train_freq=range(1,3); add -m"),
     ("seeds=range(1,3)", "seeds ; one for all trials; met seeds=range(1,3); one value"),
+    # what has no end
+    ("-m lr=range(1,1e10)", "a grid ; at most 100,000 jobs; met 9,999,999,999; hydra/sweeper"),
+    ("-m lr=range(1,inf)", "a grid ; at most 100,000 jobs; met inf; choose among fewer"),
+    ("-m lr=range(1,nan)", "a grid ; at most 100,000 jobs; met inf; choose among fewer"),
+    ("-m env=range(1,1e10)", "env ; met"),
+    ("seeds=100001", "seeds ; at most 100,000; met 100001; write fewer"),
+    ("test_episodes=100001", "test_episodes ; at most 100,000; met 100001; write fewer"),
+    # what is no mapping
+    ("-m hydra.sweeper.params=3", "hydra.sweeper.params ; a mapping; met 3; params.lr="),
+    ("-m hydra.sweeper=3", "hydra.sweeper ; a mapping; met 3; choose one"),
     # environments
     ("env=gymnasium", "env.id ; must be given; env.id="),
     ("env=gymnasium env.id=CartPol-v1", "env.id ; CartPol-v1; CartPole-v1"),

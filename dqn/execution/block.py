@@ -15,6 +15,7 @@ from dqn.config import Config, EnvConfig
 from dqn.envs import host
 from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key
 from dqn.record import RECORD
+from dqn.schema import INT_BOUND
 
 TICKS = 256  # of a chunk; 0.2 s of 16 lanes: the longest that a cancelled lane goes on
 STRIDE = 16  # environment steps a tick at most: a longer T_train takes several ticks
@@ -203,6 +204,7 @@ def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
     values = {
         "seed": seed,
         "epsilon_linear": config.epsilon_schedule == "linear",
+        "steps": config.steps or INT_BOUND - 1,  # a lane ends before its age would overflow
         "time_limit": task_of(config.env).max_episode_steps if limit is None else limit,
     }
     for name in Hyper._fields:

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from dqn.algorithm.block import Shape
+from dqn.schema import INT_BOUND
 
 _COPIES = 2  # XLA keeps what a chunk was given until it has what it returns
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
@@ -11,6 +12,11 @@ _CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 def shortage(shape: Shape) -> str:
     """Why a block of this shape cannot be made here, in one line; "" where it can."""
+    if shape.lanes * (shape.capacity + 1) >= INT_BOUND:
+        return (
+            f"the {shape.lanes} lanes of a block must hold less than 2^31 transitions, met buffers "
+            f"of {shape.capacity:,}; choose a smaller buffer_size"
+        )
     needed, free = block_bytes(shape), free_bytes()
     if free is None or needed <= free:
         return ""

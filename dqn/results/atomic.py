@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, whenever the process is killed."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -46,6 +47,21 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     finally:
         for temporary in (fresh, old):
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def own_folder(path: Path) -> Path:
+    """`path`, made if it is not there; raises `OSError` for a link, which may lead anywhere."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, f"{path.name} is a link to another place")
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise `OSError` where something in `folder` is a link: what is written there stays there."""
+    for path in folder.iterdir():
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, f"{path.name} in it is a link to another place")
 
 
 def remove_temporaries(folder: Path) -> None:

@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from dqn.config import Config
+from dqn.errors import UserError
+from dqn.results.document import plain, written
 from dqn.results.stats import METRICS
+from dqn.schema import shown
 
 STATUSES: tuple[str, ...] = ("done", "pruned", "diverged", "failed")
 
@@ -82,6 +83,8 @@ def reader_of(column: str) -> Callable[[str], Cell]:
         return _value
     if column == "status":
         return {status: status for status in STATUSES}.__getitem__
+    if column in METRICS and column != "solved_at":
+        return lambda text: _metric(text) if text else None
     read = _count if column in _COUNTS else _READERS[_TYPES.get(column, _ENV_TYPES.get(column))]
     return (lambda text: read(text) if text else None) if may_be_blank(column) else read
 
@@ -92,6 +95,8 @@ def expected_in(column: str) -> str:
         return f"{', '.join(STATUSES[:-1])} or {STATUSES[-1]}"
     if column in _COUNTS:
         return "a whole number >= 0"
+    if column in METRICS and column != "solved_at":
+        return f"a number of at most {_LARGEST:.3g}"
     return _WORDS[_TYPES.get(column, _ENV_TYPES.get(column, str))]
 
 
@@ -122,7 +127,17 @@ def _set(env: dict[str, Any], path: Sequence[str], cell: Cell) -> None:
     elif cell is None:
         env.pop(name, None)
     else:
-        env[name] = yaml.safe_load(cell) if isinstance(cell, str) else cell
+        env[name] = _read(path, cell) if isinstance(cell, str) else cell
+
+
+def _read(path: Sequence[str], cell: str) -> Any:
+    try:
+        return plain(cell)
+    except ValueError as error:
+        raise UserError(
+            f"env.{'.'.join(path)} must be YAML, met {shown(cell)} in seeds.csv ({error}); "
+            "restore that line"
+        ) from error
 
 
 def _cell(value: Any) -> Cell:
@@ -132,21 +147,14 @@ def _cell(value: Any) -> Cell:
     if isinstance(value, str) and _value(value) == value == _yaml_or_none(value):
         return value
     style = '"' if isinstance(value, str) else None
-    text = yaml.safe_dump(
-        value,
-        default_flow_style=True,
-        default_style=style,
-        width=math.inf,
-        allow_unicode=True,
-        sort_keys=False,
-    )
+    text = written(value, default_flow_style=True, default_style=style, width=math.inf)
     return text.removesuffix("...\n").strip()
 
 
 def _yaml_or_none(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return plain(text)
+    except ValueError:
         return None
 
 
@@ -178,6 +186,14 @@ def _float(text: str) -> float:
     return value
 
 
+def _metric(text: str) -> float:
+    value = _float(text)
+    if _LARGEST < abs(value) < math.inf:  # no lane can have earned it, and its sums would overflow
+        raise ValueError
+    return value
+
+
+_LARGEST = 2.0**128  # beyond all of float32
 _FLAGS = {"True": True, "False": False}
 _READERS: dict[Any, Callable[[str], Cell]] = {
     bool: _FLAGS.__getitem__,

@@ -1,15 +1,15 @@
 """config.yaml and sweep.yaml: what was composed, and that a folder of results holds that alone."""
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from dqn.config import ELSEWHERE, Config, fields_of
 from dqn.errors import RunError, UserError
 from dqn.results.atomic import replacing
+from dqn.results.document import plain, plain_of, written
+from dqn.results.stats import METRICS, STATISTICS
 from dqn.schema import override_text, shown
 
 CONFIG, SWEEP = "config.yaml", "sweep.yaml"
@@ -38,7 +38,7 @@ def keep(
     difference raises `UserError`, which shows it; a file that cannot be read raises `RunError`.
     """
     new = config.to_mapping()
-    old, old_sweep = read_config(folder / CONFIG), read_sweep(folder / SWEEP)
+    old, old_sweep = read_config(folder / CONFIG), _read_identified(folder / SWEEP)
     if sweep is None and old_sweep is not None:
         raise UserError(f"{folder}: must hold a run, holds a sweep; {_ANOTHER}")
     if sweep is not None and old is not None and old_sweep is None:
@@ -47,7 +47,7 @@ def keep(
         _refuse(folder / CONFIG, [d for d in differences(old, new) if d[0] not in FREE])
     identity = None
     if sweep is not None:
-        identity = _keep_sweep(folder / SWEEP, old_sweep, yaml.safe_load(_yaml(sweep)), grows)
+        identity = _keep_sweep(folder / SWEEP, old_sweep, plain(_yaml(sweep)), grows)
     if old is None or old["seeds"] < new["seeds"]:
         _write(folder / CONFIG, new)
     return identity
@@ -146,19 +146,58 @@ def read_config(path: Path) -> dict[str, Any] | None:
 
 
 def read_sweep(path: Path) -> dict[str, Any] | None:
-    """What sweep.yaml at `path` says, None where there is none; `RunError` if it is damaged."""
+    """What sweep.yaml at `path` says, None where there is none.
+
+    Raises `RunError` if it is damaged, or what it says is not what a sweep's record can say.
+    """
+    mapping = _read_identified(path)
+    for name, (fits, what) in _READ.items():
+        if mapping is not None and name in mapping and not fits(mapping[name]):
+            raise RunError(f"{path}: {name} must be {what}, is {shown(mapping[name])}; {_RESTORE}")
+    return mapping
+
+
+def _read_identified(path: Path) -> dict[str, Any] | None:
     mapping = _read(path, "the record of this folder's sweep")
     if mapping is not None and not isinstance(mapping.get(_IDENTITY), str):
         raise RunError(f"{path}: must have the {_IDENTITY} of its sweep, has none; {_RESTORE}")
     return mapping
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _are_swept(value: Any) -> bool:
+    named = isinstance(value, dict) and all(isinstance(name, str) for name in value)
+    return named and all(isinstance(values, str | list) for values in value.values())
+
+
+def _are_whole(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_whole, value))
+
+
+_AGGREGATES = (*STATISTICS, "low")
+# What is read of a sweep's record where it is there, and in words what it must be.
+_READ: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "kind": (lambda value: isinstance(value, str), "text"),
+    "objective": (lambda value: value in tuple(METRICS), f"one of {', '.join(METRICS)}"),
+    "aggregate": (lambda value: value in _AGGREGATES, f"one of {', '.join(_AGGREGATES)}"),
+    "n_trials": (_is_whole, "a whole number >= 0"),
+    "seed": (_is_whole, "a whole number >= 0"),
+    "racing": (lambda value: value is None or _are_whole(value), "null or a list of seeds"),
+    "sampler": (lambda value: isinstance(value, dict), "a mapping"),
+    "params": (_are_swept, "a mapping of names to sweeps"),
+    "trials": (lambda value: isinstance(value, list), "a list"),
+}
+
+
 def _read(path: Path, what: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        mapping = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeError) as error:
+        mapping = plain_of(path)
+    except (OSError, ValueError) as error:
         raise _damaged(path, what, error) from error
     if not isinstance(mapping, dict):
         raise RunError(
@@ -181,4 +220,4 @@ def _write(path: Path, mapping: Mapping[str, Any]) -> None:
 
 
 def _yaml(mapping: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(mapping), sort_keys=False, allow_unicode=True)
+    return written(dict(mapping))

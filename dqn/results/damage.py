@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from dqn.results.atomic import replacing
+from dqn.status import printable
 
 
 def copy_aside(path: Path, folder: Path) -> Path:
@@ -27,7 +28,7 @@ def move_aside(path: Path, folder: Path) -> Path:
 
 def tell(line: str) -> None:
     """One line on standard error."""
-    print(" ".join(line.split()), file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def _free(path: Path, folder: Path) -> Path:

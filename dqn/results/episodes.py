@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from dqn.errors import RunError
 from dqn.results.atomic import TEMPORARY, replacing
 from dqn.results.damage import copy_aside, move_aside, tell
+from dqn.results.document import refuse_endless
 from dqn.results.seeds import Key
 
 PART_ROWS = 10_000  # about 0.3 MB and 2 ms to rewrite; 2 million episodes make 200 parts
@@ -135,8 +136,10 @@ def read_episodes(path: Path, trial: int | None = None) -> pd.DataFrame:
     """
     filters = None if trial is None else [("trial", "==", trial)]
     try:
+        for part in path.glob("*"):
+            refuse_endless(part)
         return pd.read_parquet(path, filters=filters)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise RunError(
             f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}); remove "
             "the part that is damaged, and the same command trains anew what it held"

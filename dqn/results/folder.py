@@ -21,7 +21,7 @@ from dqn.config import Config, EnvConfig
 from dqn.envs import host
 from dqn.errors import RunError, UserError
 from dqn.results import composed, machines
-from dqn.results.atomic import remove_temporaries, replacing
+from dqn.results.atomic import refuse_links, remove_temporaries, replacing
 from dqn.results.best import Best, BestWeights
 from dqn.results.columns import Row, hyperparameters
 from dqn.results.episodes import Episodes
@@ -71,6 +71,7 @@ class Folder:
         self._thresholds: dict[str, float | None] = {}
         try:
             path.mkdir(parents=True, exist_ok=True)
+            refuse_links(path)
             self._lock = (path / ".lock").open("a")
         except OSError as error:
             raise self._not_writable(error) from error

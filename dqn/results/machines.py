@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dqn import machine
 from dqn.results.atomic import replacing
+from dqn.results.document import plain_of, written
 
 FILE = "machine.yaml"
 _DECISIVE = ("processor", "system", "versions")
@@ -19,15 +18,14 @@ def keep(folder: Path) -> None:
     if known and not changed(known[-1], here):
         return
     with replacing(folder / FILE, durable=True) as temporary:
-        text = yaml.safe_dump([*known, here], sort_keys=False, allow_unicode=True)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(written([*known, here]), encoding="utf-8")
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
     """The machines, first to last; none where the file is not there or does not say."""
     try:
-        said = yaml.safe_load((folder / FILE).read_bytes())
-    except (FileNotFoundError, yaml.YAMLError, UnicodeError):
+        said = plain_of(folder / FILE)
+    except (FileNotFoundError, ValueError):
         return []
     return [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
 

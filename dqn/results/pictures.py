@@ -9,7 +9,7 @@ from dqn.algorithm import network
 from dqn.config import Config
 from dqn.envs import host
 from dqn.results import figures, recorder
-from dqn.results.atomic import replacing_folder
+from dqn.results.atomic import own_folder, replacing_folder
 from dqn.results.best import Best
 from dqn.results.columns import config_of
 from dqn.results.composed import write_preset
@@ -80,5 +80,4 @@ def _draw_network(path: Path, best: Best, config: Config) -> None:
 
 
 def _figure(path: Path, name: str) -> Path:
-    (path / "figures").mkdir(exist_ok=True)
-    return path / "figures" / f"{name}.png"
+    return own_folder(path / "figures") / f"{name}.png"

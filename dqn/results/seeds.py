@@ -14,6 +14,7 @@ from dqn.errors import RunError
 from dqn.results import columns, damage
 from dqn.results.atomic import replacing
 from dqn.results.columns import Cell, Row
+from dqn.results.document import refuse_endless
 
 Key = tuple[int, int]
 """(trial, seed)."""
@@ -107,9 +108,10 @@ def read_seeds(path: Path) -> list[Row]:
     that cannot be opened.
     """
     try:
+        refuse_endless(path)
         text = _Text(path.read_bytes())
-    except OSError as error:
-        raise RunError(f"{path}: must be readable, is not ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: must be readable, is not ({error})") from error
     if text.damage:
         number, reason = text.damage[0]
         raise RunError(

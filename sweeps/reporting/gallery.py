@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from dqn.config import KEYS, key_of
+from dqn.results.atomic import own_folder
 from sweeps.contenders import TITLES
 from sweeps.overview import COLLAPSED, solved_return
 from sweeps.reporting import charts, stills
@@ -42,7 +43,7 @@ class Gallery:
 
     def draw(self) -> Drawn:
         """All of them."""
-        self._folder.mkdir(exist_ok=True)
+        own_folder(self._folder)
         self._best()
         if self._tables.knobs and self._tables.counted.shape[0] > 1:
             self._together()

@@ -4,10 +4,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dqn.config import ELSEWHERE
 from dqn.results import machines
+from dqn.results.document import plain_of, written
 from dqn.schema import override_text
 from sweeps.reporting.commands import flat, run_command
 from sweeps.reporting.evidence import Evidence
@@ -58,7 +57,7 @@ def made(evidence: Evidence) -> Section:
     parts: list[Any] = [Table("configuration", "Every key of the configuration.", columns, rows,
                               words=columns)]  # fmt: skip
     if results.sweep is not None:
-        text = yaml.safe_dump(dict(results.sweep), sort_keys=False, allow_unicode=True)
+        text = written(dict(results.sweep))
         parts.append(_folded("What was swept, and how (sweep.yaml)", element("pre", text.strip())))
     known = machines.read(results.path)
     parts += [definitions(flat(machine)) for machine in known]
@@ -94,8 +93,8 @@ def reading(evidence: Evidence) -> Section:
 def _overrides(path: Path) -> list[str]:
     """What the command line said; nothing where it is not on record."""
     try:
-        said = yaml.safe_load((path / ".hydra" / "overrides.yaml").read_bytes())
-    except (OSError, yaml.YAMLError, UnicodeError):
+        said = plain_of(path / ".hydra" / "overrides.yaml")
+    except (OSError, ValueError):
         return []
     return [str(one) for one in said] if isinstance(said, list) else []
 

@@ -1,0 +1,61 @@
+"""YAML that anyone may have written, as plain values: nothing in it runs, and it has an end."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_DEEPEST = 50  # nested lists and mappings; libyaml's loader ends the interpreter at 10⁵
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def plain(text: str | bytes) -> Any:
+    """What a document says, in mappings, lists, text, numbers, flags and dates.
+
+    Raises `ValueError`, one line, for anything else; also for an alias, as a few of them make a
+    short file as large as one likes, and for what is nested deeper than any file of ours.
+    """
+    try:
+        _refuse_vast(text)
+        return yaml.load(text, _LOADER)
+    except (
+        yaml.YAMLError,
+        ValueError,  # 2001-99-99, bytes that are no text
+        LookupError,  # !!bool x
+        AttributeError,  # !!timestamp x
+    ) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+
+
+def plain_of(path: Path) -> Any:
+    """What the file at `path` says, as `plain`; raises `OSError` where it cannot be opened."""
+    refuse_endless(path)
+    return plain(path.read_bytes())
+
+
+def refuse_endless(path: Path) -> None:
+    """Raise `ValueError` for what is there and no file: a pipe or a device has no end."""
+    if path.exists() and not path.is_file():
+        raise ValueError("must be a file, is none")
+
+
+def written(value: Any, **style: Any) -> str:
+    """Plain values as a document that `plain` reads; `style` is of `yaml.dump`."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **style)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        """Always: what is there twice is written twice."""
+        return True
+
+
+def _refuse_vast(text: str | bytes) -> None:
+    depth = 0
+    for event in yaml.parse(text, _LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ValueError(f"lists and mappings must be nested {_DEEPEST} deep at most, are not")
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError(f"every value must be written out, met the alias *{event.anchor}")
