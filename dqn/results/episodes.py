@@ -26,7 +26,7 @@ from dqn.results.atomic import TEMPORARY, replacing
 from dqn.results.damage import copy_aside, move_aside, tell
 from dqn.results.seeds import Key
 
-_LINES = b"seeds.csv"  # in a part's metadata: trial, seed and checksum of the line, of each training
+_LINES = b"seeds.csv"  # in a part's metadata: trial, seed and checksum of each line
 PART_ROWS = 10_000  # about 0.3 MB and 2 ms to rewrite; 2 million episodes make 200 parts
 
 SCHEMA = pa.schema(
