@@ -137,9 +137,9 @@ def test_a_clock_that_runs_backwards_changes_nothing(tmp_path, monkeypatch, capf
     assert here(*calm) == 0
     monkeypatch.setattr("time.time", lambda: Backwards.now().timestamp())
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in ("dqn", "sweeps", "optuna"):
-            if getattr(module, "datetime", None) is datetime:
-                monkeypatch.setattr(module, "datetime", Backwards)
+        ours = name.partition(".")[0] in ("dqn", "sweeps", "optuna")
+        if ours and getattr(module, "datetime", None) is datetime:
+            monkeypatch.setattr(module, "datetime", Backwards)
     assert here(*study) == 0
     pd.testing.assert_frame_equal(table(tmp_path / "back"), table(tmp_path / "calm"))
     file = tmp_path / "back" / "study.db"
