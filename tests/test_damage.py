@@ -4,8 +4,12 @@ The same command again must end with the undisturbed tables, or refuse in one li
 do. Nothing is trained: the driver, its source and the folder are real, the fleet is made up.
 """
 
+import os
 import random
 import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -128,3 +132,34 @@ def test_a_header_cut_at_its_very_end_is_a_header(tmp_path):
     (tmp_path / "seeds.csv").write_bytes(header[:-1])
     with Folder(tmp_path, BASE):
         assert (tmp_path / "seeds.csv").read_bytes() == header
+
+
+@contextmanager
+def nobodys_folder():
+    """A folder that this process may write to, without a right to do so whatever its mode."""
+    with tempfile.TemporaryDirectory() as path:
+        before = os.geteuid()
+        os.chmod(path, 0o777)
+        if before == 0:
+            os.seteuid(65534)
+        try:
+            yield Path(path)
+        finally:
+            os.seteuid(before)
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o000])
+def test_a_folder_that_may_not_be_written_to_is_refused_and_left_as_it_was(whole, mode):
+    again(whole)  # all that Python imports on the way, while it may
+    with nobodys_folder() as base:
+        path = base / "results"
+        again(path)
+        expected = tables(path)
+        for folder in (path / "episodes.parquet", path):
+            folder.chmod(mode)
+        with pytest.raises((RunError, UserError), match=r"^[^\n]* \(Permission denied\); [^\n]*$"):
+            again(path)
+        for folder in (path, path / "episodes.parquet"):
+            folder.chmod(0o755)
+        assert tables(path) == expected
+        assert again(path) == []
