@@ -39,7 +39,8 @@ def children(pid):
 def state(pid):
     """Its own memory in KB, how many files it has open, the seconds of processor it has used."""
     of = Path(f"/proc/{pid}")
-    memory = next(line for line in (of / "status").open() if line.startswith("RssAnon"))
+    lines = (of / "status").read_text().splitlines()
+    memory = next(line for line in lines if line.startswith("RssAnon"))
     times = (of / "stat").read_text().rpartition(")")[2].split()[11:13]
     return int(memory.split()[1]), len(os.listdir(of / "fd")), sum(map(int, times)) / TICKS
 
