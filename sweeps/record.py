@@ -32,30 +32,44 @@ _PATIENCE = 60.0  # seconds to wait while a dashboard reads
 _AWAY, _PAUSE = 20.0, 0.5  # seconds to wait for a server that does not answer, and between tries
 
 
+class _DamagedError(RunError):
+    """study.db was damaged, and is set aside."""
+
+
 class Record:
     """One study in a storage, `trials` being those it held when it was opened.
 
     `url` is any that Optuna takes; None is the file study.db in `folder`, which is set aside and
     begun anew where it is damaged: where it cannot be read, or holds a trial that is no sample of
-    `space`. `identity` tells this folder's study from another of its name. A server that is away is
-    waited for.
+    `space`, or another than `known` has by its number. `identity` tells this folder's study from
+    another of its name. A server that is away is waited for.
 
     Raises `UserError` for a storage that cannot be used or is another study's, `RunError` for one
     that fails.
     """
 
     def __init__(
-        self, url: str | None, folder: Path, name: str, minimised: bool, identity: str, space: Space
+        self,
+        url: str | None,
+        folder: Path,
+        name: str,
+        minimised: bool,
+        identity: str,
+        space: Space,
+        known: Mapping[int, Mapping[str, Value] | None],
     ):
-        self._space = space
+        self._space, self._known = space, known
         optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-        path = folder / FILE
+        self._file = path = folder / FILE
+        self._rdb: RDBStorage | None = None
         self.where = str(path)
         if url is None and path.exists() and not _sound(path):
             _set_aside(path)
         try:
             self._read(url, path, name, minimised, identity)
-        except (ValueError, LookupError) as error:  # whole to SQLite, but not what was written
+        except _DamagedError:
+            self._read(url, path, name, minimised, identity)
+        except (ValueError, LookupError, TypeError) as error:  # whole to SQLite, but not as written
             self.close()
             if url is not None:
                 raise RunError(
@@ -68,6 +82,7 @@ class Record:
 
     def _read(self, url: str | None, path: Path, name: str, minimised: bool, identity: str) -> None:
         """Open the storage and read the study, which is made if there is none."""
+        self._is_file = url is None
         self._waits = url is not None and not url.startswith("sqlite")
         self._rdb = open_storage(url) if url else self._open_file(path)
         self.where = _without_password(url) if url else self.where
@@ -95,6 +110,11 @@ class Record:
             raise ValueError(
                 f"trial {trial.number} must have {', '.join(self._space)} as they are searched, "
                 f"has {', '.join(trial.distributions) or 'nothing'}"
+            )
+        known = self._known.get(trial.number)
+        if known is not None and trial.params != known:
+            raise ValueError(
+                f"trial {trial.number} must have {known} as in seeds.csv, has {trial.params}"
             )
         if trial.state == TrialState.COMPLETE and trial.values is None:
             raise ValueError(f"trial {trial.number} is complete and must have a value, has none")
@@ -160,8 +180,9 @@ class Record:
 
     def close(self) -> None:
         """Let go of the storage."""
-        self._rdb.remove_session()
-        self._rdb.engine.dispose()
+        if self._rdb is not None:
+            self._rdb.remove_session()
+            self._rdb.engine.dispose()
 
     def _open_file(self, path: Path) -> RDBStorage:
         # By a function instead of a URL: a path may hold any character. Rollback journal, not WAL:
@@ -185,6 +206,13 @@ class Record:
                 return call()
             except (StorageInternalError, SQLAlchemyError) as error:
                 cause = error.__cause__ or error
+                if self._is_file and _is_damage(cause):
+                    self.close()
+                    _set_aside(self._file)
+                    raise _DamagedError(
+                        f"{self.where} was damaged ({_first_line(error)}); what was finished is "
+                        f"safe in seeds.csv, the same command goes on"
+                    ) from error
                 is_away = self._waits and isinstance(cause, OperationalError | InterfaceError)
                 if not is_away or time.monotonic() > until:
                     raise RunError(
@@ -243,10 +271,20 @@ def _sound(path: Path) -> bool:
     try:
         connection = sqlite3.connect(path, timeout=_PATIENCE)
         try:
-            return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+            return connection.execute("PRAGMA integrity_check(1)").fetchall() == [("ok",)]
         finally:
             connection.close()
     except sqlite3.OperationalError as error:  # busy, or no right to read: not damaged
         raise RunError(f"{path} cannot be opened ({error}); see that it can be read") from error
     except sqlite3.DatabaseError:
         return False
+    except UnicodeDecodeError:  # in the report on what is wrong
+        return False
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether SQLite says that a file is not as it wrote it."""
+    told = getattr(error, "orig", None) or error
+    code = getattr(told, "sqlite_errorcode", None)
+    damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return code in damage or str(told).startswith("Could not decode")  # the latter has no code

@@ -94,6 +94,7 @@ class Study:
             self._objective.minimised,
             identity,
             space,
+            {n: params_of_row(next(iter(own.values())), space) for n, own in self._rows.items()},
         )
         self._recorded: list[FrozenTrial] = self._record.trials
         self._reports = {t.number: dict(t.intermediate_values) for t in self._recorded}

@@ -10,7 +10,7 @@ import pytest
 from optuna.pruners import HyperbandPruner, MedianPruner
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from tabular import TPE, TRIALS, World, space_of
+from tabular import TPE, TRIALS, World, quadratic, space_of
 
 from dqn.errors import RunError, UserError
 from dqn.results.folder import Folder
@@ -99,6 +99,9 @@ DAMAGE = {
     "samples": "delete from trial_params",
     "sample": "delete from trial_params where trial_id=3 and param_name='lr'",
     "value": "delete from trial_values",
+    "text": "update trial_params set param_name=cast(x'ff6c72' as text) where param_name='lr'",
+    "parameter": "update trial_params set distribution_json=replace(distribution_json,'low','lOw')",
+    "another": "update trial_params set param_value=0.001 where trial_id=1 and param_name='lr'",
 }
 
 
@@ -124,6 +127,45 @@ def test_a_damaged_or_missing_storage_is_written_anew(tmp_path, damage, undistur
     assert [p.read_bytes() for p in aside] == ([] if broken is None else [broken])
     assert ("is damaged" in capsys.readouterr().err) == (broken is not None)
     assert {t.number: t.params for t in stored(tmp_path)} == world.params
+    assert world.params == undisturbed
+
+
+def flipped(whole: bytes, at: int, bit: int) -> bytes:
+    return whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :]
+
+
+def test_a_storage_with_a_bit_flipped_or_cut_anywhere_changes_no_sample(tmp_path, undisturbed):
+    first = World(tmp_path)
+    first.run(random.Random(0), stop_after=13)
+    file, rng = tmp_path / "study.db", random.Random(8)
+    whole, rows = file.read_bytes(), dict(first.rows)
+    for time in range(10):
+        world = World(tmp_path)
+        world.rows.update(rows)
+        at = rng.randrange(len(whole))
+        file.write_bytes(whole[:at] if time % 5 == 0 else flipped(whole, at, rng.randrange(8)))
+        with contextlib.suppress(RunError):  # damage that is met on the way: it is set aside then
+            world.run(random.Random(1))
+        assert world.run(random.Random(2))
+        assert world.params == undisturbed, at
+        assert rows.items() <= world.rows.items()
+
+
+def test_damage_to_the_storage_that_is_met_on_the_way_costs_nothing(tmp_path, undisturbed, capsys):
+    world = World(tmp_path)
+    world.run(random.Random(0), stop_after=13)
+    left = iter(range(4))
+
+    def value(config, seed):
+        if next(left, None) == 3:
+            (tmp_path / "study.db").write_bytes(b"no database" * 9000)
+        return quadratic(config, seed)
+
+    world.value = value
+    with pytest.raises(RunError, match=r"was damaged \(.*; what was finished is safe in seeds.csv"):
+        world.run(random.Random(1))
+    assert "it is kept as study.db.damaged-" in capsys.readouterr().err
+    assert world.run(random.Random(2))
     assert world.params == undisturbed
 
 

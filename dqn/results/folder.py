@@ -92,7 +92,10 @@ class Folder:
     def _open(self, hyperparameters: Iterable[str]) -> None:
         self._seeds = Seeds(self.path / "seeds.csv", hyperparameters)
         counts = {key: int(row["episodes"] or 0) for key, row in self._seeds.rows.items()}
-        self._episodes = Episodes(self.path / "episodes.parquet", counts)
+        parts, as_written = self.path / "episodes.parquet", self._seeds.is_as_written
+        self._episodes = Episodes(parts, counts, as_written)
+        if self._episodes.changed:
+            self._seeds.set_aside(self._episodes.changed)
         if self._episodes.lost:
             self._seeds.remove(self._episodes.lost)
         self._weights = BestWeights(self.path, self._seeds.rows)
@@ -133,7 +136,8 @@ class Folder:
                 raise RunError(f"{self.path}: trial {trial} seed {seed} is in seeds.csv already")
         rows = [result.row(self.threshold(result.config.env), self._swept) for result in results]
         try:
-            self._episodes.add(*(result.episodes() for result in results))
+            sums = [self._seeds.checksum(row) for row in rows]
+            self._episodes.add(*(result.episodes() for result in results), checksums=sums)
             best = self._weights.save_if_best(rows, [result.weights for result in results])
             self._seeds.add(*rows)
             self._weights.settle(best)

@@ -4,7 +4,8 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Seeds:
         self.columns = columns.columns_of(self.hyperparameters)
         self.rows: dict[Key, Row] = {}
         """By (trial, seed), in the order they stand in the file; a blank cell is None."""
+        self._sums: dict[Key, int] = {}  # of the lines as they were read
         if path.exists() and path.stat().st_size:
             self._load()
         else:
@@ -54,6 +56,25 @@ class Seeds:
         for key in keys:
             del self.rows[key]
         self._rewrite()
+
+    def checksum(self, row: Mapping[str, Cell]) -> int:
+        """The CRC-32 of a row's line, to be kept elsewhere."""
+        return _checksum(_line([_blank_if_nan(row[name]) for name in self.columns]).encode())
+
+    def is_as_written(self, key: Key, checksum: int) -> bool:
+        """Whether a row is the one that `checksum` was of; in another form it is still."""
+        return self._sums.get(key) == checksum or self.checksum(self.rows[key]) == checksum
+
+    def set_aside(self, keys: Collection[Key]) -> None:
+        """Take out rows whose lines have changed since they were written; one line says so."""
+        aside = damage.copy_aside(self.path, self.path.parent)
+        self.remove(keys)
+        trial, seed = min(keys)
+        more = f" and {len(keys) - 1} more like it" if len(keys) > 1 else ""
+        damage.tell(
+            f"{self.path}: the line of trial {trial} seed {seed} must be as it was written, is "
+            f"not{more}; what it said is trained again, the file as it was is now {aside.name}"
+        )
 
     def sort(self) -> None:
         """Order the rows by trial and seed, in one replacement of the file unless they are."""
@@ -73,11 +94,13 @@ class Seeds:
     def _load(self) -> None:
         data = self.path.read_bytes()
         text = _Text(data, self.columns)
-        self.rows = text.rows
+        self.rows, self._sums = text.rows, text.sums
         if text.damage or text.header != self.columns:
             aside = damage.copy_aside(self.path, self.path.parent)
             self._rewrite()
             damage.tell(f"{self.path}{self._told(text)} {aside.name}")
+        elif not text.end:  # the header alone, cut at its very end
+            self._rewrite()
         elif text.end < len(data):
             os.truncate(self.path, text.end)
 
@@ -131,6 +154,8 @@ class _Text:
     rows: dict[Key, Row] = field(default_factory=dict)
     damage: list[tuple[int, str]] = field(default_factory=list)
     """Line number, from 1, and what is wrong with it."""
+    sums: dict[Key, int] = field(default_factory=dict)
+    """The CRC-32 of each row's line."""
     end: int = 0
     """Bytes up to the end of the last whole line."""
 
@@ -153,7 +178,7 @@ class _Text:
                 row = self._row([cells[place] for place in places], readers)
                 if (key := _key(row)) in self.rows:
                     raise ValueError("trial {} seed {} is there twice".format(*key))
-                self.rows[key] = row
+                self.rows[key], self.sums[key] = row, _checksum(raw)
             except ValueError as error:
                 self.damage.append((number, str(error)))
 
@@ -197,6 +222,10 @@ def _cells(line: bytes) -> list[str]:
 
 def _blank_if_nan(value: Cell) -> Cell:
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _checksum(line: bytes) -> int:
+    return zlib.crc32(line.rstrip(b"\r\n"))
 
 
 def _line(cells: Sequence[Cell]) -> str:
