@@ -324,6 +324,7 @@ def test_no_file_of_results_is_unpickled_or_run():
         "dqn/__init__.py",  # its own names
         "dqn/envs/compiled.py",  # its own table
         "dqn/envs/lookup.py",  # env.id=module:ID, where it is trained
+        "dqn/bench/capacity.py",  # its own pickles
         "dqn/execution/cluster.py",  # pickles of our workers
         "dqn/quiet.py",  # TensorFlow
         "dqn/results/document.py",
