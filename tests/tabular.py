@@ -2,7 +2,10 @@
 
 import math
 import random
+from pathlib import Path
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.storages._rdb.storage import _VersionManager
 
@@ -13,7 +16,8 @@ from sweeps.settings import Settings
 from sweeps.study import Study
 from sweeps.syntax import search_space
 
-PARSER = OverridesParser.create()
+CONF = Path(__file__).parent.parent / "conf"
+PARSER = OverridesParser.create(ConfigLoaderImpl(create_config_search_path(str(CONF))))
 TRIALS = 12
 TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4}
 
