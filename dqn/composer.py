@@ -97,15 +97,16 @@ class Composer:
                 raise UserError(f"{error} (job {number}: {' '.join(job)})") from error
         return configs
 
-    def config(self, job: Sequence[str]) -> Config:
+    def config(self, job: Sequence[str], remember: bool = True) -> Config:
         """The configuration of one job, given by all of its overrides.
 
-        It is remembered: a grid's jobs are checked, and then asked for again by Hydra.
+        It is remembered: a grid's jobs are checked, and then asked for again by Hydra. Those of a
+        study are not, and there may be thousands.
         """
         known = (*self._command, *job)
         if known not in _CONFIGS:
             config, tied = self._composed(job)
-            if tied:
+            if tied or not remember:
                 return config
             _CONFIGS[known] = config
         return _CONFIGS[known]

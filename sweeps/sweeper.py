@@ -35,7 +35,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     given = [override.input_line or "" for override in fixed(overrides)]
 
     def compose(texts: Sequence[str]):
-        return composer.config([*given, *texts])
+        return composer.config([*given, *texts], remember=False)
 
     path = folder_of(composed)
     node: Any = OmegaConf.to_container(composed.hydra.sweeper, resolve=True)

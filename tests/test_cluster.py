@@ -11,7 +11,7 @@ from commands import argv, ended, here, wait_for_rows
 
 # Half a minute of work, in trainings of several lengths, so that there are moments to choose from.
 SMALL = ["hidden=[32]", "test_episodes=2", "train_freq=1", "preset=scaled"]
-GRID = ["-m", "episodes=10,40,80,120", "seeds=12"]
+GRID = ["-m", "episodes=10,40,80,120", "seeds=8"]
 
 
 def asked(folder, *overrides):

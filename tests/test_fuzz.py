@@ -138,7 +138,7 @@ def tried(strategy, examples: int, call) -> collections.Counter:
 
 
 SPEED = pytest.mark.parametrize(
-    "share", [pytest.param(1, id="fast"), pytest.param(8, id="slow", marks=pytest.mark.slow)]
+    "share", [pytest.param(1, id="fast"), pytest.param(4, id="slow", marks=pytest.mark.slow)]
 )
 
 

@@ -12,8 +12,10 @@ from itertools import count
 import optuna
 import pandas as pd
 import pytest
-from commands import argv, here
-from test_sweep_command import rows, table, wait_for_rows, workers_of
+from commands import argv, here, rows, wait_for_rows
+from test_sweep_command import table, workers_of
+
+from dqn.execution import crew
 
 # Seconds, so that there are moments to choose from.
 LONG = ["hydra.sweeper.n_trials=8", "seeds=4", "hydra.sweeper.parallel=3", "episodes=60"]
@@ -75,19 +77,19 @@ def through_kills(folder, count, *arguments):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_a_raced_study_killed_at_ten_random_moments_ends_as_if_it_had_not_been(tmp_path):
+def test_a_raced_study_killed_at_five_random_moments_ends_as_if_it_had_not_been(tmp_path):
     expected = whole(tmp_path / "calm", *RACED)
     assert 8 * 2 < len(expected) < 8 * 4  # some went on, and some did not
-    for found in through_kills(tmp_path, 10, *RACED):
+    for found in through_kills(tmp_path, 5, *RACED):
         pd.testing.assert_frame_equal(found, expected)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_a_pruned_study_killed_at_ten_random_moments_loses_and_doubles_nothing(tmp_path):
+def test_a_pruned_study_killed_at_five_random_moments_loses_and_doubles_nothing(tmp_path):
     """What is pruned depends on time; samples of the random sampler, and what is whole, do not."""
     expected = whole(tmp_path / "calm", *PRUNED)
-    for number, found in enumerate(through_kills(tmp_path, 10, *PRUNED)):
+    for number, found in enumerate(through_kills(tmp_path, 5, *PRUNED)):
         keys = ["trial", "seed", "lr"]
         pd.testing.assert_frame_equal(found[keys], expected[keys])
         both = (found.status == "done") & (expected.status == "done")
@@ -104,17 +106,21 @@ def test_a_pruned_study_killed_at_ten_random_moments_loses_and_doubles_nothing(t
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_worker_that_stands_still_costs_a_minute_and_no_result(tmp_path):
-    """The whole command with its own limit: a stopped worker is given up after 60 s."""
+def test_a_worker_that_stands_still_costs_time_and_no_result(tmp_path, monkeypatch, capfd):
+    """The whole command, in this process, where its limit can be lowered."""
     expected = whole(tmp_path / "calm", *RACED)
-    asked = command(tmp_path / "cut", *RACED)
-    process = subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for_rows(process, tmp_path / "cut", 3)
-    (worker,) = workers_of(process)
-    os.kill(worker, signal.SIGSTOP)
-    _, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
-    assert "a worker was lost (it gave no sign of life for 60 s): " in err
+    monkeypatch.setattr(crew, "FROZEN", 30.0)
+    hear, stopped = crew.Crew._hear, []
+
+    def stop_once(fleet, one, news, speaks):
+        hear(fleet, one, news, speaks)
+        if news.finished and not stopped:
+            stopped.append(one.worker.process.pid)
+            os.kill(stopped[0], signal.SIGSTOP)
+
+    monkeypatch.setattr(crew.Crew, "_hear", stop_once)
+    assert here(*command(tmp_path / "cut", *RACED)[3:]) == 0
+    assert "a worker was lost (it gave no sign of life for 30 s): " in capfd.readouterr().err
     pd.testing.assert_frame_equal(table(tmp_path / "cut"), expected)
 
 

@@ -202,10 +202,10 @@ def test_a_kill_loses_and_doubles_nothing(tmp_path, long):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", ["driver", "both"])
-def test_drivers_killed_at_ten_random_moments_lose_and_double_nothing(tmp_path, long, kind):
+def test_drivers_killed_at_fifteen_random_moments_lose_and_double_nothing(tmp_path, long, kind):
     moments = random.Random(kind)
     folder = tmp_path / "cut"
-    for session in range(10):
+    for session in range(15):
         before = table(folder) if rows(folder) else None
         status = killed_at_moments(folder, kind, moments)
         if before is not None:  # what was finished stays as it was

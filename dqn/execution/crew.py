@@ -23,7 +23,7 @@ from dqn.execution.worker import Broken, Order, Pulse
 from dqn.status import tracebacks
 
 LIVES = 3
-FROZEN = 120.0
+FROZEN = 60.0
 """Seconds without a pulse after which a worker is given up: its process stands still."""
 STUCK = 600.0
 """Seconds without a report, and without use of a processor, after which it is too."""
