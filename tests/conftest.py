@@ -2,13 +2,17 @@
 
 absl, TensorFlow's logger, closes the stream it was made with when Hydra sets logging up anew in the
 same process; were that pytest's own, every later test would fail. It never closes `__stderr__`.
+Hypothesis times nothing: the machine may be busy.
 """
 
 import sys
 
 from absl import logging
+from hypothesis import settings
 
 from dqn.execution import runtime
 
 runtime.prepare()
 logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
