@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dqn.results.stats import Metrics, interval, iqm, metrics_of, running_mean
+from dqn.results.stats import Metrics, interval, iqm, mean, metrics_of, running_mean
 
 RETURNS = st.lists(st.integers(-500, 500).map(float), min_size=1, max_size=40)
 
@@ -137,8 +137,11 @@ def test_interval_works_on_the_last_axis():
     assert [interval(row, resamples=501) for row in x] == list(zip(low, high, strict=True))
 
 
-@pytest.mark.parametrize(("n", "at_least"), [(10, 0.90), (50, 0.93)])
-def test_interval_covers_the_truth_as_often_as_its_docstring_says(n, at_least):
+@pytest.mark.parametrize(
+    ("statistic", "n", "at_least"),
+    [(iqm, 10, 0.90), (iqm, 50, 0.93), (mean, 10, 0.86), (mean, 50, 0.91)],
+)
+def test_interval_covers_the_truth_as_often_as_its_docstring_says(statistic, n, at_least):
     rng = np.random.default_rng(0)
-    low, high = interval(rng.normal(118, 12, (400, n)), resamples=401)
+    low, high = interval(rng.normal(118, 12, (400, n)), statistic, resamples=401)
     assert at_least <= np.mean((low <= 118) & (high >= 118)) <= 0.98

@@ -158,7 +158,8 @@ def interval(
 
     Of a 95 % interval of the IQM, the share that covered the truth in 1,000 simulations of normal,
     skewed and bimodal returns: 0.94 to 0.96 with 50 seeds, 0.92 to 0.95 with 10, 0.89 to 0.91 with
-    5, 0.74 with 3. Bias correction (BCa) covered no more, and is not defined for equal values.
+    5, 0.74 with 3. Bias correction (BCa) covered no more, and is not defined for equal values. Of
+    the mean, in 600 of normal and skewed ones: 0.93 to 0.94 with 50 seeds, 0.88 to 0.89 with 10.
     """
     x = np.sort(np.asarray(x, float), -1)
     if x.shape[-1] < 2:
