@@ -114,13 +114,14 @@ class Cluster:
             ) from error
         self._ray, self._most = ray, most
         self._began_it = not ray.is_initialized()
-        address = address or os.environ.get("RAY_ADDRESS")
+        # "local": none that somebody else has begun here and that Ray would find by itself.
+        address = address or os.environ.get("RAY_ADDRESS") or "local"
         try:
             if self._began_it:
                 _reach(address)
                 ray.init(
                     address=address,
-                    include_dashboard=None if address else False,
+                    include_dashboard=False if address == "local" else None,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                 )
@@ -168,9 +169,9 @@ class Cluster:
             self._ray.shutdown()
 
 
-def _reach(address: str | None, seconds: float = 10.0) -> None:
+def _reach(address: str, seconds: float = 10.0) -> None:
     """Raise `OSError` where nobody listens: Ray itself would try for five minutes."""
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=seconds).close()
 
