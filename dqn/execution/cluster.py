@@ -7,6 +7,7 @@ environment of one's own too), of the same versions.
 
 import contextlib
 import logging
+import multiprocessing
 import os
 import pickle
 import socket
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dqn.errors import RunError, UserError
+from dqn.execution import worker
 from dqn.execution.site import GoneError
 from dqn.execution.worker import Broken, Order, Pulse, Report
 
@@ -30,10 +32,6 @@ class Actor:
     """
 
     def __init__(self):
-        import multiprocessing
-
-        from dqn.execution import worker
-
         self._line, theirs = multiprocessing.Pipe()
         threading.Thread(target=worker.serve, args=[theirs], daemon=True).start()
 

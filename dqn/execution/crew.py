@@ -135,7 +135,7 @@ class Crew:
         while True:
             for one in self._members:
                 self._give(one, self._supply(one))
-            ready = self._site.wait([one.worker for one in self._members], _PATIENCE)
+            ready = set(self._site.wait([one.worker for one in self._members], _PATIENCE))
             for one in list(self._members):
                 self._hear(one, news, one.worker in ready)
             hungry = any(one.worker.ready and len(one.jobs) < LANES for one in self._members)
