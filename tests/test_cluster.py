@@ -4,10 +4,14 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from unittest import mock
 
 import pandas as pd
 import pytest
 from commands import argv, ended, here, wait_for_rows
+
+from dqn.errors import RunError
+from dqn.execution.cluster import Member
 
 # Half a minute of work, in trainings of several lengths, so that there are moments to choose from.
 SMALL = ["hidden=[32]", "test_episodes=2", "train_freq=1", "preset=scaled"]
@@ -72,6 +76,21 @@ def test_without_ray_it_is_said_what_to_install(tmp_path, monkeypatch, capfd):
 def test_no_worker_at_all_and_a_cluster_do_not_go_together(tmp_path, capfd):
     assert here(*asked(tmp_path / "grid", "fleet=ray", "workers=0")) == 2
     assert "workers must be auto or >= 1 with fleet=ray, met 0" in capfd.readouterr().err
+
+
+def test_a_worker_that_cannot_begin_ends_the_command_and_is_not_begun_for_ever():
+    exceptions = pytest.importorskip("ray.exceptions")
+
+    class Ray:
+        def get(self, asked):
+            failed = ModuleNotFoundError("No module named 'dqn'")
+            lost = exceptions.ActorDiedError()
+            lost._actor_init_failed, lost.error_msg = True, f"creation task\n{failed}\n"
+            raise lost
+
+    Ray.exceptions = exceptions
+    with pytest.raises(RunError, match=r"cannot begin on the cluster \(No module named 'dqn'\); "):
+        Member(Ray(), mock.MagicMock()).hear()
 
 
 @pytest.mark.slow

@@ -91,6 +91,11 @@ class Member:
 
     def _gone(self, error: Exception) -> GoneError:
         told = [line.strip() for line in str(error).splitlines() if line.strip()]
+        if getattr(error, "actor_init_failed", False):  # it would again, for ever
+            raise RunError(
+                f"a worker cannot begin on the cluster ({told[-1]}); each machine needs this "
+                "package in this version"
+            ) from error
         with_its_node = not self._node or not _alive(self._ray, self._node)
         reason = "its machine has left the cluster" if with_its_node else " ".join(told)[:300]
         return GoneError(reason, blameless=with_its_node)
