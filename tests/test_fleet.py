@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,9 +17,9 @@ from dqn.config import Config
 from dqn.execution import crew
 from dqn.execution.crew import LIVES, Crew
 from dqn.execution.fleet import News
-from dqn.execution.jobs import Job
+from dqn.execution.jobs import Finished, Job
 from dqn.execution.processes import Processes
-from dqn.execution.worker import Pulse
+from dqn.execution.worker import Pulse, Report
 
 STUB = str(Path(__file__).parent / "stub_worker")
 SHORT = Config(episodes=5, hidden=(8,))
@@ -79,8 +80,74 @@ def test_jobs_of_mixed_shapes_come_back_once_each_with_all_their_episodes(fleet)
     episodes = Counter(said.key for said in heard.episodes)
     assert episodes == {job.key: 5 for job in jobs}
     assert heard.restarted == []
-    assert fleet.room == 3 * 2 * 24
+    assert fleet.room == 6 * 2 * 24
     assert all(over.episodes.returns.tolist() == [sum(over.key)] * 5 for over in heard.finished)
+
+
+class OnPaper:
+    """A worker that does what it is told to have done."""
+
+    ready = True
+
+    def __init__(self):
+        self.orders, self.over = [], []
+
+    def send(self, order):
+        self.orders += order.new
+
+    def hear(self):
+        said = [Report([], [Finished.pruned(job) for job in self.over], 0.0, 0.0, 0.0)]
+        self.over = []
+        return said
+
+    def end(self):
+        return ""
+
+
+class Desk:
+    """A site of workers on paper."""
+
+    def __init__(self, capacity):
+        self.capacity, self.workers = capacity, []
+
+    def start(self):
+        self.workers.append(OnPaper())
+        return self.workers[-1]
+
+    def wait(self, workers, seconds):
+        return [one for one in workers if one.over]
+
+    def close(self):
+        pass
+
+
+def test_a_worker_waits_before_it_compiles_what_another_has_a_program_for(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(crew, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    desk = Desk(capacity=2)
+    fleet = Crew(desk)
+    narrow, wide = replace(SHORT, hidden=(8,)), replace(SHORT, hidden=(16,))
+    fleet.advance([*jobs_of(0, narrow, seeds=24), *jobs_of(1, wide, seeds=40)], ())
+    first, second = sorted(desk.workers, key=lambda one: one.orders[0].trial)
+    assert [len(first.orders), len(second.orders)] == [24, 24]
+    first.over = first.orders[:10]
+    fleet.advance([], ())
+    assert len(first.orders) == 24  # 14 jobs for 16 lanes: it waits for more of its own shape
+    now[0] += crew._PROGRAM / 2
+    fleet.advance(jobs_of(2, narrow, seeds=1), ())
+    assert first.orders[24:] == jobs_of(2, narrow, seeds=1)
+    assert len(second.orders) == 24
+    now[0] += crew._PROGRAM
+    fleet.advance([], ())
+    assert {job.trial for job in first.orders[25:]} == {1}  # it was short of work for too long
+    assert len(first.orders) == 25 + 16
+
+
+def test_a_worker_that_has_nothing_to_do_compiles_at_once():
+    desk = Desk(capacity=2)
+    fleet = Crew(desk)
+    fleet.advance(jobs_of(0, seeds=30), ())
+    assert sorted(len(one.orders) for one in desk.workers) == [6, 24]
 
 
 def test_what_workers_report_while_they_have_plenty_to_do_is_told_together(fleet):
@@ -96,7 +163,7 @@ def test_no_worker_is_idle_while_jobs_wait(fleet):
     jobs = jobs_of(0, ENDLESS, seeds=60)
     all_news(fleet, jobs, until=under_way(48))
     assert [len(one.jobs) for one in fleet._members] == [24, 24]
-    assert fleet.room == 3 * 48 - 60
+    assert fleet.room == 6 * 48 - 60
 
 
 @pytest.mark.parametrize("chance", range(3))
@@ -107,6 +174,8 @@ def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(
 
     def kill(news):
         nonlocal left
+        if not fleet._members:
+            return ()
         one = moments.choice(fleet._members)
         trials = {trial for trial, _ in one.jobs}
         last_life = len(trials) == 1 and max(fleet._deaths[trial] for trial in trials) == LIVES - 1

@@ -100,7 +100,7 @@ class _Pretender:
         if over:
             del self.jobs[:LANES]
         parts = [Episodes.of(job.key, _records(job, _EPISODES)) for job in lanes]
-        message = pickle.dumps(Report(parts, finished, 0.17, 0.17))
+        message = pickle.dumps(Report(parts, finished, 0.17, 0.17, 0.0))
         self._site.reports += 1
         self._site.trainings += len(finished)
         self._site.bytes += len(message)

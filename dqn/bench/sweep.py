@@ -24,8 +24,8 @@ SHAPES = "hidden=choice([32,32],[64,64],[128],[64])"
 AT_WORK, AT_WORK_WITH_SHAPES, TWO_OVER_ONE, DRIVER = 90.0, 75.0, 1.8, 5.0
 _SAID = re.compile(
     r"(?P<trainings>[\d,]+) trainings, (?P<steps>[\d,]+) steps in (?P<seconds>[\d,]+) s: "
-    r"(?P<speed>[\d,]+) steps/s .*; lanes at work (?P<useful>\d+) % of their time, "
-    r"driver (?P<driver>[\d.]+) %"
+    r"(?P<speed>[\d,]+) steps/s .*; lanes at work (?P<useful>\d+) % of their time"
+    r"(?:, compiling (?P<compiling>\d+) %)?, driver (?P<driver>[\d.]+) %"
 )
 
 
@@ -36,6 +36,7 @@ class Said(NamedTuple):
     seconds: float
     speed: float
     useful: float
+    compiling: float
     driver: float
 
 
@@ -78,6 +79,7 @@ def rows(
             "%",
             AT_WORK_WITH_SHAPES,
         ),
+        Row("compiling, 4 network shapes", [run.compiling for run in shapes], "%"),
     ]
     for who, rate in speeds():
         hours = [run.steps / (2 * rate) / 3600 for run in two]
@@ -95,5 +97,5 @@ def _study(folder: Path, workers: int, space: Sequence[str], trials: int) -> Sai
     said = _SAID.search(done.stdout)
     if done.returncode or said is None:
         raise RunError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
-    numbers = {name: float(text.replace(",", "")) for name, text in said.groupdict().items()}
+    numbers = {name: float(text.replace(",", "")) for name, text in said.groupdict("0").items()}
     return Said(*(numbers[name] for name in Said._fields))

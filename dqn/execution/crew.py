@@ -1,7 +1,8 @@
 """Workers elsewhere, each kept supplied with a few jobs more than it has lanes.
 
 Jobs wait here, by shape, so that no worker is idle while another has a queue. A worker keeps to the
-shapes it has while there are jobs of them: its blocks are then full, and it compiles less.
+shapes it has a program for while there are jobs of them, as its blocks are then full; before it
+compiles one more it is short of work for about as long as that takes.
 
 What a lost worker had under way is trained again by another, its trials one at a time, as any of
 them may be why. A trial with which `LIVES` workers were lost, the last of them while it had no
@@ -27,7 +28,8 @@ FROZEN = 60.0
 """Seconds without a pulse after which a worker is given up: its process stands still."""
 STUCK = 600.0
 """Seconds without a report, and without use of a processor, after which it is too."""
-_BACKLOG = 3  # workers' fill that waits or trains: of many shapes, several blocks are to be filled
+_BACKLOG = 6  # workers' fill that waits or trains: of many shapes, several blocks are to be filled
+_PROGRAM = 4.0  # seconds that a worker short of jobs waits before it compiles what another has
 _PATIENCE = 0.5  # seconds to wait for news
 _GATHERING = 0.25  # seconds of news that are told together: they are written in one go
 _IDLE = 0.01  # of a processor; a worker that uses less does not train
@@ -57,6 +59,10 @@ class _Member:
     jobs: dict[Key, Job] = field(default_factory=dict)
     places: Counter[Place] = field(default_factory=Counter)
     """How many jobs of each shape it has."""
+    known: set[Place] = field(default_factory=set)
+    """The shapes it has a program for, or has been given jobs of."""
+    short: float | None = None
+    """Since when it has had fewer jobs than lanes though there were jobs of other shapes."""
     cancelled: set[Key] = field(default_factory=set)
     """Those of its jobs that it was told not to go on with."""
     pulse: float = field(default_factory=time.monotonic)
@@ -71,6 +77,7 @@ class _Member:
             self.pulse = self.at_work = time.monotonic()
         self.jobs.update((job.key, job) for job in jobs)
         self.places.update(Place.of(job.config) for job in jobs)
+        self.known.update(self.places)
 
     def take_back(self, key: Key) -> Job:
         job = self.jobs.pop(key)
@@ -104,6 +111,7 @@ class Crew:
         self._alone: deque[Job] = deque()  # of trials under suspicion: they share no worker
         self._deaths: Counter[int] = Counter()  # by trial
         self._members: list[_Member] = []
+        self._hired = 0  # how many there were when it was last seen to that there are enough
 
     @property
     def workers(self) -> int:
@@ -133,8 +141,13 @@ class Crew:
         self._hire(news)
         until = time.monotonic() + _GATHERING
         while True:
+            waits = any(self._queues.values())
             for one in self._members:
                 self._give(one, self._supply(one))
+                if not waits or len(one.jobs) >= LANES:
+                    one.short = None
+                elif one.short is None:
+                    one.short = time.monotonic()
             ready = set(self._site.wait([one.worker for one in self._members], _PATIENCE))
             for one in list(self._members):
                 self._hear(one, news, one.worker in ready)
@@ -151,11 +164,11 @@ class Crew:
 
     def _hire(self, news: News) -> None:
         """Start the workers there is capacity for, once there is work: perhaps there is none."""
-        had = len(self._members)
         while len(self._members) < self._site.capacity:
             self._members.append(_Member(self._site.start()))
-        if 0 < had < len(self._members):
+        if 0 < self._hired < len(self._members):
             news.notices.append(f"there are {len(self._members)} workers now")
+        self._hired = len(self._members)
 
     def _cancel(self, cancelled: set[Key], news: News) -> None:
         if not cancelled:
@@ -186,18 +199,24 @@ class Crew:
         for place, has in one.places.most_common():
             given += self._take(place, LANES + AHEAD - has)
         while len(one.jobs) + len(given) < LANES + AHEAD and not self._alone:
-            fresh = max(
-                (place for place, queue in self._queues.items() if queue),
-                key=lambda place: (not self._is_anywhere(place), len(self._queues[place])),
-                default=None,
-            )
-            if fresh is None:
+            place = self._one_more(one, len(one.jobs) + len(given))
+            if place is None:
                 break
-            given += self._take(fresh, LANES + AHEAD)
+            given += self._take(place, LANES + AHEAD)
         return given
 
-    def _is_anywhere(self, place: Place) -> bool:
-        return any(place in one.places for one in self._members)
+    def _one_more(self, one: _Member, has: int) -> Place | None:
+        """The shape that a worker with `has` jobs is to have jobs of besides, if any."""
+
+        def rank(place: Place) -> tuple[bool, bool, int]:
+            nobodys = not any(place in other.known for other in self._members)
+            return place in one.known, nobodys, len(self._queues[place])
+
+        place = max((p for p, queue in self._queues.items() if queue), key=rank, default=None)
+        if place is None or any(rank(place)[:2]) or not has:
+            return place
+        patient = one.short is None or time.monotonic() - one.short < _PROGRAM
+        return None if patient else place
 
     def _take(self, place: Place, most: int) -> list[Job]:
         queue = self._queues.get(place, deque())

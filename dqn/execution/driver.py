@@ -47,6 +47,8 @@ class Account:
     """Of all workers together, in chunks that compiled nothing."""
     useful: float = 0.0
     """The share of that which lanes at work had."""
+    compiling: float = 0.0
+    """Of all workers together, in the other chunks, but for those before `wall` begins."""
     offered: float = 0.0
     """Of all workers together, in chunks or waiting: `wall` for each."""
 
@@ -131,6 +133,8 @@ class Driver:
 
     def _take(self, news: News) -> None:
         for report in news.reports:
+            if self.account.busy:
+                self.account.compiling += report.compiling
             self.account.busy += report.seconds
             self.account.useful += report.useful
         for trial, seed in news.restarted:

@@ -38,6 +38,8 @@ class Engine:
         """Lane-ticks run, and those of them in which a lane was at work."""
         self.seconds = self.useful = 0.0
         """Spent in chunks that compiled nothing, and the share of it that lanes at work had."""
+        self.compiling = 0.0
+        """Spent in the other chunks."""
 
     @property
     def busy(self) -> bool:
@@ -78,8 +80,10 @@ class Engine:
             self._blocks[place] = block
         else:
             block.close()
-        if block.compilations == compilations:
-            took = time.perf_counter() - began
+        took = time.perf_counter() - began
+        if block.compilations > compilations:
+            self.compiling += took
+        else:
             self.seconds += took
             self.useful += took * block.work / max(block.lane_ticks, 1)
         return episodes, finished

@@ -210,13 +210,16 @@ def _load_pictures() -> None:
 
 def _told(account: Account, trainings: int, steps: int, workers: int) -> str:
     """One line on where the time went."""
-    useful = 100 * account.useful / account.offered
+    useful, compiling = (
+        100 * seconds / account.offered for seconds in (account.useful, account.compiling)
+    )
+    compiled = f", compiling {compiling:.0f} %" if account.compiling else ""
     share = 100 * account.driver / (account.driver + account.busy)
     speed = steps / account.wall
     return (
         f"{trainings:,} trainings, {steps:,} steps in {account.wall:,.0f} s: {speed:,.0f} steps/s "
-        f"on {workers} worker{'s' * (workers > 1)}; lanes at work {useful:.0f} % of their time, "
-        f"driver {share:.1f} %"
+        f"on {workers} worker{'s' * (workers > 1)}; lanes at work {useful:.0f} % of their time"
+        f"{compiled}, driver {share:.1f} %"
     )
 
 

@@ -36,6 +36,8 @@ class Report(NamedTuple):
     """Spent in chunks, once their programs were compiled."""
     useful: float
     """Of these, what lanes at work had as their share."""
+    compiling: float
+    """Spent in chunks whose programs were compiled."""
 
 
 class Pulse(NamedTuple):
@@ -88,9 +90,10 @@ def serve(connection: Connection) -> None:
 
 def advance(engine, new: Iterable[Job], cancelled: Iterable[Key]) -> Report:
     """One chunk of `engine`, as it is reported."""
-    seconds, useful = engine.seconds, engine.useful
+    before = engine.seconds, engine.useful, engine.compiling
     episodes, finished = engine.advance(new, cancelled)
-    return Report(episodes, finished, engine.seconds - seconds, engine.useful - useful)
+    after = engine.seconds, engine.useful, engine.compiling
+    return Report(episodes, finished, *(b - a for a, b in zip(before, after, strict=True)))
 
 
 def broken(error: Exception) -> Broken:

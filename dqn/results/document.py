@@ -49,6 +49,14 @@ class _Dumper(yaml.SafeDumper):
         """Always: what is there twice is written twice."""
         return True
 
+    def represent_text(self, data: str) -> yaml.ScalarNode:
+        """Text with a NEL is escaped: PyYAML takes it for a line's end and adds blanks to it."""
+        style = '"' if "\x85" in data else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
 
 def _refuse_vast(text: str | bytes) -> None:
     depth = 0

@@ -14,7 +14,7 @@ import types
 
 class Engine:
     def __init__(self):
-        self.seconds = self.useful = 0.0
+        self.seconds = self.useful = self.compiling = 0.0
         self._jobs = {}
         self._done = {}
 
