@@ -18,6 +18,7 @@ from dqn.algorithm.block import (
     record,
 )
 from dqn.algorithm.lane import Episode, Hyper, Lanes
+from dqn.algorithm.traced import Traced
 from dqn.envs import Dynamics
 from dqn.record import RECORD
 
@@ -27,15 +28,15 @@ class Program:
 
     def __init__(self, shape: Shape, dynamics: Dynamics):
         self.shape, self.dynamics = shape, dynamics
-        self.chunk = tf.function(self._chunk, jit_compile=True, autograph=False)
-        self.refill = tf.function(self._refill, jit_compile=True, autograph=False)
-        self.test = tf.function(self._test, jit_compile=True, autograph=False)
+        about = f"{dynamics.name} {shape}"
+        self.chunk = Traced(self._chunk, f"chunk {about}", jit_compile=True)
+        self.refill = Traced(self._refill, f"refill {about}", jit_compile=True)
+        self.test = Traced(self._test, f"test {about}", jit_compile=True)
 
     @property
     def compilations(self) -> int:
         """How often any of its functions was traced and compiled."""
-        functions = (self.chunk, self.refill, self.test)
-        return sum(function.experimental_get_tracing_count() for function in functions)
+        return self.chunk.traces + self.refill.traces + self.test.traces
 
     def empty(self) -> tuple[Lanes, tf.Tensor]:
         """A block in which no lane has begun, and its replay memory."""

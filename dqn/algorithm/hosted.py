@@ -19,8 +19,8 @@ from dqn.algorithm.block import (
     learn,
     record,
 )
-from dqn.algorithm.direct import Direct
 from dqn.algorithm.lane import Episode, Hyper, Lanes
+from dqn.algorithm.traced import Direct, Traced
 from dqn.config import EnvConfig
 from dqn.envs import host
 from dqn.record import RECORD
@@ -33,16 +33,18 @@ class HostedFunctions:
 
     def __init__(self, shape: Shape):
         self.shape = shape
-        self.act, self.ended, self.indices = map(Direct, (self._act, self._ended, self._indices))
-        self.learn, self.refill = Direct(self._learn), Direct(self._refill)
-        self.greedy = tf.function(self._greedy, jit_compile=True, autograph=False)
+        self.act = Direct(self._act, f"act {shape}")
+        self.ended = Direct(self._ended, f"ended {shape}")
+        self.indices = Direct(self._indices, f"indices {shape}")
+        self.learn = Direct(self._learn, f"learn {shape}")
+        self.refill = Direct(self._refill, f"refill {shape}")
+        self.greedy = Traced(self._greedy, f"greedy {shape}", jit_compile=True)
 
     @property
     def compilations(self) -> int:
         """How often any of its functions was traced and compiled."""
-        direct = (self.act, self.ended, self.indices, self.learn, self.refill)
-        tested = self.greedy.experimental_get_tracing_count()
-        return sum(function.compilations for function in direct) + tested
+        learning = (self.act, self.ended, self.indices, self.learn, self.refill)
+        return sum(function.traces for function in (*learning, self.greedy))
 
     def _act(self, weights, s, age, hyper):
         return lane.act(weights, s, age, hyper, self.shape.activation)

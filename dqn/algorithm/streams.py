@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from dqn.algorithm.traced import Traced
+
 
 class Purpose(enum.IntEnum):
     """The second key word: one independent stream each."""
@@ -28,9 +30,7 @@ _ANY_SHAPE: Any = None
 _ANY_WORDS = tf.TensorSpec(_ANY_SHAPE, tf.uint32)
 
 
-# Traced once for every shape: its 120 operations would be a quarter of a block's tracing time.
-@tf.function(input_signature=[_ANY_WORDS] * 4, autograph=False)
-def threefry_2x32(k0, k1, c0, c1):
+def _threefry_2x32(k0, k1, c0, c1):
     """Two words of 32 random bits for each key (k0, k1) and counter (c0, c1), all uint32 [...]."""
     left, right = tf.bitwise.left_shift, tf.bitwise.right_shift
     keys = (k0, k1, k0 ^ k1 ^ tf.constant(_PARITY, tf.uint32))
@@ -43,6 +43,10 @@ def threefry_2x32(k0, k1, c0, c1):
         x0 = x0 + keys[(block + 1) % 3]
         x1 = x1 + keys[(block + 2) % 3] + tf.constant(block + 1, tf.uint32)
     return x0, x1
+
+
+# Traced once for every shape: its 120 operations would be a quarter of a block's tracing time.
+threefry_2x32 = Traced(_threefry_2x32, "threefry", input_signature=[_ANY_WORDS] * 4)
 
 
 def words(seed, purpose: Purpose, step, n: int):

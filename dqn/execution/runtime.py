@@ -14,6 +14,7 @@ from pathlib import Path
 import platformdirs
 
 _MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of glibc's malloc.h
+CACHE_BYTES = 500_000_000  # of compiled programs that are kept: those of some 200 network shapes
 SWITCH = "DQN_COMPILE_CACHE"  # a folder of one's own, or 0 for none
 
 
@@ -31,6 +32,7 @@ def prepare() -> None:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _shrink(folder)
     except OSError:  # a cache that cannot be had is done without
         return
     os.environ["TF_XLA_FLAGS"] = f"{flags} --tf_xla_persistent_cache_directory={folder}".strip()
@@ -50,6 +52,23 @@ def cache_folder() -> Path | None:
     parts += [os.environ.get("XLA_FLAGS", ""), os.environ.get("TF_XLA_FLAGS", "")]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return root / f"xla-{version('tensorflow')}-{key}"
+
+
+def _shrink(folder: Path, most: int = CACHE_BYTES) -> None:
+    """Delete the oldest programs of a cache that has more than `most` bytes, until it has half."""
+    programs = []
+    for program in folder.glob("*.pb"):
+        with contextlib.suppress(FileNotFoundError):  # another process does the same
+            about = program.stat()
+            programs.append((about.st_mtime, about.st_size, program))
+    size = sum(bytes for _, bytes, _ in programs)
+    if size <= most:
+        return
+    for _, bytes, program in sorted(programs):
+        program.unlink(missing_ok=True)
+        size -= bytes
+        if size <= most // 2:
+            return
 
 
 @contextlib.contextmanager
