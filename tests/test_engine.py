@@ -65,6 +65,22 @@ def test_chunks_may_fall_anywhere(alone, ticks, monkeypatch):
     assert_all_same(train(JOBS), alone)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "lengths"), [(1e-9, [128, 64, 32, 16, 8, 4, 2, 1, 1]), (1e9, [128, 256, 500, 500])]
+)
+def test_a_chunk_is_made_to_take_the_same_time_whatever_a_tick_takes(seconds, lengths, monkeypatch):
+    monkeypatch.setattr(block, "CHUNK", seconds)
+    monkeypatch.setattr(block, "TICKS", 500)
+    endless = replace(SMALL, steps=0, episodes=10**6, env=EnvConfig("CartPole-v0"))
+    worker, met, new = Engine(LANES), [], [Job(0, SEED, endless)]
+    for _ in lengths:
+        before = worker.ticks
+        worker.advance(new)
+        new = []
+        met.append((worker.ticks - before) // LANES)
+    assert met == lengths
+
+
 def test_bits_stay_in_a_block_of_the_default_size_and_the_exercises_shape():
     exercise = Config(steps=200, test_episodes=2, learning_starts=64)
     changes = [{}, {"double": True}, {"train_freq": 1}, {"tau": 0.5, "target_update": 7}]

@@ -40,7 +40,7 @@ def aged(config: Config, age: int) -> Finished:
     worker.advance([Job(0, SEED, replace(config, steps=0))])
     (block,) = worker._blocks.values()
     lanes, old = block._lanes, int(block._lanes.age[0])
-    block._hyper["steps"][0] = hyper_of(config, SEED)["steps"]
+    block._set(0, {"steps": hyper_of(config, SEED)["steps"]})
     block._lanes = lanes._replace(age=tf.where(lanes.age == old, age, lanes.age))
     while worker.busy:
         _, over = worker.advance()

@@ -11,7 +11,7 @@ import tensorflow as tf
 from dqn.algorithm import lane, network, td
 from dqn.algorithm.lane import Batch, Episode, Hyper, Lanes, Learner, Tensor
 
-RECORDS = 64  # episodes a lane can end in one chunk; a chunk returns before there are more
+RECORDS = 256  # episodes a lane can end in one chunk; a chunk returns before there are more
 TEST_STEPS = 100_000  # bound of a test episode in an environment that has no time limit
 
 

@@ -18,7 +18,7 @@ from dqn.algorithm.block import (
     record,
 )
 from dqn.algorithm.lane import Episode, Hyper, Lanes
-from dqn.algorithm.traced import Traced
+from dqn.algorithm.traced import Direct, Traced
 from dqn.envs import Dynamics
 from dqn.record import RECORD
 
@@ -29,8 +29,8 @@ class Program:
     def __init__(self, shape: Shape, dynamics: Dynamics):
         self.shape, self.dynamics = shape, dynamics
         about = f"{dynamics.name} {shape}"
-        self.chunk = Traced(self._chunk, f"chunk {about}", jit_compile=True)
-        self.refill = Traced(self._refill, f"refill {about}", jit_compile=True)
+        self.chunk = Direct(self._chunk, f"chunk {about}")
+        self.refill = Direct(self._refill, f"refill {about}")
         self.test = Traced(self._test, f"test {about}", jit_compile=True)
 
     @property

@@ -17,7 +17,8 @@ from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key
 from dqn.record import RECORD
 from dqn.schema import INT_BOUND
 
-TICKS = 256  # of a chunk; 0.2 s of 16 lanes: the longest that a cancelled lane goes on
+CHUNK = 0.4  # seconds that one is to take: a cancelled lane goes on no longer, and each costs 5 ms
+FIRST_TICKS, TICKS = 128, 4096  # of a block's first chunk, and of any
 STRIDE = 16  # environment steps a tick at most: a longer T_train takes several ticks
 _IDLE = -1  # a budget of episodes that is always spent
 
@@ -43,6 +44,8 @@ class Block:
         self._slots: list[_Slot | None] = [None] * program.shape.lanes
         idle = hyper_of(Config(), seed=0) | {"episodes": np.int32(_IDLE)}
         self._hyper = {name: np.full(len(self._slots), idle[name]) for name in Hyper._fields}
+        self._given: Hyper | None = None  # the same as tensors, until it changes
+        self._ticks = FIRST_TICKS
         self._alive = np.ones(len(self._slots), bool)  # after the last chunk
         self.lane_ticks = self.work = 0
         """Of the last chunk: L times its ticks, and how many of them a lane was at work in."""
@@ -71,8 +74,7 @@ class Block:
             else:
                 begun[i], job = True, item
                 self._slots[i] = _Slot(job)
-            for name, value in hyper_of(job.config, job.seed).items():
-                self._hyper[name][i] = value
+            self._set(i, hyper_of(job.config, job.seed))
         if begun.any():
             self._lanes = self._program.refill(self._lanes, tf.constant(begun), self._tensors())
         for i, checkpoint in resumed.items():
@@ -82,19 +84,23 @@ class Block:
         """Run one chunk; with `return_early`, only until a lane falls free."""
         began = time.perf_counter()
         at_work = [slot for slot in self._slots if slot is not None]
+        most = min(self._ticks, TICKS)
         chunk = self._program.chunk(
             self._lanes,
             self._replay,
             self._tensors(),
-            tf.constant(TICKS),
+            tf.constant(most),
             tf.constant(STRIDE),
             tf.constant(len(at_work) if return_early else 1),
         )
         self._lanes, self._replay = chunk.lanes, chunk.replay
         records, recorded = np.asarray(chunk.records), np.asarray(chunk.recorded)
         self._alive = np.asarray(chunk.alive)
-        self.lane_ticks, self.work = int(chunk.ticks) * len(self._slots), int(chunk.work)
-        share = (time.perf_counter() - began) / len(at_work)
+        ticks, took = int(chunk.ticks), time.perf_counter() - began
+        self.lane_ticks, self.work = ticks * len(self._slots), int(chunk.work)
+        if ticks == most:
+            self._ticks = max(1, most // 2, min(round(CHUNK * ticks / took), 2 * most))
+        share = took / len(at_work)
         episodes = []
         for slot, rows, count in zip(self._slots, records, recorded, strict=True):
             if slot is not None:
@@ -177,7 +183,12 @@ class Block:
 
     def _free(self, i: int) -> None:
         self._slots[i] = None
-        self._hyper["episodes"][i] = _IDLE
+        self._set(i, {"episodes": np.int32(_IDLE)})
+
+    def _set(self, i: int, values: dict[str, np.generic]) -> None:
+        for name, value in values.items():
+            self._hyper[name][i] = value
+        self._given = None
 
     def _weights(self, i: int) -> list[np.ndarray]:
         return [w[i].numpy() for w in self._lanes.learner.weights]
@@ -189,7 +200,9 @@ class Block:
         return memories if isinstance(self._program, HostedProgram) else memories.copy()
 
     def _tensors(self) -> Hyper:
-        return Hyper(**{name: tf.constant(values) for name, values in self._hyper.items()})
+        if self._given is None:
+            self._given = Hyper(**{name: tf.constant(x) for name, x in self._hyper.items()})
+        return self._given
 
 
 @functools.cache
