@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_optimization_barrier  # not public
 
 from dqn.algorithm import streams
 
@@ -31,8 +32,21 @@ def dense(x, W, b):
     elif W.shape[-1] <= _NARROW_OUT:
         product = _narrow_product(x, W)
     else:
-        product = tf.matmul(x, W)
+        product = _wide_product(x, W)
     return product + b[..., None, :]
+
+
+@tf.custom_gradient
+def _wide_product(x, W):
+    """x·W; its gradient is to be compiled by XLA."""
+
+    def gradient(d):
+        # The product with a transposed copy is faster than the transposed product, copy included;
+        # the barrier keeps XLA from making the latter of it.
+        (x_transposed,) = xla_optimization_barrier([tf.linalg.matrix_transpose(x)])
+        return tf.matmul(d, W, transpose_b=True), tf.matmul(x_transposed, d)
+
+    return tf.matmul(x, W), gradient
 
 
 @tf.custom_gradient
