@@ -6,6 +6,7 @@ where there are any, are lanes. Hidden layers share one activation, the output i
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -43,8 +44,8 @@ def _wide_product(x, W):
     def gradient(d):
         # The product with a transposed copy is faster than the transposed product, copy included;
         # the barrier keeps XLA from making the latter of it.
-        (x_transposed,) = xla_optimization_barrier([tf.linalg.matrix_transpose(x)])
-        return tf.matmul(d, W, transpose_b=True), tf.matmul(x_transposed, d)
+        transposed: Any = xla_optimization_barrier([tf.linalg.matrix_transpose(x)])
+        return tf.matmul(d, W, transpose_b=True), tf.matmul(transposed[0], d)
 
     return tf.matmul(x, W), gradient
 

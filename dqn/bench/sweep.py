@@ -1,15 +1,17 @@
 """The part `--sweep`: whole Optuna studies, how idle they are, and what others would take."""
 
+import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from dqn.bench.measure import Row, on_all_cores
 from dqn.errors import RunError
+from dqn.execution.runtime import SWITCH
 
 TRIALS, SEEDS = 100, 10
 SPACE = (
@@ -48,18 +50,22 @@ def rows(
 ) -> list[Row]:
     """Studies on one worker and on two, and on two with several shapes.
 
+    The latter is run with an empty compile cache and again with what that has left.
+
     `speeds` gives who else could train the same, with environment steps a second on one core.
     """
     about = f"{trials} × {SEEDS}"
-    one, two, shapes = [], [], []
+    one, two, cold, warm = [], [], [], []
     for i in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
-            for name, workers, space, said in (
-                ("two workers", 2, SPACE, two),
-                ("one worker", 1, SPACE, one),
-                ("four shapes", 2, (*SPACE, SHAPES), shapes),
+            empty = {SWITCH: str(Path(folder) / "cache")}
+            for name, workers, space, said, environment in (
+                ("two workers", 2, SPACE, two, {}),
+                ("one worker", 1, SPACE, one, {}),
+                ("four shapes", 2, (*SPACE, SHAPES), cold, empty),
+                ("four shapes again", 2, (*SPACE, SHAPES), warm, empty),
             ):
-                said.append(_study(Path(folder) / name, workers, space, trials))
+                said.append(_study(Path(folder) / name, workers, space, trials, environment))
                 progress(f"round {i + 1} of {rounds}, {name}: {said[-1].seconds:,.0f} s")
     speed = [run.speed for run in two]
     table = [
@@ -73,27 +79,34 @@ def rows(
             "×",
             TWO_OVER_ONE,
         ),
-        Row(
-            "lanes at work, 4 network shapes",
-            [run.useful for run in shapes],
-            "%",
-            AT_WORK_WITH_SHAPES,
-        ),
-        Row("compiling, 4 network shapes", [run.compiling for run in shapes], "%"),
     ]
+    for name, said in (("programs to compile", cold), ("programs in the cache", warm)):
+        useful = [run.useful for run in said]
+        table += [
+            Row(f"lanes at work, 4 shapes, {name}", useful, "%", AT_WORK_WITH_SHAPES),
+            Row("of their time spent on programs", [run.compiling for run in said], "%"),
+        ]
     for who, rate in speeds():
         hours = [run.steps / (2 * rate) / 3600 for run in two]
         table.append(Row(f"the same steps by {who}, 2 processes (estimate)", hours, "h"))
     return table
 
 
-def _study(folder: Path, workers: int, space: Sequence[str], trials: int) -> Said:
+def _study(
+    folder: Path, workers: int, space: Sequence[str], trials: int, environment: Mapping[str, str]
+) -> Said:
     command = [
         *(sys.executable, "-m", "dqn.run", "-m", "hydra/sweeper=optuna"),
         *("hydra/sweeper/sampler=random", f"hydra.sweeper.n_trials={trials}", f"seeds={SEEDS}"),
         *(f"workers={workers}", f"hydra.sweep.dir={folder}", *space),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=on_all_cores)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        preexec_fn=on_all_cores,
+        env=os.environ | environment,
+    )
     said = _SAID.search(done.stdout)
     if done.returncode or said is None:
         raise RunError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
