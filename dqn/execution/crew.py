@@ -111,7 +111,7 @@ class Crew:
         self._alone: deque[Job] = deque()  # of trials under suspicion: they share no worker
         self._deaths: Counter[int] = Counter()  # by trial
         self._members: list[_Member] = []
-        self._hired = 0  # how many there were when it was last seen to that there are enough
+        self._hired = 0  # how many there were after the last hiring
 
     @property
     def workers(self) -> int:

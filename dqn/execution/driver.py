@@ -77,14 +77,12 @@ class Driver:
             if asked.is_set():
                 return True
             new, cancelled, self._new, self._cancelled = self._new, self._cancelled, [], []
-            if not self._fleet.apart:
-                self.account.driver += time.process_time() - processor
+            asking = time.process_time()
             news = self._fleet.advance(new, cancelled)
-            if not self._fleet.apart:
-                processor = time.process_time()
+            engine = 0.0 if self._fleet.apart else time.process_time() - asking
             self._take(news)
             self._view.report(news)
-            self.account.driver += time.process_time() - processor
+            self.account.driver += time.process_time() - processor - engine
             now = time.perf_counter()
             if began is None and self.account.busy:
                 began = now - self.account.busy / news.workers

@@ -57,7 +57,10 @@ class SweepView:
 
     def __enter__(self) -> "SweepView":
         self._screen.__enter__()
-        self._screen.line(f"{self.counts.total:,} trials of {self._seeds} seeds; starting ...")
+        trials, seeds = self.counts.total, self._seeds
+        self._screen.line(
+            f"{trials:,} trial{'s' * (trials > 1)} of {seeds} seed{'s' * (seeds > 1)}; starting ..."
+        )
         return self
 
     def __exit__(self, *exception: object) -> None:
