@@ -29,7 +29,7 @@ FILE = "study.db"
 _IDENTITY = "dqn-study"  # attribute of a study: of which folder it is
 _PRUNED_AT = "pruned_at"  # attribute of a trial: the step at which a pruner said so
 _PATIENCE = 60.0  # seconds to wait while a dashboard reads
-_AWAY, _PAUSE = 20.0, 0.5  # seconds to wait for a server that does not answer, and between tries
+_AWAY, _PAUSE = 60.0, 0.5  # seconds to wait for a server that does not answer, and between tries
 
 
 class _DamagedError(RunError):

@@ -23,3 +23,4 @@ def test_what_may_end_a_line_comes_back(end, style):
 def test_every_text_comes_back(value):
     for style in STYLES:
         assert plain(written(value, **style)) == value
+    assert len(written(value, **STYLES[1]).splitlines()) == 1

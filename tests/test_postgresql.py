@@ -8,6 +8,8 @@ import random
 import shutil
 import subprocess
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,21 @@ def test_a_server_that_is_restarted_is_waited_for(world, params, server, monkeyp
     monkeypatch.setattr(record.time, "sleep", waited)
     assert disturbed(world, stopped_at).run(random.Random(0))
     assert waits
+    assert world.params == params
+
+
+def test_a_server_that_is_away_for_twenty_seconds_is_waited_for(world, params, server):
+    back = threading.Timer(20.0, server.start)
+    seeds = iter(range(9))
+
+    def stopped_at(moments):
+        if next(seeds, None) == 8:
+            server.stop()
+            back.start()
+
+    began = time.monotonic()
+    assert disturbed(world, stopped_at).run(random.Random(0))
+    assert time.monotonic() - began > 20
     assert world.params == params
 
 

@@ -50,8 +50,8 @@ class _Dumper(yaml.SafeDumper):
         return True
 
     def represent_text(self, data: str) -> yaml.ScalarNode:
-        """Text with a NEL is escaped: PyYAML takes it for a line's end and adds blanks to it."""
-        style = '"' if "\x85" in data else None
+        """Text of several lines is escaped: it stays on one, and PyYAML adds blanks to a NEL."""
+        style = '"' if len(f"{data}.".splitlines()) > 1 else None
         return self.represent_scalar("tag:yaml.org,2002:str", data, style)
 
 
