@@ -19,6 +19,7 @@ from dqn.execution.crew import LIVES, Crew
 from dqn.execution.fleet import News
 from dqn.execution.jobs import Finished, Job
 from dqn.execution.processes import Processes
+from dqn.execution.site import GoneError
 from dqn.execution.worker import Pulse, Report
 
 STUB = str(Path(__file__).parent / "stub_worker")
@@ -87,7 +88,7 @@ def test_jobs_of_mixed_shapes_come_back_once_each_with_all_their_episodes(fleet)
 class OnPaper:
     """A worker that does what it is told to have done."""
 
-    ready = True
+    ready, gone = True, False
 
     def __init__(self):
         self.orders, self.over = [], []
@@ -96,6 +97,8 @@ class OnPaper:
         self.orders += order.new
 
     def hear(self):
+        if self.gone:
+            raise GoneError("it was switched off")
         said = [Report([], [Finished.pruned(job) for job in self.over], 0.0, 0.0, 0.0)]
         self.over = []
         return said
@@ -115,7 +118,7 @@ class Desk:
         return self.workers[-1]
 
     def wait(self, workers, seconds):
-        return [one for one in workers if one.over]
+        return [one for one in workers if one.over or one.gone]
 
     def close(self):
         pass
@@ -148,6 +151,18 @@ def test_a_worker_that_has_nothing_to_do_compiles_at_once():
     fleet = Crew(desk)
     fleet.advance(jobs_of(0, seeds=30), ())
     assert sorted(len(one.orders) for one in desk.workers) == [6, 24]
+
+
+def test_the_number_of_workers_is_told_when_it_has_grown_not_when_one_was_replaced():
+    desk = Desk(capacity=2)
+    fleet = Crew(desk)
+    fleet.advance(jobs_of(0, seeds=48), ())
+    desk.workers[0].gone = True
+    fleet.advance([], ())
+    assert fleet.advance([], ()).notices == []
+    assert len(desk.workers) == 3
+    desk.capacity = 3
+    assert fleet.advance([], ()).notices == ["there are 3 workers now"]
 
 
 def test_what_workers_report_while_they_have_plenty_to_do_is_told_together(fleet):
