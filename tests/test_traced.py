@@ -1,16 +1,17 @@
-"""A function has the same names in every process, or the compile cache would not find it again."""
+"""A graph is traced once ever, and the same in every process: else no cache would find it again."""
 
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
-from tensorflow.python.framework import ops
+import tensorflow as tf
 
-from dqn.algorithm.traced import Traced
+from dqn.algorithm.traced import Compiled
 from dqn.execution import runtime
 
-NAMES = """
+GRAPHS = """
 import hashlib, sys
 from dqn.execution import runtime
 runtime.prepare()
@@ -29,46 +30,129 @@ for width in map(int, sys.argv[1:]):
     lanes, replay = program.empty()
     weights = [w[0] for w in lanes.learner.weights]
     for graph in (
-        program.refill.concrete(lanes, tf.ones([2], tf.bool), hyper),
-        program.chunk.concrete(lanes, replay, hyper, *map(tf.constant, (1, 1, 1))),
-        program.test.concrete(weights, tf.constant(0), tf.constant(9), 3),
+        program.refill.graph(lanes, tf.ones([2], tf.bool), hyper),
+        program.chunk.graph(lanes, replay, hyper, *map(tf.constant, (1, 1, 1))),
+        program.test.graph(weights, tf.constant(0), tf.constant(9), episodes=3),
     ):
-        text = graph.graph.as_graph_def().SerializeToString(deterministic=True)
-        print(width, graph.name, hashlib.sha256(text).hexdigest())
+        print(width, hashlib.sha256(graph).hexdigest())
 """
 
 
-def names_of(*widths: int) -> set[str]:
-    command = [sys.executable, "-c", NAMES, *map(str, widths)]
+def graphs_of(*widths: int) -> set[str]:
+    command = [sys.executable, "-c", GRAPHS, *map(str, widths)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines())
 
 
-def test_a_program_is_the_same_whatever_was_traced_before_it():
-    both = names_of(3, 5)
+def nested(x, y):
+    """With a function and a loop within, and results nested as no argument is."""
+    count, x = tf.while_loop(lambda n, _: n < 3, lambda n, x: (n + 1, inner(x)), (0, x))
+    return {"sum": x + y, "count": [count]}
+
+
+@tf.function(autograph=False)
+def inner(x):
+    return 2.0 * x
+
+
+def results(*_):
+    return {"sum": None, "count": [None]}
+
+
+def never(*_):
+    raise AssertionError("traced")
+
+
+def test_a_graph_is_the_same_whatever_was_traced_before_it():
+    both = graphs_of(3, 5)
     assert len(both) == 2 * 3
-    assert names_of(5) < both
+    assert graphs_of(5) < both
 
 
-def test_two_functions_of_one_name_do_not_share_a_number():
-    one, other = Traced(lambda x: x + 1.0, "same"), Traced(lambda x: x + 2.0, "same")
-    assert [float(one(1.0)), float(other(1.0))] == [2.0, 3.0]
-    assert one.concrete(1.0).name != other.concrete(1.0).name
-    assert one.traces == other.traces == 1
+def test_what_was_kept_is_not_traced_again_and_gives_the_same():
+    kept = {}
+    x, y = tf.constant([1.0, 2.0]), tf.constant(0.5)
+    for function in (nested, never):
+        out = Compiled(function, "nested", results, kept)(x, y)
+        np.testing.assert_array_equal(out["sum"], [8.5, 16.5])
+        assert out["count"][0].numpy() == 3
+        assert len(kept) == 1
 
 
-def test_a_function_is_traced_once_for_each_type_of_its_arguments():
-    function = Traced(lambda x: x * 2, "twice")
-    assert [int(function(n)) for n in (1, 1, 2)] == [2, 2, 4]
-    assert function.traces == 2  # a Python number is part of its type
+def test_other_types_names_and_static_values_are_kept_apart():
+    kept = {}
+
+    def times(x, factor=1):
+        return x * factor
+
+    for x in (tf.constant(3), tf.constant(3.0), tf.constant([3.0])):
+        assert np.all(Compiled(times, "times", kept=kept)(x) == 3)
+    assert Compiled(lambda x: x + 1, "other", kept=kept)(tf.constant(3)).numpy() == 4
+    function = Compiled(times, "times", kept=kept)
+    assert [int(function(tf.constant(3), factor=n)) for n in (1, 2, 1)] == [3, 6, 3]
+    assert function.compilations == 2
+    assert len(kept) == 3 + 1 + 2
 
 
-def test_an_error_while_tracing_leaves_tensorflow_as_it_was():
-    before = ops.uid
-    with pytest.raises(ZeroDivisionError):
-        Traced(lambda: 1 / 0, "error")()
-    assert ops.uid is before
+def test_two_functions_of_one_name_do_not_meet():
+    one, other = Compiled(lambda x: x + 1.0, "same"), Compiled(lambda x: x + 2.0, "same")
+    assert [float(f(tf.constant(1.0))) for f in (one, other)] == [2.0, 3.0]
+    assert one.compilations == other.compilations == 1
+
+
+def test_results_nested_otherwise_than_was_said_are_refused():
+    with pytest.raises(ValueError, match="structure"):
+        Compiled(lambda x: (x, x), "pair")(tf.constant(1))
+
+
+def test_graphs_in_a_folder_are_found_again_by_name_and_code(tmp_path, monkeypatch):
+    runtime.Graphs(tmp_path)["a name"] = b"text" * 1000
+    assert runtime.Graphs(tmp_path).get("a name") == b"text" * 1000
+    assert runtime.Graphs(tmp_path).get("another") is None
+    monkeypatch.setattr(runtime, "_code", lambda: "of another day")
+    assert runtime.Graphs(tmp_path).get("a name") is None
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: text[:-1], lambda text: b"", lambda text: b"x" + text]
+)
+def test_a_damaged_graph_is_none(tmp_path, damage):
+    graphs = runtime.Graphs(tmp_path)
+    graphs["a"] = bytes(range(200))
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(damage(file.read_bytes()))
+    assert graphs.get("a") is None
+
+
+def test_a_graph_with_a_flipped_bit_is_none(tmp_path):
+    graphs = runtime.Graphs(tmp_path)
+    graphs["a"] = bytes(range(50))
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    for bit in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(flipped)
+        assert graphs.get("a") in (None, bytes(range(50)))
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(tmp_path):
+    graphs = runtime.Graphs(tmp_path / "missing")
+    graphs["a"] = b"text"
+    assert graphs.get("a") is None
+
+
+def test_graphs_are_kept_beside_the_compiled_programs(monkeypatch, tmp_path):
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    assert runtime.graphs() is None
+    monkeypatch.setenv(runtime.SWITCH, str(tmp_path))
+    runtime.prepare()
+    kept = runtime.graphs()
+    assert kept is not None
+    kept["a"] = b"text"
+    (folder,) = tmp_path.iterdir()
+    assert len(list(folder.iterdir())) == 1
 
 
 def test_the_oldest_programs_leave_a_cache_that_has_grown_too_large(tmp_path):

@@ -18,7 +18,7 @@ from dqn.algorithm.block import (
     record,
 )
 from dqn.algorithm.lane import Episode, Hyper, Lanes
-from dqn.algorithm.traced import Direct, Traced
+from dqn.algorithm.traced import Compiled, Kept
 from dqn.envs import Dynamics
 from dqn.record import RECORD
 
@@ -26,17 +26,19 @@ from dqn.record import RECORD
 class Program:
     """The compiled functions of one shape over one environment's dynamics."""
 
-    def __init__(self, shape: Shape, dynamics: Dynamics):
+    def __init__(self, shape: Shape, dynamics: Dynamics, kept: Kept | None = None):
         self.shape, self.dynamics = shape, dynamics
         about = f"{dynamics.name} {shape}"
-        self.chunk = Direct(self._chunk, f"chunk {about}")
-        self.refill = Direct(self._refill, f"refill {about}")
-        self.test = Traced(self._test, f"test {about}", jit_compile=True)
+        self.chunk = Compiled(
+            self._chunk, f"chunk {about}", lambda lanes, *_: Chunk(lanes, *[None] * 6), kept
+        )
+        self.refill = Compiled(self._refill, f"refill {about}", lambda lanes, *_: lanes, kept)
+        self.test = Compiled(self._test, f"test {about}", kept=kept)
 
     @property
     def compilations(self) -> int:
-        """How often any of its functions was traced and compiled."""
-        return self.chunk.traces + self.refill.traces + self.test.traces
+        """How many programs were made of its functions."""
+        return sum(function.compilations for function in (self.chunk, self.refill, self.test))
 
     def empty(self) -> tuple[Lanes, tf.Tensor]:
         """A block in which no lane has begun, and its replay memory."""

@@ -20,7 +20,7 @@ from dqn.algorithm.block import (
     record,
 )
 from dqn.algorithm.lane import Episode, Hyper, Lanes
-from dqn.algorithm.traced import Direct, Traced
+from dqn.algorithm.traced import Compiled, Kept
 from dqn.config import EnvConfig
 from dqn.envs import host
 from dqn.record import RECORD
@@ -31,20 +31,23 @@ _TEST = 2**31  # test episodes are numbered from here, far from those of trainin
 class HostedFunctions:
     """The compiled half of a hosted program: one instance a shape, shared by its blocks."""
 
-    def __init__(self, shape: Shape):
+    def __init__(self, shape: Shape, kept: Kept | None = None):
+        def lanes_of(lanes, *_):
+            return lanes
+
         self.shape = shape
-        self.act = Direct(self._act, f"act {shape}")
-        self.ended = Direct(self._ended, f"ended {shape}")
-        self.indices = Direct(self._indices, f"indices {shape}")
-        self.learn = Direct(self._learn, f"learn {shape}")
-        self.refill = Direct(self._refill, f"refill {shape}")
-        self.greedy = Traced(self._greedy, f"greedy {shape}", jit_compile=True)
+        self.act = Compiled(self._act, f"act {shape}", lambda *_: (None, None), kept)
+        self.ended = Compiled(self._ended, f"ended {shape}", kept=kept)
+        self.indices = Compiled(self._indices, f"indices {shape}", kept=kept)
+        self.learn = Compiled(self._learn, f"learn {shape}", lanes_of, kept)
+        self.refill = Compiled(self._refill, f"refill {shape}", lanes_of, kept)
+        self.greedy = Compiled(self._greedy, f"greedy {shape}", kept=kept)
 
     @property
     def compilations(self) -> int:
-        """How often any of its functions was traced and compiled."""
+        """How many programs were made of its functions."""
         learning = (self.act, self.ended, self.indices, self.learn, self.refill)
-        return sum(function.traces for function in (*learning, self.greedy))
+        return sum(function.compilations for function in (*learning, self.greedy))
 
     def _act(self, weights, s, age, hyper):
         return lane.act(weights, s, age, hyper, self.shape.activation)
@@ -61,7 +64,7 @@ class HostedFunctions:
     def _refill(self, lanes, mask, state, hyper):
         return begin(lanes, mask, state, hyper, self.shape)
 
-    def _greedy(self, weights, s):
+    def _greedy(self, weights, s, **_):
         q = network.forward(weights, s, self.shape.activation)
         return tf.argmax(q, -1, output_type=tf.int32)
 
@@ -77,7 +80,7 @@ class HostedProgram:
 
     @property
     def compilations(self) -> int:
-        """How often any of its functions was traced and compiled."""
+        """How many programs were made of its functions."""
         return self._functions.compilations
 
     def empty(self) -> tuple[Lanes, np.ndarray]:
@@ -102,7 +105,7 @@ class HostedProgram:
         returns, on = np.zeros(episodes, np.float32), np.ones(episodes, bool)
         limit = int(time_limit) or TEST_STEPS
         for _ in range(limit):
-            action = self._functions.greedy(weights, tf.constant(s)).numpy()
+            action = self._functions.greedy(weights, tf.constant(s), episodes=episodes).numpy()
             for i in np.flatnonzero(on).tolist():
                 s[i], r, terminal, truncated, _ = envs[i].step(int(action[i]))
                 returns[i] += r

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dqn.algorithm.traced import Traced
-
 
 class Purpose(enum.IntEnum):
     """The second key word: one independent stream each."""
@@ -46,7 +44,7 @@ def _threefry_2x32(k0, k1, c0, c1):
 
 
 # Traced once for every shape: its 120 operations would be a quarter of a block's tracing time.
-threefry_2x32 = Traced(_threefry_2x32, "threefry", input_signature=[_ANY_WORDS] * 4)
+threefry_2x32: Any = tf.function(_threefry_2x32, input_signature=[_ANY_WORDS] * 4, autograph=False)
 
 
 def words(seed, purpose: Purpose, step, n: int):

@@ -1,78 +1,144 @@
-"""Functions traced under the same names in every process, so that the compile cache finds them.
+"""Functions that are traced once and for all, and compiled by XLA.
 
-TensorFlow numbers all that it traces, in the order in which it does, and the key of a compiled
-program has these numbers in it: a second shape would be found only by a process that happened to
-trace the same ones before it. Here each function counts from a number of its own.
+To trace a block's functions takes TensorFlow a second, to read the graphs that were made of them
+0.01 s. And only a graph that is the same in every process is found in the compile cache, which
+knows a program by its names, its text and the places in the source that its operations come from.
 """
 
-import contextlib
-import functools
 import hashlib
-import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
-from tensorflow.python.framework import ops  # the numbers cannot be set through its public names
+from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
+from tensorflow.python.eager import context  # adds and calls a graph: not under a public name
+
+Results = Callable[..., Any]
+"""Of a function's arguments: anything nested as what it returns, None where a tensor will be."""
 
 
-class Traced:
-    """`function` as a graph for the types of its arguments; `name` tells it from all others.
+class Kept(Protocol):
+    """Where graphs are kept: by a text that says what of, but not by which code."""
 
-    `options` are of `tf.function`.
+    def get(self, name: str, /) -> bytes | None:
+        """The graph of that name, if it is there."""
+        ...
+
+    def __setitem__(self, name: str, graph: bytes, /) -> None: ...
+
+
+class Compiled:
+    """`function` of tensors, nested as one likes, as a program for the types of its first call.
+
+    `name` tells it from all others, its first word is for people. Every later call must bring
+    tensors of the same types and nesting: nothing checks that it does, as looking at each in Python
+    takes longer than many a program. What else types or the graph depend on is `static`: keywords
+    given to `function`, with a program for each of their values.
     """
 
-    def __init__(self, function: Callable, name: str, **options):
-        self._function: Any = tf.function(function, autograph=False, **options)
-        self._name = name
+    def __init__(
+        self,
+        function: Callable,
+        name: str,
+        results: Results = lambda *_: None,
+        kept: Kept | None = None,
+    ):
+        self._function, self._name, self._results = function, name, results
+        self._kept: Kept = {} if kept is None else kept
+        self._programs: dict[tuple, _Program] = {}
 
     @property
-    def traces(self) -> int:
-        """How often it was traced, and compiled if it is to be."""
-        return self._function.experimental_get_tracing_count()
+    def compilations(self) -> int:
+        """How many programs were made of it."""
+        return len(self._programs)
 
-    def concrete(self, *arguments) -> Any:
-        """The graph for arguments of these types, traced if it is not yet."""
-        with _numbered(self._name):
-            return self._function.get_concrete_function(*arguments)
-
-    def __call__(self, *arguments):
-        """The function's results."""
-        with _numbered(self._name):
-            return self._function(*arguments)
-
-
-class Direct(Traced):
-    """One that XLA compiles for the types of its first call and that is called without a look.
-
-    `tf.function` looks at every argument in Python to find the program for its type: that takes
-    1 ms for 27 tensors, whose program takes 0.1 ms. Every later call must bring tensors of the same
-    types and nesting; nothing checks that it does.
-    """
-
-    def __init__(self, function: Callable, name: str):
-        super().__init__(function, name, jit_compile=True)
-        self._program: Any = None
-
-    def __call__(self, *arguments):
+    def __call__(self, *tensors, **static):
         """The function's results, nested as it nests them."""
-        if self._program is None:
-            self._program = self.concrete(*arguments).inference_fn
-        return self._program.call_preflattened(tf.nest.flatten(arguments))
+        key = tuple(static.values())
+        if key not in self._programs:
+            graph, nesting = self.graph(*tensors, **static), self._results(*tensors)
+            self._programs[key] = _Program(FunctionDefLibrary.FromString(graph), nesting)
+        return self._programs[key](tensors)
+
+    def graph(self, *tensors, **static) -> bytes:
+        """A library of the functions that it consists of, itself the last of them."""
+        types = [f"{x.dtype.name}{x.shape.as_list()}" for x in tf.nest.flatten(tensors)]
+        name = " ".join([self._name, *map(repr, static.items()), *types])
+        graph = self._kept.get(name)
+        if graph is None:
+            graph = self._trace(tensors, static)
+            self._kept[name] = graph
+        return graph
+
+    def _trace(self, tensors, static) -> bytes:
+        traced: Any = tf.function(
+            lambda *tensors: self._function(*tensors, **static), autograph=False, jit_compile=True
+        )
+        concrete = traced.get_concrete_function(*tensors)
+        tf.nest.assert_same_structure(concrete.structured_outputs, self._results(*tensors))
+        library = concrete.graph.as_graph_def().library.function
+        others = {function.signature.name: function for function in library}
+        functions = list(_callees_first(concrete.function_def, others))
+        label = self._name.split()[0]
+        graph = _named(functions, label)
+        # No two graphs of one process may have one name.
+        return _named(functions, f"{label}_{hashlib.sha256(graph).hexdigest()[:16]}")
 
 
-@functools.cache
-def _numbers(name: str) -> Iterator[int]:
-    """Far from those of any other name; they go on, as two traces must not share one."""
-    digest = hashlib.sha256(name.encode()).digest()
-    return itertools.count(int.from_bytes(digest[:4]) + 1 << 28)
+class _Program:
+    """A graph that TensorFlow knows, compiled when it is first called."""
+
+    def __init__(self, graph: Any, nesting):
+        self._context: Any = context.context()
+        for function in graph.function:
+            self._context.add_function_def(function)
+        signature = graph.function[-1].signature
+        self._name, self._results = signature.name.encode(), len(signature.output_arg)
+        self._nesting = tf.nest.map_structure(lambda _: None, nesting)
+
+    def __call__(self, tensors):
+        flat = self._context.call_function(self._name, tf.nest.flatten(tensors), self._results)
+        return tf.nest.pack_sequence_as(self._nesting, flat)
 
 
-@contextlib.contextmanager
-def _numbered(name: str) -> Iterator[None]:
-    ops.get_default_graph()  # or the first function traced makes it, which takes a number
-    before, ops.uid = ops.uid, _numbers(name).__next__
-    try:
-        yield
-    finally:
-        ops.uid = before
+def _callees_first(function, others: dict[str, Any]) -> Iterator[Any]:
+    """`function` last, each of those of `others` that it needs before what needs it; none twice."""
+    for called in _called(function):
+        if (callee := others.pop(called.name, None)) is not None:
+            yield from _callees_first(callee, others)
+    yield function
+
+
+def _named(functions: list, name: str) -> bytes:
+    """The graph of these functions once they are called `name`, `name_1` and so on.
+
+    TensorFlow has numbered them, and arguments after them, in the order in which it made them.
+    """
+    names = {}
+    for i, function in enumerate(reversed(functions)):
+        names[function.signature.name] = f"{name}_{i}" if i else name
+    for function in functions:
+        function.signature.name = names[function.signature.name]
+        for called in _called(function):
+            called.name = names[called.name]
+        _name_arguments(function)
+    return FunctionDefLibrary(function=functions).SerializeToString(deterministic=True)
+
+
+def _name_arguments(function) -> None:
+    names = {x.name: f"argument_{i}" for i, x in enumerate(function.signature.input_arg)}
+    for argument in function.signature.input_arg:
+        argument.name = names[argument.name]
+    for node in function.node_def:
+        node.input[:] = [names.get(x, x) for x in node.input]
+    for output, x in list(function.ret.items()):
+        function.ret[output] = names.get(x, x)
+
+
+def _called(function) -> Iterator[Any]:
+    """Where a function names another one."""
+    for node in function.node_def:
+        for _, value in sorted(node.attr.items()):
+            if value.HasField("func"):
+                yield value.func
+            yield from value.list.func

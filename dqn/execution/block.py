@@ -57,7 +57,7 @@ class Block:
 
     @property
     def compilations(self) -> int:
-        """How often any function of its program was compiled, whichever block asked for it."""
+        """How many programs its shape has by now, whichever block asked for them."""
         return self._program.compilations
 
     def fill(self, waiting: deque[Job | Checkpoint]) -> None:
@@ -167,8 +167,9 @@ class Block:
         tests = 0 if diverged else job.config.test_episodes
         test_returns = np.zeros(0, np.float32)
         if tests:
-            limit = tf.constant(self._hyper["time_limit"][i])
-            tested = self._program.test(weights, tf.constant(job.seed), limit, tests)
+            given = [tf.constant(w) for w in weights]
+            seed, limit = (tf.constant(self._hyper[name][i]) for name in ("seed", "time_limit"))
+            tested = self._program.test(given, seed, limit, episodes=tests)
             test_returns = np.asarray(tested)
         self._free(i)
         return Finished(

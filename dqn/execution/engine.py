@@ -14,7 +14,7 @@ from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedFunctions, HostedProgram
 from dqn.config import Config, EnvConfig
 from dqn.envs.compiled import dynamics_named, dynamics_of
-from dqn.execution import memory
+from dqn.execution import memory, runtime
 from dqn.execution.block import Block, task_of
 from dqn.execution.jobs import LANES, Checkpoint, Episodes, Finished, Job, Key
 
@@ -170,12 +170,12 @@ def _program(shape: Shape, env: str | EnvConfig) -> Program | HostedProgram:
 
 @functools.cache
 def _compiled(shape: Shape, name: str) -> Program:
-    return Program(shape, dynamics_named(name))
+    return Program(shape, dynamics_named(name), runtime.graphs())
 
 
 @functools.cache
 def _hosted_functions(shape: Shape) -> HostedFunctions:
-    return HostedFunctions(shape)
+    return HostedFunctions(shape, runtime.graphs())
 
 
 def _capacity(config: Config, time_limit: int) -> int:

@@ -2,20 +2,25 @@
 
 import contextlib
 import ctypes
+import functools
 import gc
 import hashlib
 import os
 import platform
 import sys
+import zlib
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import platformdirs
 
+from dqn.results import atomic
+
 _MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of glibc's malloc.h
 CACHE_BYTES = 500_000_000  # of compiled programs that are kept: those of some 200 network shapes
 SWITCH = "DQN_COMPILE_CACHE"  # a folder of one's own, or 0 for none
+_CACHE_FLAG = "--tf_xla_persistent_cache_directory="
 
 
 def prepare() -> None:
@@ -35,7 +40,47 @@ def prepare() -> None:
         _shrink(folder)
     except OSError:  # a cache that cannot be had is done without
         return
-    os.environ["TF_XLA_FLAGS"] = f"{flags} --tf_xla_persistent_cache_directory={folder}".strip()
+    os.environ["TF_XLA_FLAGS"] = f"{flags} {_CACHE_FLAG}{folder}".strip()
+
+
+class Graphs:
+    """Traced graphs, each in a file of a folder; those that other code has left are not seen.
+
+    A file that is damaged is as good as none, and so is a folder that cannot be written to.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def get(self, name: str) -> bytes | None:
+        """The graph of that name, if there is one of today's code."""
+        try:
+            return zlib.decompress(self._path(name).read_bytes())
+        except (OSError, zlib.error):
+            return None
+
+    def __setitem__(self, name: str, graph: bytes) -> None:
+        with contextlib.suppress(OSError), atomic.replacing(self._path(name)) as path:
+            path.write_bytes(zlib.compress(graph))
+
+    def _path(self, name: str) -> Path:
+        key = hashlib.sha256(f"{_code()} {name}".encode()).hexdigest()
+        return self._folder / f"graph-{key[:32]}"
+
+
+def graphs() -> Graphs | None:
+    """Beside the compiled programs; None unless `prepare` has found a place for those."""
+    for flag in os.environ.get("TF_XLA_FLAGS", "").split():
+        if flag.startswith(_CACHE_FLAG):
+            return Graphs(Path(flag.removeprefix(_CACHE_FLAG)))
+    return None
+
+
+@functools.cache
+def _code() -> str:
+    """Stands for all of this package's code: any of it may change a graph."""
+    sources = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
 def cache_folder() -> Path | None:
@@ -57,7 +102,7 @@ def cache_folder() -> Path | None:
 def _shrink(folder: Path, most: int = CACHE_BYTES) -> None:
     """Delete the oldest programs of a cache that has more than `most` bytes, until it has half."""
     programs = []
-    for program in folder.glob("*.pb"):
+    for program in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):  # another process does the same
             about = program.stat()
             programs.append((about.st_mtime, about.st_size, program))
