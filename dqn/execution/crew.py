@@ -2,7 +2,7 @@
 
 Jobs wait here, by shape, so that no worker is idle while another has a queue. A worker keeps to the
 shapes it has a program for while there are jobs of them, as its blocks are then full; before it
-compiles one more it is short of work for about as long as that takes.
+loads one more it is short of work for about as long as that takes.
 
 What a lost worker had under way is trained again by another, its trials one at a time, as any of
 them may be why. A trial with which `LIVES` workers were lost, the last of them while it had no
@@ -29,7 +29,7 @@ FROZEN = 60.0
 STUCK = 600.0
 """Seconds without a report, and without use of a processor, after which it is too."""
 _BACKLOG = 6  # workers' fill that waits or trains: of many shapes, several blocks are to be filled
-_PROGRAM = 4.0  # seconds that a worker short of jobs waits before it compiles what another has
+_PROGRAM = 1.5  # seconds that a worker short of jobs waits before it loads what another has
 _PATIENCE = 0.5  # seconds to wait for news
 _GATHERING = 0.25  # seconds of news that are told together: they are written in one go
 _IDLE = 0.01  # of a processor; a worker that uses less does not train
