@@ -11,8 +11,9 @@ from dqn.record import RECORD
 Key = tuple[int, int]
 """(trial, seed)."""
 
-# From 8 to 64 lanes a block differ by less than a shared machine's noise, fewer are slower
-# (`python -m dqn.bench --scaling`); of those, 16 fill with few seeds and return soon.
+# From 16 to 32 lanes a block differ by less than a shared machine's noise, with 8 and with 128 it
+# has three quarters of their speed (`python -m dqn.bench --scaling`); 16 fill with few seeds and
+# return soon.
 LANES = 16
 """Lanes a block has."""
 

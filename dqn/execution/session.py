@@ -20,7 +20,7 @@ from dqn.execution.processes import Processes
 from dqn.execution.progress import RunView
 from dqn.execution.screen import steps
 from dqn.execution.source import Fixed, Source, Trial
-from dqn.execution.summary import leaderboard, summary
+from dqn.execution.summary import leaderboard, seeds_in_words, summary
 from dqn.results.columns import Row
 from dqn.results.folder import Folder
 from dqn.schema import AUTO
@@ -65,7 +65,7 @@ def train(config: Config, path: Path) -> int:
         print("all seeds were trained before: nothing was left to do")
     if stopped:
         done = len(set(seeds) & set(rows["seed"].tolist()))
-        print(f"stopped with {done} of {len(seeds)} seeds trained and saved")
+        print(f"stopped with {done} of {seeds_in_words(len(seeds))} trained and saved")
     print(f"results: {_shown(path)}")
     return INTERRUPTED if stopped else 0
 

@@ -37,9 +37,14 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     table.add_section()
     solved = f"{rows.solved_at.notna().sum()} of {len(rows)}"
     middles = [number(trial[name], name) for name in _METRICS]
-    table.add_row("IQM", f"{len(rows)} seeds", "", "", *middles, solved)
+    table.add_row("IQM", seeds_in_words(len(rows)), "", "", *middles, solved)
     table.add_row("", "95 % interval", "", "", *(interval_of(trial, name) for name in _METRICS), "")
     return as_text(table)
+
+
+def seeds_in_words(n: int) -> str:
+    """How many seeds."""
+    return "1 seed" if n == 1 else f"{n} seeds"
 
 
 def leaderboard(
