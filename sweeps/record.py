@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
@@ -27,7 +27,7 @@ from sweeps.space import Space, Value
 
 FILE = "study.db"
 _IDENTITY = "dqn-study"  # attribute of a study: of which folder it is
-_PRUNED_AT = "pruned_at"  # attribute of a trial: the step at which a pruner said so
+_ANSWER = "pruner"  # attribute of a trial: the last that a pruner said of it but "go on"
 _PATIENCE = 60.0  # seconds to wait while a dashboard reads
 _AWAY, _PAUSE = 60.0, 0.5  # seconds to wait for a server that does not answer, and between tries
 
@@ -104,6 +104,11 @@ class Record:
             raise UserError(f"name={name} is another study's in {self.where}; choose another name")
         for trial in self.trials:
             self._refuse_incomplete(trial)
+        half = [trial for trial in self.trials if _is_half_written(trial)]
+        for trial in half:
+            self._carry_out(trial._trial_id, trial.user_attrs[_ANSWER])
+        if half:
+            self.trials = self._try(lambda: self._study.get_trials(deepcopy=False))
 
     def _refuse_incomplete(self, trial: FrozenTrial) -> None:
         if trial.distributions != self._space:
@@ -144,30 +149,39 @@ class Record:
     def prunes(self, number: int, step: int, value: float, pruner: BasePruner) -> bool:
         """Whether `pruner` ends a running trial that has come to `value` at `step`.
 
-        The answer is written down before the value is: a step that is on record was answered, and
-        with no, unless `pruned_at` says otherwise.
+        What it says, and what it notes for itself meanwhile, is written down as one, before the
+        value is: a step that is on record was answered, one that is not will be asked of anew.
         """
 
-        def ask() -> bool:
+        def ask() -> dict[str, Any]:
             trial = copy.copy(self._storage.get_trial(self._ids[number]))
             trial.intermediate_values = {**trial.intermediate_values, step: value}
+            study, notes = copy.copy(self._study), {}
+            study._storage = cast(BaseStorage, _Noting(self._storage, notes))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Optuna's, of values that it leaves out
-                return pruner.prune(self._study, trial)
+                pruned = bool(pruner.prune(study, trial))
+            return {"step": step, "value": value, "pruned": pruned, "notes": notes}
 
-        trial_id, pruned = self._ids[number], self._try(ask)
-        if pruned:
-            self._try(lambda: self._storage.set_trial_user_attr(trial_id, _PRUNED_AT, step))
+        trial_id, answer = self._ids[number], self._try(ask)
+        if answer["pruned"] or answer["notes"]:
+            self._try(lambda: self._storage.set_trial_user_attr(trial_id, _ANSWER, answer))
+        self._carry_out(trial_id, answer)
+        return answer["pruned"]
+
+    def _carry_out(self, trial_id: int, answer: Mapping[str, Any]) -> None:
+        """Write what a pruner's answer comes with where Optuna and its pruners look for it."""
+        step, value = answer["step"], answer["value"]
+        for note in answer["notes"].items():
+            self._try(lambda note=note: self._storage.set_trial_system_attr(trial_id, *note))
         self._try(lambda: self._storage.set_trial_intermediate_value(trial_id, step, value))
-        return pruned
 
     def pruned_at(self) -> dict[int, int]:
         """At which step a pruner ended each of `trials` that one did."""
-        return {
-            trial.number: trial.user_attrs.get(_PRUNED_AT, -1)
-            for trial in self.trials
-            if _PRUNED_AT in trial.user_attrs or trial.state == TrialState.PRUNED
-        }
+        answers = {trial.number: trial.user_attrs.get(_ANSWER) for trial in self.trials}
+        ends = {number: said["step"] for number, said in answers.items() if said and said["pruned"]}
+        ended = [trial.number for trial in self.trials if trial.state == TrialState.PRUNED]
+        return dict.fromkeys(ended, -1) | ends
 
     def end(self, number: int, state: TrialState, value: float | None, reason: str) -> None:
         """Write down how a trial ended; `reason` is why it failed, or ""."""
@@ -221,6 +235,25 @@ class Record:
                     ) from error
             call = again or call
             time.sleep(_PAUSE)
+
+
+class _Noting:
+    """A storage in which a pruner's notes of the trial that it is asked of go to `notes`."""
+
+    def __init__(self, storage: BaseStorage, notes: dict[str, Any]):
+        self._storage, self._notes = storage, notes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        self._notes[key] = value
+
+
+def _is_half_written(trial: FrozenTrial) -> bool:
+    """Whether a command was killed while it wrote what a pruner had said."""
+    answer = trial.user_attrs.get(_ANSWER)
+    return answer is not None and answer["step"] not in trial.intermediate_values
 
 
 def open_storage(url: str) -> RDBStorage:

@@ -201,6 +201,18 @@ def test_hosted_test_episodes_are_greedy_to_their_end_from_starts_of_their_own()
     env.close()
 
 
+@pytest.mark.parametrize("env", [COMPILED, HOSTED])
+def test_trainings_of_one_block_may_be_tested_with_other_numbers_of_episodes(env):
+    config = replace(SMALL, env=env, hidden=(9,), steps=40)
+    counts = [3, 1, 2, 1]
+    jobs = [Job(0, i, replace(config, test_episodes=n)) for i, n in enumerate(counts)]
+    done = train(jobs)
+    assert [len(done[0, i].test_returns) for i in range(4)] == counts
+    most = train([Job(0, i, replace(config, test_episodes=3)) for i in range(4)])
+    for i, n in enumerate(counts):
+        assert done[0, i].test_returns.tolist() == most[0, i].test_returns[:n].tolist()
+
+
 # What is stored
 
 

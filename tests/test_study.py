@@ -365,6 +365,45 @@ def test_a_kill_at_any_report_changes_no_answer(tmp_path, node, kind, monkeypatc
     assert history(tmp_path / "killed", dying) == whole
 
 
+def test_a_kill_before_any_write_changes_nothing_that_hyperband_decides(tmp_path, monkeypatch):
+    """Of its answer, its own notes in the storage, and the value that it was asked about."""
+
+    def value(config, seed):
+        return 100 * abs(math.sin(1e6 * config.lr)) + seed
+
+    def history(folder):
+        folder.mkdir()
+        settings = {"n_trials": 12, "parallel": 1, "sampler": RANDOM, "pruner": HYPERBAND}
+        world, kills = World(folder, value=value, **settings), 0
+        while True:
+            try:
+                if world.run(random.Random(0)):
+                    break
+            except KillError:
+                kills += 1
+        return kills, [(t.state, t.value, t.intermediate_values) for t in stored(folder)]
+
+    kills, whole = history(tmp_path / "whole")
+    assert kills == 0
+    assert {state for state, *_ in whole} == {TrialState.COMPLETE, TrialState.PRUNED}
+
+    died = set()
+    for name in ("set_trial_user_attr", "set_trial_system_attr", "set_trial_intermediate_value"):
+        write = getattr(RDBStorage, name)
+
+        def dying(storage, *values, name=name, write=write, **named):
+            what = f"{name} {values} {named}"
+            if what not in died:
+                died.add(what)
+                raise KillError
+            write(storage, *values, **named)
+
+        monkeypatch.setattr(RDBStorage, name, dying)
+    kills, killed = history(tmp_path / "killed")
+    assert kills == len(died) > 3 * len(whole)
+    assert killed == whole
+
+
 def test_a_trial_far_below_the_median_is_pruned_at_its_first_rung(tmp_path):
     values = {}
 
