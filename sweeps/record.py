@@ -2,12 +2,10 @@
 
 import copy
 import sqlite3
-import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,18 +15,24 @@ from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from dqn.errors import RunError, UserError
-from dqn.schema import shown
 from sweeps.space import Space, Value
+from sweeps.storage import (
+    PATIENCE,
+    first_line,
+    is_damage,
+    is_sound,
+    open_storage,
+    set_aside,
+    without_password,
+)
 
 FILE = "study.db"
 _IDENTITY = "dqn-study"  # attribute of a study: of which folder it is
 _ANSWER = "pruner"  # attribute of a trial: the last that a pruner said of it but "go on"
-_PATIENCE = 60.0  # seconds to wait while a dashboard reads
 _AWAY, _PAUSE = 60.0, 0.5  # seconds to wait for a server that does not answer, and between tries
 
 
@@ -63,8 +67,8 @@ class Record:
         self._file = path = folder / FILE
         self._rdb: RDBStorage | None = None
         self.where = str(path)
-        if url is None and path.exists() and not _sound(path):
-            _set_aside(path)
+        if url is None and path.exists() and not is_sound(path):
+            set_aside(path)
         try:
             self._read(url, path, name, minimised, identity)
         except _DamagedError:
@@ -73,10 +77,10 @@ class Record:
             self.close()
             if url is not None:
                 raise RunError(
-                    f"{self.where} cannot be read ({_first_line(error)}); mend it, or choose "
+                    f"{self.where} cannot be read ({first_line(error)}); mend it, or choose "
                     f"another storage"
                 ) from error
-            _set_aside(path)
+            set_aside(path)
             self._read(url, path, name, minimised, identity)
         self._ids = [trial._trial_id for trial in self.trials]
 
@@ -85,7 +89,7 @@ class Record:
         self._is_file = url is None
         self._waits = url is not None and not url.startswith("sqlite")
         self._rdb = open_storage(url) if url else self._open_file(path)
-        self.where = _without_password(url) if url else self.where
+        self.where = without_password(url) if url else self.where
         self._study = self._try(
             lambda: optuna.create_study(
                 storage=self._rdb,
@@ -202,14 +206,14 @@ class Record:
         # By a function instead of a URL: a path may hold any character. Rollback journal, not WAL:
         # the study stays one file that can be copied, and a dashboard's short reads are waited for.
         def connect() -> sqlite3.Connection:
-            return sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False)
+            return sqlite3.connect(path, timeout=PATIENCE, check_same_thread=False)
 
         settings = {"creator": connect, "poolclass": StaticPool}
         try:
             return self._try(lambda: RDBStorage("sqlite://", settings))
         except RuntimeError as error:
             raise RunError(
-                f"{path} is of another version of Optuna: {_first_line(error)}"
+                f"{path} is of another version of Optuna: {first_line(error)}"
             ) from error
 
     def _try(self, call: Callable[[], Any], again: Callable[[], Any] | None = None) -> Any:
@@ -220,17 +224,17 @@ class Record:
                 return call()
             except (StorageInternalError, SQLAlchemyError) as error:
                 cause = error.__cause__ or error
-                if self._is_file and _is_damage(cause):
+                if self._is_file and is_damage(cause):
                     self.close()
-                    _set_aside(self._file)
+                    set_aside(self._file)
                     raise _DamagedError(
-                        f"{self.where} was damaged ({_first_line(error)}); what was finished is "
+                        f"{self.where} was damaged ({first_line(error)}); what was finished is "
                         f"safe in seeds.csv, the same command goes on"
                     ) from error
                 is_away = self._waits and isinstance(cause, OperationalError | InterfaceError)
                 if not is_away or time.monotonic() > until:
                     raise RunError(
-                        f"{self.where} cannot be used ({_first_line(error)}); what was finished is "
+                        f"{self.where} cannot be used ({first_line(error)}); what was finished is "
                         f"safe in seeds.csv, the same command goes on"
                     ) from error
             call = again or call
@@ -254,70 +258,3 @@ def _is_half_written(trial: FrozenTrial) -> bool:
     """Whether a command was killed while it wrote what a pruner had said."""
     answer = trial.user_attrs.get(_ANSWER)
     return answer is not None and answer["step"] not in trial.intermediate_values
-
-
-def open_storage(url: str) -> RDBStorage:
-    """The storage of a URL that the user wrote."""
-    try:
-        if url.startswith("sqlite"):
-            return RDBStorage(url, {"connect_args": {"timeout": _PATIENCE}})
-        return RDBStorage(url, {"pool_pre_ping": True})  # a server may have been restarted
-    except (ArgumentError, ImportError, ValueError, KeyError) as error:
-        raise UserError(
-            f"hydra.sweeper.storage must be a URL that Optuna can open, met {shown(url)} "
-            f"({_first_line(error)}); write for example sqlite:///study.db, or install its driver"
-        ) from error
-    except (StorageInternalError, SQLAlchemyError, RuntimeError) as error:
-        raise RunError(
-            f"hydra.sweeper.storage={_without_password(url)} cannot be opened "
-            f"({_first_line(error)}); the same command goes on once it can"
-        ) from error
-
-
-def _without_password(url: str) -> str:
-    return make_url(url).render_as_string(hide_password=True)
-
-
-def _first_line(error: BaseException) -> str:
-    """Of what the database itself said, where it did."""
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else None
-    told = getattr(cause or error, "orig", None) or cause or error
-    return str(told).partition("\n")[0]
-
-
-def _set_aside(path: Path) -> None:
-    """Move a damaged file out of the way, with its journals, and say so."""
-    stamp = f"damaged-{datetime.now():%Y%m%d-%H%M%S}"
-    while (aside := path.with_name(f"{path.name}.{stamp}")).exists():
-        stamp += "-again"
-    for suffix in ("-journal", "-wal", "-shm", ""):  # itself last: with it SQLite reads the others
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    print(
-        f"{path} is damaged: it is kept as {aside.name}, and written anew from seeds.csv",
-        file=sys.stderr,
-    )
-
-
-def _sound(path: Path) -> bool:
-    try:
-        connection = sqlite3.connect(path, timeout=_PATIENCE)
-        try:
-            return connection.execute("PRAGMA integrity_check(1)").fetchall() == [("ok",)]
-        finally:
-            connection.close()
-    except sqlite3.OperationalError as error:  # busy, or no right to read: not damaged
-        raise RunError(f"{path} cannot be opened ({error}); see that it can be read") from error
-    except sqlite3.DatabaseError:
-        return False
-    except UnicodeDecodeError:  # in the report on what is wrong
-        return False
-
-
-def _is_damage(error: BaseException) -> bool:
-    """Whether SQLite says that a file is not as it wrote it."""
-    told = getattr(error, "orig", None) or error
-    code = getattr(told, "sqlite_errorcode", None)
-    damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    return code in damage or str(told).startswith("Could not decode")  # the latter has no code

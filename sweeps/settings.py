@@ -11,9 +11,9 @@ from dqn.errors import UserError
 from dqn.schema import checked, nearest, override_text, shown
 from sweeps.options import option
 from sweeps.pruners import pruner
-from sweeps.record import open_storage
 from sweeps.samplers import sampling
 from sweeps.space import Space
+from sweeps.storage import open_storage
 
 _METRICS = "mean_return | best_return | final_return | test_return | solved_at"
 

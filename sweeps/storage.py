@@ -1,0 +1,85 @@
+"""Optuna's storages as users name them: opened, found damaged, spoken of in one line."""
+
+import sqlite3
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from dqn.errors import RunError, UserError
+from dqn.schema import shown
+
+PATIENCE = 60.0  # seconds to wait while a dashboard reads
+
+
+def open_storage(url: str) -> RDBStorage:
+    """The storage of a URL that the user wrote."""
+    try:
+        if url.startswith("sqlite"):
+            return RDBStorage(url, {"connect_args": {"timeout": PATIENCE}})
+        return RDBStorage(url, {"pool_pre_ping": True})  # a server may have been restarted
+    except (ArgumentError, ImportError, ValueError, KeyError) as error:
+        raise UserError(
+            f"hydra.sweeper.storage must be a URL that Optuna can open, met {shown(url)} "
+            f"({first_line(error)}); write for example sqlite:///study.db, or install its driver"
+        ) from error
+    except (StorageInternalError, SQLAlchemyError, RuntimeError) as error:
+        raise RunError(
+            f"hydra.sweeper.storage={without_password(url)} cannot be opened "
+            f"({first_line(error)}); the same command goes on once it can"
+        ) from error
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def first_line(error: BaseException) -> str:
+    """Of what the database itself said, where it did."""
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else None
+    told = getattr(cause or error, "orig", None) or cause or error
+    return str(told).partition("\n")[0]
+
+
+def set_aside(path: Path) -> None:
+    """Move a damaged file out of the way, with its journals, and say so."""
+    stamp = f"damaged-{datetime.now():%Y%m%d-%H%M%S}"
+    while (aside := path.with_name(f"{path.name}.{stamp}")).exists():
+        stamp += "-again"
+    for suffix in ("-journal", "-wal", "-shm", ""):  # itself last: with it SQLite reads the others
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    print(
+        f"{path} is damaged: it is kept as {aside.name}, and written anew from seeds.csv",
+        file=sys.stderr,
+    )
+
+
+def is_sound(path: Path) -> bool:
+    """Whether SQLite finds nothing wrong with a file. Raises `RunError` where it cannot look."""
+    try:
+        connection = sqlite3.connect(path, timeout=PATIENCE)
+        try:
+            return connection.execute("PRAGMA integrity_check(1)").fetchall() == [("ok",)]
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as error:  # busy, or no right to read: not damaged
+        raise RunError(f"{path} cannot be opened ({error}); see that it can be read") from error
+    except sqlite3.DatabaseError:
+        return False
+    except UnicodeDecodeError:  # in the report on what is wrong
+        return False
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says that a file is not as it wrote it."""
+    told = getattr(error, "orig", None) or error
+    code = getattr(told, "sqlite_errorcode", None)
+    damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return code in damage or str(told).startswith("Could not decode")  # the latter has no code
