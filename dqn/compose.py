@@ -5,10 +5,11 @@ some come after it has made a folder, so what a user may write is looked at here
 """
 
 import argparse
+import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import setup_globals
+from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dqn.composer import Composer, one_line, refuse_wrong
+from dqn.composer import Composer, one_line
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.help import CONF
+from dqn.overrides import refuse_wrong
+from dqn.schema import nearest
 from dqn.trust import refuse_calls
 
 VERSION_BASE = "1.3"
@@ -48,9 +52,7 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
         for override in parsed:
             refuse_wrong(override, loader)
         name = args.config_name or CONFIG_NAME
-        composed = loader.load_configuration(
-            name, args.overrides, RunMode.MULTIRUN, validate_sweep_overrides=False
-        )
+        composed = _composed(loader, name, args.overrides)
         refuse_calls(composed)
         many = args.multirun or composed.hydra.mode == RunMode.MULTIRUN
         if not many:
@@ -106,7 +108,37 @@ def _loader(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> Conf
     return ConfigLoaderImpl(config_search_path=path)
 
 
+def _composed(loader: ConfigLoaderImpl, name: str, overrides: Sequence[str]) -> DictConfig:
+    """What Hydra makes of a command line that may hold sweeps."""
+    try:
+        return loader.load_configuration(
+            name, list(overrides), RunMode.MULTIRUN, validate_sweep_overrides=False
+        )
+    except ConfigCompositionException as error:
+        missing = re.match(r"Could not override '(hydra\..+)\.([^.']+)'", str(error))
+        if missing is None:
+            raise
+        parent, last = missing.groups()
+        met = next(text for text in overrides if text.startswith(f"{parent}.{last}="))
+        node = OmegaConf.select(
+            _composed(loader, name, [text for text in overrides if text != met]), parent
+        )
+        near = nearest(last, map(str, node)) if isinstance(node, DictConfig) else None
+        if near:
+            advice = f"did you mean {parent}.{near}?"
+        elif parent == "hydra.sweeper":
+            advice = "if it is one of a study, add -m hydra/sweeper=optuna"
+        else:
+            raise
+    raise UserError(f"{parent}.{last} is no setting here, met {met}; {advice}")
+
+
 def _refuse_sweep(override: Override) -> None:
+    if str(override.key_or_group).startswith(("hydra/sweeper", "hydra.sweeper")):
+        raise UserError(
+            f"{override.key_or_group} must be of a sweep, met {override.input_line} without one; "
+            f"add -m"
+        )
     if override.is_sweep_override():
         raise UserError(
             f"{override.key_or_group} must be one value, met {override.input_line}; "

@@ -6,9 +6,8 @@ on what came out, in 0.1 ms. Only interpolations (lr='${gamma}') need composing 
 
 import copy
 import functools
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,22 +15,20 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dqn.config import KEYS, Config, fields_of, refuse_unknown
+from dqn.config import KEYS, Config
 from dqn.errors import RunError, UserError
-from dqn.help import default_groups
-from dqn.schema import nearest, override_text
+from dqn.overrides import fixed, options_of, refuse_no_mapping, refuse_vast, refuse_wrong
+from dqn.schema import override_text
 
 _KEY_AND_NUMBER = re.compile(
     r"([a-z_.]+)=([+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
 )
-
-LARGEST_GRID = 100_000  # points; they are all held in memory
 
 _CONFIGS: dict[tuple[str, ...], Config] = {}
 """By search path, name of the configuration, Hydra's own overrides and those of the job."""
@@ -77,7 +74,7 @@ class Composer:
             refuse_wrong(override, self.loader)
         if not self.is_grid:
             return [self.config([text.input_line or "" for text in fixed(overrides)])]
-        _refuse_vast(overrides)
+        refuse_vast(overrides)
         for override in overrides:
             if override.is_sweep_override() and not override.is_discrete_sweep():
                 raise UserError(
@@ -145,7 +142,7 @@ class Composer:
         return self._parsed[text]
 
     def _is_group(self, text: str) -> bool:
-        return bool(_options(self.loader, self._override(text).key_or_group))
+        return bool(options_of(self.loader, self._override(text).key_or_group))
 
     def _base(self, groups: tuple[str, ...]) -> tuple[DictConfig, str | None, dict | None]:
         """What `groups` alone make; of it the option of the group env, and the values.
@@ -184,17 +181,6 @@ class Composer:
                 f"{' and '.join(borrowed)}, met {env.get('id')}; "
                 f"write env=gymnasium env.id={env.get('id')}"
             )
-
-
-def fixed(overrides: Sequence[Override]) -> list[Override]:
-    """Those that are not swept."""
-    return [override for override in overrides if not override.is_sweep_override()]
-
-
-@functools.cache
-def _options(loader: ConfigLoaderImpl, group: str) -> list[str]:
-    """The options of a group, none of what is no group; Hydra takes 15 ms to tell."""
-    return loader.get_group_options(group)
 
 
 @functools.cache
@@ -254,61 +240,3 @@ def one_line() -> Iterator[None]:
 
 def _first_line(error: object) -> str:
     return str(error).partition("\n")[0]
-
-
-def refuse_no_mapping(params: Any) -> None:
-    """Refuse `hydra.sweeper.params` that name nothing."""
-    if not isinstance(params, Mapping):
-        raise UserError(
-            f"hydra.sweeper.params must be a mapping of keys to sweeps, met "
-            f"{override_text(params)}; write for example '+hydra.sweeper.params.lr=\"1e-3,1e-2\"'"
-        )
-
-
-def _refuse_vast(overrides: Sequence[Override]) -> None:
-    """Refuse a grid that would never be written down, before Hydra tries to."""
-    size = math.prod(_size(override) for override in overrides if override.is_sweep_override())
-    if not size <= LARGEST_GRID:
-        raise UserError(
-            f"a grid must have at most {LARGEST_GRID:,} jobs, met {size:,}; choose among fewer "
-            f"values, or sample them with hydra/sweeper=optuna"
-        )
-
-
-def _size(override: Override) -> float:
-    """Values of a sweep, before any is made; infinite where there is no end of them."""
-    sweep: Any = override.value()
-    if isinstance(sweep, ChoiceSweep):
-        return len(sweep.list)
-    if not isinstance(sweep, RangeSweep):
-        return 1
-    start, stop, step = (float(end or 0) for end in (sweep.start, sweep.stop, sweep.step))
-    if not (step and math.isfinite(start + stop)):
-        return math.inf
-    return max(0, math.ceil((stop - start) / step))
-
-
-def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
-    """Refuse a key or a group's option that does not exist, and to add or remove one that does."""
-    key, text = override.key_or_group, override.input_line
-    options = _options(loader, key) if key else []
-    if override.is_hydra_override() and not options:
-        return
-    if not options and key not in KEYS and not key.startswith("env.kwargs."):
-        refuse_unknown(key, text or key, groups=loader.list_groups(""))
-    if override.is_delete():
-        raise UserError(f"{key} cannot be removed, met {text}; leave it out to keep its default")
-    if override.is_add() and key in {*KEYS, *default_groups()} - {"env.kwargs"}:
-        raise UserError(f"{key} is there already, met {text}; write it without the +")
-    if key in fields_of("run") and override.is_sweep_override():
-        raise UserError(f"{key} must be one for all trials, met {text}; write one value")
-    if not options:
-        return
-    listed = override.is_discrete_sweep() and not override.is_range_sweep()
-    met = list(override.sweep_iterator()) if listed else override.value()
-    for choice in met if isinstance(met, list) else [met]:
-        word = override_text(choice)
-        if word not in options:
-            near = nearest(word, options)
-            advice = f"did you mean {key}={near}?" if near else f"write {key}={options[0]}"
-            raise UserError(f"{key} must be one of {', '.join(options)}, met {word}; {advice}")

@@ -184,7 +184,7 @@ ELSEWHERE = ("workers", "fleet", "ray_address", "name")
 _LONGEST = 2**24  # steps of an episode up to which float32 adds 1 to a sum of ones
 _MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in memory
 
-# What the literature and other libraries call a key.
+# What the literature and other libraries call a key, and where one may look for in vain.
 _ALSO = {
     "learning_rate": "lr",
     "alpha": "lr",
@@ -198,6 +198,12 @@ _ALSO = {
     "polyak": "tau",
     "epsilon": "epsilon_start",
     "epsilon_end": "epsilon_min",
+    "n_trials": "hydra.sweeper.n_trials",
+    "objective": "hydra.sweeper.objective",
+    "aggregate": "hydra.sweeper.aggregate",
+    "racing": "hydra.sweeper.racing",
+    "pruner": "hydra/sweeper/pruner",
+    "sampler": "hydra/sweeper/sampler",
     "exploration_fraction": "exploration_steps",
     "double_dqn": "double",
     "max_grad_norm": "grad_clip",

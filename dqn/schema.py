@@ -161,7 +161,7 @@ def checked(name: str, setting: Field, value: object) -> Any:
     default = setting.default if setting.default not in (None, dataclasses.MISSING) else example
     advice = f"write for example {name}={override_text(default)}"
     if value == MISSING:
-        raise UserError(f"{name} must be given, met {MISSING}; {advice}")
+        raise UserError(f"{name} must be given, met nothing; {advice}")
     if about.choices:
         must = f"{', '.join(about.choices[:-1])} or {about.choices[-1]}"
         near = nearest(override_text(value), about.choices)

@@ -1,6 +1,6 @@
 """A grid: every job of Hydra's basic sweeper as a trial of one folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from dqn.compose import again
 from dqn.composer import Composer, own_keys
+from dqn.config import Config
+from dqn.errors import UserError
 from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Fixed, Source, Trial
@@ -19,9 +21,9 @@ def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> 
     """Train `jobs`, the overrides of each; raises `SystemExit` with a status other than 0."""
     composer = Composer(loader, composed)
     configs = [composer.config(job) for job in jobs]
-    base = configs[0]
-    seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
     params = varied(jobs)
+    base = _base_of(composer, jobs[0], params)
+    seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
     about = Sweep(
         record={"kind": "grid", "seeds": base.seeds, "params": params},
         grows=(),
@@ -44,6 +46,15 @@ def varied(jobs: Sequence[Sequence[str]]) -> dict[str, list[str]]:
             name, _, value = text.partition("=")
             values.setdefault(name.lstrip("+"), {})[value] = None
     return {name: list(met) for name, met in values.items() if len(met) > 1}
+
+
+def _base_of(composer: Composer, job: Sequence[str], params: Mapping[str, Any]) -> Config:
+    """What the values of a grid replace; its first job, where that is nothing by itself."""
+    own = [text for text in job if text.partition("=")[0].lstrip("+") not in params]
+    try:
+        return composer.config(own)
+    except UserError:  # env=gymnasium, and the grid is over env.id
+        return composer.config(job)
 
 
 def folder_of(composed: DictConfig) -> Path:

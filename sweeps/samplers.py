@@ -11,9 +11,9 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 
-from dqn.composer import LARGEST_GRID
 from dqn.config import Config
 from dqn.errors import UserError
+from dqn.overrides import LARGEST_GRID
 from sweeps.options import chosen, option, quiet
 from sweeps.space import Space, Value, base_values, points_of, size_of, value_text, written
 

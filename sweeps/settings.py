@@ -113,7 +113,8 @@ def refuse_unfit(settings: Settings, base: Config) -> None:
     if settings.racing and settings.racing[-1] != base.seeds:
         raise UserError(
             f"hydra.sweeper.racing must end with seeds={base.seeds}, met "
-            f"{override_text(settings.racing)}; write seeds={settings.racing[-1]}"
+            f"{override_text(settings.racing)}; write seeds={settings.racing[-1]}, or for these "
+            f"seeds hydra.sweeper.racing={_race_to(base.seeds)}"
         )
     if settings.aggregate == "low" and (settings.racing or (base.seeds,))[0] < 2:
         raise UserError(
@@ -125,6 +126,11 @@ def refuse_unfit(settings: Settings, base: Config) -> None:
             "hydra.sweeper.objective must not be test_return with test_episodes=0; "
             "write test_episodes=20"
         )
+
+
+def _race_to(seeds: int) -> str:
+    """A race that ends with so many seeds; none with few."""
+    return f"[{-(-seeds // 3)},{seeds}]" if seeds > 2 else "null"
 
 
 def _validate(value: Any) -> Validate | None:

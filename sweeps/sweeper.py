@@ -7,11 +7,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dqn.composer import Composer, fixed
+from dqn.composer import Composer
 from dqn.config import Config
 from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Source
+from dqn.overrides import fixed
 from dqn.results.folder import Folder
 from dqn.status import INTERRUPTED
 from sweeps.findings import told

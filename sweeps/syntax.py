@@ -23,10 +23,11 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from dqn.composer import one_line, refuse_no_mapping
+from dqn.composer import one_line
 from dqn.config import KEYS, key_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.help import default_groups
+from dqn.overrides import refuse_no_mapping
 from dqn.schema import checked, override_text
 from sweeps.space import Compose, Space, canonical, value_text
 

@@ -82,7 +82,12 @@ REFUSED = [
     ("env.idd=x", "env.idd ; met env.idd=x; did you mean env.id?"),
     ("+env.idd=x", "env.idd ; did you mean env.id?"),
     ("=3", "'' ; met =3; --help"),
-    ("hydra.run.dri=x", "hydra.run.dri ; +hydra.run.dri=x"),
+    ("hydra.run.dri=x", "hydra.run.dri ; met hydra.run.dri=x; did you mean hydra.run.dir?"),
+    ("hydra.runs.dir=x", "hydra.runs.dir ; +hydra.runs.dir=x"),
+    ("sweep=tune hydra.sweeper.n_trial=2", "hydra.sweeper.n_trial ; mean hydra.sweeper.n_trials?"),
+    ("hydra.sweeper.n_trials=2", "hydra.sweeper.n_trials ; add -m hydra/sweeper=optuna"),
+    ("hydra/sweeper=optuna", "hydra/sweeper ; met hydra/sweeper=optuna without one; add -m"),
+    ("racing=[2,4]", "racing ; did you mean hydra.sweeper.racing?"),
     ("env.kwargs.x=1", "env.kwargs.x ; use +env.kwargs.x=1"),
     # what is there can be neither added nor removed
     ("+lr=1", "lr ; met +lr=1; write it without the +"),
@@ -124,6 +129,8 @@ REFUSED = [
     ),
     ("preset=null", "preset ; exercise, recommended, scaled; met null; preset=exercise"),
     ("env=CartPole-v1", "env ; met CartPole-v1; did you mean env=cartpole_v1?"),
+    ("env=lunarlander", "env ; met lunarlander; env=gymnasium env.id=ID"),
+    ("preset=a/mine.yaml", "preset ; met a/mine.yaml; copy it to ; and write preset="),
     ("hydra/sweeper=basc", "hydra/sweeper ; met basc; did you mean hydra/sweeper=basic?"),
     # what cannot be read
     ("lr", "lr ; cannot be read as key=value; write"),

@@ -99,7 +99,7 @@ def test_the_defaults_are_the_exercise():
         ("name", "..", "a folder name", "'..'"),
         ("name", "x" * 300, "1 to 200 printable", "xxx"),
         ("env", "CartPole-v1", "a mapping", "CartPole-v1"),
-        ("env.id", "???", "must be given", "???"),
+        ("env.id", "???", "must be given", "nothing"),
         ("env.id", None, "a Gymnasium id", "null"),
         ("env.max_episode_steps", 0, "a whole number >= 1", "0"),
         ("env.solved_return", math.nan, "a number", "nan"),

@@ -26,6 +26,17 @@ def test_the_house_is_in_order(check):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_no_file_is_too_long_to_be_read_at_once():
+    files = [
+        path
+        for room in ("dqn", "sweeps", "hydra_plugins")
+        for path in HOUSE.glob(f"{room}/**/*.py")
+    ]
+    assert len(files) > 100
+    for path in files:
+        assert len(path.read_text().splitlines()) <= 300, path
+
+
 def test_the_lock_has_exact_versions_and_no_addresses():
     lines = (HOUSE / "requirements.lock").read_text().splitlines()
     assert len(lines) > 50

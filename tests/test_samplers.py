@@ -112,7 +112,13 @@ def test_a_study_of_environments_or_budgets_is_not_validated(key):
 @pytest.mark.parametrize(
     ("settings", "parts"),
     [
-        ({"racing": [1, 3]}, ("racing must end with seeds=2", "write seeds=3")),
+        (
+            {"racing": [1, 3]},
+            (
+                "racing must end with seeds=2",
+                "write seeds=3, or for these seeds hydra.sweeper.racing=null",
+            ),
+        ),
         ({"racing": [1, 2], "aggregate": "low"}, ("aggregate must be", "single seed", "raise")),
         (
             {"storage": "nonsense"},

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from commands import argv, ended, here, rows, wait_for_rows
+from omegaconf import OmegaConf
 
 SMALL = ["hidden=[8]", "batch_size=8", "episodes=12", "test_episodes=2", "seeds=3", "workers=2"]
 GRID = ["lr=0.001,0.01", "gamma=0.9,0.99"]
@@ -88,6 +89,16 @@ def test_a_grid_is_one_folder_with_every_file_of_the_contract(grid):
         assert (folder / name).exists(), name
     for name in ("best/model.keras", "best/episode.gif", "best/figures/returns.png"):
         assert (folder / name).exists(), name
+
+
+def test_a_grid_keeps_the_configuration_that_its_values_replace(grid, tmp_path):
+    folder, _ = grid
+    kept = OmegaConf.load(folder / "config.yaml")
+    assert (kept.lr, kept.gamma, kept.episodes) == (0.001, 0.99, 12)
+    one = ["episodes=1", "seeds=1", "workers=0"]
+    tasks = ["env=gymnasium", "env.id=CartPole-v1,CartPole-v0"]  # of which nothing is left without
+    assert here(*asked(tmp_path / "tasks", *tasks, *one)) == 0
+    assert OmegaConf.load(tmp_path / "tasks" / "config.yaml").env.id == "CartPole-v1"
 
 
 def test_a_trial_of_a_grid_and_a_single_run_give_the_same_rows(grid, tmp_path):

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from dqn import machine
 from dqn.bench import capacity, command, sweep
-from dqn.bench.measure import Row, on_one_core
+from dqn.bench.measure import OF_CORE, Row, on_one_core
 from dqn.status import settled
 
 PARTS = ("core", "scaling", "peers", "run", "sweep", "driver", "agreement")
@@ -62,7 +62,7 @@ def _measured(part: str, args: argparse.Namespace, processor: str) -> tuple[list
     from dqn.execution.engine import LANES
 
     if part == "core":
-        return core.rows(args.rounds, args.seconds, _progress, args.only or core.NAMES), {}
+        return core.rows(args.rounds, args.seconds, _progress, args.only or OF_CORE), {}
     if part == "peers":
         rows, about = versus.rows(
             args.rounds, args.seconds, _progress, torch_index=args.torch_index
@@ -142,6 +142,13 @@ def _progress(line: str) -> None:
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, met {text}")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dqn.bench",
@@ -157,12 +164,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--driver", action="store_true", help="how many workers one driver can feed")
     add("--agreement", action="store_true", help="does the agent learn as lanes do? a study")
     add("--all", action="store_true", help="every part")
-    add("--only", nargs="*", metavar="NAME", help="of core: arithmetic mixed agent recipe "
-        "lunar_lander memory")  # fmt: skip
-    add("--rounds", type=int, default=5, help="turns of each contender (default: 5)")
+    add("--only", nargs="*", metavar="NAME", choices=OF_CORE, help="of core: "
+        + " ".join(OF_CORE))  # fmt: skip
+    add("--rounds", type=_at_least_one, default=5, help="turns of each contender (default: 5)")
     add("--seconds", type=float, default=3.0, help="of a turn, at least (default: 3)")
-    add("--seeds", type=int, default=30, help="of --agreement, of each side (default: 30)")
-    add("--trials", type=int, default=sweep.TRIALS, help="of --sweep and --driver (default: 100)")
+    add("--seeds", type=_at_least_one, default=30, help="a side of --agreement (default: 30)")
+    add("--trials", type=_at_least_one, default=sweep.TRIALS, help="of --sweep and --driver "
+        f"(default: {sweep.TRIALS})")  # fmt: skip
     add("--figure", type=Path, metavar="PATH", help="where --scaling or --agreement draws (PNG)")
     add("--json", type=Path, metavar="PATH", help="write every number there too")
     add("--torch-index", metavar="URL", help="of --peers: an extra package index for PyTorch")

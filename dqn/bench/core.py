@@ -6,17 +6,15 @@ from dataclasses import replace
 from dqn.bench import contenders, memory
 from dqn.bench.arithmetic import Products, multiply_adds, steps_bound
 from dqn.bench.lanes import FLOOR, MIXED, FullBlock
-from dqn.bench.measure import Rate, Row, alternate, ratios
+from dqn.bench.measure import OF_CORE, Rate, Row, alternate, ratios
 from dqn.config import EnvConfig
 from dqn.execution.engine import LANES
 
 LUNAR_LANDER = replace(FLOOR, env=EnvConfig("LunarLander-v3"))
-NAMES = ("arithmetic", "mixed", "agent", "recipe", "lunar_lander", "memory")
-"""What `rows` can measure beside lanes."""
 
 
 def rows(
-    rounds: int, seconds: float, progress: Callable[[str], None], names: Sequence[str] = NAMES
+    rounds: int, seconds: float, progress: Callable[[str], None], names: Sequence[str] = OF_CORE
 ) -> list[Row]:
     """Lanes at the default block size, and each of `names` in turns with them."""
     progress(f"compiling lanes ({LANES} a block) and warming up")

@@ -13,6 +13,9 @@ from time import perf_counter
 CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 """What this process may use before it is confined; empty where the system cannot say."""
 
+OF_CORE = ("arithmetic", "mixed", "agent", "recipe", "lunar_lander", "memory")
+"""What `--core` can measure beside lanes."""
+
 Rate = Callable[[float], float]
 """Works for about so many seconds and returns how much of its unit was done a second."""
 

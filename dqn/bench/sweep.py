@@ -109,6 +109,7 @@ def _study(
     )
     said = _SAID.search(done.stdout)
     if done.returncode or said is None:
-        raise RunError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
+        reason = done.stderr[-2000:] or "it was over too soon; ask for more with --trials"
+        raise RunError(f"{' '.join(command)} failed: {reason}")
     numbers = {name: float(text.replace(",", "")) for name, text in said.groupdict("0").items()}
     return Said(*(numbers[name] for name in Said._fields))

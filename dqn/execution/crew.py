@@ -30,8 +30,7 @@ STUCK = 600.0
 """Seconds without a report, and without use of a processor, after which it is too."""
 _BACKLOG = 6  # workers' fill that waits or trains: of many shapes, several blocks are to be filled
 _PROGRAM = 1.5  # seconds that a worker short of jobs waits before it loads what another has
-_PATIENCE = 0.5  # seconds to wait for news
-_GATHERING = 0.25  # seconds of news that are told together: they are written in one go
+_PATIENCE, _GATHERING = 0.5, 0.25  # seconds to wait for news, and of news written in one go
 _IDLE = 0.01  # of a processor; a worker that uses less does not train
 
 
@@ -163,7 +162,7 @@ class Crew:
         self._site.close()
 
     def _hire(self, news: News) -> None:
-        """Start the workers there is capacity for, once there is work: perhaps there is none."""
+        """Start the workers there is capacity for."""
         while len(self._members) < self._site.capacity:
             self._members.append(_Member(self._site.start()))
         if 0 < self._hired < len(self._members):
@@ -229,8 +228,7 @@ class Crew:
         """Jobs of one trial that was there when a worker was lost."""
         trial = self._alone[0].trial
         taken = [job for job in self._alone if job.trial == trial][: LANES + AHEAD]
-        for job in taken:
-            self._alone.remove(job)
+        self._alone = deque(job for job in self._alone if job not in taken)
         return taken
 
     def _hear(self, one: _Member, news: News, speaks: bool) -> None:

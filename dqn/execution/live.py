@@ -15,6 +15,7 @@ from dqn.results.trials import trial_row
 
 _WINDOW = 20.0  # seconds that speed and load are over
 _PAUSE = 0.2  # seconds between looks at them
+_TOLD_FROM = 0.03  # of the whole: before that, how long it will take is a guess
 
 
 @dataclass
@@ -127,7 +128,7 @@ class SweepView:
             told += f" · {speed:,.0f} steps/s"
         if self._saved:
             told += f" · {100 * self._saved / (self._saved + self.steps):.0f} % of steps saved"
-        if self._first and (gained := self._share() - self._first[1]) > 0:
+        if self._first and (gained := self._share() - self._first[1]) > _TOLD_FROM:
             left = (1.0 - self._share()) * (now - self._first[0]) / gained
             told += f" · {_clock(left)} left"
         return told

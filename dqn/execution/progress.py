@@ -17,6 +17,7 @@ from dqn.execution.summary import seeds_in_words
 
 WINDOW = 10  # episodes of the running mean
 _BARS = 12  # seeds shown at once
+_TOLD_FROM = 0.05  # of the training: before that, how long it will take is a guess
 
 
 @dataclass
@@ -111,7 +112,7 @@ class RunView:
         if self._first is None:  # the time before was the compiler's and would spoil the speed
             self._first = now, steps, share
         began, steps_then, share_then = self._first
-        if share > share_then:
+        if share > share_then + _TOLD_FROM:
             speed = (steps - steps_then) / (now - began)
             left = (1.0 - share) * (now - began) / (share - share_then)
             told += f" · {speed:,.0f} steps/s · {left:,.0f} s left"

@@ -28,6 +28,7 @@ from dqn.status import INTERRUPTED
 
 _SHARE = 0.1  # of the time, at most, goes into drawing while seeds are still training
 _FIRST_CURVES = 20.0  # seconds; earlier ones are not worth waiting for
+_SHORT = 3.0  # seconds in which to start and to end weighs more than to train: no speed is told
 
 
 def train(config: Config, path: Path) -> int:
@@ -215,9 +216,11 @@ def _told(account: Account, trainings: int, steps: int, workers: int) -> str:
     )
     compiled = f", compiling {compiling:.0f} %" if account.compiling else ""
     share = 100 * account.driver / (account.driver + account.busy)
-    speed = steps / account.wall
+    done = f"{trainings:,} training{'s' * (trainings > 1)}, {steps:,} steps"
+    if account.wall < _SHORT:
+        return done
     return (
-        f"{trainings:,} trainings, {steps:,} steps in {account.wall:,.0f} s: {speed:,.0f} steps/s "
+        f"{done} in {account.wall:,.0f} s: {steps / account.wall:,.0f} steps/s "
         f"on {workers} worker{'s' * (workers > 1)}; lanes at work {useful:.0f} % of their time"
         f"{compiled}, driver {share:.1f} %"
     )

@@ -1,0 +1,97 @@
+"""What a command line may set and sweep: overrides looked at before Hydra applies them."""
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+
+from dqn.config import KEYS, fields_of, refuse_unknown
+from dqn.errors import UserError
+from dqn.help import CONF, default_groups
+from dqn.schema import nearest, override_text
+
+LARGEST_GRID = 100_000  # points; they are all held in memory
+
+
+def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
+    """Refuse a key or a group's option that does not exist, and to add or remove one that does."""
+    key, text = override.key_or_group, override.input_line
+    options = options_of(loader, key) if key else []
+    if override.is_hydra_override() and not options:
+        return
+    if not options and key not in KEYS and not key.startswith("env.kwargs."):
+        refuse_unknown(key, text or key, groups=loader.list_groups(""))
+    if override.is_delete():
+        raise UserError(f"{key} cannot be removed, met {text}; leave it out to keep its default")
+    if override.is_add() and key in {*KEYS, *default_groups()} - {"env.kwargs"}:
+        raise UserError(f"{key} is there already, met {text}; write it without the +")
+    if key in fields_of("run") and override.is_sweep_override():
+        raise UserError(f"{key} must be one for all trials, met {text}; write one value")
+    if not options:
+        return
+    listed = override.is_discrete_sweep() and not override.is_range_sweep()
+    met = list(override.sweep_iterator()) if listed else override.value()
+    for choice in met if isinstance(met, list) else [met]:
+        word = override_text(choice)
+        if word not in options:
+            raise UserError(
+                f"{key} must be one of {', '.join(options)}, met {word}; "
+                f"{_advice(key, word, options)}"
+            )
+
+
+def _advice(group: str, word: str, options: Sequence[str]) -> str:
+    """What to write instead of an option that a group does not have."""
+    if near := nearest(word, options):
+        return f"did you mean {group}={near}?"
+    if group == "env":
+        return "any other task is env=gymnasium env.id=ID"
+    if word.endswith(".yaml"):
+        return f"copy it to {CONF / group} and write {group}= and its name without .yaml"
+    return f"write {group}={options[0]}"
+
+
+def refuse_no_mapping(params: Any) -> None:
+    """Refuse `hydra.sweeper.params` that name nothing."""
+    if not isinstance(params, Mapping):
+        raise UserError(
+            f"hydra.sweeper.params must be a mapping of keys to sweeps, met "
+            f"{override_text(params)}; write for example '+hydra.sweeper.params.lr=\"1e-3,1e-2\"'"
+        )
+
+
+def refuse_vast(overrides: Sequence[Override]) -> None:
+    """Refuse a grid that would never be written down, before Hydra tries to."""
+    size = math.prod(_size(override) for override in overrides if override.is_sweep_override())
+    if not size <= LARGEST_GRID:
+        raise UserError(
+            f"a grid must have at most {LARGEST_GRID:,} jobs, met {size:,}; choose among fewer "
+            f"values, or sample them with hydra/sweeper=optuna"
+        )
+
+
+def _size(override: Override) -> float:
+    """Values of a sweep, before any is made; infinite where there is no end of them."""
+    sweep: Any = override.value()
+    if isinstance(sweep, ChoiceSweep):
+        return len(sweep.list)
+    if not isinstance(sweep, RangeSweep):
+        return 1
+    start, stop, step = (float(end or 0) for end in (sweep.start, sweep.stop, sweep.step))
+    if not (step and math.isfinite(start + stop)):
+        return math.inf
+    return max(0, math.ceil((stop - start) / step))
+
+
+@functools.cache
+def options_of(loader: ConfigLoaderImpl, group: str) -> list[str]:
+    """The options of a group, none of what is no group; Hydra takes 15 ms to tell."""
+    return loader.get_group_options(group)
+
+
+def fixed(overrides: Sequence[Override]) -> list[Override]:
+    """Those that are not swept."""
+    return [override for override in overrides if not override.is_sweep_override()]
