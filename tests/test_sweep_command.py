@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -138,6 +139,11 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, long):
     assert "of 4 trials done and saved" in out
     assert f"hydra.sweep.dir={folder}" in out.split("to go on: ")[1]
     kept = table(folder)
+    over, more = re.search(r"(\d) of 4 trials done and saved(?:, and of (\d) more)?", out).groups(
+        "0"
+    )
+    assert int(over) + int(more) == kept.trial.nunique()
+    assert (kept.trial.value_counts() == 3).sum() == int(over)
     assert 0 < len(kept) < 12
     trials = pd.read_csv(folder / "trials.csv")
     assert trials.seeds_done.sum() == len(kept)

@@ -40,6 +40,8 @@ class SweepView:
     def __init__(self, folder: Folder, total: int, base: Config, console: Console | None = None):
         self._folder, self._seeds = folder, base.seeds
         self.counts = Counts(total)
+        self.ended: set[int] = set()
+        """Numbers of the trials that are over."""
         self.trained = self.steps = 0
         """Trainings that have ended under this view, and their environment steps."""
         self._saved = 0  # steps that pruned seeds did not take
@@ -76,6 +78,7 @@ class SweepView:
         """A trial is over."""
         self.counts.running -= 1
         self.counts.over += 1
+        self.ended.add(course.number)
         statuses = {str(row["status"]) for row in course.rows.values()}
         self.counts.failed += "failed" in statuses
         self.counts.pruned += "pruned" in statuses and "failed" not in statuses

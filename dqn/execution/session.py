@@ -131,14 +131,17 @@ def sweep(
 
                 pictures.draw_best_trial(folder, base)
         trials, best = _of(about, folder.trials()), folder.best_trial()
+    begun = len(trials)
+    if stopped:
+        trials = trials[trials["trial"].isin(view.ended)]
     if len(trials):
         print(leaderboard(trials, about.swept, about.objective, about.ordered_by))
     failed = trials["status"].tolist().count("failed")
     if failed:
         print(f"{failed} of {len(trials)} trials failed: their rows in seeds.csv say failed")
     if stopped:
-        over = view.counts.over
-        print(f"stopped with {over} of {source.total} trials done and saved")
+        parts = f", and of {begun - len(trials)} more some seeds" if begun > len(trials) else ""
+        print(f"stopped with {view.counts.over} of {source.total} trials done and saved{parts}")
     elif not view.trained:
         print("all trials were trained before: nothing was left to do")
     elif account.busy:
