@@ -1,6 +1,6 @@
 """The course's page: a section a question, as Markdown with computed numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,48 +9,64 @@ from dqn.results.stats import METRICS, WINDOW
 from dqn.results.trials import trial_row
 from sweeps.compare import changes
 from sweeps.contenders import TITLES, Against, Contender, against
-from sweeps.lessons import Growth, Level, episodes_of, growth, ranked, realised, told
-from sweeps.overview import digits_of, solved_return, spanned
+from sweeps.influence import METRIC, Influence, cell, ranked, section, told
+from sweeps.lessons import Growth, episodes_of, growth, realised
+from sweeps.overview import solved_return, spanned
 
 
 def page(
     them: Sequence[Contender],
-    studies: Mapping[str, Mapping[str, Sequence[Level]]],
+    studies: Sequence[Influence],
     commands: Sequence[str],
 ) -> str:
-    """The whole page; `studies` are the knobs of each sweep by its name, `commands` made it all."""
+    """The whole page; `commands` made the folders, and it."""
     exercise, scaled, recommended = them
-    seeds = " and ".join(sorted({str(len(one.rows)) for one in them}))
+    of_sweeps = " How many a sweep has is said with its results." * bool(studies)
     parts = [
         "# Deep Q-Networks on CartPole: the exercise's questions",
-        f"Every number here is of {seeds} seeds a setting, with its 95 % interval in brackets, and "
-        "was computed by the commands at the end. IQM is the interquartile mean.",
+        f"Every number here was computed by the commands at the end. {_seeds(them)}{of_sweeps} "
+        "Brackets hold 95 % intervals; IQM is the interquartile mean.",
         "## Which loss?\n\n" + _which_loss(studies),
         "## Which output layer?\n\n" + _output_layer(them),
         "## How does the loss evolve?\n\n" + _how_loss_evolves(them),
         "## Are the Q-values a good output?\n\n" + _are_values_good(them),
         "## Does scaling the rewards help?\n\n" + _scaling(exercise, scaled, studies),
-        *(f"## What does each parameter do, around {_base_of(found)}?\n\n" + _influence(name, found)
-          for name, found in studies.items()),
+        *(f"## What does each parameter do, around {study.base} (`{study.name}`)?\n\n"
+          + section(study) for study in studies),
         "## Are there better hyperparameters?\n\n" + _better(exercise, scaled, recommended),
         "## How this page was made\n\n```sh\n" + "\n".join(commands) + "\n```",
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
 
-def _which_loss(studies: Mapping[str, Mapping[str, Sequence[Level]]]) -> str:
+def _seeds(them: Sequence[Contender]) -> str:
+    """How many seeds each run has, and of how many where some are not in."""
+    asked = [max(one.results.base.seeds, len(one.rows)) for one in them]
+    counts = [
+        f"{len(one.rows)}" + f" of its {all_of_them}" * (len(one.rows) < all_of_them)
+        for one, all_of_them in zip(them, asked, strict=True)
+    ]
+    if len(set(counts)) == 1:
+        return f"Each run has {counts[0]} seed{'s' * (counts[0] != '1')}."
+    each = [f"`{one.name}` has {count}" for one, count in zip(them, counts, strict=True)]
+    return f"Of seeds {', '.join(each)}."
+
+
+def _which_loss(studies: Sequence[Influence]) -> str:
     text = (
         "The mean squared TD error of the minibatch, (y − Q(s, a))², where the target "
         "y = c·r + γ max Q′(s′, ·) is held fixed: no gradient flows into it, and c scales the "
         "reward. It is regression on a moving target. Huber's loss is the same for small errors "
         "and grows only linearly beyond δ."
     )
-    for found in studies.values():
-        for level in found.get("huber_delta", ()):
-            if not level.is_base and level.against_base is not None:
+    for study in studies:
+        levels = study.knobs.get("huber_delta", ())
+        for level in levels if any(one.is_base and one.value == np.inf for one in levels) else ():
+            if level.against_base is not None:
                 text += (
-                    f" Around {_base_of(found)}, δ = {told(level.value)} instead of the squared "
-                    f"error changes the {_objective()} by {_difference(level.against_base)}; "
+                    f" Around {study.base} (`{study.name}`, {study.seeds} a setting), "
+                    f"δ = {told(level.value)} instead of the squared error changes the "
+                    f"{TITLES[METRIC]} by {_difference(level.against_base)}; "
                     f"{_verdict(level.against_base, 'Huber’s loss', 'the squared error')}."
                 )
     return text
@@ -122,90 +138,48 @@ def _are_values_good(them: Sequence[Contender]) -> str:
 def _scaling(
     exercise: Contender,
     scaled: Contender,
-    studies: Mapping[str, Mapping[str, Sequence[Level]]],
+    studies: Sequence[Influence],
 ) -> str:
-    versus = against(scaled.rows, exercise.rows, "mean_return")
-    scale = scaled.config.reward_scale
+    versus = against(scaled.rows, exercise.rows, METRIC)
+    scale, gamma = scaled.config.reward_scale, exercise.config.gamma
+    bound = f"go up to 1/(1 − γ) = {1 / (1 - gamma):.0f}" if gamma < 1 else "grow with the episodes"
+    more = ", ".join(_changes(exercise, scaled, {"reward_scale"}))
+    apart = f" `{scaled.name}` differs in {more} too: what that did is not told apart."
     return (
-        f"Rewards × {scale:g} in the target, returns reported as they are. The {_objective()} is "
-        f"{_metric(scaled, 'mean_return')} instead of {_metric(exercise, 'mean_return')}; "
+        f"Rewards × {scale:g} in the target, returns reported as they are. The {TITLES[METRIC]} is "
+        f"{_metric(scaled, METRIC)} instead of {_metric(exercise, METRIC)}; "
         f"{_verdict(versus, 'a seed with scaled rewards', 'one without')}. With "
-        f"γ = {exercise.config.gamma:g} the values go up to 1/(1 − γ) = "
-        f"{1 / (1 - exercise.config.gamma):.0f}, far from the small outputs of a fresh network; "
+        f"γ = {gamma:g} the values {bound}, far from the small outputs of a fresh network; "
         "scaled, they are of its own size, and so are the errors that Adam follows."
+        + apart * bool(more)
         + _beside_scaling(exercise, studies)
     )
 
 
-def _beside_scaling(
-    exercise: Contender, studies: Mapping[str, Mapping[str, Sequence[Level]]]
-) -> str:
+def _beside_scaling(exercise: Contender, studies: Sequence[Influence]) -> str:
     """Whether the exercise's advice is the single change that does most around its own values."""
-    metric, scale = "mean_return", exercise.config.reward_scale
-    for found in studies.values():
-        ends = {knob: level for knob, level, _ in ranked(found, metric)}
+    scale = exercise.config.reward_scale
+    for study in studies:
+        ends = {knob: level for knob, level, _ in ranked(study.knobs)}
         scaling = ends.get("reward_scale")
         if scaling is None or all(
-            level.value != scale for level in found["reward_scale"] if level.is_base
+            level.value != scale for level in study.knobs["reward_scale"] if level.is_base
         ):
             continue
-        reached = float(scaling.summary[metric] or 0.0)
+        reached = float(scaling.summary[METRIC] or 0.0)
         more = [
-            f"`{knob}={told(level.value)}` ({_cell(level, metric)})"
+            f"`{knob}={told(level.value)}` ({cell(level.summary)})"
             for knob, level in ends.items()
-            if float(level.summary[metric] or 0.0) > reached
+            if float(level.summary[METRIC] or 0.0) > reached
         ]
-        told_best = f" Of the factors tried alone, {told(scaling.value)} did best "
-        told_best += f"({_cell(scaling, metric)})"
+        told_best = (
+            f" Of the factors tried alone in `{study.name}` ({study.seeds} a setting), "
+            f"{told(scaling.value)} did best ({cell(scaling.summary)})"
+        )
         if not more:
-            return f"{told_best}, and no other single change did as much."
+            return f"{told_best}, and no other single change tried there did as much."
         return f"{told_best}; the advice is not what helps most: {' and '.join(more)} did more."
     return ""
-
-
-def _influence(name: str, found: Mapping[str, Sequence[Level]]) -> str:
-    metric = "mean_return"
-    lines = [
-        f"![IQM of the {_objective()} by value of each knob]({name}.png)",
-        "",
-        "| knob | values apart by | best tried | base | P(best beats base) |",
-        "|---|---|---|---|---|",
-    ]
-    for knob, best, span in ranked(found, metric):
-        base = next(level for level in found[knob] if level.is_base)
-        versus = best.against_base
-        chance = "the base is best" if versus is None else spanned(
-            versus.improvement, versus.improvement_interval, 2)  # fmt: skip
-        lines.append(
-            f"| `{knob}` | {span:.1f} | {told(best.value)}: {_cell(best, metric)} | "
-            f"{told(base.value)}: {_cell(base, metric)} | {chance} |"
-        )
-    sure = [
-        knob for knob, best, _ in ranked(found, metric)
-        if best.against_base and (best.against_base.improvement_interval or (0.0,))[0] > 0.5
-    ]  # fmt: skip
-    told_sure = _best_alone(found, sure, metric) if sure else (
-        "No other value of any knob beats the base's beyond doubt (interval of P above 0.5): one "
-        "change alone does not improve on it."
-    )  # fmt: skip
-    return "\n".join(lines) + (
-        f"\n\n{told_sure} The best of several values tried looks better than it is, and one knob "
-        "at a time says nothing of two together."
-    )
-
-
-def _best_alone(found: Mapping[str, Sequence[Level]], sure: Sequence[str], metric: str) -> str:
-    """The single changes that are surely better, the best first."""
-    sign = 1.0 if METRICS[metric] < 0 else -1.0
-    best = [(knob, level) for knob, level, _ in ranked(found, metric) if knob in sure]
-    best.sort(key=lambda one: -sign * float(one[1].summary[metric] or 0.0))
-    told_best = ", ".join(
-        f"`{knob}={told(level.value)}` ({_cell(level, metric)})" for knob, level in best
-    )
-    return (
-        "Another value than the base's is better beyond doubt (interval of P above 0.5) of these "
-        f"knobs; changed alone, the best first: {told_best}."
-    )
 
 
 def _better(*them: Contender) -> str:
@@ -229,14 +203,19 @@ def _better(*them: Contender) -> str:
     ):
         cells = [f"{sum(map(share, o.rows))} of {len(o.rows)}" for o in them]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    changed = changes([exercise.config.to_mapping(), recommended.config.to_mapping()])
-    settings = ", ".join(f"`{name}={_setting(new)}`" for name, (_, new) in changed.items())
-    versus = against(recommended.rows, scaled.rows, "mean_return")
+    versus = against(recommended.rows, scaled.rows, METRIC)
+    verdict = _verdict(versus, f"a seed of `{recommended.name}`", f"one of `{scaled.name}`")
     return (
-        "\n".join(lines) + "\n\nIn the " + _objective() + " "
-        f"{_verdict(versus, 'a seed of `recommended`', 'one of `scaled`')}. "
-        f"`recommended` differs from `exercise` in {settings}."
+        "\n".join(lines) + f"\n\nIn the {TITLES[METRIC]} {verdict}. "
+        f"`{recommended.name}` differs from `{exercise.name}` in "
+        f"{', '.join(_changes(exercise, recommended)) or 'nothing'}."
     )
+
+
+def _changes(one: Contender, other: Contender, known: Collection[str] = ()) -> list[str]:
+    """The settings of `other` that are not those of `one`, but for the keys that are `known`."""
+    changed = changes([one.config.to_mapping(), other.config.to_mapping()])
+    return [f"`{key}={_setting(new)}`" for key, (_, new) in changed.items() if key not in known]
 
 
 def _setting(value: Any) -> str:
@@ -244,26 +223,8 @@ def _setting(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "")
 
 
-def _objective() -> str:
-    return TITLES["mean_return"]
-
-
-def _base_of(found: Mapping[str, Sequence[Level]]) -> str:
-    base = next(level for levels in found.values() for level in levels if level.is_base)
-    return f"reward_scale={told(base.rows[0]['reward_scale'])}"
-
-
 def _metric(one: Contender, metric: str) -> str:
-    return _of(trial_row(one.rows, ()), metric)
-
-
-def _cell(level: Level, metric: str) -> str:
-    return _of(level.summary, metric)
-
-
-def _of(summary: Mapping[str, Any], metric: str) -> str:
-    ends = summary[metric + "_low"], summary[metric + "_high"]
-    return spanned(summary[metric], None if None in ends else ends, digits_of(metric))
+    return cell(trial_row(one.rows, ()), metric)
 
 
 def _times(growth: Growth) -> str:

@@ -1,6 +1,6 @@
-"""What runs and sweeps answer to the questions of the course's exercise: numbers and figures."""
+"""What runs answer to the questions of the course's exercise, and the figures of its page."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,30 +11,18 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from dqn.results.atomic import replacing
-from dqn.results.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
 from dqn.results.figures import BLACK, BLUE, GREEN, GREY, STEP_REWARD, VERMILLION, plain
-from dqn.results.reading import Results
 from dqn.results.stats import METRICS, WINDOW, interval, median, quartiles, running_mean
-from dqn.results.trials import trial_row
-from dqn.schema import override_text
-from sweeps.contenders import TITLES, Against, Contender, against
+from sweeps.contenders import TITLES, Contender
+from sweeps.influence import METRIC, Level, seeds_of, told
 from sweeps.overview import time_limit
-from sweeps.reporting.knobs import order
 
 COLOURS = (VERMILLION, BLUE, GREEN)
 DASHES = ((0, (5, 2)), "-", (0, (1, 1.2)))
-
-
-@dataclass(frozen=True)
-class Level:
-    """One value of one knob, the others being those of the base."""
-
-    value: Cell
-    is_base: bool
-    rows: Sequence[Row]
-    summary: Row
-    """Its row of trials.csv."""
-    against_base: Against | None
+WIDTH_OF_TITLE = 5.4
+"""Inches that the title of `draw_influence` needs."""
+LETTERS_AN_INCH = 11
+"""Of labels below a panel, beyond which they would touch."""
 
 
 @dataclass(frozen=True)
@@ -94,35 +82,18 @@ def realised(one: Contender, episodes: pd.DataFrame) -> NDArray[np.float64] | No
     return np.where(timed_out, endless, value)
 
 
-def knobs(results: Results) -> dict[str, list[Level]]:
-    """By key, in declared order: trials that differ from the base in that key alone, and the base.
-
-    The base is the trial with the hyperparameters of the sweep's own configuration. Empty where no
-    trial has them.
-    """
-    first = {number: rows[0] for number, rows in results.rows.items()}
-    base_cells = hyperparameters(results.base)
-    base = next((n for n, row in first.items() if _differs(row, base_cells) == []), None)
-    if base is None:
-        return {}
-    found: dict[str, list[Level]] = {}
-    for name in base_cells:
-        others = [n for n, row in first.items() if _differs(row, base_cells) == [name]]
-        if others:
-            levels = [_level(results, n, name, base) for n in (base, *others)]
-            found[name] = sorted(levels, key=lambda level: order(level.value))
-    return found
-
-
 def draw_losses(path: Path, them: Sequence[Contender]) -> None:
     """Loss by episode, median and middle half of seeds, on a logarithmic scale."""
     figure, axes = _panels(1)
+    positive = False
     for place, one in enumerate(them):
         episode, low, median, high = _quartiles(episodes_of(one), "loss")
+        positive |= bool(np.any(low > 0))
         axes[0].fill_between(episode, low, high, color=COLOURS[place], alpha=0.2, lw=0)
         axes[0].plot(episode, median, color=COLOURS[place], ls=DASHES[place], lw=2, label=one.name)
-    axes[0].set_yscale("log")
-    axes[0].set(xlabel="episode", ylabel="TD loss (scaled reward²)")
+    if positive:  # or nothing was learnt from, and a logarithm has nothing to show
+        axes[0].set_yscale("log")
+    axes[0].set(xlabel="episode", ylabel="TD loss, in (scaled reward)²")
     _save(figure, path, f"Loss, mean of {WINDOW} episodes · median and middle half of seeds")
 
 
@@ -145,49 +116,34 @@ def draw_values(path: Path, them: Sequence[Contender]) -> None:
     _save(figure, path, f"Q-values and what followed, mean of {WINDOW} episodes · median of seeds")
 
 
-def draw_influence(path: Path, found: Mapping[str, Sequence[Level]], metric: str) -> None:
+def draw_influence(path: Path, knobs: Mapping[str, Sequence[Level]]) -> None:
     """The metric against each knob's values, with 95 % intervals; the base value is filled."""
-    columns = min(4, len(found))
-    rows = -(-len(found) // columns)
-    figure = Figure(figsize=(2.7 * columns, 2.3 * rows + 0.6), dpi=130, layout="constrained")
+    columns = min(4, len(knobs))
+    rows = -(-len(knobs) // columns)
+    wide = max(2.7, WIDTH_OF_TITLE / columns)
+    figure = Figure(figsize=(wide * columns, 2.3 * rows + 0.6), dpi=130, layout="constrained")
     axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    for panel, (name, levels) in zip(axes.flat, found.items(), strict=False):
+    for panel, (name, levels) in zip(axes.flat, knobs.items(), strict=False):
         _style(panel)
         places = np.arange(len(levels))
         for place, level in zip(places, levels, strict=True):
-            middle, low, high = _three(level, metric)
+            middle, low, high = _three(level, METRIC)
             colour = BLACK if level.is_base else BLUE
             panel.plot([place, place], [low, high], color=colour, lw=2, solid_capstyle="round")
             face = colour if level.is_base else "white"
             panel.plot(place, middle, "o", color=colour, mfc=face, ms=6)
-        panel.set_xticks(places, [told(level.value) for level in levels], fontsize=7.5)
+        labels = [told(level.value) for level in levels]
+        dense = sum(map(len, labels)) > LETTERS_AN_INCH * wide
+        slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if dense else {}
+        panel.set_xticks(places, labels, fontsize=7.5, **slant)
         panel.xaxis.set_minor_locator(NullLocator())
         panel.margins(x=0.15)
         panel.set_title(name, loc="left", fontsize=10)
-    for panel in axes.flat[len(found) :]:
+    for panel in axes.flat[len(knobs) :]:
         panel.set_visible(False)
     for row in axes:
-        row[0].set_ylabel(TITLES[metric])
-    seeds = {len(level.rows) for levels in found.values() for level in levels}
-    many = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
-    _save(figure, path, f"IQM and 95 % interval of {many} seeds · filled: the base")
-
-
-def told(value: Cell) -> str:
-    """A value of a knob as one writes it."""
-    return override_text(value) if not isinstance(value, float) else f"{value:g}"
-
-
-def _level(results: Results, number: int, name: str, base: int) -> Level:
-    rows = results.rows[number]
-    metric = results.objective
-    versus = against(rows, results.rows[base], metric) if number != base else None
-    value = rows[0][COLUMN_OF_KEY.get(name, name)]
-    return Level(value, number == base, rows, trial_row(rows, ()), versus)
-
-
-def _differs(row: Mapping[str, Cell], base: Mapping[str, Cell]) -> list[str]:
-    return [name for name, value in base.items() if name in row and row[name] != value]
+        row[0].set_ylabel(TITLES[METRIC])
+    _save(figure, path, f"IQM and 95 % interval of {seeds_of(knobs)} · filled: the base")
 
 
 def _quartiles(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
@@ -228,16 +184,3 @@ def _save(figure: Figure, path: Path, title: str) -> None:
         figure.legend(handles, labels, loc="outside lower left", ncols=4, frameon=False, fontsize=9)
     with replacing(path) as temporary:
         figure.savefig(temporary, metadata={"Software": None})
-
-
-def ranked(found: Mapping[str, Sequence[Level]], metric: str) -> Iterator[tuple[str, Level, float]]:
-    """Knobs by how far their values' IQMs lie apart, widest first, each with its best level."""
-    sign = 1.0 if METRICS[metric] < 0 else -1.0
-    spans = []
-    for name, levels in found.items():
-        known = [level for level in levels if level.summary[metric] is not None]
-        if known:
-            values = [float(level.summary[metric] or 0.0) for level in known]
-            best = known[int(np.argmax(np.multiply(sign, values)))]
-            spans.append((name, best, max(values) - min(values)))
-    return iter(sorted(spans, key=lambda span: -span[2]))

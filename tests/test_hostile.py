@@ -227,15 +227,19 @@ def test_a_terminal_is_told_and_not_commanded(folder, capsys):
 def test_results_import_no_module(folder, tmp_path, canary, monkeypatch, capsys):
     (tmp_path / "theirs_module.py").write_text(f"open({str(canary)!r}, 'w')")
     monkeypatch.syspath_prepend(tmp_path)
-    for name in ("config.yaml", "seeds.csv"):
-        text = (folder / name).read_text().replace("CartPole-v0", "theirs_module:CartPole-v0")
+    base = Config(seeds=2, episodes=12, reward_scale=0.01)
+    scaled = tmp_path / "scaled"
+    write(scaled, sampled(3, base), record(), base=base, seeds=2, episodes=12)
+    for file in (path / name for path in (folder, scaled) for name in ("config.yaml", "seeds.csv")):
+        text = file.read_text().replace("CartPole-v0", "theirs_module:CartPole-v0")
         text = text.replace("max_episode_steps: 200", "max_episode_steps: null")
-        (folder / name).write_text(text.replace("solved_return: 195.0", "solved_return: null"))
+        file.write_text(text.replace("solved_return: 195.0", "solved_return: null"))
     assert read(folder).base.env.id == "theirs_module:CartPole-v0"
     out = tmp_path / "out"
     assert main(["compare", str(folder), str(folder), "--out", str(out)]) == 0
     assert main(["report", str(folder)]) == 0
-    main(["course", *[f"{folder}:0"] * 3, "--out", str(out)])
+    runs = [f"{path}:0" for path in (folder, scaled, scaled)]
+    assert main(["course", *runs, "--out", str(out)]) == 0
     assert main(["export", str(folder), "--to", "tensorboard", "--out", str(out / "t")]) == 0
     assert "theirs_module" not in sys.modules
 
