@@ -19,7 +19,7 @@ COMMANDS = {
     "validate": "train the best trials again, with seeds that the study never used",
     "report": "one page of what a run, a grid or a study says: report.html",
     "course": "a page on the questions of the exercise, from runs and sweeps",
-    "export": "the same for another tool: TensorBoard",
+    "export": "results for another tool: TensorBoard",
     "reproduce": "train one row of seeds.csv again, and say whether it is the same",
 }
 """Each the name of a module here, with `add_arguments`, `EXAMPLES` and a function of its name."""
@@ -70,7 +70,10 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m sweeps",
         description="What finished runs, grids and studies say. Each command has its own --help.",
-        epilog="\n".join(module.EXAMPLES for module in modules.values()),
+        epilog="\n".join(
+            module.EXAMPLES.replace("examples", f"examples of {name}", 1)
+            for name, module in modules.items()
+        ),
         formatter_class=raw,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")

@@ -9,7 +9,7 @@ from typing import Any
 
 from dqn.config import Config
 from dqn.errors import RunError
-from dqn.execution.summary import as_text
+from dqn.execution.summary import BASELINE, EXERCISE, as_text
 from dqn.results.atomic import replacing
 from dqn.results.columns import Row
 from dqn.results.document import refuse_endless
@@ -27,8 +27,6 @@ from sweeps.overview import (
 )
 
 TABLE, PRESET = "validation.csv", "recommended.yaml"
-BASELINE = "exercise"
-EXERCISE = 999_999  # its number beside those of the study's trials, of which none comes so far
 
 
 @dataclass(frozen=True)
@@ -135,15 +133,20 @@ def told(of: Validation) -> str:
         lines.append(
             f"no trial's lower bound beats that of the {BASELINE}, which stays recommended"
         )
+    else:
+        end, what = "upper" if of.objective.minimised else "lower", statistic_name(of.objective)
+        lines.append(
+            f"recommended: by the {end} end of the interval on new seeds, not by the {what} itself"
+        )
     lines.append(f"written: {of.results.path / TABLE}")
     lines += [f"written: {of.results.path / PRESET}"] * (of.winner is not None)
     return "\n".join(lines)
 
 
 def _claims(of: Validation) -> str:
-    digits = digits_of(of.objective.metric)
+    digits, statistic = digits_of(of.objective.metric), statistic_name(of.objective)
     made = table(
-        f"{TITLES[of.objective.metric]}\n{_statistic(of)} of seeds", "claimed\n95 % interval",
+        f"{TITLES[of.objective.metric]}\n{statistic} of seeds", "claimed\n95 % interval",
         f"on {of.base.seeds} new seeds\n95 % interval", "optimism\n95 % interval", "rank",
         f"P(better than {BASELINE})\n95 % interval", "",
     )  # fmt: skip
@@ -253,13 +256,14 @@ def title(of: Validation, winner: Finding) -> str:
     name = " ".join((path.name or path.resolve().name).split())
     who = f"the {BASELINE}" if winner.trial is None else f"trial {winner.trial} of {name}"
     return (
-        f"{who}: {TITLES[metric]} {winner.held.text(digits_of(metric))}, {_statistic(of)} of "
-        f"{of.base.seeds} seeds it was not chosen by"
+        f"{who}: {TITLES[metric]} {winner.held.text(digits_of(metric))}, "
+        f"{statistic_name(of.objective)} of {of.base.seeds} seeds it was not chosen by"
     )
 
 
-def _statistic(of: Validation) -> str:
-    return NAMES.get(of.objective.aggregate, NAMES["iqm"])
+def statistic_name(objective: Objective) -> str:
+    """What of seeds a validation compares, in words."""
+    return NAMES.get(objective.aggregate, NAMES["iqm"])
 
 
 def _difference(of: Against | None) -> Estimate:

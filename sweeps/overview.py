@@ -49,8 +49,8 @@ def spanned(value: float | None, ends: tuple[float, float] | None, digits: int) 
     if value is None:
         return "-"
     if ends is None:
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} [{ends[0]:.{digits}f}, {ends[1]:.{digits}f}]"
+        return f"{value:z.{digits}f}"
+    return f"{value:z.{digits}f} [{ends[0]:z.{digits}f}, {ends[1]:z.{digits}f}]"
 
 
 def digits_of(metric: str) -> int:

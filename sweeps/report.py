@@ -7,6 +7,7 @@ from typing import Any
 
 from dqn.errors import RunError
 from dqn.execution.screen import steps
+from dqn.execution.summary import count
 from dqn.results.atomic import replacing
 from dqn.results.reading import Results, read
 from dqn.results.stats import METRICS
@@ -48,13 +49,14 @@ def _report(
     # Plotly, Matplotlib and Optuna take seconds to import: after all that can be refused at once.
     from plotly.offline import get_plotlyjs
 
-    from sweeps.reporting.answer import answer, expected, over
+    from sweeps.reporting.answer import answer, progress
     from sweeps.reporting.evidence import evidence_of
     from sweeps.reporting.gallery import Gallery
     from sweeps.reporting.page import page
     from sweeps.reporting.sections import sections, top
 
-    tell(f"working out what {len(results.rows):,} trials say ...")
+    one = len(results.rows) == 1
+    tell(f"working out what {count(len(results.rows), 'trial')} {'says' if one else 'say'} ...")
     evidence = evidence_of(results, args.metric or results.objective)
     found = answer(evidence)
     path = args.folder / PAGE
@@ -73,12 +75,13 @@ def _report(
         ) from error
     figures = [str(args.folder / "figures" / f"{name}.png") for name in drawn]
     lines = [found.headline, found.progress, found.sureness, found.knobs, "", f"written: {path}"]
-    lines += [f"{len(figures)} figures: {args.folder / 'figures'}"] * bool(figures)
+    lines += [f"{count(len(figures), 'figure')}: {args.folder / 'figures'}"] * bool(figures)
     ranking = evidence.importance
+    have, asked = progress(evidence.tables)
     return 0, "\n".join(line for n, line in enumerate(lines) if line or n > 3), {
         "report": str(path), "figures": figures, "metric": evidence.tables.metric,
         "headline": found.headline, "sureness": found.sureness, "knobs": found.knobs,
-        "trials": over(evidence.tables), "expected": expected(results),
+        "trials": have, "expected": asked,
         "best": evidence.best,
         "importance": [] if ranking is None else ranking.to_dict("records"),
     }  # fmt: skip

@@ -14,13 +14,12 @@ from typing import Any, NamedTuple
 
 from dqn.config import INT_BOUND, Config
 from dqn.errors import RunError, UserError
+from dqn.execution.summary import BASELINE, count
 from dqn.results import composed
 from dqn.results.reading import Results, read
 from dqn.status import INTERRUPTED
 from sweeps.compare import changes
 from sweeps.findings import (
-    BASELINE,
-    EXERCISE,
     PRESET,
     TABLE,
     Validation,
@@ -32,7 +31,7 @@ from sweeps.findings import (
     told,
     write_table,
 )
-from sweeps.objective import objective_of
+from sweeps.objective import Objective, objective_of
 
 FOLDER = "validation"
 EXAMPLES = """\
@@ -91,11 +90,12 @@ def validated(path: Path, top: int, seeds: int, on: Where) -> Validation | None:
     base = _base(results, seeds, on)
     configs = {None: base, **{trial: _like(base, results, trial) for trial in chosen}}
     _refuse_other_seeds(path / FOLDER, base.first_seed)
-    status = _train(base, path / FOLDER, configs)
+    objective = objective_of(results)
+    status = _train(base, path / FOLDER, configs, objective)
     if status == INTERRUPTED:
         return None
-    findings = findings_of(results, chosen, _held(path / FOLDER, base, configs))
-    winner = best_bound(findings, objective_of(results))
+    findings = findings_of(results, chosen, _held(path / FOLDER, base, configs, objective))
+    winner = best_bound(findings, objective)
     found = Validation(results, base, findings, winner, status)
     try:
         write_table(path / TABLE, found)
@@ -146,16 +146,31 @@ def _refuse_other_seeds(path: Path, first_seed: int) -> None:
         )
 
 
-def _held(path: Path, base: Config, configs: Collection[int | None]) -> Results:
+def _held(
+    path: Path, base: Config, configs: Collection[int | None], objective: Objective
+) -> Results:
     """What was trained of these trials, on the seeds of `base`; there may be more."""
     held = read(path)
     seeds = range(base.first_seed, base.first_seed + base.seeds)
     places = map(place_of, configs)
     rows = {n: [row for row in held.trial(n) if row["seed"] in seeds] for n in places}
-    return replace(held, base=base, rows=rows)
+    return replace(held, base=base, rows=rows, sweep=_record(objective))
 
 
-def _train(base: Config, path: Path, configs: Mapping[int | None, Config]) -> int:
+def _record(objective: Objective) -> dict[str, Any]:
+    """What a validation's sweep.yaml says: how its trials are ranked is the study's way."""
+    return {"kind": FOLDER, "objective": objective.metric, "aggregate": objective.aggregate}
+
+
+def _kept(path: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Of `record` what the folder's own has: those of older versions do not have all of it."""
+    old = composed.read_sweep(path / composed.SWEEP)
+    return record if old is None else {name: record[name] for name in record if name in old}
+
+
+def _train(
+    base: Config, path: Path, configs: Mapping[int | None, Config], objective: Objective
+) -> int:
     from dqn.execution import session
     from dqn.execution.source import Fixed, Trial
 
@@ -163,16 +178,16 @@ def _train(base: Config, path: Path, configs: Mapping[int | None, Config]) -> in
     places = {place_of(number): config for number, config in configs.items()}
     trials = [Trial(place, places[place], seeds) for place in sorted(places)]
     about = session.Sweep(
-        record={"kind": FOLDER},
+        record=_kept(path, _record(objective)),
         grows=(),
         swept=tuple(changes([config.to_mapping() for config in configs.values()])),
         configs=tuple(dict.fromkeys(configs.values())),
+        objective=objective.metric,
+        over=objective.of_rows,
+        ordered_by=objective.told,
         trials=tuple(places),
     )
-    print(
-        f"{len(trials) - 1} trials, and the {BASELINE} as trial {EXERCISE}, on {base.seeds} new "
-        "seeds"
-    )
+    print(f"{count(len(trials) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
     return session.sweep(base, path, about, lambda folder: Fixed(trials))[0]
 
 

@@ -19,7 +19,7 @@ from trainings import filled, result
 from dqn.compose import CONFIG_NAME, VERSION_BASE
 from dqn.config import Config, EnvConfig
 from dqn.help import CONF
-from sweeps.__main__ import main
+from sweeps.__main__ import COMMANDS, main
 from sweeps.reporting.commands import run_command
 
 HOSTILE = "a, <b>&\"'</script><script>alert(1)</script>"
@@ -126,6 +126,18 @@ def test_a_run(tmp_path):
     assert "optimistic" not in page.text
 
 
+def test_one_of_a_thing_is_told_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("dqn.execution.screen._FIRST", -1.0)
+    monkeypatch.setattr("dqn.execution.screen._PAUSE", 0.0)
+    filled(tmp_path / "a", result(returns=range(30)))
+    report(tmp_path / "a")
+    said = capsys.readouterr()
+    assert "working out what 1 trial says ..." in said.err
+    assert "\n1 figure: " in said.out
+    assert "1 of 1 training solved" not in said.out
+    assert "of 1 training solved the task" in said.out
+
+
 def test_a_half_finished_run_says_so(tmp_path):
     filled(tmp_path / "a", result(0, 0))
     page = report(tmp_path / "a")
@@ -179,7 +191,7 @@ def test_pruned_and_lost_trials_are_counted(tmp_path):
     page = report(path, "--metric", "test_return")
     assert "6 of 30 trials were pruned, with 67% of their budget unused on average" in page.text
     assert "Of 72 trainings that were not pruned 18 diverged or failed" in page.text
-    assert "6 trials have no finite value" in page.text
+    assert "6 trials without a finite value: not drawn, counted as worst." in page.text
     assert (path / "figures" / "pruned.png").exists()
     assert (path / "figures" / "failures.png").exists()
 
@@ -324,6 +336,17 @@ def test_other_commands_do_not_wait_for_plotly():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_help_says_of_which_command_its_examples_are(capsys):
+    assert main([]) == 0
+    said = capsys.readouterr().out
+    assert "\nexamples\n" not in said
+    for name in COMMANDS:
+        assert said.count(f"\nexamples of {name}\n  ") == 1
+    with pytest.raises(SystemExit):
+        main(["report", "--help"])
+    assert "\nexamples\n" in capsys.readouterr().out
 
 
 def test_metric_is_one_of_ours(study, capsys):

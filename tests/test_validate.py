@@ -19,6 +19,7 @@ from sweeps.findings import EXERCISE, Finding, best_bound, findings_of, objectiv
 from sweeps.objective import Objective
 from sweeps.overview import Estimate
 from sweeps.settings import Validate
+from sweeps.validate import _held
 
 BASE = Config(hidden=(8,), batch_size=8, episodes=12, seeds=2, test_episodes=2, workers=0)
 LRS = (1e-3, 1e-2, 1e-4)
@@ -145,10 +146,61 @@ def test_the_table_lines_up(copy, capsys):
     assert rows[0].index("→") == rows[1].index("→")
     assert "2 to 4 were never used by the study" in said
     assert "IQM of seeds" in said
+    assert said.count("by the lower end of the interval on new seeds, not by the IQM") == 1 - (
+        "stays recommended" in said
+    )
     rows = map(str.strip, said.splitlines())
     metrics = [row for row in rows if row.startswith(("trial 2 ", "exercise "))]
     assert len(metrics) == 4  # what was claimed and held; and every metric on the new seeds
     assert all("0 of 3" in line for line in metrics[2:])  # solved in 12 episodes
+
+
+def test_its_folder_is_ranked_as_the_study_is(tmp_path, monkeypatch):
+    path = tmp_path / "study"
+    lucky, steady = (10.0, 10.0, 10.0, 10.0, 100.0), (20.0,) * 5
+    of_study(path, "mean", lucky, steady)
+    about = []
+    monkeypatch.setattr(
+        "dqn.execution.session.sweep",
+        lambda base, path, of, source: (about.append(of), (130, 0))[1],
+    )
+    assert main(["validate", str(path)]) == 130
+    assert (about[0].objective, about[0].ordered_by) == ("mean_return", "mean")
+    assert about[0].over(read(path).rows[0]) == 28.0
+    assert about[0].record == {
+        "kind": "validation", "objective": "mean_return", "aggregate": "mean",
+    }  # fmt: skip
+
+
+def test_a_folder_of_before_its_objective_was_on_record_goes_on(copy):
+    record = copy / "validation" / "sweep.yaml"
+    lines = record.read_text().splitlines(keepends=True)
+    old = "".join(line for line in lines if line.startswith(("identity", "kind")))
+    assert len(lines) == 4
+    record.write_text(old)
+    assert main(["validate", str(copy), "--top", "2", "--seeds", "3"]) == 0
+    assert record.read_text() == old
+
+
+def test_of_what_is_better_the_less_the_least_is_first(tmp_path):
+    path = tmp_path / "validation"
+    with Folder(path, BASE, {"kind": "validation"}) as folder:
+        for trial, first in ((0, 0.0), (1, 200.0), (EXERCISE, 0.0)):
+            for seed in range(2):
+                folder.add(result(trial, seed, returns=[first] * 10 + [200.0] * 10, config=BASE))
+    objective = Objective("solved_at", "mean")
+    held = _held(path, BASE, [0, 1, None], objective)
+    assert held.ranked(objective.of_rows) == [1, 0, EXERCISE]
+
+
+def test_the_exercise_has_no_number_for_a_person(copy, capsys):
+    shutil.rmtree(copy / "validation")
+    assert main(["validate", str(copy), "--top", "1", "--seeds", "2"]) == 0
+    said = capsys.readouterr()
+    assert "1 trial and the exercise, on 2 new seeds" in said.err
+    board = said.err[: said.err.index("results:")]
+    assert [line.split()[1] for line in board.splitlines() if line.startswith((" 1 ", " 2 "))]
+    assert " exercise " in board
 
 
 def refusal(capsys, *arguments):

@@ -16,6 +16,7 @@ from dqn.execution.course import Course
 from dqn.execution.fleet import Fleet, News
 from dqn.execution.jobs import Finished, Job, Key
 from dqn.execution.source import Source
+from dqn.execution.summary import named
 from dqn.results.folder import Folder, SeedResult
 
 
@@ -181,7 +182,7 @@ class Driver:
 
     def _fail(self, course: Course, result: Finished) -> None:
         if not course.stopped:
-            self._view.notice(f"trial {course.number} failed: {result.reason}")
+            self._view.notice(f"{named(course.number)} failed: {result.reason}")
         self._ask(course, False)
 
     def _save(self, results: Sequence[Finished]) -> None:

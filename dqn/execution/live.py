@@ -10,6 +10,7 @@ from dqn.config import Config
 from dqn.execution.course import Course
 from dqn.execution.fleet import News
 from dqn.execution.screen import Screen
+from dqn.execution.summary import named
 from dqn.results.folder import Folder
 from dqn.results.trials import trial_row
 
@@ -150,7 +151,7 @@ class SweepView:
         value, low, high = (row[name + end] for end in ("", "_low", "_high"))
         if value is None:
             return
-        self._best_line = f"best so far: trial {best}, {name} {value:.1f}"
+        self._best_line = f"best so far: {named(best)}, {name} {value:.1f}"
         if low is not None and high is not None:
             self._best_line += f" [{low:.1f}, {high:.1f}]"
         self._best_line += f", {len(rows)} seed{'s' * (len(rows) > 1)}"

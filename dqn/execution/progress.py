@@ -13,7 +13,7 @@ from dqn.config import Config
 from dqn.execution.course import Course, spent
 from dqn.execution.fleet import News
 from dqn.execution.screen import Screen
-from dqn.execution.summary import seeds_in_words
+from dqn.execution.summary import count
 
 WINDOW = 10  # episodes of the running mean
 _BARS = 12  # seeds shown at once
@@ -59,7 +59,7 @@ class RunView:
 
     def __enter__(self) -> "RunView":
         self._screen.__enter__()
-        self._screen.line(f"training {seeds_in_words(len(self._seeds))}; compiling the program ...")
+        self._screen.line(f"training {count(len(self._seeds), 'seed')}; compiling the program ...")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -106,7 +106,7 @@ class RunView:
 
     def _summary(self) -> str:
         over = sum(seed.over for seed in self._seeds.values())
-        told = f"{over} of {seeds_in_words(len(self._seeds))} done"
+        told = f"{over} of {count(len(self._seeds), 'seed')} done"
         now, share = time.monotonic(), self._share()
         steps = sum(seed.step for seed in self._seeds.values())
         if self._first is None:  # the time before was the compiler's and would spoil the speed

@@ -20,7 +20,7 @@ from dqn.execution.processes import Processes
 from dqn.execution.progress import RunView
 from dqn.execution.screen import steps
 from dqn.execution.source import Fixed, Source, Trial
-from dqn.execution.summary import leaderboard, seeds_in_words, summary
+from dqn.execution.summary import count, leaderboard, named, summary
 from dqn.results.columns import Row
 from dqn.results.folder import Folder
 from dqn.schema import AUTO
@@ -66,7 +66,7 @@ def train(config: Config, path: Path) -> int:
         print("all seeds were trained before: nothing was left to do")
     if stopped:
         done = len(set(seeds) & set(rows["seed"].tolist()))
-        print(f"stopped with {done} of {seeds_in_words(len(seeds))} trained and saved")
+        print(f"stopped with {done} of {count(len(seeds), 'seed')} trained and saved")
     print(f"results: {_shown(path)}")
     return INTERRUPTED if stopped else 0
 
@@ -135,7 +135,11 @@ def sweep(
     if stopped:
         trials = trials[trials["trial"].isin(view.ended)]
     if len(trials):
-        print(leaderboard(trials, about.swept, about.objective, about.ordered_by))
+        over = about.over
+        value_of = None if over is None else lambda n: over(folder.rows_of(n))
+        print(
+            leaderboard(trials, about.swept, about.objective, about.ordered_by, value_of=value_of)
+        )
     failed = trials["status"].tolist().count("failed")
     if failed:
         print(f"{failed} of {len(trials)} trials failed: their rows in seeds.csv say failed")
@@ -146,7 +150,7 @@ def sweep(
         print("all trials were trained before: nothing was left to do")
     elif account.busy:
         print(_told(account, view.trained, view.steps, workers))
-    print(f"results: {_shown(path)}" + (f"; best/ is trial {best}" if best is not None else ""))
+    print(f"results: {_shown(path)}" + (f"; best/ is {named(best)}" if best is not None else ""))
     return (INTERRUPTED if stopped else int(failed > 0)), account
 
 

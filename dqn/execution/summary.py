@@ -1,9 +1,11 @@
 """The small table a command ends with: of a run a row a seed, of a sweep a row a trial."""
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -20,6 +22,12 @@ _METRICS = {
 }
 _TITLES = {**_METRICS, "solved_at": "solved at"}
 _WIDTH = 120
+_ORDER = "ordered by"  # a column of a leaderboard beside those of trials.csv
+_PLAIN = 1e-4, 1e5  # numbers in between are written without an exponent
+
+BASELINE, EXERCISE = "exercise", 999_999
+"""The exercise's settings beside trials of a study: their name, and their number in files, which no
+study comes to."""
 
 
 def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
@@ -37,14 +45,24 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     table.add_section()
     solved = f"{rows.solved_at.notna().sum()} of {len(rows)}"
     middles = [number(trial[name], name) for name in _METRICS]
-    table.add_row("IQM", seeds_in_words(len(rows)), "", "", *middles, solved)
+    table.add_row("IQM", count(len(rows), "seed"), "", "", *middles, solved)
     table.add_row("", "95 % interval", "", "", *(interval_of(trial, name) for name in _METRICS), "")
     return as_text(table)
 
 
-def seeds_in_words(n: int) -> str:
-    """How many seeds."""
-    return "1 seed" if n == 1 else f"{n} seeds"
+def count(n: int, what: str) -> str:
+    """How many of what, in words."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def numbered(trial: int) -> str:
+    """A trial's number, of the exercise's settings their name."""
+    return BASELINE if trial == EXERCISE else f"{trial}"
+
+
+def named(trial: int) -> str:
+    """A trial in a sentence."""
+    return f"the {BASELINE}" if trial == EXERCISE else f"trial {trial}"
 
 
 def leaderboard(
@@ -53,50 +71,103 @@ def leaderboard(
     objective: str = "mean_return",
     ordered_by: str = "IQM",
     top: int = 10,
+    value_of: Callable[[int], float] | None = None,
 ) -> str:
     """The first `top` of `trials`, rows of trials.csv, with the values of the `swept` keys.
 
-    The IQM of what the trials were ordered by, `objective`, is shown with its 95 % interval. Of the
-    other metrics as many as fit in 120 columns. `ordered_by` is said where it is not that IQM.
+    The IQM of what the trials were ordered by, `objective`, is shown with its 95 % interval. Where
+    they are ordered by something else of it, `ordered_by` says what, and `value_of` a trial's
+    number is that. Of the other metrics as many as fit in 120 columns; of the swept keys all, but
+    on a terminal that is narrower.
     """
     others = [name for name in ("test_return", "collapse", "solved_at") if name != objective]
-    shown, text = trials.head(top), ""
-    # From all of the others to none: the swept keys are never left out.
-    for count in range(len(others), -1, -1):
-        text = _leaders(shown, swept, objective, others[:count])
-        if _width(text) <= _WIDTH:
+    shown, room = trials.head(top), terminal_width()
+    if ordered_by != "IQM" and value_of is not None:
+        shown = shown.assign(**{_ORDER: [value_of(int(n)) for n in shown["trial"]]})
+    keys = [key for key in swept if COLUMN_OF_KEY.get(key, key) in trials.columns]
+    # From all of the others to none; then, on a terminal alone, from all of the keys.
+    tries = [(keys, others[:n]) for n in range(len(others), -1, -1)]
+    tries += [(keys[:n], []) for n in range(len(keys) - 1, -1, -1)] if room else []
+    text, fewer = "", keys
+    for fewer, some in tries:
+        text = _leaders(shown, fewer, objective, some, ordered_by)
+        wide = room or _WIDTH
+        if _width(text) <= (min(wide, _WIDTH) if some else wide):
             break
     more = len(trials) - len(shown)
     if ordered_by != "IQM":
-        text += f"\n  best first by the {ordered_by} of {objective}; shown is the IQM"
-    return text + (f"\n  and {more:,} more trial{'s' * (more > 1)} in trials.csv" if more else "")
+        text += f"\n  best first by the {ordered_by} of {objective}"
+        text += "" if _ORDER in shown else "; shown is the IQM"
+    if left := len(keys) - len(fewer):
+        text += f"\n  {count(left + len(others), 'more column')}: trials.csv"
+    return text + (f"\n  and {count(more, 'more trial')} in trials.csv" if more else "")
 
 
 def _leaders(
-    trials: pd.DataFrame, swept: Iterable[str], objective: str, others: Iterable[str]
+    trials: pd.DataFrame,
+    keys: Iterable[str],
+    objective: str,
+    others: Iterable[str],
+    ordered_by: str,
 ) -> str:
-    columns = {key: COLUMN_OF_KEY.get(key, key) for key in swept}
-    columns = {key: column for key, column in columns.items() if column in trials.columns}
+    columns = {key: COLUMN_OF_KEY.get(key, key) for key in keys}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", justify="right")
     for title in ("trial", *(key.replace("_", "_\n") for key in columns)):
         table.add_column(title, justify="right")
     table.add_column("status")
     table.add_column("seeds", justify="right")
-    for title in (_TITLES[objective], "95 % interval", *(_TITLES[name] for name in others)):
+    own, twice = [_TITLES[objective]], _ORDER in trials
+    if twice:
+        own = [f"{own[0]}\n{ordered_by.partition(' of ')[0]}", f"{own[0]}\nIQM"]
+    for title in (*own, "95 % interval", *(_TITLES[name] for name in others)):
         table.add_column(title, justify="right")
     for rank, row in enumerate(trials.to_dict("records"), start=1):
         values = [setting(row[column]) for column in columns.values()]
-        metrics = number(row[objective], objective), interval_of(row, objective)
+        order = [number(row[_ORDER], objective)] if twice else []
+        metrics = *order, number(row[objective], objective), interval_of(row, objective)
         table.add_row(
-            f"{rank}", f"{row['trial']}", *values, row["status"], f"{row['seeds_done']}",
-            *metrics, *(number(row[name], name) for name in others),
+            f"{rank}", numbered(row["trial"]), *values, row["status"],
+            f"{row['seeds_done']}", *metrics, *(number(row[name], name) for name in others),
         )  # fmt: skip
-    return as_text(table).strip("\n")
+    return _text(table).strip("\n")
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output is; None where it is none."""
+    return Console(file=sys.stdout).width if sys.stdout.isatty() else None
 
 
 def as_text(table: Table) -> str:
-    """A table as lines, as wide as its cells need."""
+    """A table as lines, as wide as its cells need.
+
+    On a terminal that is narrower its columns stand in parts below each other, the first column in
+    front of each.
+    """
+    text, room = _text(table), terminal_width()
+    if room is None or _width(text) <= room:
+        return text
+    parts, kept = [], [0]
+    for place in range(1, len(table.columns)):
+        if len(kept) > 1 and _width(_text(_part(table, [*kept, place]))) > room:
+            parts.append(kept)
+            kept = [0]
+        kept.append(place)
+    return "\n\n".join(_text(_part(table, places)).strip("\n") for places in (*parts, kept))
+
+
+def _part(table: Table, places: Iterable[int]) -> Table:
+    """Some columns of a table."""
+    part = Table(box=table.box, pad_edge=table.pad_edge, padding=table.padding)
+    columns = [table.columns[place] for place in places]
+    for column in columns:
+        part.add_column(column.header, justify=column.justify)
+    for row, *cells in zip(table.rows, *(column.cells for column in columns), strict=True):
+        part.add_row(*cells, end_section=row.end_section)
+    return part
+
+
+def _text(table: Table) -> str:
     text = io.StringIO()
     Console(file=text, width=500, highlight=False, markup=False).print(table)
     return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
@@ -113,8 +184,18 @@ def setting(value: Any) -> str:
     if isinstance(value, float):
         if pd.isna(value):
             return "-"
-        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else figures(value, 4)
     return str(value)
+
+
+def figures(value: float, most: int) -> str:
+    """A number rounded to `most` figures; whole ones and usual ones are without an exponent."""
+    text = f"{value:.{most}g}"
+    rounded = float(text)
+    whole = rounded.is_integer() and abs(rounded) < 1e9
+    if whole or _PLAIN[0] <= abs(rounded) < _PLAIN[1]:
+        return np.format_float_positional(rounded, trim="-")
+    return text
 
 
 def interval_of(trial: Mapping[Any, Any], metric: str) -> str:

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from dqn.execution.summary import number
+from dqn.execution.summary import count, named, number
+from dqn.results.document import plain_of
 from dqn.results.reading import Results
 from dqn.results.stats import METRICS
 from sweeps.contenders import TITLES, against
@@ -43,29 +46,54 @@ def answer(evidence: Evidence) -> Answer:
     )
 
 
+def progress(tables: Tables) -> tuple[int, int]:
+    """How many of the trials that were asked for are over, and how many were asked for."""
+    asked = expected(tables.results)
+    is_study = (tables.results.sweep or {}).get("kind") == "study"
+    return int(np.count_nonzero(_are_over(tables, asked if is_study else None))), asked
+
+
 def expected(results: Results) -> int:
-    """How many trials the command that made the folder asked for."""
+    """How many trials the last command for the folder asked for."""
     sweep, base = results.sweep or {}, results.base
     params = sweep.get("params") or {}
     if sweep.get("kind") == "grid":
         asked = math.prod(map(len, params.values()))
     elif sweep.get("kind") == "study":
-        asked = int(sweep.get("n_trials", 0))
+        last = _last_asked(results.path)
+        asked = max(int(sweep.get("n_trials", 0)), len(results.rows)) if last is None else last
         sampler = sweep.get("sampler") or {}
         if str(sampler.get("_target_")).endswith(("OneAtATime", "GridSampler")):
             space = search_space([], params, lambda overrides: base)
             asked = min(asked, sampling(sampler, space, base, sweep.get("seed", 0)).limit or asked)
+        return asked
     else:
         asked = len(sweep.get("trials", ())) + 1
     return max(asked, len(results.rows))
 
 
-def over(tables: Tables) -> int:
-    """How many trials are over: all their seeds are in, or they were stopped on the way."""
+def _last_asked(path: Path) -> int | None:
+    """`n_trials` of a study's last command, which may be less than that of one before it.
+
+    sweep.yaml has the most that was ever asked for. None where .hydra/ does not say.
+    """
+    try:
+        said: Any = plain_of(path / ".hydra" / "hydra.yaml")
+    except (OSError, ValueError):
+        return None
+    for name in ("hydra", "sweeper", "n_trials"):
+        said = said.get(name) if isinstance(said, dict) else None
+    return said if type(said) is int and said > 0 else None
+
+
+def _are_over(tables: Tables, below: int | None) -> NDArray[np.bool_]:
+    """Which trials, with a number `below`, have all their seeds or were stopped on the way."""
     stages = (tables.results.sweep or {}).get("racing") or []
-    rows, status = tables.trials["rows"], tables.trials["status"]
-    full = rows.isin(stages) | (rows >= tables.results.base.seeds)
-    return int(np.count_nonzero(full | status.isin(["pruned", "failed"])))
+    trials = tables.trials
+    full = trials["rows"].isin(stages) | (trials["rows"] >= tables.results.base.seeds)
+    ended = full | trials["status"].isin(["pruned", "failed"])
+    asked = True if below is None else trials["trial"] < below
+    return (ended & asked).to_numpy(bool)
 
 
 def _headline(tables: Tables, findings: Sequence[Finding]) -> str:
@@ -75,7 +103,7 @@ def _headline(tables: Tables, findings: Sequence[Finding]) -> str:
         counts = tables.seeds["status"].value_counts()
         told = ", ".join(f"{n} {status}" for status, n in counts.items())
         what = "Nothing" if tables.design == "run" else "No trial"
-        return f"{what} has a finite {title}: of {len(tables.seeds)} trainings {told}."
+        return f"{what} has a finite {title}: of {count(len(tables.seeds), 'training')} {told}."
     winner = next((one for one in findings if one["recommended"]), None)
     if winner is not None and winner["held_out"] is not None:
         held = _part(winner, "held_out", tables.metric)
@@ -86,11 +114,12 @@ def _headline(tables: Tables, findings: Sequence[Finding]) -> str:
             f"Trial {winner['trial']} is best: {title} {held} on {seeds} that it was not chosen by."
         )
     value = _spanned(best[metric], best[f"{metric}_low"], best[f"{metric}_high"], metric)
-    told = f"{title} {value} over {best['rows']} seed{'s' * int(best['rows'] != 1)}."
+    told = f"{title} {value} over {count(best['rows'], 'seed')}."
     if tables.design == "run":
         return told[0].upper() + told[1:]
-    so_far = " so far" if over(tables) < expected(tables.results) else ""
-    return f"Trial {best['trial']} is best{so_far}: {told}"
+    have, asked = progress(tables)
+    who = named(best["trial"])
+    return f"{who[0].upper()}{who[1:]} is best{' so far' * (have < asked)}: {told}"
 
 
 def _sureness(tables: Tables, findings: Sequence[Finding]) -> str:
@@ -99,7 +128,7 @@ def _sureness(tables: Tables, findings: Sequence[Finding]) -> str:
     if winner is not None and winner["trial"] is not None and winner["held_out"] is not None:
         told = f"Validated. It claimed {_part(winner, 'claimed', tables.metric)}"
         if winner["optimism"] is not None:
-            told += f"; {_part(winner, 'optimism', tables.metric)} of that was luck"
+            told += f"; {_luck(winner, tables.metric)}"
         if winner["improvement"] is not None:
             chance = _part(winner, "improvement", "collapse")
             told += f". One training beats one of the {BASELINE} with probability {chance}"
@@ -108,13 +137,14 @@ def _sureness(tables: Tables, findings: Sequence[Finding]) -> str:
         return f"{told}."
     if tables.design == "run" or len(trials) == 1 or not math.isfinite(best["value"]):
         seeds = tables.seeds
-        told = f"{np.count_nonzero(seeds['solved'])} of {len(seeds)} trainings solved the task"
+        trainings = count(len(seeds), "training")
+        told = f"{np.count_nonzero(seeds['solved'])} of {trainings} solved the task"
         if lost := np.count_nonzero(seeds["lost"]):
             told += f", {lost} diverged or failed"
         few = " An interval of so few seeds is too short." if len(seeds) < 10 else ""
         return f"{told}.{few}"
     told = (
-        f"The number is optimistic: trial {best['trial']} was chosen out of {len(trials)} by the "
+        f"The number is optimistic: {named(best['trial'])} was chosen out of {len(trials)} by the "
         "seeds that it is measured with. `python -m sweeps validate` measures it with new ones."
     )
     second = trials.iloc[1]
@@ -124,8 +154,24 @@ def _sureness(tables: Tables, findings: Sequence[Finding]) -> str:
         low, high = gap.difference_interval
         apart = "is told apart from" if low > 0 or high < 0 else "cannot be told apart from"
         difference = spanned(gap.difference, gap.difference_interval, digits_of(tables.metric))
-        told += f" It {apart} the runner-up, trial {second['trial']}: they differ by {difference}."
+        told += f" It {apart} the runner-up, {named(second['trial'])}: they differ by {difference}."
     return told
+
+
+def _luck(winner: Finding, metric: str) -> str:
+    """What a claim came to on new seeds: how much of it was luck, where that can be told."""
+    value, low, high = (winner[f"optimism{end}"] for end in ("", "_low", "_high"))
+    ends = None if low is None or high is None else (low, high)
+    undecided = ends is not None and ends[0] <= 0.0 <= ends[1]
+    less_is_better = METRICS[metric] > 0
+    if value > 0 and not (undecided or less_is_better):
+        return f"{_spanned(value, low, high, metric)} of that was luck"
+    did = "worse" if (value < 0) == less_is_better else "better"
+    if value < 0:
+        value, ends = -value, (-ends[1], -ends[0]) if ends else None
+    by = _spanned(value, *(ends or (None, None)), metric)
+    chance = ", which may be chance: the interval includes 0" if undecided else ""
+    return f"on new seeds it did {did} by {by}{chance}"
 
 
 def _knobs(evidence: Evidence) -> str:
@@ -181,13 +227,13 @@ def _best_first(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
 def _progress(tables: Tables) -> str:
     if tables.design == "run":
         have, asked = len(tables.seeds), tables.results.base.seeds
-        return f"Half-finished: {have} of {asked} seeds." if have < asked else ""
-    have, asked = over(tables), expected(tables.results)
-    if have == asked:
+        return f"Half-finished: {have} of {count(asked, 'seed')}." if have < asked else ""
+    have, asked = progress(tables)
+    if have >= asked:
         return ""
     return (
-        f"{have} of {asked} trials: the others are not done yet, or their settings were refused. "
-        "The same command goes on."
+        f"{have} of {count(asked, 'trial')}: the others are not done yet, or their settings were "
+        "refused. The same command goes on."
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dqn.execution.summary import number
+from dqn.execution.summary import count, number
 from dqn.results.figures import BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION
 from dqn.results.stats import METRICS
 from sweeps.contenders import TITLES
@@ -130,14 +130,16 @@ def axes(tables: Tables) -> go.Figure:
         (good[1:], f"the best {len(good)}", BLUE, 2, 0.8),
         (good[:1], "the best", VERMILLION, 4, 1.0),
     ):
+        if not len(lines):
+            continue
         x = np.tile([*range(len(knobs)), np.nan], len(lines))
-        y = np.concatenate([[*places[line], np.nan] for line in lines] or [np.empty(0)])
+        y = np.concatenate([[*places[line], np.nan] for line in lines])
         trials = np.repeat(tables.trials["trial"].to_numpy()[lines], len(knobs) + 1)
         values = np.repeat(tables.trials["value"].to_numpy()[lines], len(knobs) + 1)
         figure.add_scatter(
             x=x, y=y, mode="lines", name=name, opacity=opacity,
             line={"color": colour, "width": width},
-            customdata=np.stack([trials, values], -1) if len(lines) else None,
+            customdata=np.stack([trials, values], -1),
             hovertemplate="trial %{customdata[0]}: %{customdata[1]:.1f}<extra></extra>",
         )  # fmt: skip
     for place, knob in enumerate(knobs):
@@ -145,15 +147,18 @@ def axes(tables: Tables) -> go.Figure:
             type="line", x0=place, x1=place, y0=0, y1=1, line={"color": GREY, "width": 1}
         )
         for height, text in ticks(tables, knob):
+            beside = 0 < height < 1  # the others stand where no line comes
             figure.add_annotation(
-                x=place, y=height, text=_text(text), showarrow=False, font_size=11, xanchor="left",
-                xshift=4, bgcolor="rgba(128,128,128,0.15)",
+                x=place, y=height, text=_text(text), showarrow=False, font_size=11,
+                xanchor="left" if beside else "center", xshift=4 * beside,
+                yanchor="middle" if beside else ("bottom" if height else "top"),
+                bgcolor="rgba(128,128,128,0.15)" if beside else None,
             )  # fmt: skip
     figure.update_xaxes(
         tickvals=list(range(len(knobs))), ticktext=_texts(k.name for k in knobs), showgrid=False,
         range=[-0.2, len(knobs) - 0.4], zeroline=False,
     )  # fmt: skip
-    figure.update_yaxes(visible=False, range=[-0.06, 1.06])
+    figure.update_yaxes(visible=False, range=[-0.1, 1.1])
     return figure
 
 
@@ -162,7 +167,7 @@ def pair(frame: pd.DataFrame, names: Sequence[str], metric: str) -> go.Figure:
     figure = _figure(names[0], names[1], 440)
     shape = len(set(frame["x"])), len(set(frame["y"]))  # cells stand column by column
     texts = [
-        f"{_shown(value, metric)}<br>{n} trial{'s' * (n != 1)}" if n else ""
+        f"{_shown(value, metric)}<br>{count(n, 'trial')}" if n else ""
         for value, n in zip(frame["value"], frame["trials"], strict=True)
     ]
     figure.add_heatmap(
@@ -211,12 +216,12 @@ def failures(frame: pd.DataFrame) -> go.Figure:
     rows = [
         f"{_text(k)}<br>{_text(r)}" for k, r in zip(frame["knob"], frame["region"], strict=True)
     ]
-    for part, name, symbol, colour in (
-        ("diverged", "diverged or failed", "x", VERMILLION),
-        ("collapsed", "collapsed", "circle-open", BLUE),
+    for part, name, symbol, colour, aside in (
+        ("diverged", "diverged or failed", "x", VERMILLION, 0.2),
+        ("collapsed", "collapsed", "circle-open", BLUE, -0.2),
     ):
         figure.add_scatter(
-            x=frame[part], y=list(range(len(frame))), mode="markers", name=name,
+            x=frame[part], y=np.arange(len(frame)) + aside, mode="markers", name=name,
             marker={"symbol": symbol, "size": 11, "color": colour, "line_color": colour},
             customdata=frame["trainings"], hovertemplate="%{x:.0%} of %{customdata}<extra></extra>",
         )  # fmt: skip

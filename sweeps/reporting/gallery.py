@@ -10,8 +10,11 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from dqn.config import KEYS, key_of
+from dqn.execution.summary import count, named
 from dqn.results.atomic import own_folder
 from sweeps.contenders import TITLES
+from sweeps.findings import statistic_name
+from sweeps.objective import objective_of
 from sweeps.overview import COLLAPSED, solved_return
 from sweeps.reporting import charts, stills
 from sweeps.reporting.answer import best_and_worst
@@ -59,10 +62,10 @@ class Gallery:
         if curves is None or (frame := of_trial(curves, trial)).empty:
             return
         seeds = len(curves.of[trial])
-        title = "Returns" if self._tables.design == "run" else f"Returns of trial {trial}"
+        title = "Returns" if self._tables.design == "run" else f"Returns of {named(trial)}"
         self._add(
             "best_curve", title,
-            f"Mean of 10 episodes; IQM of {seeds} seed{'s' * (seeds != 1)} with its 95 % interval.",
+            f"Mean of 10 episodes; IQM of {count(seeds, 'seed')} with its 95 % interval.",
             charts.learning(frame, curves.unit, self._threshold),
             lambda path: stills.learning(path, frame, curves.unit, self._threshold, title),
         )  # fmt: skip
@@ -120,10 +123,10 @@ class Gallery:
     def _influence_told(self, knob: Knob) -> str:
         tables = self._tables
         told = [best_and_worst(self._evidence.of_knobs[knob.name], knob.name, tables.metric)]
-        lost = np.count_nonzero(np.isinf(tables.counted["value"]))
+        lost = int(np.count_nonzero(np.isinf(tables.counted["value"])))
         if lost:
             told.append(
-                f"{lost} trials have no finite value; they are not drawn, and count as worst."
+                f"{count(lost, 'trial')} without a finite value: not drawn, counted as worst."
             )
         drawn = len(points(tables, knob))
         if drawn < len(tables.trials) - lost and tables.design != "one at a time":
@@ -132,13 +135,15 @@ class Gallery:
 
     def _held_out(self) -> None:
         findings, metric = self._evidence.findings, self._tables.metric
+        statistic = statistic_name(objective_of(self._tables.results))
         if findings:
             self._add(
                 "validation", "Claimed and held",
                 "What each trial claimed on the seeds it was chosen by, and what it reached on new "
-                "ones. The exercise's settings, trained on the same new seeds, claim nothing.",
+                f"ones: the {statistic} of the {TITLES[metric]} over seeds, with its 95 % interval."
+                " The exercise's settings, trained on the same new seeds, claim nothing.",
                 charts.held_out(findings, metric),
-                lambda path: stills.held_out(path, findings, metric),
+                lambda path: stills.held_out(path, findings, metric, statistic),
             )  # fmt: skip
 
     def _wrong(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqn.execution.summary import setting
+from dqn.execution.summary import figures, setting
 from dqn.results.columns import COLUMN_OF_KEY, Cell, columns_of
 from dqn.results.reading import Results
 
@@ -100,7 +100,7 @@ def told(value: Any) -> str:
 
 
 def _span(low: float, high: float) -> str:
-    a, b = f"{low:.3g}", f"{high:.3g}"
+    a, b = figures(low, 3), figures(high, 3)
     return a if a == b else f"{a} to {b}"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dqn.config import ELSEWHERE
+from dqn.execution.summary import named
 from dqn.results import machines
 from dqn.results.document import plain_of, written
 from dqn.schema import override_text
@@ -19,7 +20,7 @@ def again(evidence: Evidence) -> Section:
     """The commands for the best trial and for all of it; raises as `Results.config`."""
     results, trial = evidence.tables.results, evidence.best
     sweeps = ["python", "-m", "sweeps"]
-    what = "this configuration" if results.sweep is None else f"trial {trial}"
+    what = "this configuration" if results.sweep is None else named(trial)
     parts: list[Part] = [
         paragraph(f"Train {what} anew, with the same seeds:"),
         element("pre", run_command(results.config(trial))),
@@ -49,7 +50,7 @@ def made(evidence: Evidence) -> Section:
     """Configuration, sweep, versions and machine."""
     results, trial = evidence.tables.results, evidence.best
     varied = {knob.name for knob in evidence.tables.knobs}
-    columns = ["key", "value" if results.sweep is None else f"trial {trial}", "varied"]
+    columns = ["key", "value" if results.sweep is None else named(trial), "varied"]
     rows = [
         [name, override_text(value), "yes" if {name, name.partition(".")[0]} & varied else ""]
         for name, value in flat(results.config(trial).to_mapping()) if name not in _NOT_OF_A_TRIAL

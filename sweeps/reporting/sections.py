@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dqn.execution.summary import setting
+from dqn.execution.summary import count, named, numbered, setting
 from dqn.results.stats import METRICS
 from sweeps.contenders import TITLES, Contender, told_terms
 from sweeps.overview import COLLAPSED
@@ -56,11 +56,15 @@ def _leaders(evidence: Evidence) -> Section:
         return Section("leaderboard", "Seeds", [_seeds(tables, 0)])
     metric = tables.metric
     others = [name for name in METRICS if name != metric]
-    columns = ["rank", "trial", TITLES[metric], "95 % interval", *(k.name for k in tables.knobs),
+    title, order = TITLES[metric], tables.ranked_by.partition(" of ")[0]
+    twice = order != "IQM"
+    own = [f"{title}, {order}", f"{title}, IQM"] if twice else [title]
+    columns = ["rank", "trial", *own, "95 % interval", *(k.name for k in tables.knobs),
                *(TITLES[m] for m in others), "solved", "seeds", "status"]  # fmt: skip
     rows = [
         [
-            f"{rank}", f"{row['trial']}", metric_told(row[metric], metric), _ends(row, metric),
+            f"{rank}", numbered(row["trial"]), *[metric_told(row["order"], metric)] * twice,
+            metric_told(row[metric], metric), _ends(row, metric),
             *(told(row[knob.column]) for knob in tables.knobs),
             *(metric_told(row[m], m) for m in others), f"{row['solved']:.0%}", f"{row['rows']}",
             row["status"],
@@ -68,8 +72,9 @@ def _leaders(evidence: Evidence) -> Section:
         for rank, row in enumerate(tables.trials.to_dict("records"), 1)
     ]  # fmt: skip
     caption = (
-        f"All {len(rows):,} trials, best first by the {tables.ranked_by} of {TITLES[metric]}. Each "
-        "number is the IQM over the trial's seeds. A heading sorts."
+        f"{'All ' if len(rows) > 1 else ''}{count(len(rows), 'trial')}, best first by the "
+        f"{tables.ranked_by} of {title}. {'Every other' if twice else 'Each'} number is the IQM "
+        "over the trial's seeds. A heading sorts."
     )
     return Section("leaderboard", "Leaderboard",
                    [Table("trials", caption, columns, rows, words=("status",))])  # fmt: skip
@@ -154,9 +159,9 @@ def _wrong(evidence: Evidence, drawn: Drawn) -> Section:
         saved = (1.0 - gone["budget"]).mean()
         parts += [
             paragraph(
-                f"{len(gone)} of {len(trials)} trials were pruned, with {saved:.0%} of their "
-                "budget unused on average. They are in no interval of a knob: what a training "
-                "earns early is no measure of what it would have earned."
+                f"{len(gone)} of {count(len(trials), 'trial')} were pruned, with {saved:.0%} of "
+                "their budget unused on average. They are in no interval of a knob: what a "
+                "training earns early is no measure of what it would have earned."
             ),
             drawn.get("pruned"),
         ]
@@ -195,7 +200,7 @@ def _seeds(tables: Tables, trial: int) -> Table:
         ]
         for row in tables.results.rows[trial]
     ]  # fmt: skip
-    caption = f"The seeds of trial {trial}." if tables.design != "run" else "Every seed."
+    caption = f"The seeds of {named(trial)}." if tables.design != "run" else "Every seed."
     return Table("seeds", caption, columns, rows, words=("status",))
 
 

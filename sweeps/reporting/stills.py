@@ -12,9 +12,15 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+    PercentFormatter,
+)
 
-from dqn.execution.summary import number
+from dqn.execution.summary import count, figures, number
 from dqn.results.figures import (
     BLACK,
     BLUE,
@@ -41,7 +47,8 @@ def bars(path: Path, frame: pd.DataFrame, metric: str) -> None:
     figure, axes = figure_and_axes()
     rows = np.arange(len(frame))[::-1]
     name = "share" if "share" in frame else "effect"
-    axes.barh(rows, _finite(frame[name]), color=BLUE, height=0.6, label="importance")
+    label = "importance" if name == "share" else None
+    axes.barh(rows, _finite(frame[name]), color=BLUE, height=0.6, label=label)
     if name == "share":
         axes.plot(
             frame["chance"], rows, "|", color=VERMILLION, ms=18, mew=3,
@@ -79,8 +86,7 @@ def influence(path: Path, tables: Tables, knob: Knob, frame: pd.DataFrame) -> No
     )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(7))
     if knob.log:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        _use_log_scale(axes, dots["x"].to_numpy(float))
     if knob.levels:
         axes.set_xticks(frame["place"], _texts(frame["region"]))
         axes.xaxis.set_minor_locator(NullLocator())
@@ -129,14 +135,19 @@ def axes(path: Path, tables: Tables) -> None:
             made = drawn.plot(places[:, lines], color=colour, lw=width, alpha=alpha)
             made[0].set_label(name)
     for place, knob in enumerate(knobs):
-        drawn.axvline(place, color=GREY, lw=1, zorder=1)
+        drawn.plot([place, place], [0, 1], color=GREY, lw=1, zorder=1)
         for height, text in ticks(tables, knob):
+            beside = 0 < height < 1  # the others stand where no line comes
             drawn.text(
-                place + 0.04, height, _text(text), fontsize=8, va="center",
-                bbox={"fc": "white", "ec": "none", "alpha": 0.75, "pad": 1},
+                place + 0.04 * beside, height if beside else 1.06 * height - 0.03, _text(text),
+                fontsize=8, ha="left" if beside else "center",
+                va="center" if beside else ("bottom" if height else "top"),
+                bbox={"fc": "white", "ec": "none", "pad": 1}, zorder=5,
             )  # fmt: skip
     drawn.set_xticks(range(len(knobs)), _texts(k.name for k in knobs), fontsize=9)
     drawn.set_xlim(-0.2, len(knobs) - 0.4)
+    drawn.tick_params(length=0)
+    drawn.set_ylim(-0.1, 1.1)
     drawn.set_yticks([])
     drawn.spines[:].set_visible(False)
     finish(figure, drawn, path, "Where the best trials are", from_zero=False)
@@ -157,7 +168,7 @@ def pair(path: Path, frame: pd.DataFrame, names: Sequence[str], metric: str) -> 
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         told = number(cell["value"], metric) if finite else "-"
         axes.text(
-            cell["x"], cell["y"], f"{told}\n{cell['trials']} trial{'s' * (cell['trials'] != 1)}",
+            cell["x"], cell["y"], f"{told}\n{count(cell['trials'], 'trial')}",
             ha="center", va="center", fontsize=9, color="white" if dark else "black",
         )  # fmt: skip
     for update, index, column in (
@@ -172,8 +183,10 @@ def pair(path: Path, frame: pd.DataFrame, names: Sequence[str], metric: str) -> 
     finish(figure, axes, path, title, from_zero=False)
 
 
-def held_out(path: Path, findings: Sequence[Mapping[str, Any]], metric: str) -> None:
-    """What each validated trial claimed, and what was left of it on new seeds."""
+def held_out(
+    path: Path, findings: Sequence[Mapping[str, Any]], metric: str, statistic: str
+) -> None:
+    """What each validated trial claimed, and what was left of it on new seeds: a `statistic`."""
     figure, axes = figure_and_axes()
     axes.xaxis.set_major_locator(MaxNLocator(7))
     for part, name, marker, colour, aside in (
@@ -191,7 +204,7 @@ def held_out(path: Path, findings: Sequence[Mapping[str, Any]], metric: str) -> 
         )  # fmt: skip
     axes.set_yticks(range(len(findings)), _texts(one["name"] for one in findings[::-1]))
     axes.set_xlabel(TITLES[metric])
-    title = f"Claimed and held: {TITLES[metric]}, IQM and 95 % interval"
+    title = f"Claimed and held: {TITLES[metric]}, {statistic} and 95 % interval"
     finish(figure, axes, path, title, from_zero=False)
 
 
@@ -202,13 +215,13 @@ def failures(path: Path, frame: pd.DataFrame) -> None:
     drawn: Axes = figure.subplots()
     drawn.grid(color="#dddddd", lw=0.6)
     rows = np.arange(len(frame))[::-1]
-    for part, name, marker, colour in (
-        ("diverged", "diverged or failed", "X", VERMILLION),
-        ("collapsed", "collapsed", "o", BLUE),
+    for part, name, marker, colour, aside in (
+        ("diverged", "diverged or failed", "X", VERMILLION, 0.2),
+        ("collapsed", "collapsed", "o", BLUE, -0.2),
     ):
         drawn.plot(
-            frame[part], rows, marker, color=colour, mfc=colour if marker == "X" else "none", ms=8,
-            mew=1.5, label=name,
+            frame[part], rows + aside, marker, color=colour, ms=7, mew=1.5, label=name,
+            mfc=colour if marker == "X" else "none",
         )  # fmt: skip
     names = zip(frame["knob"], frame["region"], strict=True)
     drawn.set_yticks(rows, [_text(f"{knob}: {region}") for knob, region in names], fontsize=9)
@@ -236,6 +249,18 @@ def pruned(path: Path, tables: Tables) -> None:
     axes.set_xlabel("share of the budget used")
     axes.set_ylabel(TITLES[tables.metric])
     finish(figure, axes, path, "Pruned trials", from_zero=False)
+
+
+def _use_log_scale(axes: Axes, values: np.ndarray) -> None:
+    """Labels are plain numbers, at more places of a decade the fewer there are of `values`."""
+    axes.set_xscale("log")
+    decades = np.ptp(np.log10(values)) if len(values) else 0.0
+    if decades < 1.0:
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+    elif decades < 2.5:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: figures(value, 6)))
 
 
 def _finite(values: Any) -> np.ndarray:

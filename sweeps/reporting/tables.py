@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dqn.execution.summary import figures
 from dqn.results.reading import Results
 from dqn.results.stats import METRICS, interval, iqm
 from dqn.results.trials import counted, standing, trial_rows, value_of
@@ -35,7 +36,8 @@ class Tables:
     trials: pd.DataFrame
     """One row a trial, best first: as trials.csv, and `value`, `rows` (trainings that have ended),
     `whole` (all of them done or diverged), `solved`, `diverged`, `collapsed` (shares of them),
-    `budget` (share of it that was used, on average) and `steps` (the same)."""
+    `budget` (share of it that was used, on average), `steps` (the same) and `order`, what they are
+    ordered by: of the metric what `ranked_by` says."""
     ranked_by: str
     """What of the metric: the IQM, or of a study's own what it searched the best of."""
     seeds: pd.DataFrame
@@ -71,6 +73,9 @@ def tables_of(results: Results, metric: str) -> Tables:
     metrics = [name + end for name in METRICS for end in ("", "_low", "_high")]
     trials[metrics] = trials[metrics].astype(float)
     trials["value"] = [float(iqm(counted(metric, results.rows[n]))) for n in order]
+    trials["order"] = trials["value"]
+    if over is not None and ranked_by != "IQM":
+        trials["order"] = [over(results.rows[n]) for n in order]
     trials["rows"] = [len(results.rows[n]) for n in order]
     trials["whole"] = [stand[n][0] == 0 for n in order]
     return Tables(results, metric, _design(results), knobs, trials, ranked_by, seeds)
@@ -198,7 +203,7 @@ def ticks(tables: Tables, knob: Knob) -> list[tuple[float, str]]:
         heights = (places - places.min()) / np.ptp(places)
         return list(zip(heights.tolist(), map(told, knob.levels), strict=True))
     places = knob.places(tables.trials[knob.column])
-    return [(0.0, f"{places.min():.3g}"), (1.0, f"{places.max():.3g}")]
+    return [(0.0, figures(places.min(), 3)), (1.0, figures(places.max(), 3))]
 
 
 def good_and_others(tables: Tables) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -209,8 +214,9 @@ def good_and_others(tables: Tables) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 
 def leading(tables: Tables) -> int:
-    """How many trials are the best tenth, five at the least: those that are called good."""
-    return min(len(tables.counted), max(5, -(-len(tables.counted) // 10)))
+    """How many trials are called good: the best tenth or five, but at most a quarter of all."""
+    trials = len(tables.counted)
+    return max(1, min(trials // 4, max(5, -(-trials // 10))))
 
 
 def _seeds(results: Results, metric: str) -> pd.DataFrame:
