@@ -153,6 +153,8 @@ def test_graphs_are_kept_beside_the_compiled_programs(monkeypatch, tmp_path):
     kept["a"] = b"text"
     (folder,) = tmp_path.iterdir()
     assert len(list(folder.iterdir())) == 1
+    monkeypatch.setattr(runtime, "_code", lambda: "")
+    assert runtime.graphs() is None
 
 
 def test_the_oldest_programs_leave_a_cache_that_has_grown_too_large(tmp_path):

@@ -69,7 +69,12 @@ class Graphs:
 
 
 def graphs() -> Graphs | None:
-    """Beside the compiled programs; None unless `prepare` has found a place for those."""
+    """Beside the compiled programs; None unless `prepare` has found a place for those.
+
+    And None where there is no source to tell today's code by.
+    """
+    if not _code():
+        return None
     for flag in os.environ.get("TF_XLA_FLAGS", "").split():
         if flag.startswith(_CACHE_FLAG):
             return Graphs(Path(flag.removeprefix(_CACHE_FLAG)))
@@ -78,9 +83,9 @@ def graphs() -> Graphs | None:
 
 @functools.cache
 def _code() -> str:
-    """Stands for all of this package's code: any of it may change a graph."""
-    sources = sorted(Path(__file__).parents[1].rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    """Stands for all of this package's code, any of which may change a graph; "" without source."""
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py"))]
+    return hashlib.sha256(b"".join(sources)).hexdigest() if sources else ""
 
 
 def cache_folder() -> Path | None:
