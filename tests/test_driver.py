@@ -97,7 +97,10 @@ def test_the_same_command_again_trains_nothing_and_more_seeds_are_added(finished
     assert here(*asked(folder, "seeds=3", "episodes=12")) == 0
     assert "nothing was left to do" in capfd.readouterr().out
     pd.testing.assert_frame_equal(seeds_of(folder), before)
+    assert here(*asked(folder, "seeds=2", "episodes=12")) == 0
+    assert "the table has 1 seed of earlier commands besides the 2\n" in capfd.readouterr().out
     assert here(*asked(folder, "seeds=4", "episodes=12")) == 0
+    assert "earlier commands" not in capfd.readouterr().out
     pd.testing.assert_frame_equal(seeds_of(folder).head(3), before)
     assert here(*asked(tmp_path / "alone", "seeds=1", "first_seed=3", "episodes=12")) == 0
     same_but_for_the_time(

@@ -64,6 +64,8 @@ def train(config: Config, path: Path) -> int:
         print(summary(rows, trials.iloc[0].to_dict()))
     if not missing:
         print("all seeds were trained before: nothing was left to do")
+    if more := len(set(rows["seed"].tolist()) - set(seeds)):
+        print(f"the table has {count(more, 'seed')} of earlier commands besides the {len(seeds)}")
     if stopped:
         done = len(set(seeds) & set(rows["seed"].tolist()))
         print(f"stopped with {done} of {count(len(seeds), 'seed')} trained and saved")
