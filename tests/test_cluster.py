@@ -134,3 +134,18 @@ def test_nodes_may_be_lost_and_added_and_the_driver_killed_during_a_study(tmp_pa
         assert 3 <= len(before) < len(calm)
         whole(started(tmp_path / "driver", made))
         pd.testing.assert_frame_equal(table(tmp_path / "driver"), calm)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_where_ray_sees_gpus_there_is_a_worker_on_each_and_none_elsewhere(tmp_path, calm):
+    """One that Ray was told of: to place workers it asks for no more."""
+    pytest.importorskip("ray")
+    with cluster(1) as (made, _):
+        made.add_node(num_cpus=2, num_gpus=1)
+        out, _ = whole(started(tmp_path / "grid", made))
+    assert " on 1 worker; lanes at work" in out
+    pd.testing.assert_frame_equal(
+        table(tmp_path / "grid").sort_values(["trial", "seed"], ignore_index=True),
+        calm.sort_values(["trial", "seed"], ignore_index=True),
+    )
