@@ -166,11 +166,10 @@ def _beside_scaling(exercise: Contender, studies: Sequence[Influence]) -> str:
             level.value != scale for level in study.knobs["reward_scale"] if level.is_base
         ):
             continue
-        reached = float(scaling.summary[METRIC] or 0.0)
         more = [
             f"`{knob}={told(level.value)}` ({cell(level.summary)})"
             for knob, level in ends.items()
-            if float(level.summary[METRIC] or 0.0) > reached
+            if level.reached > scaling.reached
         ]
         told_best = (
             f" Of the factors tried alone in `{study.name}` ({study.seeds} a setting), "

@@ -4,11 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from dqn.execution.summary import count
 from dqn.results.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
 from dqn.results.reading import Results
-from dqn.results.stats import METRICS
 from dqn.results.trials import trial_row
 from dqn.schema import override_text
 from sweeps.contenders import TITLES, Against, Contender, against
@@ -31,6 +29,11 @@ class Level:
     summary: Row
     """Its row of trials.csv."""
     against_base: Against | None
+
+    @property
+    def reached(self) -> float:
+        """Its IQM of `METRIC`, of which more is better; 0 where there is none."""
+        return float(self.summary[METRIC] or 0.0)
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,12 @@ def influence(results: Results) -> Influence:
 
 def ranked(knobs: Mapping[str, Sequence[Level]]) -> Iterator[tuple[str, Level, float]]:
     """Knobs by how far their values' IQMs lie apart, widest first, each with its best level."""
-    sign = 1.0 if METRICS[METRIC] < 0 else -1.0
     spans = []
     for name, levels in knobs.items():
         known = [level for level in levels if level.summary[METRIC] is not None]
         if known:
-            values = [float(level.summary[METRIC] or 0.0) for level in known]
-            best = known[int(np.argmax(np.multiply(sign, values)))]
+            values = [level.reached for level in known]
+            best = max(known, key=lambda level: level.reached)
             spans.append((name, best, max(values) - min(values)))
     return iter(sorted(spans, key=lambda span: -span[2]))
 
@@ -113,7 +115,7 @@ def seeds_of(knobs: Mapping[str, Sequence[Level]]) -> str:
     """How many seeds a setting has, in words."""
     counts = [len(level.rows) for levels in knobs.values() for level in levels]
     few, many = min(counts), max(counts)
-    return f"{few} seed{'s' * (few > 1)}" if few == many else f"{few} to {many} seeds"
+    return count(few, "seed") if few == many else f"{few} to {many} seeds"
 
 
 def cell(summary: Mapping[str, Any], metric: str = METRIC) -> str:
@@ -163,7 +165,6 @@ def _chance(versus: Against | None) -> str:
 
 def _sure(study: Influence) -> str:
     """The single changes that are surely better, the best first."""
-    sign = 1.0 if METRICS[METRIC] < 0 else -1.0
     best = [
         (knob, level) for knob, level, _ in ranked(study.knobs)
         if level.against_base and (level.against_base.improvement_interval or (0.0,))[0] > 0.5
@@ -174,7 +175,7 @@ def _sure(study: Influence) -> str:
             f"No other value of any knob{so_far} beats the base's beyond doubt (interval of P "
             "above 0.5): one change alone does not improve on it."
         )
-    best.sort(key=lambda one: -sign * float(one[1].summary[METRIC] or 0.0))
+    best.sort(key=lambda one: -one[1].reached)
     changes = ", ".join(
         f"`{knob}={told(level.value)}` ({cell(level.summary)})" for knob, level in best
     )

@@ -10,7 +10,7 @@ from dqn.config import Config
 from dqn.execution.course import Course
 from dqn.execution.fleet import News
 from dqn.execution.screen import Screen
-from dqn.execution.summary import named
+from dqn.execution.summary import count, named
 from dqn.results.folder import Folder
 from dqn.results.trials import trial_row
 
@@ -62,9 +62,7 @@ class SweepView:
     def __enter__(self) -> "SweepView":
         self._screen.__enter__()
         trials, seeds = self.counts.total, self._seeds
-        self._screen.line(
-            f"{trials:,} trial{'s' * (trials > 1)} of {seeds} seed{'s' * (seeds > 1)}; starting ..."
-        )
+        self._screen.line(f"{count(trials, 'trial')} of {count(seeds, 'seed')}; starting ...")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -154,7 +152,7 @@ class SweepView:
         self._best_line = f"best so far: {named(best)}, {name} {value:.1f}"
         if low is not None and high is not None:
             self._best_line += f" [{low:.1f}, {high:.1f}]"
-        self._best_line += f", {len(rows)} seed{'s' * (len(rows) > 1)}"
+        self._best_line += f", {count(len(rows), 'seed')}"
         self._screen.above(self._best_line)
 
 

@@ -225,12 +225,12 @@ def _told(account: Account, trainings: int, steps: int, workers: int) -> str:
     )
     compiled = f", compiling {compiling:.0f} %" if account.compiling else ""
     share = 100 * account.driver / (account.driver + account.busy)
-    done = f"{trainings:,} training{'s' * (trainings > 1)}, {steps:,} steps"
+    done = f"{count(trainings, 'training')}, {steps:,} steps"
     if account.wall < _SHORT:
         return done
     return (
         f"{done} in {account.wall:,.0f} s: {steps / account.wall:,.0f} steps/s "
-        f"on {workers} worker{'s' * (workers > 1)}; lanes at work {useful:.0f} % of their time"
+        f"on {count(workers, 'worker')}; lanes at work {useful:.0f} % of their time"
         f"{compiled}, driver {share:.1f} %"
     )
 
