@@ -9,6 +9,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.storages._rdb.storage import _VersionManager
 
+from dqn.composer import one_line
 from dqn.config import Config
 from dqn.results.columns import hyperparameters
 from dqn.results.stats import metrics_of
@@ -35,8 +36,9 @@ _VersionManager._create_alembic_script = _loaded_once
 
 
 def compose(texts) -> Config:
-    """The configuration of plain overrides, without Hydra's files."""
-    overrides = PARSER.parse_overrides(list(texts))
+    """The configuration of plain overrides, without Hydra's files; refuses as `Composer` does."""
+    with one_line():
+        overrides = PARSER.parse_overrides(list(texts))
     return Config.from_mapping({"seeds": 2, **{o.key_or_group: o.value() for o in overrides}})
 
 
