@@ -12,7 +12,6 @@ from dqn.algorithm import lane, network, td
 from dqn.algorithm.lane import Batch, Episode, Hyper, Lanes, Learner, Tensor
 
 RECORDS = 256  # episodes a lane can end in one chunk; a chunk returns before there are more
-TEST_STEPS = 100_000  # bound of a test episode in an environment that has no time limit
 
 
 class Chunk(NamedTuple):

@@ -4,12 +4,12 @@ Replay memories and episode records are flat arrays, [LÂ·(C+1), columns] and [LÂ
 write to one row is then done in place. The last row of each lane takes the writes of masked lanes.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from dqn.algorithm import lane, network, streams
 from dqn.algorithm.block import (
     RECORDS,
-    TEST_STEPS,
     Chunk,
     Shape,
     begin,
@@ -56,11 +56,13 @@ class Program:
         uniform = streams.uniform(seed, purpose, episode, self.dynamics.uniforms)
         return self.dynamics.reset(uniform)
 
-    def _test(self, weights, seed, time_limit, episodes: int):
-        """Returns [episodes] of greedy episodes of one network, from starts of their own."""
+    def _test(self, weights, seed, limit, episodes: int):
+        """Returns [episodes] of greedy episodes of one network, of `limit` steps at most.
+
+        They have starts of their own.
+        """
         numbers = tf.range(episodes)
         state = self._start(tf.fill([episodes], seed), streams.Purpose.TEST, numbers)
-        limit = tf.where(time_limit > 0, time_limit, TEST_STEPS)
 
         def step(t, state, returns, on):
             q = network.forward(weights, self.dynamics.observe(state), self.shape.activation)
@@ -125,7 +127,7 @@ class Program:
         action, q_sa = lane.act(lanes.learner.weights, s, lanes.age, hyper, self.shape.activation)
         state, r, terminal = dynamics.step(lanes.state, action)
         age, length = lanes.age + 1, running.length + 1
-        timeout = (hyper.time_limit > 0) & (length >= hyper.time_limit)
+        timeout = length >= hyper.time_limit
         cut = terminal | (timeout & hyper.timeout_terminal)
 
         scalars = [tf.cast(x, tf.float32) for x in (action, r, cut)]
@@ -159,9 +161,8 @@ class Program:
 
     def _write(self, flat, row, position, on):
         """Write row [L, columns] at `position` [L] of each lane's part of `flat`, where `on`."""
-        L = self.shape.lanes
-        part = flat.shape[0] // L
-        index = tf.range(L) * part + tf.where(on, position, part - 1)
+        part = flat.shape[0] // self.shape.lanes
+        index = self._first(part) + tf.where(on, position, part - 1)
         return tf.tensor_scatter_nd_update(flat, index[:, None], row)
 
     def _learn(self, lanes, replay, before, hyper) -> Lanes:
@@ -173,5 +174,9 @@ class Program:
         _, index = tf.while_loop(
             lambda moved, _: moved, draw, (tf.reduce_any(lanes.age > before), unmoved)
         )  # [L, B]
-        first = tf.range(self.shape.lanes) * (self.shape.capacity + 1)
+        first = self._first(self.shape.capacity + 1)
         return learn(lanes, tf.gather(replay, index + first[:, None]), before, hyper, self.shape)
+
+    def _first(self, part: int) -> np.ndarray:
+        """The first row of each lane's part, int32 [L], where a part has so many rows."""
+        return np.arange(self.shape.lanes, dtype=np.int32) * part

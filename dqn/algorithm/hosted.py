@@ -11,7 +11,6 @@ import tensorflow as tf
 from dqn.algorithm import lane, network
 from dqn.algorithm.block import (
     RECORDS,
-    TEST_STEPS,
     Chunk,
     Shape,
     begin,
@@ -95,16 +94,18 @@ class HostedProgram:
             state[i] = self._start(i, int(hyper.seed[i]), 0)
         return self._functions.refill(lanes, mask, tf.constant(state), hyper)
 
-    def test(self, weights, seed, time_limit, episodes: int) -> np.ndarray:
-        """Returns [episodes] of greedy episodes of one network, from starts of their own."""
+    def test(self, weights, seed, limit, episodes: int) -> np.ndarray:
+        """Returns [episodes] of greedy episodes of one network, of `limit` steps at most.
+
+        They have starts of their own.
+        """
         envs = [host.make(self.env) for _ in range(episodes)]
         starts = [
             env.reset(seed=_reset_seed(int(seed), _TEST + i))[0] for i, env in enumerate(envs)
         ]
         s = np.array(starts, np.float32)
         returns, on = np.zeros(episodes, np.float32), np.ones(episodes, bool)
-        limit = int(time_limit) or TEST_STEPS
-        for _ in range(limit):
+        for _ in range(int(limit)):
             action = self._functions.greedy(weights, tf.constant(s), episodes=episodes).numpy()
             for i in np.flatnonzero(on).tolist():
                 s[i], r, terminal, truncated, _ = envs[i].step(int(action[i]))
@@ -211,9 +212,8 @@ class _Book:
 
     def alive(self) -> np.ndarray:
         """As `lane.alive`."""
-        more_episodes = (self.budget_episodes == 0) | (self.episodes < self.budget_episodes)
-        more_steps = (self.budget_steps == 0) | (self.age < self.budget_steps)
-        return more_episodes & more_steps & ~self.diverged
+        more = (self.episodes < self.budget_episodes) & (self.age < self.budget_steps)
+        return more & ~self.diverged
 
     def is_due(self, before) -> np.ndarray:
         """Lanes that may have to learn or to sync after walking from `before`: no others need to.

@@ -85,10 +85,8 @@ class Batch(NamedTuple):
 
 
 def alive(lanes: Lanes, hyper: Hyper):
-    """Lanes that have budget left and have not diverged, bool [L]; a budget of 0 is no bound."""
-    more_episodes = (hyper.episodes == 0) | (lanes.episodes < hyper.episodes)
-    more_steps = (hyper.steps == 0) | (lanes.age < hyper.steps)
-    return more_episodes & more_steps & ~lanes.diverged
+    """Lanes that have budget left and have not diverged, bool [L]."""
+    return (lanes.episodes < hyper.episodes) & (lanes.age < hyper.steps) & ~lanes.diverged
 
 
 def epsilon(age, hyper: Hyper):

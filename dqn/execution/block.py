@@ -20,7 +20,9 @@ from dqn.schema import INT_BOUND
 CHUNK = 0.4  # seconds that one is to take: a cancelled lane goes on no longer, and each costs 5 ms
 FIRST_TICKS, TICKS = 128, 4096  # of a block's first chunk, and of any
 STRIDE = 16  # environment steps a tick at most: a longer T_train takes several ticks
+TEST_STEPS = 100_000  # of a test episode at most, in an environment that has no time limit
 _IDLE = -1  # a budget of episodes that is always spent
+_ENDLESS = INT_BOUND - 1  # one that never is; and a lane ends before its age would overflow
 
 
 @dataclass
@@ -168,7 +170,10 @@ class Block:
         test_returns = np.zeros(0, np.float32)
         if tests:
             given = [tf.constant(w) for w in weights]
-            seed, limit = (tf.constant(self._hyper[name][i]) for name in ("seed", "time_limit"))
+            seed, limit = (self._hyper[name][i] for name in ("seed", "time_limit"))
+            if limit == _ENDLESS:
+                limit = np.int32(TEST_STEPS)
+            seed, limit = tf.constant(seed), tf.constant(limit)
             tested = self._program.test(given, seed, limit, episodes=tests)
             test_returns = np.asarray(tested)
         self._free(i)
@@ -215,11 +220,14 @@ def task_of(env: EnvConfig) -> host.Task:
 def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
     """One lane's entry of `Hyper`: float32, int32 and bool scalars."""
     limit = config.env.max_episode_steps
+    if limit is None:
+        limit = task_of(config.env).max_episode_steps
     values = {
         "seed": seed,
         "epsilon_linear": config.epsilon_schedule == "linear",
-        "steps": config.steps or INT_BOUND - 1,  # a lane ends before its age would overflow
-        "time_limit": task_of(config.env).max_episode_steps if limit is None else limit,
+        "episodes": config.episodes or _ENDLESS,
+        "steps": config.steps or _ENDLESS,
+        "time_limit": limit or _ENDLESS,
     }
     for name in Hyper._fields:
         values.setdefault(name, getattr(config, name, None))
