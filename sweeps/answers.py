@@ -23,7 +23,7 @@ def page(
     exercise, scaled, recommended = them
     of_sweeps = " How many a sweep has is said with its results." * bool(studies)
     parts = [
-        "# Deep Q-Networks on CartPole: the exercise's questions",
+        f"# Deep Q-Networks on {_task(exercise)}: the exercise's questions",
         f"Every number here was computed by the commands at the end. {_seeds(them)}{of_sweeps} "
         "Brackets hold 95 % intervals; IQM is the interquartile mean.",
         "## Which loss?\n\n" + _which_loss(studies),
@@ -37,6 +37,11 @@ def page(
         "## How this page was made\n\n```sh\n" + "\n".join(commands) + "\n```",
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
+
+
+def _task(one: Contender) -> str:
+    """The environment's name, without its version."""
+    return one.config.env.id.rpartition("-v")[0] or one.config.env.id
 
 
 def _seeds(them: Sequence[Contender]) -> str:
@@ -124,14 +129,21 @@ def _are_values_good(them: Sequence[Contender]) -> str:
             f"- `{one.name}`: over the last {WINDOW} episodes Q is {np.median(gaps):.2f} times "
             f"what followed (median of {len(gaps)} seeds; half of them {low:.2f} to {high:.2f})."
         )
+    order = "The policy needs only their order: an agent can play well on values that are off."
+    if not lines:
+        return (
+            "A Q-value estimates the discounted sum of the scaled rewards that follow. The records "
+            "of these episodes do not tell what that sum was, so only the values are drawn.\n\n"
+            f"![Q-values by episode](values.png)\n\n{order}"
+        )
     return (
         "They can be checked: a Q-value estimates the discounted sum of the scaled rewards that "
-        "follow, and in CartPole, which pays the same at every step, the length of an episode says "
-        "what that sum was.\n\n![Q-values and what followed](values.png)\n\n"
+        f"follow, and in {_task(them[0])}, which pays the same at every step, the length of an "
+        "episode says what that sum was.\n\n![Q-values and what followed](values.png)\n\n"
         + "\n".join(lines)
         + "\n\nNear 1 the values mean what they should. Above 1 they promise more than the policy "
         "keeps; the maximum in the target picks what is overestimated (van Hasselt et al. 2016). "
-        "The policy needs only their order: an agent can play well on values that are off."
+        f"{order}"
     )
 
 

@@ -100,10 +100,12 @@ def draw_losses(path: Path, them: Sequence[Contender]) -> None:
 def draw_values(path: Path, them: Sequence[Contender]) -> None:
     """What the network says a state is worth, and what followed: a panel a contender."""
     figure, axes = _panels(len(them))
+    drawn = "Q-values"
     for place, (one, panel) in enumerate(zip(them, axes, strict=True)):
         frame = episodes_of(one)
         values = [("Q of the chosen action", "q", BLUE, "-")]
         if (followed := realised(one, frame)) is not None:
+            drawn = "Q-values and what followed"
             frame = frame.assign(followed=followed)
             values.append(("what followed", "followed", VERMILLION, "--"))
         for label, column, colour, dash in values:
@@ -113,7 +115,7 @@ def draw_values(path: Path, them: Sequence[Contender]) -> None:
         panel.set_title(one.name, loc="left", fontsize=10)
         panel.set_xlabel("episode")
     axes[0].set_ylabel("discounted sum of scaled rewards")
-    _save(figure, path, f"Q-values and what followed, mean of {WINDOW} episodes · median of seeds")
+    _save(figure, path, f"{drawn}, mean of {WINDOW} episodes · median of seeds")
 
 
 def draw_influence(path: Path, knobs: Mapping[str, Sequence[Level]]) -> None:

@@ -68,9 +68,10 @@ def refused(capsys, *arguments):
     return told.strip()
 
 
-def three(tmp_path):
-    return [run(tmp_path / "exercise", 50.0), run(tmp_path / "scaled", 90.0, reward_scale=0.01),
-            run(tmp_path / "recommended", 150.0, lr=0.002)]  # fmt: skip
+def three(tmp_path, **shared):
+    return [run(tmp_path / "exercise", 50.0, **shared),
+            run(tmp_path / "scaled", 90.0, reward_scale=0.01, **shared),
+            run(tmp_path / "recommended", 150.0, lr=0.002, **shared)]  # fmt: skip
 
 
 def test_growth_by_hand():
@@ -125,6 +126,18 @@ def test_the_page_says_what_the_folders_say(tmp_path, capsys):
     for name in ("losses.png", "values.png", "knobs.png"):
         assert f"({name})" in page
         assert (out / name).stat().st_size > 5_000
+
+
+def test_what_values_are_held_against_is_known_of_the_task_or_not_spoken_of(tmp_path, monkeypatch):
+    titles = []
+    monkeypatch.setattr("sweeps.lessons._save", lambda _figure, _path, title: titles.append(title))
+    for env, known in (("CartPole-v1", True), ("MountainCar-v0", False)):
+        page = made(tmp_path, *three(tmp_path / env, env=EnvConfig(env)))
+        assert page.startswith(f"# Deep Q-Networks on {env[:-3]}: ")
+        assert (f"in {env[:-3]}, which pays the same at every step" in page) == known
+        assert ("times what followed" in page) == known
+        assert ("CartPole" in page) == known
+        assert ("what followed" in titles.pop()) == known
 
 
 def test_runs_and_sweeps_each_tell_their_seeds(tmp_path):
