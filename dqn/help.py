@@ -46,6 +46,7 @@ flags
   -m                    train every combination of key=value1,value2, side by side
   --cfg job             show the configuration that key=value ... makes, and train nothing
   -sc install=bash      print shell completion: eval "$(dqn-run -sc install=bash)"
+  --version             versions of this package and of what it builds on
   --hydra-help          all other flags, and hydra.run.dir=PATH, hydra.sweep.dir=PATH and the like
 """
 _WIDEST_RANGE = 12

@@ -32,6 +32,12 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def versions_told() -> str:
+    """On one line: this package's version, and those of what it builds on."""
+    found = versions(("dqn-study", *PACKAGES, "hydra-core", "optuna"))
+    return " ".join(f"{name} {number}" for name, number in found.items())
+
+
 def processor() -> str:
     """The processor's model name and, where Linux says so, its L2 cache."""
     try:

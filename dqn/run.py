@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dqn import help as help_page
+from dqn import machine
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.status import FULL_ERROR, INTERRUPTED, remember_tracebacks, settled
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Do what `sys.argv` asks for and give the exit status; Hydra's `--version` exits by itself."""
+    """Do what `sys.argv` asks for and give the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters
     remember_tracebacks()
@@ -38,6 +39,9 @@ def main() -> int:
 def _run(arguments: list[str]) -> int:
     if not {"-h", "--help"}.isdisjoint(arguments):
         print(help_page.page())
+        return 0
+    if "--version" in arguments:
+        print(machine.versions_told())
         return 0
 
     import hydra

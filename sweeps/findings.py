@@ -9,11 +9,12 @@ from typing import Any
 
 from dqn.config import Config
 from dqn.errors import RunError
-from dqn.execution.summary import BASELINE, EXERCISE, as_text
+from dqn.execution.summary import as_text
 from dqn.results.atomic import replacing
 from dqn.results.columns import Row
 from dqn.results.document import refuse_endless
 from dqn.results.reading import Results
+from dqn.results.trials import BASELINE, EXERCISE
 from sweeps.contenders import TITLES, Against, Contender, against
 from sweeps.objective import Objective, objective_of
 from sweeps.overview import (

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from dqn.config import INT_BOUND, Config
 from dqn.errors import RunError, UserError
-from dqn.execution.summary import BASELINE, count
+from dqn.execution.summary import count
 from dqn.results import composed
 from dqn.results.reading import Results, read
+from dqn.results.trials import BASELINE
 from dqn.status import INTERRUPTED
 from sweeps.compare import changes
 from sweeps.findings import (

@@ -15,6 +15,7 @@ from dqn.config import Config, fields_of
 from dqn.help import CONF
 from dqn.results import pictures
 from dqn.results.folder import Folder
+from dqn.results.trials import EXERCISE
 
 # Keras 3.15 converts TensorFlow's tensors in a way that NumPy 2 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -59,6 +60,15 @@ def test_it_is_drawn_whole_and_replaced_whole(tmp_path):
         assert read(best) == dataclasses.replace(second, seeds=Config().seeds)
         assert files(best) == ["config.yaml", "figures/losses.png", "figures/returns.png"]
         assert not list(tmp_path.glob(".tmp-*"))
+
+
+@pytest.mark.parametrize(("number", "whose"), [(2, "trial 2"), (EXERCISE, "the exercise")])
+def test_its_file_says_whose_settings_they_are(tmp_path, number, whose):
+    with Folder(tmp_path / "found", CONFIG, {"kind": "grid"}) as folder:
+        folder.add(result(number, 0, returns=[20.0] * 12, config=CONFIG))
+        pictures.draw_best_trial(folder, CONFIG)
+    text = (tmp_path / "found" / "best" / "config.yaml").read_text()
+    assert text.splitlines()[1] == f"# {whose} of found"
 
 
 def test_the_network_is_the_best_seeds(tmp_path):

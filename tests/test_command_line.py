@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import types
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,7 @@ class Line:
 def line(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setenv("DQN_TRACEBACKS", "")  # a run sets it anew; no later test is to see that
     return Line(monkeypatch, capfd)
 
 
@@ -447,7 +449,6 @@ def test_the_composed_configuration_is_shown(line, tmp_path):
     ("flags", "part"),
     [
         (["--hydra-help"], "--config-dir"),
-        (["--version"], "Hydra 1."),
         (["--info", "searchpath"], "conf"),
         (["--info", "defaults-tree"], "preset: exercise"),
         (
@@ -464,6 +465,14 @@ def test_hydras_own_flags_work(line, capfd, flags, part):
         assert ended.code in (0, None)  # noqa: PT017
         out = capfd.readouterr().out
     assert part in out
+
+
+def test_the_version_is_this_packages(line):
+    assert line("--version") == 0
+    assert line.out.startswith(
+        f"dqn-study {version('dqn-study')} tensorflow {version('tensorflow')} "
+    )
+    assert line.out.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,9 @@ import pandas as pd
 import pytest
 from trainings import CONFIG, result
 
-from dqn.execution.summary import (
-    EXERCISE,
-    as_text,
-    count,
-    figures,
-    leaderboard,
-    named,
-    numbered,
-    setting,
-)
+from dqn.execution.summary import as_text, count, figures, leaderboard, setting
 from dqn.results.columns import hyperparameters
-from dqn.results.trials import trial_rows
+from dqn.results.trials import EXERCISE, named, numbered, trial_rows
 from sweeps.overview import spanned, table
 
 KNOBS = ("lr", "gamma", "epsilon_decay", "train_freq", "target_update", "reward_scale", "tau",

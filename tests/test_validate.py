@@ -14,8 +14,9 @@ from dqn.config import Config
 from dqn.help import CONF
 from dqn.results.folder import Folder
 from dqn.results.reading import read
+from dqn.results.trials import EXERCISE
 from sweeps.__main__ import main
-from sweeps.findings import EXERCISE, Finding, best_bound, findings_of, objective_of
+from sweeps.findings import Finding, best_bound, findings_of, objective_of
 from sweeps.objective import Objective
 from sweeps.overview import Estimate
 from sweeps.settings import Validate

@@ -16,8 +16,8 @@ from dqn.execution.course import Course
 from dqn.execution.fleet import Fleet, News
 from dqn.execution.jobs import Finished, Job, Key
 from dqn.execution.source import Source
-from dqn.execution.summary import named
 from dqn.results.folder import Folder, SeedResult
+from dqn.results.trials import named
 
 
 class View(Protocol):

@@ -10,9 +10,9 @@ from dqn.config import Config
 from dqn.execution.course import Course
 from dqn.execution.fleet import News
 from dqn.execution.screen import Screen
-from dqn.execution.summary import count, named
+from dqn.execution.summary import count
 from dqn.results.folder import Folder
-from dqn.results.trials import trial_row
+from dqn.results.trials import named, trial_row
 
 _WINDOW = 20.0  # seconds that speed and load are over
 _PAUSE = 0.2  # seconds between looks at them

@@ -20,9 +20,10 @@ from dqn.execution.processes import Processes
 from dqn.execution.progress import RunView
 from dqn.execution.screen import steps
 from dqn.execution.source import Fixed, Source, Trial
-from dqn.execution.summary import count, leaderboard, named, summary
+from dqn.execution.summary import count, leaderboard, summary
 from dqn.results.columns import Row
 from dqn.results.folder import Folder
+from dqn.results.trials import named
 from dqn.schema import AUTO
 from dqn.status import INTERRUPTED
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dqn.results.columns import COLUMN_OF_KEY
+from dqn.results.trials import numbered
 
 _METRICS = {
     "mean_return": "mean return",
@@ -24,10 +25,6 @@ _TITLES = {**_METRICS, "solved_at": "solved at"}
 _WIDTH = 120
 _ORDER = "ordered by"  # a column of a leaderboard beside those of trials.csv
 _PLAIN = 1e-4, 1e5  # numbers in between are written without an exponent
-
-BASELINE, EXERCISE = "exercise", 999_999
-"""The exercise's settings beside trials of a study: their name, and their number in files, which no
-study comes to."""
 
 
 def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
@@ -53,16 +50,6 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
 def count(n: int, what: str) -> str:
     """How many of what, in words."""
     return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def numbered(trial: int) -> str:
-    """A trial's number, of the exercise's settings their name."""
-    return BASELINE if trial == EXERCISE else f"{trial}"
-
-
-def named(trial: int) -> str:
-    """A trial in a sentence."""
-    return f"the {BASELINE}" if trial == EXERCISE else f"trial {trial}"
 
 
 def leaderboard(

@@ -14,6 +14,7 @@ from dqn.results.best import Best
 from dqn.results.columns import config_of
 from dqn.results.composed import write_preset
 from dqn.results.folder import Folder
+from dqn.results.trials import named
 
 
 def load() -> None:
@@ -49,7 +50,7 @@ def draw_best_trial(folder: Folder, base: Config) -> None:
     config = config_of(folder.rows_of(trial)[0], base)
     seeds = folder.rows()
     with replacing_folder(folder.path / "best") as fresh:
-        write_preset(fresh / "config.yaml", config, f"trial {trial} of {folder.path.name}")
+        write_preset(fresh / "config.yaml", config, f"{named(trial)} of {folder.path.name}")
         _draw_curves(fresh, folder.episodes(trial), seeds.loc[seeds["trial"] == trial], config)
         if (best := folder.best(trial)) is not None:
             _draw_network(fresh, best, config)

@@ -8,9 +8,22 @@ import numpy as np
 from dqn.results.columns import Cell, Row
 from dqn.results.stats import METRICS, interval, iqm
 
+BASELINE, EXERCISE = "exercise", 999_999
+"""The exercise's settings beside trials of a study: their name, and their number in files, which no
+study comes to."""
 _CHUNK = 16  # intervals that are worked out at once: their resamples stay in the cache
 
 Standing = tuple[int, float, int]
+
+
+def numbered(trial: int) -> str:
+    """A trial's number, of the exercise's settings their name."""
+    return BASELINE if trial == EXERCISE else f"{trial}"
+
+
+def named(trial: int) -> str:
+    """A trial in a sentence."""
+    return f"the {BASELINE}" if trial == EXERCISE else f"trial {trial}"
 
 
 def columns(hyperparameters: Iterable[str]) -> tuple[str, ...]:

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dqn.execution.summary import count, named, number
+from dqn.execution.summary import count, number
 from dqn.results.document import plain_of
 from dqn.results.reading import Results
 from dqn.results.stats import METRICS
+from dqn.results.trials import BASELINE, named
 from sweeps.contenders import TITLES, against
-from sweeps.findings import BASELINE
 from sweeps.overview import digits_of, spanned
 from sweeps.reporting.evidence import Evidence, Finding
 from sweeps.reporting.tables import Tables

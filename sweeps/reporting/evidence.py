@@ -9,7 +9,8 @@ import pandas as pd
 
 from dqn.errors import RunError
 from dqn.results.reading import Results
-from sweeps.findings import BASELINE, TABLE, read_table
+from dqn.results.trials import BASELINE
+from sweeps.findings import TABLE, read_table
 from sweeps.reporting.curves import Curves, read_curves
 from sweeps.reporting.importance import importance
 from sweeps.reporting.knobs import Knob

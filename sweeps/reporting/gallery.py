@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from dqn.config import KEYS, key_of
-from dqn.execution.summary import count, named
+from dqn.execution.summary import count
 from dqn.results.atomic import own_folder
+from dqn.results.trials import named
 from sweeps.contenders import TITLES
 from sweeps.findings import statistic_name
 from sweeps.objective import objective_of

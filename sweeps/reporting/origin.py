@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from dqn.config import ELSEWHERE
-from dqn.execution.summary import named
 from dqn.results import machines
 from dqn.results.document import plain_of, written
+from dqn.results.trials import named
 from dqn.schema import override_text
 from sweeps.reporting.commands import flat, run_command
 from sweeps.reporting.evidence import Evidence

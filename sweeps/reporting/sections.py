@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dqn.execution.summary import count, named, numbered, setting
+from dqn.execution.summary import count, setting
 from dqn.results.stats import METRICS
+from dqn.results.trials import named, numbered
 from sweeps.contenders import TITLES, Contender, told_terms
 from sweeps.overview import COLLAPSED
 from sweeps.reporting.answer import Answer, metric_told, spanned_or_none
