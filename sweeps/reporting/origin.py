@@ -78,7 +78,8 @@ def reading(evidence: Evidence) -> Section:
         "mean return: over all training episodes. best 10: the best mean of ten episodes in a "
         "row. last 10: the mean of the last ten. test: the mean of greedy episodes after training. "
         "solved at: the first episode at which the mean of ten reaches the environment's "
-        "threshold. collapse: the share of the best that was lost by the end.",
+        "threshold. collapse: the share of the best that was lost by the end; of a training "
+        "that hardly learned, which had little to lose, it says little.",
     ]
     if evidence.tables.design == "sampled":
         lines.append(
