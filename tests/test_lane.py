@@ -47,21 +47,23 @@ def advanced(program: Program, lanes, replay, hyper, ticks: int, stride: int = 1
     return program.chunk(lanes, replay, hyper, *(tf.constant(n) for n in (ticks, stride, 1)))
 
 
-def ticks_of(program: Program, configs: list[Config], stride: int) -> Iterator[Chunk]:
-    """The block after each tick, until every lane's budget is spent."""
+def ticks_of(
+    program: Program, configs: list[Config], stride: int
+) -> Iterator[tuple[Chunk, np.ndarray]]:
+    """The block and its replay memory after each tick, until every lane's budget is spent."""
     hyper = stacked(configs)
     lanes, replay = began(program, hyper)
     going = True
     while going:
         chunk = advanced(program, lanes, replay, hyper, 1, stride)
-        lanes, replay, going = chunk.lanes, chunk.replay, chunk.alive.numpy().any()
-        yield chunk
+        lanes, going = chunk.lanes, chunk.alive.numpy().any()
+        yield chunk, parts(program, replay)
 
 
 def parts(program: Program, replay) -> np.ndarray:
     """Each lane's part of a flat replay memory [L, C, columns]."""
     rows = replay.numpy().reshape(program.shape.lanes, -1, program.shape.row)
-    return rows[:, : program.shape.capacity]
+    return rows[:, : program.shape.capacity].copy()
 
 
 def lane_of(tree, i: int) -> list[np.ndarray]:
@@ -92,10 +94,9 @@ def test_a_lane_does_the_same_as_the_reference_after_every_single_step(configs):
     assert [len(updates) > 4 for updates in learned] == [True] * LANES
     ages, epsilon = np.zeros(LANES, int), lane.epsilon(tf.range(301)[:, None], stacked(configs))
     epsilon = epsilon.numpy()  # [steps, L]
-    for chunk in ticks_of(program, configs, stride=1):
+    for chunk, memory in ticks_of(program, configs, stride=1):
         ages += ages < [one.steps for one in told]
         np.testing.assert_array_equal(chunk.lanes.age, ages)
-        memory = parts(program, chunk.replay)
         for i, (config, age) in enumerate(zip(configs, ages, strict=True)):
             s, a, r, s_next, no_future = told[i].transitions[age - 1]
             row = [*s, *s_next, a, r, no_future]
@@ -157,10 +158,10 @@ def test_each_tick_of_a_lane_is_the_agents_own_update_of_the_same_batch(changes)
     agent, before = agent_of(config), began(program, hyper)[0]
     for model in (agent.model, agent.target_model):
         model.set_weights(lane_of(before.learner.weights, 0))
-    for chunk in ticks_of(program, [config] * LANES, stride=16):
+    for chunk, memory in ticks_of(program, [config] * LANES, stride=16):
         for age in range(int(before.age[0]) + 1, int(chunk.lanes.age[0]) + 1):
             if age % config.train_freq == 0 and age >= 2 * config.batch_size:
-                loss = agent.update(sampled(program, chunk, hyper))
+                loss = agent.update(sampled(program, chunk, memory, hyper))
                 np.testing.assert_allclose(loss_of_tick(before, chunk.lanes), loss, rtol=1e-4)
                 theirs = agent.model.get_weights()
                 assert distance(lane_of(chunk.lanes.learner.weights, 0), theirs) < ROUNDING
@@ -181,10 +182,10 @@ def agent_of(config: Config) -> DQNAgent:
     )
 
 
-def sampled(program: Program, chunk: Chunk, hyper: Hyper) -> tuple:
+def sampled(program: Program, chunk: Chunk, memory: np.ndarray, hyper: Hyper) -> tuple:
     """The minibatch that lane 0 has just learned from, in the agent's order."""
     index = lane.sample_indices(chunk.lanes.age, hyper, program.shape.batch_size)[0]
-    batch = unpack(parts(program, chunk.replay)[0][index], program.shape.observation_size)
+    batch = unpack(memory[0][index], program.shape.observation_size)
     return batch.s, batch.action, batch.r, batch.s_next, batch.terminal
 
 
@@ -252,8 +253,7 @@ def test_every_field_of_every_stored_transition_is_of_its_own_step_and_lane(ledg
         )
     ]
     stored, ages = [[] for _ in configs], np.zeros(3, int)
-    for chunk in ticks_of(ledger, configs, stride=16):
-        memory = parts(ledger, chunk.replay)
+    for chunk, memory in ticks_of(ledger, configs, stride=16):
         for i, config in enumerate(configs):
             new = np.arange(ages[i], chunk.lanes.age[i]) % config.buffer_size
             stored[i] += memory[i, new].tolist()
@@ -273,8 +273,10 @@ def test_a_lane_that_is_over_or_diverged_changes_in_nothing_while_others_go_on(l
     )
     hyper = stacked([diverging, spent, replace(going, steps=150)])
     at_first = stacked([diverging, spent, replace(going, steps=61)])
-    chunk = advanced(ledger, *began(ledger, hyper), at_first, ANY)
-    after = advanced(ledger, chunk.lanes, chunk.replay, hyper, ANY)
+    lanes, replay = began(ledger, hyper)
+    chunk = advanced(ledger, lanes, replay, at_first, ANY)
+    memory = parts(ledger, replay)
+    after = advanced(ledger, chunk.lanes, replay, hyper, ANY)
     second_update = 2 * SMALL.batch_size + SMALL.train_freq
     assert chunk.lanes.diverged.numpy().tolist() == [True, False, False]
     assert chunk.lanes.age.numpy().tolist() == [second_update, 51, 61]
@@ -285,7 +287,7 @@ def test_a_lane_that_is_over_or_diverged_changes_in_nothing_while_others_go_on(l
         assert all(np.isfinite(x).all() for x in lane_of(finite, i))
         for x, y in zip(lane_of(chunk.lanes, i), lane_of(after.lanes, i), strict=True):
             np.testing.assert_array_equal(x, y)
-        np.testing.assert_array_equal(*(parts(ledger, c.replay)[i] for c in (chunk, after)))
+        np.testing.assert_array_equal(memory[i], parts(ledger, replay)[i])
         assert after.recorded[i] == 0
 
 
@@ -325,7 +327,7 @@ def test_two_seeds_differ_in_weights_starts_exploration_and_minibatches():
     lanes, replay = began(program, hyper)
     chunk = advanced(program, lanes, replay, hyper, ANY)
     D, drawn = 4, lane.sample_indices(chunk.lanes.age, hyper, 32)
-    memory = parts(program, chunk.replay)
+    memory = parts(program, replay)
     seen = (
         lanes.learner.weights[0],
         lanes.state,
@@ -336,3 +338,14 @@ def test_two_seeds_differ_in_weights_starts_exploration_and_minibatches():
         np.testing.assert_array_equal(of_lane[0], of_lane[3])
         for i, j in ((0, 1), (0, 2), (1, 2)):
             assert (of_lane[i] != of_lane[j]).any()
+
+
+def test_the_replay_memory_is_changed_where_it_is():
+    program, hyper = program_of(SMALL), stacked([SMALL] * LANES)
+    lanes, replay = began(program, hyper)
+    before, places = parts(program, replay), []
+    for _ in range(3):
+        places.append(np.asarray(memoryview(replay.read_value())).ctypes.data)
+        lanes = advanced(program, lanes, replay, hyper, 9).lanes
+    assert len(set(places)) == 1
+    assert (parts(program, replay) != before).any()

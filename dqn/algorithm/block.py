@@ -18,7 +18,6 @@ class Chunk(NamedTuple):
     """What a chunk of ticks leaves: the block, its records and how much of it was work."""
 
     lanes: Lanes
-    replay: Tensor
     records: Tensor  # [L, M + 1, columns]; the first `recorded` of each lane count
     recorded: Tensor  # int32 [L]
     alive: Tensor  # bool [L]

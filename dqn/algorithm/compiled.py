@@ -2,6 +2,8 @@
 
 Replay memories and episode records are flat arrays, [L·(C+1), columns] and [L·(M+1), columns]: a
 write to one row is then done in place. The last row of each lane takes the writes of masked lanes.
+The replay memory is a variable, which a program changes where it is: a tensor would be copied with
+every chunk.
 """
 
 import numpy as np
@@ -30,7 +32,7 @@ class Program:
         self.shape, self.dynamics = shape, dynamics
         about = f"{dynamics.name} {shape}"
         self.chunk = Compiled(
-            self._chunk, f"chunk {about}", lambda lanes, *_: Chunk(lanes, *[None] * 6), kept
+            self._chunk, f"chunk {about}", lambda lanes, *_: Chunk(lanes, *[None] * 5), kept
         )
         self.refill = Compiled(self._refill, f"refill {about}", lambda lanes, *_: lanes, kept)
         self.test = Compiled(self._test, f"test {about}", kept=kept)
@@ -40,11 +42,11 @@ class Program:
         """How many programs were made of its functions."""
         return sum(function.compilations for function in (self.chunk, self.refill, self.test))
 
-    def empty(self) -> tuple[Lanes, tf.Tensor]:
+    def empty(self) -> tuple[Lanes, tf.Variable]:
         """A block in which no lane has begun, and its replay memory."""
         L, C = self.shape.lanes, self.shape.capacity
         state = self.dynamics.reset(tf.zeros([L, self.dynamics.uniforms]))
-        return empty_lanes(self.shape, state), tf.zeros([L * (C + 1), self.shape.row])
+        return empty_lanes(self.shape, state), tf.Variable(tf.zeros([L * (C + 1), self.shape.row]))
 
     def _refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
         """Begin a new training in every lane of `mask` (bool [L])."""
@@ -76,7 +78,7 @@ class Program:
             (0, state, returns, on),
         )[2]
 
-    def _chunk(self, lanes: Lanes, replay, hyper: Hyper, ticks, stride, until) -> Chunk:
+    def _chunk(self, lanes: Lanes, memory, hyper: Hyper, ticks, stride, until) -> Chunk:
         """Run until `ticks` are done, fewer than `until` lanes are alive, or a record is full.
 
         `stride` bounds the environment steps of a tick: a lane whose T_train is longer learns
@@ -99,10 +101,11 @@ class Program:
         records = tf.zeros([self.shape.lanes * (RECORDS + 1), len(RECORD)])
         recorded = tf.zeros([self.shape.lanes], tf.int32)
         i, lanes, replay, records, recorded, work = tf.while_loop(
-            going, tick, (0, lanes, replay, records, recorded, 0)
+            going, tick, (0, lanes, memory.read_value(), records, recorded, 0)
         )
+        memory.assign(replay)
         records = tf.reshape(records, [self.shape.lanes, RECORDS + 1, len(RECORD)])
-        return Chunk(lanes, replay, records, recorded, lane.alive(lanes, hyper), i, work)
+        return Chunk(lanes, records, recorded, lane.alive(lanes, hyper), i, work)
 
     def _walk(self, lanes, replay, records, recorded, hyper, stride):
         """Up to `stride` environment steps in each lane, never beyond its next multiple of T."""

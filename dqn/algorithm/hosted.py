@@ -157,7 +157,7 @@ class HostedProgram:
                 rows = tf.constant(replay[own, index])  # [L, B, columns]
                 lanes = functions.learn(lanes, rows, tf.constant(before), hyper)
                 book.after_learning(lanes)
-        return Chunk(lanes, replay, records, recorded, book.alive(), i, work)
+        return Chunk(lanes, records, recorded, book.alive(), i, work)
 
     def _walk(self, lanes, book, replay, records, recorded, hyper, stride):
         """Up to `stride` environment steps in each lane, never beyond its next multiple of T."""

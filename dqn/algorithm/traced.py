@@ -28,10 +28,10 @@ class Kept(Protocol):
 
 
 class Compiled:
-    """`function` of tensors, nested as one likes, as a program for the types of its first call.
+    """`function` of tensors and variables, nested as one likes, as a program for their types.
 
-    `name` tells it from all others, its first word is for people. Every later call must bring
-    tensors of the same types and nesting: nothing checks that it does, as looking at each in Python
+    `name` tells it from all others, its first word is for people. Every call after the first must
+    bring the same types and nesting: nothing checks that it does, as looking at each in Python
     takes longer than many a program. What else types or the graph depend on is `static`: keywords
     given to `function`, with a program for each of their values.
     """
@@ -97,7 +97,8 @@ class _Program:
         self._nesting = tf.nest.map_structure(lambda _: None, nesting)
 
     def __call__(self, tensors):
-        flat = self._context.call_function(self._name, tf.nest.flatten(tensors), self._results)
+        given = [x.handle if isinstance(x, tf.Variable) else x for x in tf.nest.flatten(tensors)]
+        flat = self._context.call_function(self._name, given, self._results)
         return tf.nest.pack_sequence_as(self._nesting, flat)
 
 

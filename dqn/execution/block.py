@@ -95,7 +95,7 @@ class Block:
             tf.constant(STRIDE),
             tf.constant(len(at_work) if return_early else 1),
         )
-        self._lanes, self._replay = chunk.lanes, chunk.replay
+        self._lanes = chunk.lanes
         records, recorded = np.asarray(chunk.records), np.asarray(chunk.recorded)
         self._alive = np.asarray(chunk.alive)
         ticks, took = int(chunk.ticks), time.perf_counter() - began
@@ -161,7 +161,7 @@ class Block:
             episode = int(self._lanes.episodes[i])
             self._program.bring_back(i, checkpoint.job.seed, episode, checkpoint.actions)
         else:
-            self._replay = tf.reshape(tf.constant(memories), self._replay.shape)
+            self._replay.assign(tf.reshape(memories, self._replay.shape))
 
     def _finish(self, i: int, slot: _Slot, diverged: bool) -> Finished:
         began = time.perf_counter()

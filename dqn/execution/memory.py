@@ -6,7 +6,7 @@ from pathlib import Path
 from dqn.algorithm.block import Shape
 from dqn.schema import INT_BOUND
 
-_COPIES = 2  # XLA keeps what a chunk was given until it has what it returns
+_COPIES = 2  # XLA keeps the networks a chunk was given until it has those it returns
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
@@ -33,7 +33,7 @@ def block_bytes(shape: Shape) -> int:
     networks = _COPIES * 4 * weights + weights  # online, target, m, v; and the gradients
     units = shape.observation_size + sum(shape.hidden) + shape.actions
     activations = 3 * shape.batch_size * units  # online on s, target on s', the backward pass
-    replay = _COPIES * (shape.capacity + 1) * shape.row
+    replay = (shape.capacity + 1) * shape.row
     return 4 * shape.lanes * (networks + activations + replay)
 
 

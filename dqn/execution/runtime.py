@@ -1,7 +1,6 @@
 """What must be set before TensorFlow is loaded: threads, and where compiled programs are kept."""
 
 import contextlib
-import ctypes
 import functools
 import gc
 import hashlib
@@ -17,7 +16,6 @@ import platformdirs
 
 from dqn.results import atomic
 
-_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of glibc's malloc.h
 CACHE_BYTES = 500_000_000  # of compiled programs that are kept: those of some 200 network shapes
 SWITCH = "DQN_COMPILE_CACHE"  # a folder of one's own, or 0 for none
 _CACHE_FLAG = "--tf_xla_persistent_cache_directory="
@@ -30,7 +28,6 @@ def prepare() -> None:
     depend on how many cores a machine has. Settings that the user has made himself stay.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    _give_large_blocks_back()
     folder = cache_folder()
     flags = os.environ.get("TF_XLA_FLAGS", "")
     if folder is None or "persistent_cache" in flags:
@@ -133,16 +130,6 @@ def nothing_collected() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def _give_large_blocks_back() -> None:
-    """Have glibc map every block of 1 MiB or more on its own, and so return it when it is freed.
-
-    It would raise that limit by itself, keep the replay memories that each chunk leaves behind in
-    its heap, and never be able to shrink it again: 4 MB a lane instead of less than 1.
-    """
-    with contextlib.suppress(AttributeError, OSError):  # another C library
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1 << 20)
 
 
 def _processor() -> str:
