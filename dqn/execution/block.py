@@ -17,7 +17,7 @@ from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key
 from dqn.record import RECORD
 from dqn.schema import INT_BOUND
 
-CHUNK = 0.4  # seconds that one is to take: a cancelled lane goes on no longer, and each costs 5 ms
+CHUNK = 0.4  # seconds that one is to take: a cancelled lane goes on no longer, and each is reported
 FIRST_TICKS, TICKS = 128, 4096  # of a block's first chunk, and of any
 STRIDE = 16  # environment steps a tick at most: a longer T_train takes several ticks
 TEST_STEPS = 100_000  # of a test episode at most, in an environment that has no time limit
