@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dqn.results.figures import STEP_REWARD
 from dqn.results.stats import METRICS, WINDOW
 from dqn.results.trials import trial_row
 from sweeps.compare import changes
@@ -147,6 +148,16 @@ def _are_values_good(them: Sequence[Contender]) -> str:
     )
 
 
+def _bound(reward: float | None, gamma: float) -> str:
+    """How far values go, where every step pays the same reward; None: it may not."""
+    if reward is None:
+        return "are sums of many rewards"
+    if gamma == 1:
+        return "grow with the episodes"
+    way, sign = ("up", "") if reward > 0 else ("down", "-")
+    return f"go {way} to {sign}1/(1 − γ) = {reward / (1 - gamma):.0f}"
+
+
 def _scaling(
     exercise: Contender,
     scaled: Contender,
@@ -154,7 +165,7 @@ def _scaling(
 ) -> str:
     versus = against(scaled.rows, exercise.rows, METRIC)
     scale, gamma = scaled.config.reward_scale, exercise.config.gamma
-    bound = f"go up to 1/(1 − γ) = {1 / (1 - gamma):.0f}" if gamma < 1 else "grow with the episodes"
+    bound = _bound(STEP_REWARD.get(exercise.config.env.id), gamma)
     more = ", ".join(_changes(exercise, scaled, {"reward_scale"}))
     apart = f" `{scaled.name}` differs in {more} too: what that did is not told apart."
     return (

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import gymnasium
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from sweeps.contenders import contender
 from sweeps.influence import influence, ranked
 from sweeps.lessons import draw_influence, draw_losses, growth, realised
 
+CARTPOLE = "gymnasium.envs.classic_control:CartPoleEnv"
+gymnasium.register("Unlisted-v0", CARTPOLE, max_episode_steps=200)
 BASE = Config(seeds=8, episodes=30)
 SWEPT = ("lr", "hidden", "huber_delta")
 STUDY = {"kind": "study", "seeds": 8}
@@ -310,6 +313,19 @@ def test_returns_that_are_not_discounted_have_no_bound(tmp_path):
     them = [run(tmp_path / str(n), 50.0, gamma=1.0, reward_scale=scale)
             for n, scale in enumerate((1.0, 0.1, 1.0))]  # fmt: skip
     assert "With γ = 1 the values grow with the episodes" in made(tmp_path, *them)
+
+
+@pytest.mark.parametrize(
+    ("env", "bound"),
+    [
+        ("CartPole-v1", "go up to 1/(1 − γ) = 100, far"),
+        ("MountainCar-v0", "go down to -1/(1 − γ) = -100, far"),
+        ("Unlisted-v0", "are sums of many rewards, far"),
+    ],
+)
+def test_how_far_values_go_depends_on_what_a_step_pays(tmp_path, env, bound):
+    page = made(tmp_path, *three(tmp_path, env=EnvConfig(env)))
+    assert f"With γ = 0.99 the values {bound} from the small outputs" in page
 
 
 def test_only_a_base_with_the_squared_error_says_what_huber_does_instead(tmp_path):
