@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import replace
 
+import gymnasium
 import numpy as np
 import pytest
 import reference
@@ -346,6 +347,14 @@ def test_test_episodes_are_greedy_to_their_end_from_starts_of_their_own():
         greedy = [reference.greedy_return(env, result.weights, start(i)) for i in range(2)]
         assert result.test_returns.tolist() == greedy
     env.close()
+
+
+def test_without_a_time_limit_no_episode_is_cut_but_a_test_ends(monkeypatch):
+    gymnasium.register("Endless-v0", "gymnasium.envs.classic_control:MountainCarEnv")
+    monkeypatch.setattr(block, "TEST_STEPS", 50)
+    (result,) = train([Job(0, SEED, replace(SMALL, env=EnvConfig("Endless-v0")))]).values()
+    assert (result.steps, len(result.episodes.returns)) == (300, 0)
+    assert result.test_returns.tolist() == [-50.0, -50.0]
 
 
 def test_only_whole_trainings_are_tested_and_only_as_often_as_asked():

@@ -63,7 +63,7 @@ def ticks_of(
 def parts(program: Program, replay) -> np.ndarray:
     """Each lane's part of a flat replay memory [L, C, columns]."""
     rows = replay.numpy().reshape(program.shape.lanes, -1, program.shape.row)
-    return rows[:, : program.shape.capacity].copy()
+    return rows[:, : program.shape.capacity]
 
 
 def lane_of(tree, i: int) -> list[np.ndarray]:

@@ -200,10 +200,9 @@ class Block:
         return [w[i].numpy() for w in self._lanes.learner.weights]
 
     def _memories(self) -> np.ndarray:
-        """The replay memories [L, rows, columns]; of a hosted program, the very array."""
+        """The replay memories [L, rows, columns]: a copy, of a hosted program the very array."""
         flat = np.asarray(self._replay)
-        memories = flat.reshape(len(self._slots), -1, flat.shape[-1])
-        return memories if isinstance(self._program, HostedProgram) else memories.copy()
+        return flat.reshape(len(self._slots), -1, flat.shape[-1])
 
     def _tensors(self) -> Hyper:
         if self._given is None:
