@@ -216,8 +216,8 @@ class Record:
         self._failed[number] = max(self.sampled_as_failed(number), failed * len(self._ids))
         notes = {REASON: None, SAME_AS: None, RACED: None}
         notes[_FAILED] = self._failed[number] or None
-        again = lambda: reopened(self._rdb, self._study, self._ids[number], notes)  # noqa: E731
-        study = self._try(again)
+        rdb, trial_id = cast(RDBStorage, self._rdb), self._ids[number]
+        study = self._try(lambda: reopened(rdb, self._study, trial_id, notes))
         self._study, self._storage = study, study._storage
 
     def close(self) -> None:

@@ -25,8 +25,8 @@ def own_study(
 ) -> Study:
     """The study of the folder that has this `identity`, made if there is none.
 
-    Its name need not be `name`: a folder may be renamed. `file` is the folder's own study.db, None of a storage
-    that folders share. Raises `UserError` where another folder's study is in the way.
+    Its name need not be `name`: a folder may be renamed. `file` is the folder's own study.db, None
+    of a storage that folders share. Raises `UserError` where another folder's study is in the way.
     """
     studies = storage.get_all_studies()
     own = [study for study in studies if study.user_attrs.get(IDENTITY) == identity]
