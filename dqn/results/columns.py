@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from dqn.config import Config
+from dqn.config import Config, EnvConfig
 from dqn.errors import UserError
 from dqn.results.document import plain, written
 from dqn.results.stats import METRICS
@@ -30,7 +30,7 @@ def hyperparameters(config: Config, swept: Iterable[str] = ()) -> Row:
 
     Where `swept`, the keys and groups that differ between trials, has some of the environment's,
     columns named by those keys follow `env`: "env.max_episode_steps", "env.kwargs.gravity"; the
-    group `env` stands for all of them.
+    group `env` stands for all of them. What another group sets is in `differing_env`.
     """
     cells: Row = {COLUMN_OF_KEY.get(n, n): value for n, value in config.hyperparameters().items()}
     names = _env_columns(swept)
@@ -39,9 +39,23 @@ def hyperparameters(config: Config, swept: Iterable[str] = ()) -> Row:
     return {"env": cells.pop("env"), **more, **cells}
 
 
+def differing_env(configs: Iterable[Config]) -> tuple[str, ...]:
+    """The columns of the environment's settings, beside its id, in which configurations differ."""
+    envs = [config.env for config in configs]
+    differ = [name for name in _ENV if any(_get(env, name) != _get(envs[0], name) for env in envs)]
+    return tuple(differ)
+
+
 def columns_of(hyperparameters: Iterable[str]) -> tuple[str, ...]:
     """All columns of seeds.csv, around those of the hyperparameters."""
     return (*_BEFORE, *hyperparameters, *_AFTER)
+
+
+def is_same_cell(column: str, one: Cell, other: Cell) -> bool:
+    """Whether two cells of a column say the same; of one of YAML the order of its keys is none."""
+    if one == other or not column.startswith("env.kwargs"):
+        return one == other
+    return isinstance(one, str) and isinstance(other, str) and plain(one) == plain(other)
 
 
 def config_of(row: Mapping[str, Cell], base: Config) -> Config:
@@ -106,6 +120,10 @@ def _env_columns(swept: Iterable[str]) -> list[str]:
     inner = {name for name in names if any(name.startswith(f"{other}.") for other in names)}
     order = {name: place for place, name in enumerate(_ENV)}
     return sorted(names - inner, key=lambda name: (order.get(name, len(order)), name))
+
+
+def _get(env: EnvConfig, column: str) -> Any:
+    return getattr(env, column.removeprefix("env."))
 
 
 def _env_cell(env: Mapping[str, Any], column: str) -> Cell:
