@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dqn.execution.summary import count, leaderboard
+from dqn.results.columns import COLUMN_OF_KEY
 from dqn.results.ranking import incomparable, task_folder
 from dqn.results.trials import named
 
@@ -23,8 +24,11 @@ def leaderboards(
     lines = []
     for task in tasks:
         own = trials[(trials["env"] == task) & trials["same_as"].isna()]
-        lines += [f"\n{task}"] if len(tasks) > 1 else []
-        lines.append(leaderboard(own, swept, objective, ordered_by, value_of=value_of))
+        keys = swept
+        if len(tasks) > 1:
+            lines.append(f"\n{task}")
+            keys = [key for key in swept if _varies(own, key)]
+        lines.append(leaderboard(own, keys, objective, ordered_by, value_of=value_of))
         if line := incomparable(own.to_dict("records")):
             lines.append(f"  {line}")
     if same := int(trials["same_as"].notna().sum()):
@@ -34,6 +38,11 @@ def leaderboards(
             "same_as in trials.csv"
         )
     return "\n".join(lines)
+
+
+def _varies(trials: Any, key: str) -> bool:
+    column = COLUMN_OF_KEY.get(key, key)
+    return column in trials.columns and trials[column].nunique(dropna=False) > 1
 
 
 def best_of(trials: Mapping[str, int]) -> list[str]:

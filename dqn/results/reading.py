@@ -31,6 +31,8 @@ class Results:
     same_as: Mapping[int, int]
     """By the number of each trial without rows of its own, as its configuration had been trained
     before, that of the trial that has them."""
+    part_of: "Results | None" = None
+    """All tasks together, where these are the trials of one of several."""
 
     @property
     def objective(self) -> str:
@@ -47,7 +49,8 @@ class Results:
         rows = {n: own for n, own in self.rows.items() if own[0]["env"] == task}
         env = self.config(min(rows)).env
         same = {n: of for n, of in self.same_as.items() if of in rows}
-        return replace(self, rows=rows, base=replace(self.base, env=env), same_as=same)
+        base = replace(self.base, env=env)
+        return replace(self, rows=rows, base=base, same_as=same, part_of=self)
 
     def ranked(self, over: Callable[[Sequence[Row]], float] | None = None) -> list[int]:
         """Numbers of the trials, task by task, in each the best first.
