@@ -26,7 +26,7 @@ class Point:
     """One job: its overrides, and what it sets each of the grid's keys to."""
 
     job: tuple[str, ...]
-    values: dict[str, str]
+    sets: dict[str, str]
 
 
 def varied(jobs: Sequence[Sequence[str]]) -> Params:

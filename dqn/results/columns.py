@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from dqn.config import Config, EnvConfig
+from dqn.config import Config
 from dqn.errors import UserError
+from dqn.results.composed import differences
 from dqn.results.document import plain, written
 from dqn.results.stats import METRICS
 from dqn.schema import shown
@@ -41,9 +42,11 @@ def hyperparameters(config: Config, swept: Iterable[str] = ()) -> Row:
 
 def differing_env(configs: Iterable[Config]) -> tuple[str, ...]:
     """The columns of the environment's settings, beside its id, in which configurations differ."""
-    envs = [config.env for config in configs]
-    differ = [name for name in _ENV if any(_get(env, name) != _get(envs[0], name) for env in envs)]
-    return tuple(differ)
+    first, *others = [config.to_mapping()["env"] for config in configs]
+    names = dict.fromkeys(
+        name.partition("[")[0] for env in others for name, *_ in differences(first, env, "env")
+    )
+    return tuple(name for name in names if name != "env.id")
 
 
 def columns_of(hyperparameters: Iterable[str]) -> tuple[str, ...]:
@@ -120,10 +123,6 @@ def _env_columns(swept: Iterable[str]) -> list[str]:
     inner = {name for name in names if any(name.startswith(f"{other}.") for other in names)}
     order = {name: place for place, name in enumerate(_ENV)}
     return sorted(names - inner, key=lambda name: (order.get(name, len(order)), name))
-
-
-def _get(env: EnvConfig, column: str) -> Any:
-    return getattr(env, column.removeprefix("env."))
 
 
 def _env_cell(env: Mapping[str, Any], column: str) -> Cell:
