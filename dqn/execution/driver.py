@@ -15,9 +15,9 @@ from dqn.errors import RunError
 from dqn.execution.course import Course
 from dqn.execution.fleet import Fleet, News
 from dqn.execution.jobs import Finished, Job, Key
-from dqn.execution.source import Source
+from dqn.execution.source import Source, Trial
 from dqn.results.folder import Folder, SeedResult
-from dqn.results.trials import named
+from dqn.results.trials import named, to_train_again
 
 
 class View(Protocol):
@@ -60,6 +60,7 @@ class Driver:
     def __init__(self, source: Source, folder: Folder, fleet: Fleet, view: View):
         self._source, self._folder, self._fleet, self._view = source, folder, fleet, view
         self._courses: dict[int, Course] = {}
+        self._followers: dict[int, list[Trial]] = {}  # the same as a trial under way, by its number
         self._new: list[Job] = []
         self._cancelled: list[Key] = []
         self.account = Account()
@@ -97,14 +98,26 @@ class Driver:
             trial = self._source.next()
             if trial is None:
                 return
+            self._folder.refuse_other(trial.number, trial.config)
+            if trial.same_as is not None:
+                if trial.same_as in self._courses:
+                    self._followers.setdefault(trial.same_as, []).append(trial)
+                else:
+                    self._end_same(trial, trial.same_as)
+                continue
             course = Course(trial, self._folder.threshold(trial.config.env))
             self._courses[trial.number] = course
             self._view.begun(course)
             self._give(course, course.seeds)
 
     def _give(self, course: Course, seeds: Sequence[int]) -> None:
-        """Have seeds of a trial trained, those left out whose rows are on disk."""
+        """Have seeds of a trial trained, those left out whose rows are on disk.
+
+        Those that `to_train_again` names are trained like the others.
+        """
         on_disk = {row["seed"]: row for row in self._folder.rows_of(course.number)}
+        for row in to_train_again(on_disk.values()):
+            del on_disk[row["seed"]]
         rows = {seed: on_disk[seed] for seed in seeds if seed in on_disk}
         course.rows.update(rows)
         if any(row["status"] == "pruned" for row in rows.values()):
@@ -178,6 +191,18 @@ class Driver:
         self._folder.close_trial(course.number)
         self._source.over(course.number, rows)
         del self._courses[course.number]
+        self._view.over(course)
+        for trial in self._followers.pop(course.number, ()):
+            self._end_same(trial, course.number)
+
+    def _end_same(self, trial: Trial, original: int) -> None:
+        """End a trial whose configuration was trained already, under an earlier number."""
+        rows = self._folder.rows_of(original)
+        course = Course(trial, None)
+        course.rows = {int(row["seed"] or 0): row for row in rows}
+        self._view.begun(course)
+        self._folder.add_same(trial.number, original)
+        self._source.over(trial.number, rows)
         self._view.over(course)
 
     def _fail(self, course: Course, result: Finished) -> None:

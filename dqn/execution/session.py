@@ -12,6 +12,7 @@ from typing import Any
 
 from dqn.config import Config
 from dqn.execution import runtime
+from dqn.execution.closing import best_of, leaderboards
 from dqn.execution.crew import Crew
 from dqn.execution.driver import Account, Driver
 from dqn.execution.fleet import Fleet, Inline, News, most_workers, workers_for
@@ -20,10 +21,9 @@ from dqn.execution.processes import Processes
 from dqn.execution.progress import RunView
 from dqn.execution.screen import steps
 from dqn.execution.source import Fixed, Source, Trial
-from dqn.execution.summary import count, leaderboard, summary
+from dqn.execution.summary import count, summary
 from dqn.results.columns import Row
 from dqn.results.folder import Folder
-from dqn.results.trials import named
 from dqn.schema import AUTO
 from dqn.status import INTERRUPTED
 
@@ -133,17 +133,15 @@ def sweep(
                 from dqn.results import pictures
 
                 pictures.draw_best_trial(folder, base)
-        trials, best = _of(about, folder.trials()), folder.best_trial()
+        trials, best = _of(about, folder.trials()), folder.best_trials()
     begun = len(trials)
     if stopped:
         trials = trials[trials["trial"].isin(view.ended)]
     if len(trials):
         over = about.over
         value_of = None if over is None else lambda n: over(folder.rows_of(n))
-        print(
-            leaderboard(trials, about.swept, about.objective, about.ordered_by, value_of=value_of)
-        )
-    failed = trials["status"].tolist().count("failed")
+        print(leaderboards(trials, about.swept, about.objective, about.ordered_by, value_of))
+    failed = trials.loc[trials["same_as"].isna(), "status"].tolist().count("failed")
     if failed:
         print(f"{failed} of {len(trials)} trials failed: their rows in seeds.csv say failed")
     if stopped:
@@ -153,7 +151,7 @@ def sweep(
         print("all trials were trained before: nothing was left to do")
     elif account.busy:
         print(_told(account, view.trained, view.steps, workers))
-    print(f"results: {_shown(path)}" + (f"; best/ is {named(best)}" if best is not None else ""))
+    print("; ".join([f"results: {_shown(path)}", *best_of(best)]))
     return (INTERRUPTED if stopped else int(failed > 0)), account
 
 

@@ -6,10 +6,8 @@ what has no line is removed when the folder is opened again, and that seed is tr
 trials.csv follows from seeds.csv and is written anew, a fiftieth of the time at most.
 """
 
-import csv
 import fcntl
 import os
-import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,13 +19,14 @@ from dqn.config import Config, EnvConfig
 from dqn.envs import host
 from dqn.errors import RunError, UserError
 from dqn.results import composed, machines
-from dqn.results.atomic import refuse_links, remove_temporaries, replacing
+from dqn.results.atomic import refuse_links, remove_temporaries
 from dqn.results.best import Best, BestWeights
-from dqn.results.columns import Row, hyperparameters
+from dqn.results.columns import Row, hyperparameters, is_same_cell
 from dqn.results.episodes import Episodes
+from dqn.results.ranking import Ranking
 from dqn.results.seeds import Key, Seeds
 from dqn.results.training import SeedResult
-from dqn.results.trials import Standing, columns, standing, trial_rows
+from dqn.results.trial_table import TrialTable
 
 __all__ = ["Folder", "SeedResult"]
 
@@ -102,13 +101,13 @@ class Folder:
         self._of_trial: dict[int, list[Row]] = defaultdict(list)
         for (trial, _), row in self._seeds.rows.items():
             self._of_trial[trial].append(row)
-        self._standing = {trial: self._stand(rows) for trial, rows in self._of_trial.items()}
-        self._best_closed: int | None = None
-        self._trials: dict[int, Row] = {}
-        self._stale = set(self._of_trial)
-        self._is_written, self._write_trials_from = False, 0.0
-        if not (self.path / "trials.csv").exists():
-            self._write_trials()
+        self._best_closed: dict[str, int] = {}
+        self._trials = TrialTable(
+            self.path / "trials.csv",
+            self._seeds.hyperparameters,
+            Ranking(self._wanted, self.objective, self._over),
+            self._of_trial,
+        )
 
     def __enter__(self) -> "Folder":
         return self
@@ -121,8 +120,8 @@ class Folder:
         if self._lock.closed:
             return
         try:
-            if not self._is_written:
-                self._write_trials()
+            if not self._trials.is_written:
+                self._trials.write()
         except OSError as error:
             raise _failed(self.path, error) from error
         finally:
@@ -144,26 +143,26 @@ class Folder:
             for trial, seed in keys:
                 self._of_trial[trial].append(self._seeds.rows[trial, seed])
             for trial in {trial for trial, _ in keys}:
-                self._standing[trial] = self._stand(self._of_trial[trial])
-                self._stale.add(trial)
-            self._is_written = False
-            if time.monotonic() >= self._write_trials_from:
-                self._write_trials()
+                self._trials.update(trial)
+            self._trials.write_if_due()
         except OSError as error:
             raise _failed(self.path, error) from error
 
     def close_trial(self, number: int) -> None:
         """Say that a trial is over: all its rows are here, no further seed of it will be added.
 
-        The networks of trials that are over are removed, but for the best one's. To be called again
-        for each of them after reopening.
+        The networks of trials that are over are removed, but for the best one's of each task. To be
+        called again for each of them after reopening.
         """
-        best = self._best_closed
-        if number == best or number not in self._standing:
+        ranking = self._trials.ranking
+        if number not in ranking:
+            return
+        best = self._best_closed.get(task := ranking.task(number))
+        if number == best:
             return
         loser = number
-        if best is None or self._standing[number] < self._standing[best]:
-            self._best_closed, loser = number, best
+        if best is None or ranking.is_better(number, best):
+            self._best_closed[task], loser = number, best
         try:
             if loser is not None:
                 self._weights.drop(loser)
@@ -194,12 +193,8 @@ class Folder:
         return self._seeds.frame()
 
     def trials(self) -> pd.DataFrame:
-        """trials.csv: one row a trial, best first."""
-        self._aggregate()
-        names = columns(self._seeds.hyperparameters)
-        frame = pd.DataFrame(self._in_order(), columns=list(names))
-        metrics = names[names.index("seeds_done") + 1 :]
-        return frame.astype(dict.fromkeys(metrics, float))  # one of blanks alone would be object
+        """trials.csv: one row a trial, task by task, the best first."""
+        return self._trials.frame()
 
     def episodes(self, trial: int | None = None) -> pd.DataFrame:
         """episodes.parquet: one row an episode of every finished training, or of one trial's."""
@@ -208,13 +203,17 @@ class Folder:
         keys = pd.MultiIndex.from_arrays([frame["trial"], frame["seed"]])
         return frame.loc[keys.isin(list(self._seeds.rows))]
 
-    def best_trial(self) -> int | None:
-        """The number of the trial that trials.csv has first, or None before the first.
+    def best_trials(self) -> dict[str, int]:
+        """The number of the trial that trials.csv has first of each task, by the task's id.
 
         The best by the objective of those all of whose seeds are done or diverged; of the
         others only where there is none.
         """
-        return min(self._standing, key=self._standing.__getitem__, default=None)
+        return self._trials.ranking.best()
+
+    def best_trial(self) -> int | None:
+        """The best trial of the first task, or None before the first is there."""
+        return next(iter(self.best_trials().values()), None)
 
     def best(self, trial: int | None = None) -> Best | None:
         """The best training of `trial`, by default the best trial's, or None where there is none.
@@ -223,18 +222,26 @@ class Folder:
         """
         if trial is not None:
             return self._weights.load(trial)
-        for candidate in sorted(self._weights.trials, key=self._standing.__getitem__):
+        for candidate in self._trials.ranking.order(self._weights.trials):
             if (best := self._weights.load(candidate)) is not None:
                 return best
         return None
 
-    def _stand(self, rows: list[Row]) -> Standing:
-        return standing(rows, self._wanted, self.objective, self._over)
+    def add_same(self, number: int, original: int) -> None:
+        """Say that trial `number` has no rows of its own, as it is the same as `original`."""
+        self._trials.add_same(number, original)
 
-    def _in_order(self) -> list[Row]:
-        return [
-            self._trials[trial] for trial in sorted(self._trials, key=self._standing.__getitem__)
-        ]
+    def refuse_other(self, number: int, config: Config) -> None:
+        """Raise `UserError` where a trial has rows of another configuration than `config`."""
+        for row in self._of_trial.get(number, ()):
+            own = [name for name in row if name.startswith("env.")]
+            for name, cell in hyperparameters(config, own).items():
+                if name in row and not is_same_cell(name, row[name], cell):
+                    raise UserError(
+                        f"{self.path}: trial {number} must have {name}={cell}, as this command "
+                        f"says, got {row[name]} in seeds.csv; choose another folder with "
+                        f"{self._key}=FOLDER"
+                    )
 
     def threshold(self, env: EnvConfig) -> float | None:
         """The mean return that counts as solved in `env`; None where there is none."""
@@ -243,24 +250,6 @@ class Folder:
         if env.id not in self._thresholds:
             self._thresholds[env.id] = host.describe(env).solved_return
         return self._thresholds[env.id]
-
-    def _aggregate(self) -> None:
-        stale = [self._of_trial[trial] for trial in self._stale]
-        rows = trial_rows(stale, self._seeds.hyperparameters)
-        self._trials.update(zip(self._stale, rows, strict=True))
-        self._stale.clear()
-
-    def _write_trials(self) -> None:
-        start = time.monotonic()
-        self._aggregate()
-        with replacing(self.path / "trials.csv") as temporary, temporary.open("w") as file:
-            names = columns(self._seeds.hyperparameters)
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(names)
-            writer.writerows([row[name] for name in names] for row in self._in_order())
-        self._is_written = True
-        now = time.monotonic()
-        self._write_trials_from = now + 50 * (now - start)
 
     def _take_lock(self) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from dqn.errors import UserError
 from dqn.results import composed
 from dqn.results.columns import Row, config_of
 from dqn.results.episodes import read_episodes
+from dqn.results.ranking import Ranking
 from dqn.results.seeds import read_seeds
-from dqn.results.trials import standing
+from dqn.results.trials import read_same
 
 
 @dataclass(frozen=True)
@@ -27,31 +28,52 @@ class Results:
     sweep: Mapping[str, Any] | None
     rows: Mapping[int, list[Row]]
     """Lines of seeds.csv by trial, each trial's in order of their seeds; one trial at least."""
+    same_as: Mapping[int, int]
+    """By the number of each trial without rows of its own, as its configuration had been trained
+    before, that of the trial that has them."""
+    part_of: "Results | None" = None
+    """All tasks together, where these are the trials of one of several."""
 
     @property
     def objective(self) -> str:
         """The metric that trials are ordered by."""
         return (self.sweep or {}).get("objective", "mean_return")
 
-    def ranked(self, over: Callable[[Sequence[Row]], float] | None = None) -> list[int]:
-        """Numbers of the trials, best first: by the IQM of the objective, or by `over` of its rows.
+    @property
+    def tasks(self) -> list[str]:
+        """The ids of the environments that trials were trained in, in order of the first trials."""
+        return list(dict.fromkeys(str(self.rows[n][0]["env"]) for n in sorted(self.rows)))
 
-        The sign of that value must be the objective's.
+    def of_task(self, task: str) -> "Results":
+        """The trials of one task alone; `base` has the environment of its first."""
+        rows = {n: own for n, own in self.rows.items() if own[0]["env"] == task}
+        env = self.config(min(rows)).env
+        same = {n: of for n, of in self.same_as.items() if of in rows}
+        base = replace(self.base, env=env)
+        return replace(self, rows=rows, base=base, same_as=same, part_of=self)
+
+    def ranked(self, over: Callable[[Sequence[Row]], float] | None = None) -> list[int]:
+        """Numbers of the trials, task by task, in each the best first.
+
+        By the IQM of the objective, or by `over` of its rows, whose sign must be the objective's.
         """
         seeds = range(self.base.first_seed, self.base.first_seed + self.base.seeds)
-        stand = {n: standing(rows, seeds, self.objective, over) for n, rows in self.rows.items()}
-        return sorted(stand, key=stand.__getitem__)
+        ranking = Ranking(seeds, self.objective, over)
+        for rows in self.rows.values():
+            ranking.update(rows)
+        return ranking.order()
 
     def config(self, trial: int) -> Config:
         """The configuration that a trial was trained with; `UserError` if its row holds none."""
-        return config_of(self.rows[trial][0], self.base)
+        return config_of(self.trial(trial)[0], self.base)
 
     def episodes(self, trial: int) -> pd.DataFrame:
         """A trial's rows of episodes.parquet; raises `RunError` where they cannot be read."""
         return read_episodes(self.path / "episodes.parquet", trial)
 
     def trial(self, number: int) -> list[Row]:
-        """A trial's rows; raises `UserError` where it has none."""
+        """A trial's rows, or of the trial it is the same as; raises `UserError` without any."""
+        number = self.same_as.get(number, number)
         if number not in self.rows:
             raise UserError(
                 f"{self.path}: trial {number} must have a row in seeds.csv, has none; its trials "
@@ -80,7 +102,9 @@ def read(path: Path) -> Results:
     for of_trial in rows.values():
         of_trial.sort(key=lambda row: _whole(row["seed"]))
     sweep = composed.read_sweep(path / composed.SWEEP)
-    return Results(path, Config.from_mapping(mapping), sweep, dict(rows))
+    same = {n: of for n, of in read_same(path / "trials.csv").items()
+            if of in rows and n not in rows}  # fmt: skip
+    return Results(path, Config.from_mapping(mapping), sweep, dict(rows), same)
 
 
 def _whole(cell: Any) -> int:
