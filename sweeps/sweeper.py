@@ -12,7 +12,7 @@ from dqn.config import Config
 from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Source
-from dqn.overrides import fixed
+from dqn.overrides import fixed, refuse_run_keys
 from dqn.results import composed as composed_files
 from dqn.results.columns import differing_env
 from dqn.results.folder import Folder
@@ -25,7 +25,7 @@ from sweeps.settings import Settings, Validate, refuse_unsound
 from sweeps.space import Space, written
 from sweeps.study import Study
 from sweeps.syntax import search_space
-from sweeps.tasks import alternatives, refuse_run_keys, refuse_tasks
+from sweeps.tasks import alternatives, refuse_tasks
 from sweeps.validate import Where, validated
 
 GROWS = ("n_trials",)
@@ -56,7 +56,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     space = known.space
     refuse_unsound(settings, space, base)
     found = alternatives(space, compose)
-    refuse_run_keys(base, found)
+    refuse_run_keys(base, [(" ".join(texts), config) for texts, config in found])
     refuse_tasks(settings, space, base, found)
     configs = [base, *(config for _, config in found)]
     objective = Objective(settings.objective, settings.aggregate)

@@ -4,9 +4,8 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from dqn.config import KEYS, Config, fields_of
+from dqn.config import KEYS, Config
 from dqn.errors import UserError
-from dqn.schema import override_text
 from sweeps.samplers import sampling
 from sweeps.settings import Settings
 from sweeps.space import Compose, Space, Value, overrides_of, points_of
@@ -40,19 +39,6 @@ def alternatives(space: Space, compose: Compose) -> list[tuple[list[str], Config
         except UserError:  # as a trial it fails, and says why
             continue
     return found
-
-
-def refuse_run_keys(base: Config, found: Sequence[tuple[list[str], Config]]) -> None:
-    """Refuse groups that set what must be one for all trials, such as the seeds."""
-    for texts, config in found:
-        for key in fields_of("run"):
-            one, other = getattr(base, key), getattr(config, key)
-            if one != other:
-                raise UserError(
-                    f"{key} must be one for all trials, got {override_text(other)} with "
-                    f"{' '.join(texts)} and {override_text(one)} without; write {key}="
-                    f"{override_text(one)} or another value, which then holds for all"
-                )
 
 
 def refuse_tasks(
