@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ from dqn.results import composed as composed_files
 from dqn.results.columns import differing_env
 from dqn.results.folder import Folder
 from dqn.status import INTERRUPTED
+from sweeps.earlier import complete
 from sweeps.findings import told
 from sweeps.launcher import finish, folder_of, keep_composed
 from sweeps.objective import Objective
+from sweeps.record import FILE
 from sweeps.recorded import recorded
 from sweeps.settings import Settings, Validate, refuse_unsound
 from sweeps.space import Space, written
+from sweeps.storage import open_storage
+from sweeps.stored import open_file
 from sweeps.study import Study
 from sweeps.syntax import search_space
 from sweeps.tasks import alternatives, refuse_tasks
@@ -70,6 +75,11 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         ordered_by=objective.told,
     )
 
+    if known.params == begun.get("params") and _is_base_of(path, base):
+        url, file = settings.storage, path / FILE
+        storage = partial(open_storage, url) if url else partial(open_file, file)
+        if url or file.exists():
+            complete(path / "seeds.csv", about.swept, base, compose, storage, begun["identity"])
     studies: list[Study] = []
 
     def source(folder: Folder) -> Source:
@@ -100,6 +110,13 @@ def _begun(path: Path) -> Mapping[str, Any]:
     """What sweep.yaml says of the study that is in the folder already; empty if there is none."""
     sweep = composed_files.read_sweep(path / composed_files.SWEEP) or {}
     return sweep if sweep.get("kind") == "study" else {}
+
+
+def _is_base_of(path: Path, base: Config) -> bool:
+    """Whether the folder's configuration is `base`, but for what may change."""
+    old = composed_files.read_config(path / composed_files.CONFIG)
+    changed = composed_files.differences(old, base.to_mapping())
+    return old is not None and all(name in composed_files.FREE for name, *_ in changed)
 
 
 def _validated(path: Path, asked: Validate, base: Config) -> int:
