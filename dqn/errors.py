@@ -13,6 +13,10 @@ class RunError(Exception):
     exit_status = 1
 
 
+class TrainingError(RunError):
+    """Seeds of the only configuration there is failed, and have no rows; those of others are."""
+
+
 class EnvError(RunError):
     """An environment raised an error, or gave what cannot be taken: `problem`, of its `method`."""
 

@@ -115,7 +115,7 @@ class HostedProgram:
             np.zeros(episodes, "f4"),
         )
         env = self._env(i)
-        env.not_finite = ""
+        env.forget()
         for e in range(episodes):
             step = 0
             try:
@@ -127,8 +127,8 @@ class HostedProgram:
                     s[e], r, terminal, truncated = env.step(int(a[e]))
                     returns[e] += r
                     ended = terminal or truncated
-                if env.not_finite:
-                    raise EnvError(self.env.id, *env.not_finite.split(" ", 1))
+                if env.not_finite is not None:
+                    raise env.not_finite
             except EnvError as error:
                 self._let_go(i)
                 raise error.at(int(seed), step, f"test episode {e + 1}") from error
@@ -159,7 +159,7 @@ class HostedProgram:
         try:
             env = self._env(i)
             if not age:
-                env.not_finite = ""
+                env.forget()
             s = env.reset(_reset_seed(seed, episode))
         except EnvError as error:
             self._break(i, error.at(seed, age))
@@ -177,10 +177,9 @@ class HostedProgram:
         return self._envs[i]
 
     def _note(self, i: int, seed: int, age: int) -> None:
-        if self._envs[i].not_finite and i not in self.not_finite:
-            self.not_finite[i] = (
-                f"{self.env.id}: {self._envs[i].not_finite} (seed {seed}, step {age})"
-            )
+        error = self._envs[i].not_finite
+        if error is not None and i not in self.not_finite:
+            self.not_finite[i] = str(error.at(seed, age))
 
     def _break(self, i: int, error: EnvError) -> None:
         self.broken[i] = str(error)

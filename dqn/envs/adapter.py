@@ -12,6 +12,8 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.spaces import Box
 
 from dqn.envs.lookup import said
 from dqn.errors import EnvError
@@ -21,6 +23,7 @@ SEED_MASK = 0x7FFFFFFF  # many a generator takes 31 bits of a seed and no more
 _STEP = "5: observation, reward, terminated, truncated, info"
 _RESET = "2: observation, info"
 _LARGEST = float(np.finfo(np.float32).max)
+_FINITE = "finite 32-bit numbers"
 _REAL = "biuf"  # NumPy's kinds of real numbers
 # What a wrapper raises that unpacks what the environment inside it gave.
 _UNPACKED = re.compile(r"(?:(\w+ )?values to unpack \(expected [25]|cannot unpack non-iterable)")
@@ -41,14 +44,15 @@ class ShapeError(NotTakenError):
 class Adapter:
     """One Gymnasium environment of D observed numbers, whose methods give plain values.
 
-    `name` is what errors call it. Raises `EnvError` for whatever the environment's own methods
+    `name` is what errors call it; without an `observation_size`, observations are whatever array
+    they are. Raises `EnvError` for whatever the environment's own methods
     raise, and for what they give where that cannot be taken. `close` raises nothing.
     """
 
-    def __init__(self, env: gymnasium.Env, name: str, observation_size: int):
+    def __init__(self, env: gymnasium.Env, name: str, observation_size: int | None):
         self.env, self.name = env, name
-        self.not_finite = ""
-        """What was given first that is infinite or no number at all, since it was last cleared."""
+        self.not_finite: EnvError | None = None
+        """Of what was given first that is infinite or no number at all, since `forget`."""
         self._size = observation_size
 
     def reset(self, seed: int | None) -> np.ndarray:
@@ -85,8 +89,8 @@ class Adapter:
             truncated = flag(given[3])
         except NotTakenError as error:
             raise self._wrong("step", f"gave as {name} {error}") from error
-        if not -_LARGEST <= r <= _LARGEST and not self.not_finite:
-            self.not_finite = f"step gave as reward {r}"
+        if not -_LARGEST <= r <= _LARGEST and self.not_finite is None:
+            self.not_finite = self._wrong("step", f"gave as reward {r}, must give {_FINITE}")
         return self._finite("step", s), r, terminated, truncated
 
     def render(self) -> Any:
@@ -101,9 +105,14 @@ class Adapter:
         with contextlib.suppress(Exception, SystemExit):
             self.env.close()
 
+    def forget(self) -> None:
+        """Nothing that was given so far counts as not finite from now on."""
+        self.not_finite = None
+
     def _finite(self, method: str, s: np.ndarray) -> np.ndarray:
-        if not np.isfinite(s).all() and not self.not_finite:
-            self.not_finite = f"{method} gave as observation {shown(s.tolist())}"
+        if self._size and not np.isfinite(s).all() and self.not_finite is None:
+            problem = f"gave as observation {shown(s.tolist())}, must give {_FINITE}"
+            self.not_finite = self._wrong(method, problem)
         return s
 
     def _wrong(self, method: str, problem: str) -> EnvError:
@@ -119,9 +128,31 @@ class Adapter:
         return self._wrong(method, f"raised {text}")
 
 
-def observation(value: Any, size: int) -> np.ndarray:
+def name_of(env: gymnasium.Env) -> str:
+    """The id it was registered with, or the name of its class."""
+    spec = spec_of(env)
+    return spec.id if spec else type(getattr(env, "unwrapped", env)).__name__
+
+
+def spec_of(env: gymnasium.Env) -> EnvSpec | None:
+    """How it was registered; None where it was not."""
+    try:
+        return env.spec
+    except Exception:  # no such attribute, or a property of the user's own
+        return None
+
+
+def flat_size(env: gymnasium.Env) -> int | None:
+    """How many numbers it observes; None where that is no vector."""
+    space = getattr(env, "observation_space", None)
+    return space.shape[0] if isinstance(space, Box) and len(space.shape) == 1 else None
+
+
+def observation(value: Any, size: int | None) -> np.ndarray:
     """`value` as a new array float32 [size]; raises `NotTakenError` where it is not so many."""
     array = value
+    if size is None:
+        return np.array(value)
     if type(value) is not np.ndarray or value.dtype.kind not in _REAL:
         array = _array(value)
     if array.shape != (size,):

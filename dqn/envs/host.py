@@ -104,11 +104,16 @@ def make(env: EnvConfig, render: bool = False) -> gymnasium.Env:
                 made.close()
             _draw_without_display()
             made = _made(spec, env, parameters, render_mode=mode)
+    return counted_from_zero(made)
+
+
+def counted_from_zero(made: gymnasium.Env) -> gymnasium.Env:
+    """`made`, inside a wrapper where its Discrete actions start elsewhere."""
     space = _space(made, "action_space")
-    if isinstance(space, Discrete) and space.start != 0:
-        start = int(space.start)
-        made = TransformAction(made, lambda action: action + start, Discrete(int(space.n)))
-    return made
+    if not isinstance(space, Discrete) or space.start == 0:
+        return made
+    start = int(space.start)
+    return TransformAction(made, lambda action: action + start, Discrete(int(space.n)))
 
 
 def _sizes(made: gymnasium.Env, env_id: str) -> tuple[int, int]:
@@ -154,13 +159,10 @@ def _try_out(made: Adapter, actions: int) -> None:
             *_, terminated, truncated = made.step(k % actions)
             if terminated or truncated:
                 made.reset(seed=0)
+        if made.not_finite is not None:
+            raise made.not_finite
     except EnvError as error:
         raise _unfit(made, error) from error
-    if made.not_finite:
-        raise UserError(
-            f"env.id must be a task of finite 32-bit numbers, got {shown(made.name)} whose "
-            f"{made.not_finite}; mend it"
-        )
 
 
 def _unfit(made: Adapter, error: EnvError) -> UserError:
