@@ -2,13 +2,13 @@
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 
-from dqn.config import KEYS, fields_of, refuse_unknown
+from dqn.config import KEYS, Config, fields_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.help import CONF, default_groups
 from dqn.schema import nearest, override_text
@@ -52,6 +52,22 @@ def _advice(group: str, word: str, options: Sequence[str]) -> str:
     if word.endswith(".yaml"):
         return f"copy it to {CONF / group} and write {group}= and its name without .yaml"
     return f"write {group}={options[0]}"
+
+
+def refuse_run_keys(base: Config, others: Iterable[tuple[str, Config]]) -> None:
+    """Refuse groups that set what must be one for all trials of a sweep, such as the seeds.
+
+    `others` are configurations of the sweep, each with what it is of.
+    """
+    for what, config in others:
+        for key in fields_of("run"):
+            one, other = (override_text(getattr(of, key)) for of in (base, config))
+            if one != other:
+                raise UserError(
+                    f"{key} must be one for all trials, got {key}={other} of {what} where the "
+                    f"others have {one}; write {key}={one}, which then holds for all, or another "
+                    f"value"
+                )
 
 
 def refuse_no_mapping(params: Any) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dqn.config import KEYS, Config, fields_of
-from dqn.errors import UserError
+from dqn.config import KEYS, Config
 from dqn.execution.source import Trial
 from dqn.results.identity import identity_of, text_of
 from dqn.schema import checked
@@ -90,18 +89,6 @@ def trials_of(
         else:
             trials.append(Trial(number, config, (), same_as=original))
     return trials
-
-
-def refuse_run_keys(base: Config, trials: Sequence[Trial]) -> None:
-    """Refuse a grid whose groups set what must be one for all trials, such as the seeds."""
-    for trial in trials:
-        for key in fields_of("run"):
-            one, other = getattr(base, key), getattr(trial.config, key)
-            if one != other:
-                raise UserError(
-                    f"{key} must be one for all trials, got {key}={other} in trial {trial.number} "
-                    f"where the others have {one}; take it out of the groups that are swept"
-                )
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -13,11 +13,12 @@ from dqn.errors import UserError
 from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Fixed, Source
+from dqn.overrides import refuse_run_keys
 from dqn.results.columns import differing_env
 from dqn.results.composed import SWEEP, read_sweep
 from dqn.results.folder import Folder
 from dqn.status import INTERRUPTED, settled
-from sweeps.grid import Meaning, points, refuse_run_keys, same_params, trials_of, varied
+from sweeps.grid import Meaning, points, same_params, trials_of, varied
 
 
 def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> None:
@@ -31,7 +32,7 @@ def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> 
         if known is not None and same_params(meaning, known["params"], params):
             params = known["params"]
         trials = trials_of(points(jobs, params, meaning), composer.config, seeds)
-    refuse_run_keys(base, trials)
+    refuse_run_keys(base, [(f"trial {trial.number}", trial.config) for trial in trials])
     configs = tuple(dict.fromkeys(trial.config for trial in trials))
     more_seeds = known is None or base.seeds >= known.get("seeds", 0)
     about = Sweep(
