@@ -1,4 +1,4 @@
-"""The two ways a command can end badly; `str(error)` is the one line a user reads."""
+"""The ways a command can end badly; `str(error)` is the one line a user reads."""
 
 
 class UserError(Exception):
@@ -11,3 +11,24 @@ class RunError(Exception):
     """What was asked is sound and still failed (a full disk, a lost folder): exit status 1."""
 
     exit_status = 1
+
+
+class TrainingError(RunError):
+    """Seeds of the only configuration there is failed, and have no rows; those of others are."""
+
+
+class EnvError(RunError):
+    """An environment raised an error, or gave what cannot be taken: `problem`, of its `method`."""
+
+    def __init__(self, env: str, method: str, problem: str, where: str = ""):
+        super().__init__(env, method, problem, where)
+        self.env, self.method, self.problem, self.where = env, method, problem, where
+
+    def __str__(self) -> str:
+        where = f" ({self.where})" if self.where else ""
+        return f"{self.env}: {self.method} {self.problem}{where}"
+
+    def at(self, seed: object, step: object, episode: str = "") -> "EnvError":
+        """The same error, of this seed and step."""
+        of = f"{episode}, " if episode else ""
+        return EnvError(self.env, self.method, self.problem, f"seed {seed}, {of}step {step}")

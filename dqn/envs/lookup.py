@@ -68,7 +68,7 @@ def missing_module(error: BaseException | None) -> str | None:
     return None
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """An exception in one short line, without what `gymnasium.make` adds to its text."""
     text = " ".join(str(error).split()).partition(" was raised from the environment creator")[0]
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
-from dqn.errors import RunError
+from dqn.errors import TrainingError
 from dqn.execution.course import Course
 from dqn.execution.fleet import Fleet, News
 from dqn.execution.jobs import Finished, Job, Key
 from dqn.execution.source import Source, Trial
+from dqn.execution.summary import count
 from dqn.results.folder import Folder, SeedResult
 from dqn.results.trials import named, to_train_again
 
@@ -64,11 +65,13 @@ class Driver:
         self._new: list[Job] = []
         self._cancelled: list[Key] = []
         self.account = Account()
+        self._failures: list[str] = []  # of the only trial there is: its seeds without a row
 
     def run(self, asked: Event) -> bool:
         """Train until the source has nothing more, or `asked` is set: then True.
 
-        Raises `RunError` where writing fails, and where the only trial there is cannot be run.
+        Raises `RunError` where writing fails, and `TrainingError` in the end where seeds of the
+        only trial there is failed: all others of it have been trained.
         """
         began = None
         while True:
@@ -157,12 +160,13 @@ class Driver:
         for episodes in news.episodes:
             self._courses[episodes.key[0]].hear(episodes)
             heard.add(episodes.key[0])
-        self._save(news.finished)
-        for result in news.finished:
+        heard.update(result.job.trial for result in news.finished)
+        for result in self._save(news.finished):
             course = self._courses[result.job.trial]
-            heard.add(course.number)
             if result.status == "failed":
                 self._fail(course, result)
+            elif result.reason:
+                self._view.notice(result.reason)
             if result.status != "pruned":
                 row = course.rows[result.job.seed]
                 self._ask(course, self._source.keep_after_seed(course.number, row))
@@ -182,6 +186,11 @@ class Driver:
         """Ask for more seeds of a trial whose seeds are over, or end it."""
         if not course.is_over:
             return
+        if self._failures:
+            more = len(self._failures) - 1
+            raise TrainingError(
+                self._failures[0] + (f"; and {count(more, 'more seed')} failed" if more else "")
+            )
         rows = list(course.rows.values())
         more = () if course.stopped else self._source.more_seeds(course.number, rows)
         if more:
@@ -210,17 +219,19 @@ class Driver:
             self._view.notice(f"{named(course.number)} failed: {result.reason}")
         self._ask(course, False)
 
-    def _save(self, results: Sequence[Finished]) -> None:
-        """Write the rows of trainings, and all that belongs to them."""
+    def _save(self, results: Sequence[Finished]) -> Sequence[Finished]:
+        """Write the rows of trainings, and all that belongs to them; of which there are rows."""
         alone = self._source.total == 1
-        hopeless = [one for one in results if alone and one.status == "failed"]
-        kept = [one for one in results if not alone or one.status != "failed"]
+        kept = [one for one in results if not (alone and one.status == "failed")]
         if kept:
             self._folder.add(*map(_as_written, kept))
-        if hopeless:
-            raise RunError(hopeless[0].reason)
         for trial, seed in (one.key for one in kept):
             self._courses[trial].rows[seed] = self._folder.row(trial, seed)
+        for one in results:
+            if one not in kept:
+                self._failures.append(one.reason)
+                self._courses[one.job.trial].seeds.remove(one.job.seed)
+        return kept
 
 
 def _as_written(result: Finished) -> SeedResult:
