@@ -97,8 +97,9 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
 
     def study() -> int:
         status = session.sweep(base, path, about, source)[0]
-        if status != INTERRUPTED and (why := studies[0].ended_early):
-            print(why)
+        for why in (made.ended_early for made in studies if status != INTERRUPTED):
+            if why:
+                print(why)
         if status == INTERRUPTED or settings.validate is None:
             return status
         return max(status, _validated(path, settings.validate, base))
