@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import optuna
 import pandas as pd
@@ -17,6 +18,7 @@ from sweeps.__main__ import main
 STUDY = ["-m", "hydra/sweeper=optuna", "hydra/sweeper/sampler=random", "seeds=1", "episodes=3",
          "test_episodes=0", "workers=0", "hidden=[8]", "batch_size=8"]  # fmt: skip
 LRS = "lr=choice(1e-3,1e-2)"
+BEFORE = Path(__file__).parent / "data" / "0.1.0-plus"
 
 
 @pytest.fixture(autouse=True)
@@ -272,3 +274,24 @@ def test_a_validation_of_other_configurations_is_refused(tmp_path, capsys):
     assert main(["validate", str(other), "--seeds", "2"]) == 2
     said = capsys.readouterr().err
     assert "trained with another lr than the study's has; move it away" in said
+
+
+def test_a_study_of_before_whose_parameter_has_a_plus_goes_on(tmp_path, capsys):
+    """0.1.0 had no column for it; study.db knows what each trial was sampled as."""
+    folder = shutil.copytree(BEFORE, tmp_path / "s")
+    asked = ("env=cartpole_v1", "hydra/sweeper/sampler=grid", "double=choice(true,false)",
+             "+env.kwargs.sutton_barto_reward=true,false")  # fmt: skip
+    before = pd.read_csv(folder / "seeds.csv").set_index("trial")
+    assert study(folder, *asked) == 0
+    after = pd.read_csv(folder / "seeds.csv").set_index("trial")
+    pd.testing.assert_frame_equal(after.loc[:2, before.columns], before)  # seconds included
+    column = "env.kwargs.sutton_barto_reward"
+    assert after[column].tolist() == [False, False, True, True]
+    assert after["double"].tolist() == [True, False, False, True]
+    assert [t.params for t in stored(folder).trials] == [
+        {column: bool(one), "double": bool(other)}
+        for one, other in zip(after[column], after["double"], strict=True)
+    ]
+    assert not list(folder.glob("study.db.damaged*"))
+    for trial in range(4):
+        assert main(["reproduce", str(folder), "--trial", str(trial), "--seed", "0"]) == 0
