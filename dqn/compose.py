@@ -34,6 +34,7 @@ from dqn.config import Config
 from dqn.errors import UserError
 from dqn.help import CONF
 from dqn.overrides import refuse_wrong
+from dqn.results.format import refuse_unfit
 from dqn.schema import nearest
 from dqn.trust import refuse_calls
 
@@ -147,7 +148,7 @@ def _refuse_sweep(override: Override) -> None:
 
 
 def _refuse_unwritable(composed: DictConfig, key: str) -> None:
-    """Refuse a folder of results that is not there and cannot be made, or cannot be written to."""
+    """Refuse a folder of results that cannot be made or written to, or holds what is not ours."""
     HydraConfig.instance().set_config(composed)
     text = str(OmegaConf.select(composed, key) or "")
     folder = Path(text).absolute()
@@ -157,6 +158,14 @@ def _refuse_unwritable(composed: DictConfig, key: str) -> None:
         there = next(path for path in (folder, *folder.parents) if path.exists())
         with tempfile.TemporaryDirectory(dir=there):
             pass
+        sweeper = composed.hydra.sweeper if key == "hydra.sweep.dir" else {}
+        has_study = "storage" in sweeper and sweeper.get("storage") is None
+        refuse_unfit(
+            folder,
+            key,
+            also=["study.db"] if has_study else [],
+            hydra=composed.hydra.output_subdir is not None or key == "hydra.sweep.dir",
+        )
     except OSError as error:
         raise UserError(
             f"{key} must be a folder that can be written to, met "

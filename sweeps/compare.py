@@ -10,7 +10,7 @@ from dqn.config import ELSEWHERE
 from dqn.errors import UserError
 from dqn.execution.screen import steps
 from dqn.execution.summary import as_text
-from dqn.results.composed import differences
+from dqn.results.document import differences
 from dqn.results.ranking import incomparable
 from dqn.results.stats import METRICS
 from dqn.schema import override_text

@@ -13,7 +13,7 @@ from dqn.composer import one_line
 from dqn.config import Config
 from dqn.results.columns import hyperparameters
 from dqn.results.stats import metrics_of
-from dqn.results.trials import to_train_again
+from dqn.results.trials import retried
 from sweeps.settings import Settings
 from sweeps.study import Study
 from sweeps.syntax import search_space
@@ -100,8 +100,8 @@ class World:
                 give(number, more)
 
         def give(number, seeds):
-            for row in to_train_again(rows_of(number)):
-                del self.rows[number, row["seed"]]
+            for key in retried(rows_of(number)):
+                del self.rows[key]
             todo[number] = [s for s in seeds if (number, s) not in self.rows]
             for s in seeds:
                 if (number, s) in self.rows:

@@ -1,7 +1,6 @@
 """best/: the best trial of a sweep, as one looks at it and goes on from it."""
 
 import dataclasses
-import os
 
 import keras
 import numpy as np
@@ -14,6 +13,7 @@ from dqn.compose import CONFIG_NAME, VERSION_BASE
 from dqn.config import Config, fields_of
 from dqn.help import CONF
 from dqn.results import pictures
+from dqn.results.atomic import temporary_name
 from dqn.results.folder import Folder
 from dqn.results.trials import EXERCISE
 
@@ -124,7 +124,7 @@ def test_the_one_before_stays_where_none_can_take_its_place(tmp_path, monkeypatc
 
 def test_what_a_kill_left_of_it_is_removed(tmp_path):
     Folder(tmp_path, CONFIG, {"kind": "grid"}).close()
-    left = tmp_path / f".tmp-{os.getpid()}-0-best" / "figures"
+    left = temporary_name(tmp_path / "best", "0-") / "figures"
     left.mkdir(parents=True)
     (left / "returns.png").write_text("half")
     Folder(tmp_path, CONFIG, {"kind": "grid"}).close()

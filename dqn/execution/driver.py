@@ -18,7 +18,7 @@ from dqn.execution.jobs import Finished, Job, Key
 from dqn.execution.source import Source, Trial
 from dqn.execution.summary import count
 from dqn.results.folder import Folder, SeedResult
-from dqn.results.trials import named, to_train_again
+from dqn.results.trials import named, retried
 
 
 class View(Protocol):
@@ -116,11 +116,11 @@ class Driver:
     def _give(self, course: Course, seeds: Sequence[int]) -> None:
         """Have seeds of a trial trained, those left out whose rows are on disk.
 
-        Those that `to_train_again` names are trained like the others.
+        Those that `retried` names are trained like the others.
         """
         on_disk = {row["seed"]: row for row in self._folder.rows_of(course.number)}
-        for row in to_train_again(on_disk.values()):
-            del on_disk[row["seed"]]
+        for _, seed in retried(on_disk.values()):
+            del on_disk[seed]
         rows = {seed: on_disk[seed] for seed in seeds if seed in on_disk}
         course.rows.update(rows)
         if any(row["status"] == "pruned" for row in rows.values()):

@@ -6,8 +6,7 @@ from typing import Any
 
 from dqn.config import Config
 from dqn.errors import UserError
-from dqn.results.composed import differences
-from dqn.results.document import plain, written
+from dqn.results.document import differences, plain, written
 from dqn.results.stats import METRICS
 from dqn.schema import shown
 

@@ -16,17 +16,18 @@ from typing import Any
 import pandas as pd
 
 from dqn.config import Config, EnvConfig
-from dqn.envs import host
 from dqn.errors import RunError, UserError
-from dqn.results import composed, machines
-from dqn.results.atomic import refuse_links, remove_temporaries
+from dqn.results import composed, format, machines
+from dqn.results.atomic import remove_temporaries
 from dqn.results.best import Best, BestWeights
 from dqn.results.columns import Row, hyperparameters, is_same_cell
-from dqn.results.episodes import Episodes
+from dqn.results.opening import open_tables
 from dqn.results.ranking import Ranking
-from dqn.results.seeds import Key, Seeds
+from dqn.results.seeds_text import Key
+from dqn.results.thresholds import Thresholds
 from dqn.results.training import SeedResult
 from dqn.results.trial_table import TrialTable
+from dqn.results.trials import retried
 
 __all__ = ["Folder", "SeedResult"]
 
@@ -67,20 +68,19 @@ class Folder:
         self._swept = tuple(swept)
         self._wanted = range(config.first_seed, config.first_seed + config.seeds)
         self._key = "hydra.run.dir" if sweep is None else "hydra.sweep.dir"
-        self._thresholds: dict[str, float | None] = {}
+        self._thresholds = Thresholds(config)
         try:
+            format.refuse_unfit(path, self._key)
             path.mkdir(parents=True, exist_ok=True)
-            refuse_links(path)
             self._lock = (path / ".lock").open("a")
         except OSError as error:
             raise self._not_writable(error) from error
         try:
             self._take_lock()
-            remove_temporaries(path)
+            remove_temporaries(path, ("episodes.parquet", "figures"))
             self.identity = composed.keep(path, config, sweep, grows)
             """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
-            machines.keep(path)
-            self._open(hyperparameters(config, self._swept))
+            self._open(config, composed.varied(path, sweep, self._swept))
         except OSError as error:
             self._lock.close()
             raise self._not_writable(error) from error
@@ -88,15 +88,12 @@ class Folder:
             self._lock.close()
             raise
 
-    def _open(self, hyperparameters: Iterable[str]) -> None:
-        self._seeds = Seeds(self.path / "seeds.csv", hyperparameters)
-        counts = {key: int(row["episodes"] or 0) for key, row in self._seeds.rows.items()}
-        parts, as_written = self.path / "episodes.parquet", self._seeds.is_as_written
-        self._episodes = Episodes(parts, counts, as_written)
-        if self._episodes.changed:
-            self._seeds.set_aside(self._episodes.changed)
-        if self._episodes.lost:
-            self._seeds.remove(self._episodes.lost)
+    def _open(self, config: Config, varied: Callable[[str], bool]) -> None:
+        base = hyperparameters(config, self._swept)
+        threshold = self._thresholds.of_row
+        self._seeds, self._episodes = open_tables(self.path, base, varied, threshold)
+        format.keep(self.path)
+        machines.keep(self.path)
         self._weights = BestWeights(self.path, self._seeds.rows)
         self._of_trial: dict[int, list[Row]] = defaultdict(list)
         for (trial, _), row in self._seeds.rows.items():
@@ -120,6 +117,7 @@ class Folder:
         if self._lock.closed:
             return
         try:
+            self._episodes.settle()
             if not self._trials.is_written:
                 self._trials.write()
         except OSError as error:
@@ -128,20 +126,30 @@ class Folder:
             self._lock.close()
 
     def add(self, *results: SeedResult) -> None:
-        """Put finished trainings on disk; once this returns, no kill loses one."""
+        """Put finished trainings on disk; once this returns, no kill loses one.
+
+        One that has a line already is refused, unless that is to be tried again: see `finished`.
+        """
         keys = [(result.trial, result.seed) for result in results]
+        again = {key for trial, _ in keys for key in retried(self._of_trial.get(trial, ()))}
         for i, (trial, seed) in enumerate(keys):
-            if (trial, seed) in self._seeds.rows or (trial, seed) in keys[:i]:
+            is_there = (trial, seed) in self._seeds.rows and (trial, seed) not in again
+            if is_there or (trial, seed) in keys[:i]:
                 raise RunError(f"{self.path}: trial {trial} seed {seed} is in seeds.csv already")
         rows = [result.row(self.threshold(result.config.env), self._swept) for result in results]
+        again = again.intersection(keys)
         try:
-            sums = [self._seeds.checksum(row) for row in rows]
-            self._episodes.add(*(result.episodes() for result in results), checksums=sums)
+            lines = {key: self._seeds.line(row)[:-1] for key, row in zip(keys, rows, strict=True)}
+            self._weights.forget(again)
+            episodes, names = (result.episodes() for result in results), self._seeds.columns
+            self._episodes.add(*episodes, lines=lines, columns=names, replaced=again)
             best = self._weights.save_if_best(rows, [result.weights for result in results])
             self._seeds.add(*rows)
             self._weights.settle(best)
             for trial, seed in keys:
-                self._of_trial[trial].append(self._seeds.rows[trial, seed])
+                of_trial = self._of_trial[trial]
+                of_trial[:] = [row for row in of_trial if row["seed"] != seed]
+                of_trial.append(self._seeds.rows[trial, seed])
             for trial in {trial for trial, _ in keys}:
                 self._trials.update(trial)
             self._trials.write_if_due()
@@ -177,8 +185,12 @@ class Folder:
             raise _failed(self.path, error) from error
 
     def finished(self) -> set[Key]:
-        """The (trial, seed) pairs that need no training, whatever their status."""
-        return set(self._seeds.rows)
+        """The (trial, seed) pairs that need no training.
+
+        Those that failed are tried again, and those that were given up with them.
+        """
+        again = (key for rows in self._of_trial.values() for key in retried(rows))
+        return self._seeds.rows.keys() - set(again)
 
     def row(self, trial: int, seed: int) -> Row:
         """One line of seeds.csv; raises `KeyError` where there is none."""
@@ -245,11 +257,7 @@ class Folder:
 
     def threshold(self, env: EnvConfig) -> float | None:
         """The mean return that counts as solved in `env`; None where there is none."""
-        if env.solved_return is not None:
-            return env.solved_return
-        if env.id not in self._thresholds:
-            self._thresholds[env.id] = host.describe(env).solved_return
-        return self._thresholds[env.id]
+        return self._thresholds.of(env)
 
     def _take_lock(self) -> None:
         try:

@@ -11,10 +11,14 @@ import pandas as pd
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.results import composed
-from dqn.results.columns import Row, config_of
+from dqn.results.columns import Row, config_of, hyperparameters
 from dqn.results.episodes import read_episodes
+from dqn.results.format import refuse_newer
+from dqn.results.lines import computed_of
 from dqn.results.ranking import Ranking
-from dqn.results.seeds import read_seeds
+from dqn.results.seeds import read_text
+from dqn.results.seeds_text import FOLLOWING, SeedsText, key_of
+from dqn.results.thresholds import Thresholds
 from dqn.results.trials import read_same
 
 
@@ -85,26 +89,47 @@ class Results:
 def read(path: Path) -> Results:
     """Read config.yaml, sweep.yaml and seeds.csv of the folder at `path`.
 
-    Raises `UserError` for what is no folder of results, or has no training in it yet; `RunError`,
-    with file, line and column, for a file that is damaged. 20,000 trainings take 0.6 s.
+    What an earlier version did not write has its default, follows from the episodes, or is None.
+
+    Raises `UserError` for what is no folder of results, has no training in it yet, or a format that
+    is newer than this version; `RunError`, with file, line and column, for a file that is damaged.
+    20,000 trainings take 0.6 s.
     """
+    refuse_newer(path)
     mapping = composed.read_config(path / composed.CONFIG)
     if mapping is None or not (path / "seeds.csv").exists():
         raise UserError(
             f"{path}: must be a folder of results, with config.yaml and seeds.csv, is not; write "
             "one that python -m dqn.run has made"
         )
+    sweep, base = composed.read_sweep(path / composed.SWEEP), Config.from_mapping(mapping)
+    varied = composed.varied(path, sweep)
+    text = read_text(path / "seeds.csv", hyperparameters(base), varied)
+    if not set(FOLLOWING).isdisjoint(text.missing):
+        _compute(text, path, base)
     rows: dict[int, list[Row]] = defaultdict(list)
-    for row in read_seeds(path / "seeds.csv"):
+    for row in text.rows.values():
         rows[_whole(row["trial"])].append(row)
     if not rows:
         raise UserError(f"{path}: must hold a finished training, holds none yet; let it go on")
     for of_trial in rows.values():
         of_trial.sort(key=lambda row: _whole(row["seed"]))
-    sweep = composed.read_sweep(path / composed.SWEEP)
     same = {n: of for n, of in read_same(path / "trials.csv").items()
             if of in rows and n not in rows}  # fmt: skip
-    return Results(path, Config.from_mapping(mapping), sweep, dict(rows), same)
+    return Results(path, base, sweep, dict(rows), same)
+
+
+def _compute(text: SeedsText, path: Path, base: Config) -> None:
+    """Fill what the columns of an earlier version leave out, from the episodes."""
+    frame = read_episodes(path / "episodes.parquet")
+    of = dict(list(frame.groupby(["trial", "seed"], sort=False)))
+    thresholds = Thresholds(base)
+    for row in text.rows.values():
+        mine = of.get(key_of(row), frame[:0])
+        computed = computed_of(mine["return"].to_numpy(), thresholds.of_row(row))
+        if "steps" in text.missing:
+            computed["steps"] = mine["step"].tolist()[-1] if len(mine) else 0
+        row.update({name: computed[name] for name in text.missing if name in computed})
 
 
 def _whole(cell: Any) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dqn.results.columns import Cell, Row
+from dqn.results.seeds_text import Key, key_of
 from dqn.results.stats import METRICS, interval, iqm
 
 BASELINE, EXERCISE = "exercise", 999_999
@@ -110,14 +111,14 @@ def standing(
     return 0 if whole else 1, value if METRICS[objective] > 0 else -value, number
 
 
-def to_train_again(rows: Iterable[Row]) -> list[Row]:
-    """Those of a trial's `rows` that the next command is to train again.
+def retried(rows: Iterable[Row]) -> set[Key]:
+    """Which of one trial's trainings the same command trains again: those that failed.
 
-    The failed ones, and what was pruned as they failed: whatever was in their way may be gone.
+    With them those that were given up when the first failed, which say pruned.
     """
     rows = list(rows)
     failed = any(row["status"] == "failed" for row in rows)
-    return [row for row in rows if failed and row["status"] in ("failed", "pruned")]
+    return {key_of(row) for row in rows if failed and row["status"] in ("failed", "pruned")}
 
 
 def _row_without_metrics(rows: Sequence[Row], names: Iterable[str]) -> Row:
