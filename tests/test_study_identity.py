@@ -293,5 +293,7 @@ def test_a_study_of_before_whose_parameter_has_a_plus_goes_on(tmp_path, capsys):
         for one, other in zip(after[column], after["double"], strict=True)
     ]
     assert not list(folder.glob("study.db.damaged*"))
-    for trial in range(4):
-        assert main(["reproduce", str(folder), "--trial", str(trial), "--seed", "0"]) == 0
+    results = read(folder)
+    rewards = [results.config(n).env.kwargs["sutton_barto_reward"] for n in range(4)]
+    assert rewards == after[column].tolist()
+    assert main(["reproduce", str(folder), "--trial", "3", "--seed", "0"]) == 0
