@@ -115,38 +115,39 @@ class HostedProgram:
         `i`'s, and beside it in those that `free` lanes have. Raises `EnvError`.
         """
         s = np.zeros([episodes, self.shape.observation_size], "f4")
-        returns, steps = np.zeros(episodes, np.float32), np.zeros(episodes, int)
+        returns, steps = np.zeros(episodes, np.float32), [0] * episodes
         envs = {i: self._env(i)} | {j: self._envs[j] for j in free if j in self._envs}
         for env in envs.values():
             env.forget()
-        waiting, at = deque(range(episodes)), {}  # the episode that is played in each lane
-        while waiting or at:
-            for lane in envs:
-                if lane not in at and waiting:
-                    at[lane] = e = waiting.popleft()
-                    with self._tested(lane, seed, e, 0):
-                        s[e] = envs[lane].reset(_reset_seed(int(seed), _TEST + e))
+        waiting = deque(range(episodes))
+        played: dict[int, int] = {}  # the episode in each lane's environment
+        while waiting or played:
+            for j in envs:
+                if j not in played and waiting:
+                    played[j] = e = waiting.popleft()
+                    with self._tested(j, seed, e, 0):
+                        s[e] = envs[j].reset(_reset_seed(int(seed), _TEST + e))
             # All rows, also of episodes that are over or not begun: the shape of a batch decides
             # the last bits of each.
             a = self._functions.greedy(weights, tf.constant(s), episodes=episodes).numpy()
-            for lane, e in list(at.items()):
+            for j, e in list(played.items()):
                 steps[e] += 1
-                with self._tested(lane, seed, e, steps[e]):
-                    s[e], r, terminal, truncated = envs[lane].step(int(a[e]))
+                with self._tested(j, seed, e, steps[e]):
+                    s[e], r, terminal, truncated = envs[j].step(int(a[e]))
                 returns[e] += r
                 if terminal or truncated or steps[e] >= limit:
-                    del at[lane]
+                    del played[j]
         return returns
 
     @contextmanager
-    def _tested(self, lane: int, seed, episode: int, step: int) -> Iterator[None]:
+    def _tested(self, i: int, seed, episode: int, step: int) -> Iterator[None]:
         """What a lane's environment does wrong is of this step of a test episode."""
         try:
             yield
-            if (error := self._envs[lane].not_finite) is not None:
+            if (error := self._envs[i].not_finite) is not None:
                 raise error
         except EnvError as error:
-            self._let_go(lane)
+            self._let_go(i)
             raise error.at(int(seed), step, f"test episode {episode + 1}") from error
 
     def bring_back(self, i: int, seed: int, episode: int, actions: list[int]) -> None:
