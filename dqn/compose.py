@@ -63,10 +63,12 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
         composer = Composer(loader, composed)
         configs = composer.grid() if many else [composer.checked(composed)]
 
-    from dqn.envs.host import describe  # imports Gymnasium: last, as it takes a while
+    from dqn.envs import exclusive, host  # imports Gymnasium: last, as it takes a while
 
-    for env in {config.env: None for config in configs}:
-        describe(env)
+    for config in configs:
+        host.describe(config.env)
+        if many or config.seeds > 1:
+            exclusive.is_alone(config)
     with one_line():
         _refuse_unwritable(composed, "hydra.sweep.dir" if many else "hydra.run.dir")
     HydraConfig.instance().cfg = None

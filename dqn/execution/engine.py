@@ -13,7 +13,7 @@ from dqn.algorithm.block import Shape
 from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedFunctions, HostedProgram
 from dqn.config import Config, EnvConfig
-from dqn.envs import host
+from dqn.envs import exclusive, host
 from dqn.envs.compiled import dynamics_named, dynamics_of
 from dqn.errors import UserError
 from dqn.execution import memory, runtime
@@ -76,7 +76,7 @@ class Engine:
                 return [], finished + [Finished.failed(_job(item), reason) for item in waiting]
             block = Block(_program(*place))
         compilations = block.compilations
-        block.fill(waiting)
+        block.fill(waiting, most=1 if _is_alone(place) else self._lanes)
         episodes = block.advance(return_early=bool(waiting))
         finished += block.take_finished()
         self.ticks += block.lane_ticks
@@ -110,6 +110,8 @@ class Engine:
         has waited longest has its turn.
         """
         places = list(dict.fromkeys([*self._waiting, *self._blocks]))
+        if held := [place for place in self._blocks if _is_alone(place)]:
+            places = [place for place in places if place in held or not _is_alone(place)]
         if not places:
             return None
 
@@ -175,6 +177,12 @@ class Engine:
 
 def _job(item: Job | Checkpoint) -> Job:
     return item if isinstance(item, Job) else item.job
+
+
+def _is_alone(place: Place) -> bool:
+    """Whether its environment is known to exist once at a time: one lane, in one block."""
+    env = place[1]
+    return isinstance(env, EnvConfig) and exclusive.alone(env, look=False) != ""
 
 
 def _program(shape: Shape, env: str | EnvConfig, arguments: str) -> Program | HostedProgram:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dqn.config import Config
+from dqn.envs import exclusive
 from dqn.errors import TrainingError
 from dqn.execution import runtime
 from dqn.execution.closing import best_of, leaderboards
@@ -179,12 +180,13 @@ def _driven(
 def fleet_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterator[Fleet]:
     """The fleet that `config` asks for, of a size for `jobs` trainings like `configs`."""
     fleet: Fleet = Inline()
+    alone = jobs > 1 and len([one for one in configs if exclusive.is_alone(one)]) > 0
     if config.fleet == "ray" and jobs:
         from dqn.execution.cluster import Cluster
 
         most = most_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
         fleet = Crew(Cluster(config.ray_address, most))
-    elif workers := workers_for(config.workers, jobs, configs):
+    elif not alone and (workers := workers_for(config.workers, jobs, configs)):
         fleet = Crew(Processes(workers))
     try:
         yield fleet
