@@ -26,7 +26,7 @@ def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> 
     seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
     about = Sweep(
         record={"kind": "grid", "seeds": base.seeds, "params": params},
-        grows=(),
+        grows=("seeds",),
         swept=tuple(params),
         configs=tuple(dict.fromkeys(configs)),
     )

@@ -9,6 +9,7 @@ from dqn.errors import RunError
 from dqn.execution.screen import steps
 from dqn.execution.summary import count
 from dqn.results.atomic import replacing
+from dqn.results.places import refuse_other
 from dqn.results.reading import Results, read
 from dqn.results.stats import METRICS
 
@@ -56,6 +57,7 @@ def _report(
     from sweeps.reporting.sections import sections, top
 
     one = len(results.rows) == 1
+    refuse_other(args.folder / PAGE, b"<!doctype html>", b'href="data:,"')
     tell(f"working out what {count(len(results.rows), 'trial')} {'says' if one else 'say'} ...")
     evidence = evidence_of(results, args.metric or results.objective)
     found = answer(evidence)

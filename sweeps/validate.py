@@ -16,6 +16,7 @@ from dqn.config import INT_BOUND, Config
 from dqn.errors import RunError, UserError
 from dqn.execution.summary import count
 from dqn.results import composed
+from dqn.results.places import refuse_other
 from dqn.results.reading import Results, read
 from dqn.results.trials import BASELINE
 from dqn.status import INTERRUPTED
@@ -87,6 +88,8 @@ def validated(path: Path, top: int, seeds: int, on: Where) -> Validation | None:
     results = read(path)
     if results.sweep is None:
         raise UserError(f"{path}: must hold a grid or a study, holds a run; name another")
+    refuse_other(path / TABLE, b"metric,aggregate,trial,")
+    refuse_other(path / PRESET, b"# @package _global_")
     chosen = results.ranked(objective_of(results).of_rows)[:top]
     base = _base(results, seeds, on)
     configs = {None: base, **{trial: _like(base, results, trial) for trial in chosen}}

@@ -39,7 +39,8 @@ class Folder:
     plain values of what is swept, kept in sweep.yaml; `grows` names those of its keys, dotted, that
     a later command may raise; `swept` the configuration's keys and groups that differ between
     trials, so that the tables have a column for each; `objective` the metric trials are ordered by,
-    by what `over` gives of a trial's rows, by default the IQM.
+    by what `over` gives of a trial's rows, by default the IQM; `defaults` what `sweep` says where
+    the record of an earlier version says nothing.
 
     To be closed, or used with `with`. Raises `UserError` where the folder cannot be written,
     another process is writing to it, or it holds another configuration or sweep; `RunError` where
@@ -62,6 +63,7 @@ class Folder:
         swept: Iterable[str] = (),
         objective: str = "mean_return",
         over: Callable[[Sequence[Row]], float] | None = None,
+        defaults: Mapping[str, Any] | None = None,
     ):
         self.path = path
         self.objective, self._over = objective, over
@@ -78,7 +80,7 @@ class Folder:
         try:
             self._take_lock()
             remove_temporaries(path, ("episodes.parquet", "figures"))
-            self.identity = composed.keep(path, config, sweep, grows)
+            self.identity = composed.keep(path, config, sweep, grows, defaults)
             """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
             self._open(config, composed.varied(path, sweep, self._swept))
         except OSError as error:

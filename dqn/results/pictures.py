@@ -14,6 +14,7 @@ from dqn.results.best import Best
 from dqn.results.columns import config_of
 from dqn.results.composed import write_preset
 from dqn.results.folder import Folder
+from dqn.results.places import BEST_FILES
 from dqn.results.trials import named
 
 
@@ -41,15 +42,16 @@ def draw_best(folder: Folder, config: Config) -> None:
 def draw_best_trial(folder: Folder, base: Config) -> None:
     """best/: what the above draw of a run, of the best trial, and its config.yaml; or nothing.
 
-    It takes the place of the best/ before it as a whole. `base` is the sweep's configuration;
-    config.yaml has the trial's hyperparameters alone, and can be used as a preset.
+    It takes the place of the best/ before it as a whole, but for files that are not ours. `base` is
+    the sweep's configuration; config.yaml has the trial's hyperparameters alone, and can be used as
+    a preset.
     """
     trial = folder.best_trial()
     if trial is None:
         return
     config = config_of(folder.rows_of(trial)[0], base)
     seeds = folder.rows()
-    with replacing_folder(folder.path / "best") as fresh:
+    with replacing_folder(folder.path / "best", BEST_FILES.__contains__) as fresh:
         write_preset(fresh / "config.yaml", config, f"{named(trial)} of {folder.path.name}")
         _draw_curves(fresh, folder.episodes(trial), seeds.loc[seeds["trial"] == trial], config)
         if (best := folder.best(trial)) is not None:
