@@ -140,7 +140,7 @@ class Episodes:
         part = self.path / _name(self._last)
         for other, counts in list(self._counts.items()):
             kept = self._kept[other]
-            if other != part and not (counts.keys() | kept.keys).isdisjoint(replaced):
+            if other != part and not {*counts, *kept.keys}.isdisjoint(replaced):
                 left = only(self._table(other), counts.keys() - set(replaced))
                 self._write(other, left, kept.without(replaced))
         before = self._open

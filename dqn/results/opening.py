@@ -58,6 +58,7 @@ class _Opening:
         sums = [it for kept in self._kept.values() for it in kept.checksums.values()]
         is_kept = not self._totals or any(kept.lines for kept in self._kept.values())
         self._seeds = Seeds(self._path, base, varied, sums, is_kept)
+        self._was_lost = self._seeds.is_lost
         self._lines = Lines(self._seeds, self._kept, base, varied, threshold)
         self._problems: list[str] = []
         self._done: Counter[str] = Counter()
@@ -189,8 +190,9 @@ class _Opening:
         """Set aside the episodes of trainings without a line, unless a kill explains them."""
         rows = self._seeds.rows
         unknown = {key for key, count in self._totals.items() if count and key not in rows}
-        unknown -= self._episodes.last_added(rows) | self._without
-        unknown -= self._episodes.copied
+        unknown -= self._without | self._episodes.copied
+        if not self._was_lost:
+            unknown -= self._episodes.last_added(rows)
         if unknown:
             reason = "episodes of trial {} seed {} must have a line in seeds.csv, have none"
             said = f"{self._episodes.path}: {reason.format(*min(unknown))}"

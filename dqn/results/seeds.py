@@ -42,11 +42,13 @@ class Seeds:
         self.hyperparameters = tuple(hyperparameters)
         self.columns = columns.columns_of(self.hyperparameters)
         defaults = hyperparameters if isinstance(hyperparameters, Mapping) else {}
-        self._data = _bytes_of(path) if path.exists() else b""
+        raw = path.read_bytes() if path.exists() else b""
+        self._data = _with_line_ends(raw)
         self._header = line_of(self.columns).encode()
         sums = frozenset(checksums)
         if checksum_of(self._data[self._data.rfind(b"\n") + 1 :]) in sums:
             self._data += b"\n"  # the last line is whole, but for its end
+        self._is_mended = self._data != raw
         cut = b"\n" not in self._data and self._data != self._header[:-1]
         self.is_lost = not self._data.strip() or (is_kept and cut)
         """Whether there is no file, or nothing in it that can be understood."""
@@ -69,7 +71,8 @@ class Seeds:
         """Whether the file has our columns in our order, and ends with a whole line."""
         first, end, _ = self._data.partition(b"\n")
         first = first.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")
-        return first + end == self._header and self.text.end == len(self._data)
+        is_whole = self.text.end == len(self._data) and not self.text.is_padded
+        return first + end == self._header and is_whole and not self._is_mended
 
     @property
     def foreign(self) -> bool:
@@ -146,7 +149,7 @@ def read_text(
     """
     try:
         refuse_endless(path)
-        data = _bytes_of(path)
+        data = _with_line_ends(path.read_bytes())
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: must be readable, is not ({error})") from error
     try:
@@ -165,9 +168,8 @@ def _damaged(path: Path, number: int, reason: str) -> RunError:
     )
 
 
-def _bytes_of(path: Path) -> bytes:
-    data = path.read_bytes()
-    if b"\n" not in data and data.count(b"\r") > 1:  # line ends of an old spreadsheet
+def _with_line_ends(data: bytes) -> bytes:
+    if b"\n" not in data and data.count(b"\r") > 1:  # those of an old spreadsheet
         return data.replace(b"\r", b"\n")
     return data
 
