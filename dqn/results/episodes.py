@@ -151,14 +151,11 @@ class Episodes:
         self._write(part, table, kept.with_lines(lines, columns, set(lines)))
         self._start_new_part_if_full()
 
-    def settle(self) -> None:
-        """Say that every training that was added has its line in seeds.csv."""
-        part = self.path / _name(self._last)
-        if part not in self._kept and self._kept:
-            part = next(reversed(self._kept))
-        kept = self._kept.get(part)
-        if kept is not None and kept.last:
-            self._write(part, self._table(part), replace(kept, last=set()))
+    def settle(self, finished: Collection[Key]) -> None:
+        """Say that trainings that were added and are `finished` have their lines in seeds.csv."""
+        part, kept = next(reversed(self._kept.items()))
+        if kept.last and (left := kept.last.difference(finished)) != kept.last:
+            self._write(part, self._table(part), replace(kept, last=left))
 
     def frame(self, trial: int | None = None) -> pd.DataFrame:
         """Every row, as `pandas.read_parquet(path)` gives it; or those of one trial alone.

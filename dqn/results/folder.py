@@ -119,7 +119,7 @@ class Folder:
         if self._lock.closed:
             return
         try:
-            self._episodes.settle()
+            self._episodes.settle(self._seeds.rows)
             if not self._is_written:
                 self._write_trials()
         except OSError as error:
@@ -130,7 +130,8 @@ class Folder:
     def add(self, *results: SeedResult) -> None:
         """Put finished trainings on disk; once this returns, no kill loses one.
 
-        One that has a line already is refused, unless that is to be tried again: see `finished`.
+        One that has a line already is refused, unless it is to be trained again: see `finished`.
+        That line goes then, and so do those of the trial's trainings that were given up.
         """
         keys = [(result.trial, result.seed) for result in results]
         again = {key for trial, _ in keys for key in retried(self._of_trial.get(trial, ()))}
@@ -139,19 +140,19 @@ class Folder:
             if is_there or (trial, seed) in keys[:i]:
                 raise RunError(f"{self.path}: trial {trial} seed {seed} is in seeds.csv already")
         rows = [result.row(self.threshold(result.config.env), self._swept) for result in results]
-        again = again.intersection(keys)
+        again = {key for key in again if key in keys or self.row(*key)["status"] == "pruned"}
         try:
             lines = {key: self._seeds.line(row)[:-1] for key, row in zip(keys, rows, strict=True)}
             self._weights.forget(again)
             episodes, names = (result.episodes() for result in results), self._seeds.columns
             self._episodes.add(*episodes, lines=lines, columns=names, replaced=again)
             best = self._weights.save_if_best(rows, [result.weights for result in results])
-            self._seeds.add(*rows)
+            self._seeds.add(*rows, replaced=again)
             self._weights.settle(best)
+            for trial, seed in again:
+                self._of_trial[trial] = [r for r in self._of_trial[trial] if r["seed"] != seed]
             for trial, seed in keys:
-                of_trial = self._of_trial[trial]
-                of_trial[:] = [row for row in of_trial if row["seed"] != seed]
-                of_trial.append(self._seeds.rows[trial, seed])
+                self._of_trial[trial].append(self._seeds.rows[trial, seed])
             for trial in {trial for trial, _ in keys}:
                 self._standing[trial] = self._stand(self._of_trial[trial])
                 self._stale.add(trial)

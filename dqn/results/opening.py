@@ -70,8 +70,8 @@ class _Opening:
         if seeds.is_lost:
             self._restore_all()
         else:
+            self._leave_second_tries()
             self._restore_damaged()
-        self._leave_second_tries()
         self._judge()
         reasons = self._remove_incomplete()
         self._set_aside_unknown(reasons)
@@ -129,7 +129,8 @@ class _Opening:
         rows, others = self._seeds.rows, list(self._seeds.text.lines)
         order = sorted(rows) if others == sorted(others) else list(self._kept)
         if set(order) >= rows.keys():
-            self._seeds.rows = {key: rows[key] for key in order if key in rows}
+            for key in [key for key in order if key in rows]:
+                rows[key] = rows.pop(key)
 
     def _leave_second_tries(self) -> None:
         """Undo what a kill has left of a training that was tried again, but has its old line."""
@@ -139,9 +140,8 @@ class _Opening:
         last = self._episodes.last_added(())
         for key in (key for rows in trials.values() for key in retried(rows)):
             expected = self._seeds.rows[key]["episodes"]
-            if self._totals[key] != expected or (
-                key in last and not self._lines.is_as_written(key)
-            ):
+            is_begun = key in last and not self._lines.is_as_written(key)
+            if is_begun or self._totals[key] != expected:
                 self._without.add(key)
                 self._totals[key] = 0
                 self._kept.pop(key, None)

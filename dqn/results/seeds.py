@@ -79,17 +79,15 @@ class Seeds:
         """Whether it has columns that are not ours."""
         return not set(self.columns).issuperset(self.text.header)
 
-    def add(self, *rows: Mapping[str, Cell]) -> None:
+    def add(self, *rows: Mapping[str, Cell], replaced: Collection[Key] = ()) -> None:
         """Append rows: a value for every column, None or NaN for a blank.
 
-        Those of a training that has a row replace it, in one replacement of the file.
+        Where rows of `replaced` trainings go, it is in one replacement of the file.
         """
         lines = {key_of(row): self.row(row) for row in rows}
-        if self.is_lost or not self.rows.keys().isdisjoint(lines):
-            kept = {key: row for key, row in self.rows.items() if key not in lines}
-            self._write({**kept, **lines})
-            self.rows = {**kept, **lines}
-            self.is_lost = False
+        if self.is_lost or replaced:
+            kept = {key: row for key, row in self.rows.items() if key not in replaced}
+            self._put({**kept, **lines})
             return
         _append(self.path, "".join(map(self.line, lines.values())).encode())
         self.rows.update(lines)
@@ -105,8 +103,7 @@ class Seeds:
     def sort(self) -> None:
         """Order the rows by trial and seed, in one replacement of the file unless they are."""
         if list(self.rows) != (ordered := sorted(self.rows)):
-            self.rows = {key: self.rows[key] for key in ordered}
-            self.rewrite()
+            self._put({key: self.rows[key] for key in ordered})
 
     def frame(self) -> pd.DataFrame:
         """The table as `pandas.read_csv` gives it: NaN where a cell is blank."""
@@ -119,13 +116,15 @@ class Seeds:
 
     def rewrite(self) -> None:
         """Put the rows as they are now in the place of the file."""
-        self._write(self.rows)
-        self.is_lost = False
+        self._put(dict(self.rows))
 
-    def _write(self, rows: Mapping[Key, Row]) -> None:
+    def _put(self, rows: Mapping[Key, Row]) -> None:
         lines = [line_of(self.columns), *map(self.line, rows.values())]
         with replacing(self.path, durable=True) as temporary:
             temporary.write_text("".join(lines), encoding="utf-8")
+        self.rows.clear()
+        self.rows.update(rows)
+        self.is_lost = False
 
 
 def read_seeds(path: Path) -> list[Row]:
