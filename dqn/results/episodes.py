@@ -115,12 +115,15 @@ class Episodes:
         homes = dict.fromkeys(lines, next(reversed(self._kept)))  # of those without an episode
         homes |= {key: part for part, kept in self._kept.items() for key in kept.keys}
         homes |= {key: part for part, counts in self._counts.items() for key in counts}
+        own: dict[Path, dict[Key, str]] = {part: {} for part in self._kept}
+        for key, line in lines.items():
+            own[homes[key]][key] = line
         for part, kept in list(self._kept.items()):
-            mine = {key: line for key, line in lines.items() if homes[key] == part}
-            last = set() if kept.last is None else kept.last.intersection(lines)
+            mine = own[part]
+            last = {key for key in kept.last or () if key in lines}
             new = Kept().with_lines(mine, columns if mine else (), last)
             counts = self._counts[part]
-            left = counts.keys() & lines.keys() - set(without)
+            left = {key for key in counts if key in lines and key not in without}
             if len(left) < len(counts) or kept.damaged or new != kept:
                 table = self._table(part)
                 self._write(part, table if len(left) == len(counts) else only(table, left), new)

@@ -79,13 +79,20 @@ class _Opening:
         is_lossy = seeds.foreign or any(self._done[kind] for kind in _LOSSY)
         if is_lossy and self._path.exists() and self._path.stat().st_size:
             aside = damage.copy_aside(self._path, self._path.parent)
-        lines = {key: seeds.line(row)[:-1] for key, row in seeds.rows.items()}
+        lines = {key: self._line(key, row) for key, row in seeds.rows.items()}
         episodes.keep(lines, seeds.columns, self._without)
         if is_lossy or self._done or self._gone or self._without or not seeds.fits:
             seeds.rewrite()
         self._say(aside)
         self._say_of_episodes(reasons)
         return seeds, episodes
+
+    def _line(self, key: Key, row: Row) -> str:
+        """A row's line, by now the one that its part keeps where that keeps any."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.columns == self._seeds.columns and (line := kept.line(key)):
+            return line
+        return self._seeds.line(row)[:-1]
 
     def _restore_all(self) -> None:
         """Of a file that is lost, each line that a part keeps with all its episodes."""
