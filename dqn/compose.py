@@ -160,13 +160,13 @@ def _refuse_unwritable(composed: DictConfig, key: str) -> None:
         there = next(path for path in (folder, *folder.parents) if path.exists())
         with tempfile.TemporaryDirectory(dir=there):
             pass
-        sweeper = composed.hydra.sweeper if key == "hydra.sweep.dir" else {}
-        has_study = "storage" in sweeper and sweeper.get("storage") is None
+        many = key == "hydra.sweep.dir"
+        node: Any = OmegaConf.to_container(composed.hydra)
         refuse_unfit(
             folder,
             key,
-            also=["study.db"] if has_study else [],
-            hydra=composed.hydra.output_subdir is not None or key == "hydra.sweep.dir",
+            also=["study.db"] if many and node["sweeper"].get("storage", "") is None else [],
+            hydra=".hydra" if many else node["output_subdir"],
         )
     except OSError as error:
         raise UserError(

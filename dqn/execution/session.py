@@ -92,6 +92,8 @@ class Sweep:
     over: Callable[[Sequence[Row]], float] | None = None
     ordered_by: str = "IQM"
     """What `over` gives, in words."""
+    defaults: Mapping[str, Any] | None = None
+    """What the record says by default: that of an earlier version lacks what it did not know."""
     trials: Collection[int] | None = None
     """Numbers of all trials that this command is about; None: whatever the folder holds."""
 
@@ -114,6 +116,7 @@ def sweep(
             swept=about.swept,
             objective=about.objective,
             over=about.over,
+            defaults=about.defaults,
         )
     with opened as folder:
         with runtime.nothing_collected():

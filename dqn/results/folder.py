@@ -39,7 +39,8 @@ class Folder:
     plain values of what is swept, kept in sweep.yaml; `grows` names those of its keys, dotted, that
     a later command may raise; `swept` the configuration's keys and groups that differ between
     trials, so that the tables have a column for each; `objective` the metric trials are ordered by,
-    by what `over` gives of a trial's rows, by default the IQM.
+    by what `over` gives of a trial's rows, by default the IQM; `defaults` what `sweep` says where
+    the record of an earlier version says nothing.
 
     To be closed, or used with `with`. Raises `UserError` where the folder cannot be written,
     another process is writing to it, or it holds another configuration or sweep; `RunError` where
@@ -62,6 +63,7 @@ class Folder:
         swept: Iterable[str] = (),
         objective: str = "mean_return",
         over: Callable[[Sequence[Row]], float] | None = None,
+        defaults: Mapping[str, Any] | None = None,
     ):
         self.path = path
         self.objective, self._over = objective, over
@@ -78,7 +80,7 @@ class Folder:
         try:
             self._take_lock()
             remove_temporaries(path, ("episodes.parquet", "figures"))
-            self.identity = composed.keep(path, config, sweep, grows)
+            self.identity = composed.keep(path, config, sweep, grows, defaults)
             """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
             self._open(config, composed.varied(path, sweep, self._swept))
         except OSError as error:
@@ -117,7 +119,7 @@ class Folder:
         if self._lock.closed:
             return
         try:
-            self._episodes.settle()
+            self._episodes.settle(self._seeds.rows)
             if not self._trials.is_written:
                 self._trials.write()
         except OSError as error:
@@ -128,7 +130,8 @@ class Folder:
     def add(self, *results: SeedResult) -> None:
         """Put finished trainings on disk; once this returns, no kill loses one.
 
-        One that has a line already is refused, unless that is to be tried again: see `finished`.
+        One that has a line already is refused, unless it is to be trained again: see `finished`.
+        That line goes then, and so do those of the trial's trainings that were given up.
         """
         keys = [(result.trial, result.seed) for result in results]
         again = {key for trial, _ in keys for key in retried(self._of_trial.get(trial, ()))}
@@ -137,19 +140,19 @@ class Folder:
             if is_there or (trial, seed) in keys[:i]:
                 raise RunError(f"{self.path}: trial {trial} seed {seed} is in seeds.csv already")
         rows = [result.row(self.threshold(result.config.env), self._swept) for result in results]
-        again = again.intersection(keys)
+        again = {key for key in again if key in keys or self.row(*key)["status"] == "pruned"}
         try:
             lines = {key: self._seeds.line(row)[:-1] for key, row in zip(keys, rows, strict=True)}
             self._weights.forget(again)
             episodes, names = (result.episodes() for result in results), self._seeds.columns
             self._episodes.add(*episodes, lines=lines, columns=names, replaced=again)
             best = self._weights.save_if_best(rows, [result.weights for result in results])
-            self._seeds.add(*rows)
+            self._seeds.add(*rows, replaced=again)
             self._weights.settle(best)
+            for trial, seed in again:
+                self._of_trial[trial] = [r for r in self._of_trial[trial] if r["seed"] != seed]
             for trial, seed in keys:
-                of_trial = self._of_trial[trial]
-                of_trial[:] = [row for row in of_trial if row["seed"] != seed]
-                of_trial.append(self._seeds.rows[trial, seed])
+                self._of_trial[trial].append(self._seeds.rows[trial, seed])
             for trial in {trial for trial, _ in keys}:
                 self._trials.update(trial)
             self._trials.write_if_due()
