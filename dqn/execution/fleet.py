@@ -5,10 +5,10 @@ this machine (`processes.Processes`) or over a cluster (`cluster.Cluster`). None
 trials to come, of Optuna or of files.
 """
 
-import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
+from dqn import limits
 from dqn.config import Config
 from dqn.envs.compiled import is_compiled
 from dqn.execution import worker
@@ -18,6 +18,8 @@ from dqn.schema import AUTO
 
 AHEAD = LANES // 2
 """Jobs that wait in a worker beside those in its lanes."""
+WORKER_BYTES = 500_000_000
+"""Of memory that a worker takes, at least: most of it is TensorFlow."""
 
 
 class News(NamedTuple):
@@ -96,13 +98,14 @@ class Inline:
 def workers_for(workers: int | str, jobs: int, configs: Iterable[Config]) -> int:
     """How many processes `jobs` are worth with the key `workers`; 0: this process alone.
 
-    `auto` is one a core, but no more than have a block of lanes to fill; of environments that are
-    stepped in Python no more than have a lane.
+    `auto` is one a core, but no more than have a block of lanes to fill, of environments that are
+    stepped in Python no more than have a lane, and no more than there is memory for.
     """
     if workers != AUTO:
         return int(workers)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    wanted = min(cores or 1, most_workers(jobs, configs))
+    wanted = min(limits.cores(), most_workers(jobs, configs))
+    if wanted > 1 and (free := limits.free_bytes()) is not None:
+        wanted = min(wanted, free // WORKER_BYTES)
     return wanted if wanted > 1 else 0
 
 
