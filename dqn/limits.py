@@ -37,7 +37,7 @@ def free_bytes() -> int | None:
 def _quotas() -> Iterator[float]:
     """Processors that each control group grants."""
     for group in _groups("cpu"):
-        quota, period = (_text(group / "cpu.max").split() + ["", ""])[:2]
+        quota, _, period = _text(group / "cpu.max").partition(" ")
         if not quota:
             quota, period = (_text(group / f"cpu.cfs_{x}_us") for x in ("quota", "period"))
         with contextlib.suppress(ValueError, ZeroDivisionError):
@@ -125,7 +125,7 @@ def _number(path: Path) -> int | None:
 
 
 def _text(path: Path) -> str:
-    """"" where it is not there or cannot be read."""
+    """What a file says; nothing where it is not there or cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

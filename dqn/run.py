@@ -5,7 +5,6 @@ anything is made or trained, 1 for what failed later, 130 for Ctrl-C. Tracebacks
 HYDRA_FULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are needed.
 """
 
-import io
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from dqn import machine
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.status import FULL_ERROR, INTERRUPTED, remember_tracebacks, settled
+from dqn.terminal import prepare_streams, refuse_system
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Do what `sys.argv` asks for and give the exit status."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters
+    prepare_streams()
     remember_tracebacks()
     try:
         return settled(lambda: _run(sys.argv[1:]))
@@ -44,6 +43,7 @@ def _run(arguments: list[str]) -> int:
         print(machine.versions_told())
         return 0
 
+    refuse_system()
     import hydra
     from hydra._internal.utils import get_args_parser
 

@@ -189,8 +189,8 @@ class Page:
 def _pipe(opened: contextlib.ExitStack) -> list[io.FileIO]:
     """Its reading and its writing end, above the descriptors that the shell will use."""
     ends = []
-    for low, mode in zip(os.pipe(), ("rb", "wb"), strict=True):
+    for low, mode in zip(os.pipe(), "rw", strict=True):
         high = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 10)
         os.close(low)
-        ends.append(opened.enter_context(open(high, mode, buffering=0)))
+        ends.append(opened.enter_context(io.FileIO(high, mode)))
     return ends

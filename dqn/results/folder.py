@@ -7,8 +7,6 @@ trials.csv follows from seeds.csv and is written anew, a fiftieth of the time at
 """
 
 import csv
-import fcntl
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -25,6 +23,7 @@ from dqn.results.atomic import refuse_links, remove_temporaries, replacing
 from dqn.results.best import Best, BestWeights
 from dqn.results.columns import Row, hyperparameters
 from dqn.results.episodes import Episodes
+from dqn.results.lock import Lock
 from dqn.results.seeds import Key, Seeds
 from dqn.results.training import SeedResult
 from dqn.results.trials import Standing, columns, standing, trial_rows
@@ -72,11 +71,10 @@ class Folder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             refuse_links(path)
-            self._lock = (path / ".lock").open("a")
+            self._lock = Lock(path)
         except OSError as error:
             raise self._not_writable(error) from error
         try:
-            self._take_lock()
             remove_temporaries(path)
             self.identity = composed.keep(path, config, sweep, grows)
             """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
@@ -253,7 +251,10 @@ class Folder:
     def _write_trials(self) -> None:
         start = time.monotonic()
         self._aggregate()
-        with replacing(self.path / "trials.csv") as temporary, temporary.open("w") as file:
+        with (
+            replacing(self.path / "trials.csv") as temporary,
+            temporary.open("w", encoding="utf-8") as file,
+        ):
             names = columns(self._seeds.hyperparameters)
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(names)
@@ -261,19 +262,6 @@ class Folder:
         self._is_written = True
         now = time.monotonic()
         self._write_trials_from = now + 50 * (now - start)
-
-    def _take_lock(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            process = (self.path / ".lock").read_text() or "unknown"
-            raise UserError(
-                f"{self.path}: one run at a time may write here, process {process} does; wait for "
-                "it, or choose another folder with name=NAME"
-            ) from error
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
 
     def _not_writable(self, error: OSError) -> UserError:
         return UserError(
