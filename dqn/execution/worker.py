@@ -70,7 +70,7 @@ def serve(connection: Connection) -> None:
     threading.Thread(target=beat, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
-            runtime.prepare()
+            runtime.prepare(quiet=True)
             from dqn.quiet import import_tensorflow
 
             import_tensorflow()
