@@ -4,12 +4,12 @@ Deep Q-learning with experience replay (Mnih et al. 2015, Algorithm 1). It is th
 are held against: the same mathematics (`td`, `exploration`), stepped in plain Python.
 """
 
-import keras
 import numpy as np
 import tensorflow as tf
 from gymnasium.spaces import Box, Discrete
 
 from dqn.algorithm import exploration
+from dqn.algorithm.backend import keras
 from dqn.algorithm.pair import Pair
 from dqn.algorithm.replay import ReplayBuffer
 from dqn.algorithm.streams import Purpose

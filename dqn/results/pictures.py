@@ -19,7 +19,7 @@ from dqn.results.trials import named
 
 def load() -> None:
     """Import what the functions here import only when they come to it."""
-    importlib.import_module("keras")
+    importlib.import_module("dqn.algorithm.backend")
     recorder.load()
 
 
