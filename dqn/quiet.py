@@ -93,7 +93,7 @@ def _stderr_aside() -> Iterator[None]:
         except Exception:
             os.dup2(kept, 2)
             aside.seek(0)
-            sys.stderr.write(aside.read().decode(errors="replace"))
+            os.write(2, aside.read())
             raise
         finally:
             os.dup2(kept, 2)

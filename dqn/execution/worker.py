@@ -1,11 +1,10 @@
-"""A worker process: one engine behind a pipe, `python -m dqn.execution.worker DESCRIPTOR`.
+"""A worker process: one engine behind a pipe.
 
 It asks nobody and writes no file. When its driver is gone, however it went, the pipe ends and so
 does the worker.
 """
 
 import contextlib
-import sys
 import threading
 import time
 import traceback
@@ -52,6 +51,8 @@ class Broken(NamedTuple):
 
     reason: str
     trace: str
+    unstarted: bool = False
+    """Whether that was before it had an engine, and so whatever it was given to do."""
 
 
 def serve(connection: Connection) -> None:
@@ -68,6 +69,7 @@ def serve(connection: Connection) -> None:
                 say(Pulse(time.process_time()))
 
     threading.Thread(target=beat, daemon=True).start()
+    engine = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             runtime.prepare(quiet=True)
@@ -77,13 +79,14 @@ def serve(connection: Connection) -> None:
             from dqn.execution.engine import Engine
 
             engine = Engine()
+            say(Pulse(time.process_time()))
             while True:
                 order = _received(connection, wait=not engine.busy)
                 say(advance(engine, *order))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except Exception as error:
-            say(broken(error))
+            say(broken(error)._replace(unstarted=engine is None))
         finally:
             over.set()
 
@@ -113,13 +116,6 @@ def _received(connection: Connection, wait: bool) -> Order:
     return Order(new, cancelled)
 
 
-def main() -> None:
-    """Serve the pipe whose descriptor is this process's argument."""
-    serve(Connection(int(sys.argv[1])))
-
-
-if __name__ == "__main__":
-    # By its name, or what it sends would be of classes that only this process has.
-    from dqn.execution import worker
-
-    worker.main()
+def main(descriptor: int) -> None:
+    """Serve the pipe of that descriptor."""
+    serve(Connection(descriptor))
