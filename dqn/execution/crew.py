@@ -18,6 +18,7 @@ from dqn.errors import RunError
 from dqn.execution.fleet import AHEAD, News
 from dqn.execution.jobs import LANES, Finished, Job, Key
 from dqn.execution.member import Member, Place
+from dqn.execution.registrations import registered
 from dqn.execution.site import GoneError, Site
 from dqn.execution.worker import Broken, Order, Pulse
 from dqn.status import tracebacks
@@ -119,7 +120,7 @@ class Crew:
     def _give(self, one: Member, jobs: list[Job]) -> None:
         if jobs:
             one.give(jobs, time.monotonic())
-            one.worker.send(Order(jobs, []))
+            one.worker.send(Order(jobs, [], registered(jobs)))
 
     def _supply(self, one: Member) -> list[Job]:
         """Jobs for a worker that has fewer than it can hold."""
@@ -199,7 +200,9 @@ class Crew:
         ended = one.worker.end()
         reason = str(gone) or ended
         if gone.unstarted and not self._started:
-            raise RunError(f"a worker cannot start ({reason}); workers=0 trains in this process")
+            raise RunError(
+                f"a worker cannot start ({reason}); fleet=processes workers=0 needs none"
+            )
         self._members.remove(one)
         for key in list(one.cancelled):
             news.finished.append(Finished.pruned(one.take_back(key)))

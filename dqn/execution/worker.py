@@ -8,11 +8,13 @@ import contextlib
 import threading
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from dqn.execution import runtime
+from gymnasium.envs.registration import EnvSpec
+
+from dqn.execution import registrations, runtime
 from dqn.execution.jobs import Episodes, Finished, Job, Key
 
 BEAT = 10.0
@@ -24,6 +26,8 @@ class Order(NamedTuple):
 
     new: list[Job]
     cancelled: list[Key]
+    environments: Sequence[EnvSpec] = ()
+    """Registrations that the new ones need."""
 
 
 class Report(NamedTuple):
@@ -82,7 +86,8 @@ def serve(connection: Connection) -> None:
             say(Pulse(time.process_time()))
             while True:
                 order = _received(connection, wait=not engine.busy)
-                say(advance(engine, *order))
+                registrations.take_in(order.environments)
+                say(advance(engine, order.new, order.cancelled))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except Exception as error:
@@ -107,13 +112,14 @@ def broken(error: Exception) -> Broken:
 
 def _received(connection: Connection, wait: bool) -> Order:
     """All orders that have come, as one; with `wait` there is at least one."""
-    new, cancelled = [], []
+    new, cancelled, environments = [], [], []
     while wait or connection.poll():
         order: Order = connection.recv()
         new += order.new
         cancelled += order.cancelled
+        environments += order.environments
         wait = False
-    return Order(new, cancelled)
+    return Order(new, cancelled, environments)
 
 
 def main(descriptor: int) -> None:
