@@ -19,6 +19,7 @@ from dqn.errors import UserError
 from dqn.execution import memory, runtime
 from dqn.execution.block import Block
 from dqn.execution.jobs import LANES, Checkpoint, Episodes, Finished, Job, Key
+from dqn.quiet import leave_gpus
 
 _FAIRNESS = 8  # calls of `advance`; one in so many goes to the block that has waited longest
 CAPACITY = 8192  # transitions a lane can store; a job that needs more doubles it until it fits
@@ -32,6 +33,7 @@ class Engine:
     """Trains jobs in blocks of lanes, all in this process."""
 
     def __init__(self, lanes: int = LANES):
+        leave_gpus()  # also of a TensorFlow that an environment has imported
         self._lanes = lanes
         self._waiting: dict[Place, deque[Job | Checkpoint]] = {}
         self._blocks: dict[Place, Block] = {}

@@ -18,10 +18,19 @@ from dqn.execution.closing import best_of, leaderboards
 from dqn.execution.crew import Crew
 from dqn.execution.drawing import drawn
 from dqn.execution.driver import Account, Driver
-from dqn.execution.fleet import Fleet, Inline, News, most_workers, workers_for
+from dqn.execution.fleet import (
+    Fleet,
+    Inline,
+    News,
+    most_workers,
+    refuse_workers,
+    tell_bound,
+    workers_for,
+)
 from dqn.execution.live import SweepView
 from dqn.execution.processes import Processes
 from dqn.execution.progress import RunView
+from dqn.execution.registrations import bound_here
 from dqn.execution.source import Fixed, Source, Trial
 from dqn.execution.summary import count, summary
 from dqn.results.columns import Row
@@ -41,6 +50,7 @@ def train(config: Config, path: Path) -> int:
     folder that holds another configuration or is in use, `RunError` where writing fails.
     """
     runtime.prepare()  # before TensorFlow is imported
+    refuse_workers(config, [config])
     seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
     stopped, failed = False, None
     with Folder(path, config) as folder:
@@ -106,6 +116,7 @@ def sweep(
     The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C. Raises as `train`.
     """
     runtime.prepare()
+    refuse_workers(base, about.configs)
     account, stopped, lost = Account(), False, None
     with runtime.nothing_collected():
         opened = Folder(
@@ -190,7 +201,10 @@ def fleet_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterato
         most = most_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
         fleet = Crew(Cluster(config.ray_address, most))
     elif not alone and (workers := workers_for(config.workers, jobs, configs)):
-        fleet = Crew(Processes(workers))
+        if env_id := bound_here(configs):
+            tell_bound(env_id)
+        else:
+            fleet = Crew(Processes(workers))
     try:
         yield fleet
     finally:

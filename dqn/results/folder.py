@@ -6,8 +6,6 @@ what has no line is removed when the folder is opened again, and that seed is tr
 trials.csv follows from seeds.csv and is written anew, a fiftieth of the time at most.
 """
 
-import fcntl
-import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +19,7 @@ from dqn.results import composed, format, machines
 from dqn.results.atomic import remove_temporaries
 from dqn.results.best import Best, BestWeights
 from dqn.results.columns import Row, hyperparameters, is_same_cell
+from dqn.results.lock import Lock
 from dqn.results.opening import open_tables
 from dqn.results.ranking import Ranking
 from dqn.results.seeds_text import Key
@@ -74,11 +73,10 @@ class Folder:
         try:
             format.refuse_unfit(path, self._key)
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = (path / ".lock").open("a")
+            self._lock = Lock(path)
         except OSError as error:
             raise self._not_writable(error) from error
         try:
-            self._take_lock()
             remove_temporaries(path, ("episodes.parquet", "figures"))
             self.identity = composed.keep(path, config, sweep, grows, defaults)
             """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
@@ -261,19 +259,6 @@ class Folder:
     def threshold(self, env: EnvConfig) -> float | None:
         """The mean return that counts as solved in `env`; None where there is none."""
         return self._thresholds.of(env)
-
-    def _take_lock(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            process = (self.path / ".lock").read_text() or "unknown"
-            raise UserError(
-                f"{self.path}: one run at a time may write here, process {process} does; wait for "
-                "it, or choose another folder with name=NAME"
-            ) from error
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
 
     def _not_writable(self, error: OSError) -> UserError:
         return UserError(

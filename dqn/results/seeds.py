@@ -9,7 +9,7 @@ import pandas as pd
 
 from dqn.errors import RunError
 from dqn.results import columns
-from dqn.results.atomic import replacing
+from dqn.results.atomic import replacing, sync
 from dqn.results.columns import Cell, Row
 from dqn.results.document import refuse_endless
 from dqn.results.seeds_text import Key, SeedsText, checksum_of, key_of, line_of
@@ -184,7 +184,7 @@ def _append(path: Path, lines: bytes) -> None:
             written = 0
             while written < len(lines):
                 written += file.write(lines[written:])
-            os.fsync(file.fileno())
+            sync(file.fileno())
         except OSError:
             os.truncate(path, size)  # a full disk took half a line: the next one must not join it
             raise
