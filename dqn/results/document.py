@@ -1,12 +1,25 @@
 """YAML that anyone may have written, as plain values: nothing in it runs, and it has an end."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 _DEEPEST = 50  # nested lists and mappings; libyaml's loader ends the interpreter at 10⁵
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# YAML 1.1 takes 1e-4, without a dot or without a sign of the exponent, for text: Hydra does not.
+_FLOAT = (
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+$"),
+    list("-+0123456789."),
+)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML 1.1 but for numbers, which are as Hydra reads them."""
+
+
+_Loader.add_implicit_resolver(*_FLOAT)
 
 
 def plain(text: str | bytes) -> Any:
@@ -17,7 +30,7 @@ def plain(text: str | bytes) -> Any:
     """
     try:
         _refuse_vast(text)
-        return yaml.load(text, _LOADER)
+        return yaml.load(text, _Loader)
     except (
         yaml.YAMLError,
         ValueError,  # 2001-99-99, bytes that are no text
@@ -55,12 +68,13 @@ class _Dumper(yaml.SafeDumper):
         return self.represent_scalar("tag:yaml.org,2002:str", data, style)
 
 
+_Dumper.add_implicit_resolver(*_FLOAT)  # text that looks like such a number stands in quotes
 _Dumper.add_representer(str, _Dumper.represent_text)
 
 
 def _refuse_vast(text: str | bytes) -> None:
     depth = 0
-    for event in yaml.parse(text, _LOADER):
+    for event in yaml.parse(text, _Loader):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
