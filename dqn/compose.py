@@ -6,8 +6,6 @@ some come after it has made a folder, so what a user may write is looked at here
 
 import argparse
 import re
-import shlex
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -29,16 +27,19 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dqn.composer import Composer, one_line
+from dqn.composer import Composer, one_line, own_keys
 from dqn.config import Config
 from dqn.errors import UserError
+from dqn.habits import advice_on_sweeper
 from dqn.help import CONF
 from dqn.overrides import refuse_wrong
 from dqn.schema import nearest
+from dqn.secrets import remember_variables
 from dqn.trust import refuse_calls
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
+_STUDY = CONF / "hydra" / "sweeper" / "optuna.yaml"
 
 
 def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Config]:
@@ -53,6 +54,7 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
             refuse_wrong(override, loader)
         name = args.config_name or CONFIG_NAME
         composed = _composed(loader, name, args.overrides)
+        remember_variables(_texts(composed))
         refuse_calls(composed)
         many = args.multirun or composed.hydra.mode == RunMode.MULTIRUN
         if not many:
@@ -60,7 +62,7 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
                 _refuse_sweep(override)
             composed = loader.load_configuration(name, args.overrides, RunMode.RUN)
         composer = Composer(loader, composed)
-        configs = composer.grid() if many else [composer.checked(composed)]
+        configs = composer.grid() if many else [composer.run(composed)]
 
     from dqn.envs.host import describe  # imports Gymnasium: last, as it takes a while
 
@@ -76,19 +78,6 @@ def name_folder_by_time(now: datetime) -> None:
     """Let conf/config.yaml call the folder of results by `name`, or else by a time to the ms."""
     unnamed = f"{now:%Y-%m-%d_%H-%M-%S}.{now.microsecond // 1000:03d}"
     OmegaConf.register_new_resolver("name_or_time", lambda name: name or unnamed, replace=True)
-
-
-def again(settings: Any) -> str:
-    """The command that goes on in the folder of this one's; `settings` is the node hydra."""
-    arguments = sys.argv[1:]
-    many = settings.mode == RunMode.MULTIRUN
-    key, folder = (
-        ("hydra.sweep.dir", settings.sweep.dir) if many else ("hydra.run.dir", settings.run.dir)
-    )
-    named = any(word.startswith((f"{key}=", "name=")) for word in arguments)
-    return shlex.join(
-        ["python", "-m", "dqn.run", *arguments, *([] if named else [f"{key}={folder}"])]
-    )
 
 
 def _loader(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> ConfigLoaderImpl:
@@ -119,18 +108,38 @@ def _composed(loader: ConfigLoaderImpl, name: str, overrides: Sequence[str]) -> 
         if missing is None:
             raise
         parent, last = missing.groups()
-        met = next(text for text in overrides if text.startswith(f"{parent}.{last}="))
-        node = OmegaConf.select(
-            _composed(loader, name, [text for text in overrides if text != met]), parent
-        )
-        near = nearest(last, map(str, node)) if isinstance(node, DictConfig) else None
-        if near:
-            advice = f"did you mean {parent}.{near}?"
-        elif parent == "hydra.sweeper":
-            advice = "if it is one of a study, add -m hydra/sweeper=optuna"
-        else:
+        key = f"{parent}.{last}"
+        met = next((word for word in overrides if word.startswith(f"{key}=")), key)
+        others = _composed(loader, name, [word for word in overrides if word != met])
+        advice = _advice(parent, last, others)
+        if advice is None:
             raise
-    raise UserError(f"{parent}.{last} is no setting here, met {met}; {advice}")
+    raise UserError(f"{key} is no setting here, met {met}; {advice}")
+
+
+def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
+    """What to write instead of the setting `last` below `parent`, which is not there."""
+    node, key = OmegaConf.select(composed, parent), f"{parent}.{last}"
+    known = [str(name) for name in node] if isinstance(node, DictConfig) else []
+    own = key.startswith("hydra.sweeper.")
+    is_study = "n_trials" in composed.hydra.sweeper
+    if own and (advice := advice_on_sweeper(key.removeprefix("hydra.sweeper."), is_study)):
+        return advice
+    if near := nearest(last, known):
+        return f"did you mean {parent}.{near}?"
+    if not own:
+        return None
+    if is_study:
+        return f"there are {', '.join(known)}" if known else None
+    near = nearest(last, re.findall(r"^(\w+):", _STUDY.read_text("utf-8"), re.MULTILINE))
+    meant = "" if near in ("", last) else f"did you mean {parent}.{near}? "
+    return f"{meant}if it is one of a study, add -m hydra/sweeper=optuna"
+
+
+def _texts(composed: DictConfig) -> str:
+    """All that may name a secret: not the name and the folders of results, which are shown."""
+    own = OmegaConf.masked_copy(own_keys(composed), [k for k in composed if k != "name"])
+    return OmegaConf.to_yaml(own) + OmegaConf.to_yaml(composed.hydra.sweeper)
 
 
 def _refuse_sweep(override: Override) -> None:

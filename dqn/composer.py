@@ -23,8 +23,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dqn.config import KEYS, Config
 from dqn.errors import RunError, UserError
+from dqn.nesting import refuse_dotted
+from dqn.origin import file_that_sets
 from dqn.overrides import fixed, options_of, refuse_no_mapping, refuse_vast, refuse_wrong
 from dqn.schema import override_text
+from dqn.variables import escaped
 
 _KEY_AND_NUMBER = re.compile(
     r"([a-z_.]+)=([+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
@@ -102,7 +105,8 @@ class Composer:
         """
         known = (*self._command, *job)
         if known not in _CONFIGS:
-            config, tied = self._composed(job)
+            with self._naming_files(job):
+                config, tied = self._composed(job)
             if tied or not remember:
                 return config
             _CONFIGS[known] = config
@@ -134,6 +138,25 @@ class Composer:
         self._refuse_borrowed_limits(values.get("env"), _choice(composed))
         return Config.from_mapping(values)
 
+    def run(self, composed: DictConfig) -> Config:
+        """The configuration of the one job of a command without sweeps."""
+        with self._naming_files(self._task):
+            return self.checked(composed)
+
+    @contextmanager
+    def _naming_files(self, job: Sequence[str]) -> Iterator[None]:
+        """Add to a refusal the user's own file that sets the key, where no override does."""
+        try:
+            yield
+        except UserError as error:
+            key = str(error).partition(" ")[0]
+            if any(word.lstrip("+").startswith(f"{key}=") for word in (*job, *self._task)):
+                raise
+            file = file_that_sets(key, self.loader, self._command[1], [*self._hydra, *job])
+            if file is None:
+                raise
+            raise UserError(f"{error} (in {file})") from error
+
     def _override(self, text: str) -> Override:
         """What Hydra reads `text` as; it takes 1 ms."""
         if text not in self._parsed:
@@ -160,13 +183,12 @@ class Composer:
     def _values(self, composed: DictConfig) -> dict:
         HydraConfig.instance().set_config(composed)  # for ${hydra:...}
         try:
-            values: Any = OmegaConf.to_container(own_keys(composed), resolve=True)
+            return values_of(composed)
         except OmegaConfBaseException as error:
             raise UserError(
                 f"{error.full_key} cannot be resolved ({_first_line(error)}); "
                 f"write a value, or ${{KEY}} of a key"
             ) from error
-        return values
 
     def _refuse_borrowed_limits(self, env: Any, choice: str | None) -> None:
         """Refuse an id that would train with the limit or the threshold of another environment."""
@@ -194,6 +216,24 @@ def _env_option(loader: ConfigLoaderImpl, choice: str) -> dict | None:
 def own_keys(composed: DictConfig) -> DictConfig:
     """What is composed, without Hydra's own node."""
     return OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+
+
+def values_of(composed: DictConfig) -> dict[str, Any]:
+    """The values of one composed job, nested, interpolations resolved.
+
+    But for `${oc.env:VAR}` among the arguments of the environment and in `ray_address`, which stay
+    as written: a secret may stand behind them. Raises what OmegaConf raises, and `UserError`.
+    """
+    raw: Any = OmegaConf.to_container(own_keys(composed), resolve=False)
+    for name, value in raw.items():
+        if "." in str(name):
+            refuse_dotted(str(name), value)
+    env = raw.get("env")
+    if isinstance(env, dict) and "kwargs" in env:
+        env["kwargs"] = escaped(env["kwargs"])
+    raw["ray_address"] = escaped(raw.get("ray_address"))
+    values: Any = OmegaConf.to_container(OmegaConf.create(raw), resolve=True)
+    return values
 
 
 def _choice(composed: DictConfig) -> str | None:

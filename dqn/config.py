@@ -17,8 +17,10 @@ from typing import Any
 
 from dqn.errors import UserError
 from dqn.habits import advice_on, known_names
+from dqn.nesting import nested, refuse_dotted
 from dqn.schema import INT_BOUND, Key, Kind, checked, key, nearest, override_text, shown
-from dqn.secrets import hidden, refuse_literal, without_secrets
+from dqn.secrets import without_secrets
+from dqn.variables import refuse_literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ ELSEWHERE = ("workers", "fleet", "ray_address", "name")
 _LONGEST = 2**24  # steps of an episode up to which float32 adds 1 to a sum of ones
 _MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in memory
 
+
 def key_of(setting: Field) -> Key:
     """What a field of `Config` or `EnvConfig` says of itself."""
     return setting.metadata["key"]
@@ -213,38 +216,14 @@ def refuse_unknown(name: object, met: str, groups: Iterable[str] = ()) -> None:
         near = nearest(word, [*own, *known_names(word)])
         advice = (near not in own and advice_on(near)) or (near and f"did you mean {near}?")
     advice = advice or "see --help for all of them"
-    raise UserError(f"{word} is no key of the configuration, met {hidden(met)}; {advice}")
-
-
-def nested(values: Mapping[Any, Any]) -> dict[Any, Any]:
-    """A mapping with "env.id" and the like in the mapping `env`; raises `UserError` for both."""
-    found = {name: value for name, value in values.items() if str(name).startswith("env.")}
-    left = {name: value for name, value in values.items() if name not in found}
-    for name, value in found.items():
-        *outer, last = str(name).split(".")
-        node = left
-        for part in outer:
-            inner = node.get(part, {})
-            node[part] = dict(inner) if isinstance(inner, Mapping) else _fields(inner)
-            node = node[part]
-        if last in node:
-            raise UserError(
-                f"{name} must be given once, got {shown(value)} and {shown(node[last])}; leave "
-                f"out one of them"
-            )
-        node[last] = value
-    return left
-
-
-def _fields(env: object) -> dict[str, Any]:
-    if not isinstance(env, EnvConfig):
-        raise UserError(f"env must be a mapping with an id, got {shown(env)}; write its keys in it")
-    return {setting.name: getattr(env, setting.name) for setting in fields(env)}
+    raise UserError(f"{word} is no key of the configuration, met {met}; {advice}")
 
 
 def _env_of(mapping: Mapping[Any, Any]) -> EnvConfig:
     """The environment of a mapping; raises `UserError` for an unknown key."""
     for name, value in mapping.items():
+        if str(name).startswith("kwargs."):
+            refuse_dotted(f"env.{name}", value)
         if f"env.{name}" not in KEYS:
             refuse_unknown(f"env.{name}", f"env.{override_text(name)}={override_text(value)}")
     return EnvConfig(**{str(name): value for name, value in mapping.items()})

@@ -8,11 +8,22 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 
+from dqn.arguments import TEXTS, shell_word
 from dqn.config import KEYS, fields_of, refuse_unknown
 from dqn.errors import UserError
+from dqn.habits import LAUNCHERS, SAMPLERS
 from dqn.help import CONF, default_groups
 from dqn.schema import nearest, override_text
 
+_SEVERAL_OBJECTIVES = (
+    "nsgaii",
+    "nsgaiii",
+    "motpe",
+    "nsga2",
+    "nsga3",
+    "partial_fixed",
+    "brute_force",
+)
 LARGEST_GRID = 100_000  # points; they are all held in memory
 
 
@@ -29,9 +40,11 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
     if override.is_add() and key in {*KEYS, *default_groups()} - {"env.kwargs"}:
         raise UserError(f"{key} is there already, met {text}; write it without the +")
     if key in fields_of("run") and override.is_sweep_override():
-        raise UserError(f"{key} must be one for all trials, met {text}; write one value")
+        raise UserError(f"{key} must be one for all trials, met {text}; {_one_value(override)}")
     if not options:
         return
+    if key == "hydra/launcher" and override.value() != "lanes":
+        raise UserError(f"{key} must be lanes, got {text}; {LAUNCHERS}")
     listed = override.is_discrete_sweep() and not override.is_range_sweep()
     met = list(override.sweep_iterator()) if listed else override.value()
     for choice in met if isinstance(met, list) else [met]:
@@ -45,13 +58,23 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
 
 def _advice(group: str, word: str, options: Sequence[str]) -> str:
     """What to write instead of an option that a group does not have."""
+    if group == "hydra/sweeper/sampler" and word.lower() in _SEVERAL_OBJECTIVES:
+        return SAMPLERS
     if near := nearest(word, options):
         return f"did you mean {group}={near}?"
     if group == "env":
         return "any other task is env=gymnasium env.id=ID"
     if word.endswith(".yaml"):
         return f"copy it to {CONF / group} and write {group}= and its name without .yaml"
-    return f"write {group}={options[0]}"
+    return f"write {group}={options[0]}, or leave it out"
+
+
+def _one_value(override: Override) -> str:
+    """What to write instead of several, which may have been one text with commas."""
+    text = str(override.input_line).partition("=")[2]
+    if override.key_or_group not in TEXTS or "(" in text:
+        return "write one value"
+    return f"write one value; with its comma it is {shell_word(override.key_or_group, text)}"
 
 
 def refuse_no_mapping(params: Any) -> None:

@@ -9,15 +9,16 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dqn import help as help_page
 from dqn import machine
 from dqn.config import Config
 from dqn.errors import UserError
+from dqn.secrets import clean, without_passwords
 from dqn.status import FULL_ERROR, INTERRUPTED, remember_tracebacks, settled
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ def _run(arguments: list[str]) -> int:
     import hydra
     from hydra._internal.utils import get_args_parser
 
+    from dqn import arguments as words
     from dqn import compose, composer
 
+    arguments = words.as_meant(arguments)
     parser = get_args_parser()
     parser.error = _refuse_flag
     args = parser.parse_args(arguments)
@@ -72,7 +75,7 @@ def _run(arguments: list[str]) -> int:
         config_name=compose.CONFIG_NAME,
         version_base=compose.VERSION_BASE,
     )
-    with composer.one_line(), _hydra_raises():
+    with composer.one_line(), _hydra_raises(), _read_by_hydra(arguments), _shown_without(shows):
         decorate(job)()
     return max(statuses, default=0)
 
@@ -80,13 +83,14 @@ def _run(arguments: list[str]) -> int:
 def _train(composed: "DictConfig") -> int:
     """The one job of a run, in the folder that Hydra has made for it."""
     from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
 
-    from dqn.compose import again
+    from dqn.composer import values_of
+    from dqn.program import again
 
-    values: Any = OmegaConf.to_container(composed, resolve=True)
-    config = Config.from_mapping(values)
+    config = Config.from_mapping(values_of(composed))
     settings = HydraConfig.get()
+    if settings.output_subdir is not None:
+        clean(Path(settings.runtime.output_dir) / settings.output_subdir)
 
     from dqn.execution.session import train
 
@@ -94,6 +98,31 @@ def _train(composed: "DictConfig") -> int:
     if status == INTERRUPTED:
         print(f"to go on: {again(settings)}")
     return status
+
+
+@contextmanager
+def _read_by_hydra(arguments: list[str]) -> Iterator[None]:
+    """Have Hydra, which reads `sys.argv` itself, read these words."""
+    before = sys.argv
+    sys.argv = [before[0], *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+@contextmanager
+def _shown_without(shows: object) -> Iterator[None]:
+    """Leave passwords out of what Hydra prints of a configuration, where it `shows` one."""
+    if not shows:
+        yield
+        return
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        print(without_passwords(printed.getvalue()), end="")
 
 
 @contextmanager

@@ -173,7 +173,8 @@ def checked(name: str, setting: Field, value: object) -> Any:
     with contextlib.suppress(Exception):
         value = plain(value)
     missing = isinstance(value, str) and value == MISSING
-    if optional and (value is None or (isinstance(value, str) and value == "null" and read is not _text)):
+    is_null = isinstance(value, str) and value == "null" and read is not _text
+    if optional and (value is None or is_null):
         return None
     bound = ""
     if not missing:

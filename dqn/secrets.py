@@ -1,16 +1,14 @@
 """Passwords and tokens: never on a screen, and in no file that this program writes.
 
-Whoever needs one writes `${oc.env:VAR}`, which stays as written wherever the setting is kept, and
-is looked up where it is used. What was looked up, and the password of any URL, is left out of every
-line by `hidden`.
+The password of any URL, and what was looked up of a `${oc.env:VAR}`, is left out of every line of
+an error when it is made, and of whatever is kept.
 """
 
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
-
-from dqn.errors import UserError
 
 STARS = "***"
 REMEDY = (
@@ -23,13 +21,7 @@ _URL = re.compile(r"(\b[A-Za-z][\w+.-]*://[^\s:/@?#'\"]*:)(?!/)(\S*)(?=@)")
 _QUERY = re.compile(
     r"([?&;](?:password|passwd|pwd|token|secret|api_?key)=)([^&;\s'\",]+)", re.IGNORECASE
 )
-_NAME = re.compile(
-    r"(?:^|_)(?:password|passwd|passphrase|pwd|secret|token|credential|"
-    r"(?:api|access|secret|private|auth)_?key)s?$",
-    re.IGNORECASE,
-)
-_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|-")  # apiKey, api-key
-_VARIABLE = re.compile(r"\$\{oc\.env:\s*([^,}\s]+)\s*(,[^}]*)?\}")
+VARIABLE = re.compile(r"\$\{oc\.env:\s*([^,}\s]+)\s*(,[^}]*)?\}")
 _SHORTEST = 3  # characters of a value that a line is searched for
 
 _KNOWN: dict[str, str] = {}
@@ -38,16 +30,23 @@ _KNOWN: dict[str, str] = {}
 
 def hidden(text: str) -> str:
     """`text` without the passwords of URLs, and without what was looked up of `${oc.env:VAR}`."""
-    if "://" in text:
-        kept = list(dict.fromkeys(found[0] for found in _VARIABLE.finditer(text) if not found[2]))
-        for number, name in enumerate(kept):
-            text = text.replace(name, _place(number))
-        text = _QUERY.sub(_starred, _URL.sub(_starred, text))
-        for number, name in enumerate(kept):
-            text = text.replace(_place(number), name)
+    text = without_passwords(text)
     for value, name in sorted(_KNOWN.items(), key=lambda known: -len(known[0])):
         if value in text:
             text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", lambda _, name=name: name, text)
+    return text
+
+
+def without_passwords(text: str) -> str:
+    """`text` with `***` for the password of every URL in it; `${oc.env:VAR}` stays."""
+    if "://" not in text:
+        return text
+    kept = list(dict.fromkeys(found[0] for found in VARIABLE.finditer(text) if not found[2]))
+    for number, name in enumerate(kept):
+        text = text.replace(name, _place(number))
+    text = _QUERY.sub(_starred, _URL.sub(_starred, text))
+    for number, name in enumerate(kept):
+        text = text.replace(_place(number), name)
     return text
 
 
@@ -63,16 +62,24 @@ def _starred(found: re.Match[str]) -> str:
 
 def has_secret(text: str) -> bool:
     """Whether the password of a URL stands in `text` as it is."""
-    return hidden(text) != text
+    return without_passwords(text) != text
 
 
 def without_secrets(value: Any) -> Any:
-    """Plain nested values with every text as `hidden` gives it."""
+    """Plain nested values with every text as `without_passwords` gives it."""
     if isinstance(value, Mapping):
         return {name: without_secrets(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [without_secrets(part) for part in value]
-    return hidden(value) if isinstance(value, str) else value
+    return without_passwords(value) if isinstance(value, str) else value
+
+
+def clean(folder: Path) -> None:
+    """Leave passwords out of the YAML files in `folder`, which Hydra has just written."""
+    for path in folder.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        if has_secret(text):
+            path.write_text(without_passwords(text), encoding="utf-8")
 
 
 def remember(value: str, shown: str = STARS) -> None:
@@ -83,59 +90,6 @@ def remember(value: str, shown: str = STARS) -> None:
 
 def remember_variables(text: str) -> None:
     """Have `hidden` leave out the values of the variables that `text` names by `${oc.env:VAR}`."""
-    for found in _VARIABLE.finditer(text):
+    for found in VARIABLE.finditer(text):
         if value := os.environ.get(found[1]):
             remember(value, f"${{oc.env:{found[1]}}}")
-
-
-def is_variable(value: object) -> bool:
-    """Whether a text holds `${oc.env:VAR}`, which is looked up where it is used."""
-    return isinstance(value, str) and "${oc.env:" in value
-
-
-def looked_up(value: Any, key: str) -> Any:
-    """Plain nested values with every `${oc.env:VAR}` replaced; `key` is where they were written.
-
-    Raises `UserError` for a variable that is not set, or that stands in what cannot be read.
-    """
-    if isinstance(value, Mapping):
-        return {name: looked_up(part, f"{key}.{name}") for name, part in value.items()}
-    if isinstance(value, list):
-        return [looked_up(part, key) for part in value]
-    if not is_variable(value):
-        return value
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    remember_variables(value)
-    try:
-        return OmegaConf.to_container(OmegaConf.create({"_": value}), resolve=True)["_"]
-    except OmegaConfBaseException as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(
-            f"{key} must be given by an environment variable that is set, got {value} ({reason}); "
-            f"set it, or write ${{oc.env:VAR,DEFAULT}}"
-        ) from error
-
-
-def refuse_literal(kwargs: Any, key: str) -> None:
-    """Refuse a password among the arguments of an environment: they are kept in every table."""
-    if isinstance(kwargs, Mapping):
-        for name, value in kwargs.items():
-            inner = f"{key}.{name}"
-            if _NAME.search(_WORDS.sub("_", str(name))) and isinstance(value, str) and not is_variable(value):
-                _refuse(inner)
-            refuse_literal(value, inner)
-    elif isinstance(kwargs, list):
-        for value in kwargs:
-            refuse_literal(value, key)
-    elif isinstance(kwargs, str) and has_secret(kwargs):
-        _refuse(key)
-
-
-def _refuse(key: str) -> None:
-    raise UserError(
-        f"{key} must not be a password in plain sight, as it is kept with the results, got "
-        f"{STARS}; put it into an environment variable VAR and write "
-        f"'{key}=${{oc.env:VAR}}'"
-    )

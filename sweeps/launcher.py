@@ -6,14 +6,15 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dqn.compose import again
 from dqn.composer import Composer, own_keys
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Fixed, Source, Trial
+from dqn.program import again
 from dqn.results.folder import Folder
+from dqn.secrets import without_passwords
 from dqn.status import INTERRUPTED, settled
 
 
@@ -63,12 +64,17 @@ def folder_of(composed: DictConfig) -> Path:
 
 
 def keep_composed(path: Path, composed: DictConfig) -> None:
-    """Keep what Hydra composed in .hydra/, as it does itself for a run."""
+    """Keep what Hydra composed in .hydra/, as it does itself for a run; no password in it."""
     folder = path / ".hydra"
     folder.mkdir(exist_ok=True)
-    OmegaConf.save(own_keys(composed), folder / "config.yaml")
-    OmegaConf.save(OmegaConf.masked_copy(composed, ["hydra"]), folder / "hydra.yaml")
-    OmegaConf.save(composed.hydra.overrides.task, folder / "overrides.yaml")
+    kept = {
+        "config.yaml": own_keys(composed),
+        "hydra.yaml": OmegaConf.masked_copy(composed, ["hydra"]),
+        "overrides.yaml": composed.hydra.overrides.task,
+    }
+    for name, node in kept.items():
+        text = without_passwords(OmegaConf.to_yaml(node))
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def finish(call: Callable[[], int], composed: DictConfig) -> None:

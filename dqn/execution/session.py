@@ -26,6 +26,7 @@ from dqn.results.folder import Folder
 from dqn.results.trials import named
 from dqn.schema import AUTO
 from dqn.status import INTERRUPTED
+from dqn.variables import looked_up
 
 _SHARE = 0.1  # of the time, at most, goes into drawing while seeds are still training
 _FIRST_CURVES = 20.0  # seconds; earlier ones are not worth waiting for
@@ -179,7 +180,7 @@ def fleet_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterato
         from dqn.execution.cluster import Cluster
 
         most = most_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
-        fleet = Crew(Cluster(config.ray_address, most))
+        fleet = Crew(Cluster(looked_up(config.ray_address, "ray_address"), most))
     elif workers := workers_for(config.workers, jobs, configs):
         fleet = Crew(Processes(workers))
     try:
