@@ -32,6 +32,7 @@ from dqn.config import Config
 from dqn.errors import UserError
 from dqn.habits import advice_on_sweeper
 from dqn.help import CONF
+from dqn.origin import refuse_misread
 from dqn.overrides import refuse_wrong
 from dqn.schema import nearest
 from dqn.secrets import remember_variables
@@ -61,6 +62,8 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
             for override in parsed:
                 _refuse_sweep(override)
             composed = loader.load_configuration(name, args.overrides, RunMode.RUN)
+        if isinstance(composed.get("name"), int):  # typed, it would stand in quotes by now
+            refuse_misread("name", composed.name, loader, name, args.overrides)
         composer = Composer(loader, composed)
         configs = composer.grid() if many else [composer.run(composed)]
 

@@ -23,9 +23,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dqn.config import KEYS, Config
 from dqn.errors import RunError, UserError
+from dqn.habits import advice_on_sweeper
 from dqn.nesting import refuse_dotted
 from dqn.origin import file_that_sets
-from dqn.overrides import fixed, options_of, refuse_no_mapping, refuse_vast, refuse_wrong
+from dqn.overrides import fixed, options_of, refuse_vast, refuse_wrong, sweep_texts
 from dqn.schema import override_text
 from dqn.variables import escaped
 
@@ -63,15 +64,25 @@ class Composer:
         """Whether Hydra's basic sweeper, or ours in its place, makes the jobs."""
         return "params" in self.sweeper and "max_batch_size" in self.sweeper
 
+    def refuse_strays(self) -> None:
+        """Refuse what was added with a + to a grid, which has no settings but `params`."""
+        for name, value in self.sweeper.items() if self.is_grid else ():
+            if name not in ("_target_", "max_batch_size", "params"):
+                known = advice_on_sweeper(str(name), is_study=False)
+                raise UserError(
+                    f"hydra.sweeper.{name} is no setting of a grid, met {override_text(value)}; "
+                    f"{known or 'if it is one of a study, add hydra/sweeper=optuna'}"
+                )
+
     def overrides(self) -> list[Override]:
         """What is set and swept: a grid's `params`, then the command line's, which wins."""
-        params = self.sweeper.get("params") or {} if self.is_grid else {}
-        refuse_no_mapping(params)
-        params = [f"{key}={value}" for key, value in params.items()]
+        node: Any = OmegaConf.to_container(self.sweeper, resolve=True) if self.is_grid else {}
+        params = sweep_texts(node.get("params") or {})
         return self.parser.parse_overrides([*params, *self._task])
 
     def grid(self) -> list[Config]:
         """Every job of a grid, checked; of a sweeper that names its jobs later, the base alone."""
+        self.refuse_strays()
         overrides = self.overrides()
         for override in overrides:
             refuse_wrong(override, self.loader)
@@ -187,7 +198,7 @@ class Composer:
         except OmegaConfBaseException as error:
             raise UserError(
                 f"{error.full_key} cannot be resolved ({_first_line(error)}); "
-                f"write a value, or ${{KEY}} of a key"
+                f"write a value, or ${{KEY}} of a key, or ${{oc.env:VAR,DEFAULT}}"
             ) from error
 
     def _refuse_borrowed_limits(self, env: Any, choice: str | None) -> None:
@@ -268,7 +279,7 @@ def one_line() -> Iterator[None]:
             f"example lr=0.001, and in quotes 'hidden=[64,64]' or \"name='a name'\""
         ) from error
     except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {_first_line(error)}") from error
+        raise UserError(f"{error.full_key}: {_first_line(error)}{_unset(error)}") from error
     except (HydraException, ValueError, ArithmeticError) as error:  # range(1,nan)
         cause = _first_line(error.__cause__ or "")
         raise UserError(": ".join(part for part in (str(error), cause) if part)) from error
@@ -276,6 +287,12 @@ def one_line() -> Iterator[None]:
         raise
     except OSError as error:
         raise RunError(str(error)) from error
+
+
+def _unset(error: object) -> str:
+    """What to do about an environment variable that is not set."""
+    found = re.search(r"Environment variable '(.+?)' not found", str(error))
+    return f"; set it, or write ${{oc.env:{found[1]},DEFAULT}}" if found else ""
 
 
 def _first_line(error: object) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from dqn.errors import UserError
 from dqn.help import CONF
 
 
@@ -24,6 +26,25 @@ def file_that_sets(
         if _sets(node, package, key):
             found = path
     return found if found is None or not found.is_relative_to(CONF) else None
+
+
+def refuse_misread(
+    key: str,
+    value: object,
+    loader: ConfigLoaderImpl,
+    name: str | None,
+    overrides: Sequence[str],
+) -> None:
+    """Refuse a text that YAML reads as a number other than it looks: 12:30:00 is 45000."""
+    for path, _, node in _files(loader, name, overrides):
+        if not isinstance(node, dict) or node.get(key) != value:
+            continue
+        written = yaml.load(path.read_text("utf-8"), yaml.BaseLoader).get(key)
+        if written != str(value):
+            raise UserError(
+                f"{key} must stand in quotes in {path}, got {written}, which YAML reads as "
+                f"{value}; write {key}: '{written}'"
+            )
 
 
 def _files(

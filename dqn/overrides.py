@@ -8,12 +8,13 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 
-from dqn.arguments import TEXTS, shell_word
+from dqn.arguments import TEXTS, quoted, shell_word
 from dqn.config import KEYS, fields_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.habits import LAUNCHERS, SAMPLERS
 from dqn.help import CONF, default_groups
 from dqn.schema import nearest, override_text
+from dqn.values import flag_in, number_in
 
 _SEVERAL_OBJECTIVES = (
     "nsgaii",
@@ -32,6 +33,8 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
     key, text = override.key_or_group, override.input_line
     options = options_of(loader, key) if key else []
     if override.is_hydra_override() and not options:
+        if override.is_sweep_override():
+            raise UserError(f"{key} must be one value, met {text}; {_of_hydra(override)}")
         return
     if not options and key not in KEYS and not key.startswith("env.kwargs."):
         refuse_unknown(key, text or key, groups=loader.list_groups(""))
@@ -69,6 +72,14 @@ def _advice(group: str, word: str, options: Sequence[str]) -> str:
     return f"write {group}={options[0]}, or leave it out"
 
 
+def _of_hydra(override: Override) -> str:
+    """What to write instead of several values of a key of Hydra's own."""
+    key, text = str(override.key_or_group), str(override.input_line).partition("=")[2]
+    if (name := key.removeprefix("hydra.sweeper.params.")) != key:
+        return f"write the sweep itself, {name}={text}"
+    return f"with its comma it is {shell_word(key, text)}"
+
+
 def _one_value(override: Override) -> str:
     """What to write instead of several, which may have been one text with commas."""
     text = str(override.input_line).partition("=")[2]
@@ -84,6 +95,37 @@ def refuse_no_mapping(params: Any) -> None:
             f"hydra.sweeper.params must be a mapping of keys to sweeps, met "
             f"{override_text(params)}; write for example '+hydra.sweeper.params.lr=\"1e-3,1e-2\"'"
         )
+
+
+def sweep_texts(params: Any) -> list[str]:
+    """`hydra.sweeper.params` as overrides: a list is a choice, `hidden: [64,64]` one value.
+
+    Raises `UserError` for what is no mapping of keys to sweeps.
+    """
+    refuse_no_mapping(params)
+    return [f"{name}={_sweep_text(str(name), value)}" for name, value in params.items()]
+
+
+def _sweep_text(name: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        inner = next(iter(value), "KEY")
+        raise UserError(
+            f"hydra.sweeper.params.{name} must be a sweep or a list, met a mapping; write for "
+            f"example '{name}.{inner}': 'choice(1,2)'"
+        )
+    if not isinstance(value, list | tuple):
+        return value if isinstance(value, str) else override_text(value)
+    if name.lstrip("+") == "hidden" and all(isinstance(width, int) for width in value):
+        return override_text(value)
+    return f"choice({','.join(_choice_text(name, item) for item in value)})"
+
+
+def _choice_text(name: str, item: Any) -> str:
+    """One of a list's values; text in quotes, unless it is what its key wants it to be."""
+    if not isinstance(item, str) or item.startswith(("[", "{", "${", "'", '"')):
+        return override_text(item)
+    is_number = number_in(item) is not None or flag_in(item) is not None
+    return item if is_number and name.lstrip("+") not in TEXTS else quoted(item)
 
 
 def refuse_vast(overrides: Sequence[Override]) -> None:

@@ -2,8 +2,10 @@
 
 import sqlite3
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote_plus
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
@@ -12,12 +14,16 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from dqn.errors import RunError, UserError
 from dqn.schema import shown
+from dqn.secrets import remember, without_passwords
 
 PATIENCE = 60.0  # seconds to wait while a dashboard reads
 
 
 def open_storage(url: str) -> RDBStorage:
-    """The storage of a URL that the user wrote."""
+    """The storage of a URL that the user wrote; its password is left out of every line from now."""
+    with suppress(ArgumentError, ValueError):
+        for secret in {(password := make_url(url).password or ""), quote_plus(password)}:
+            remember(secret)
     try:
         if url.startswith("sqlite"):
             return RDBStorage(url, {"connect_args": {"timeout": PATIENCE}})
@@ -36,7 +42,7 @@ def open_storage(url: str) -> RDBStorage:
 
 def without_password(url: str) -> str:
     """A URL as it may be shown."""
-    return make_url(url).render_as_string(hide_password=True)
+    return without_passwords(url)
 
 
 def first_line(error: BaseException) -> str:

@@ -40,7 +40,8 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
 
     path = folder_of(composed)
     node: Any = OmegaConf.to_container(composed.hydra.sweeper, resolve=True)
-    settings = Settings.from_mapping(node, path.name)
+    typed = {word.lstrip("+").partition("=")[0] for word in composed.hydra.overrides.hydra}
+    settings = Settings.from_mapping(node, path.name, typed)
     base = compose([])
     space = search_space(overrides, node.get("params") or {}, compose, composer.parser)
     refuse_unsound(settings, space, base)
