@@ -27,15 +27,17 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dqn.composer import Composer, one_line, own_keys
+from dqn.composer import Composer, own_keys
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.habits import advice_on_sweeper
 from dqn.help import CONF
+from dqn.hydra_errors import one_line
 from dqn.origin import refuse_misread
 from dqn.overrides import refuse_wrong
 from dqn.schema import nearest
 from dqn.secrets import remember_variables
+from dqn.traps import warn
 from dqn.trust import refuse_calls
 
 VERSION_BASE = "1.3"
@@ -69,10 +71,13 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
 
     from dqn.envs.host import describe  # imports Gymnasium: last, as it takes a while
 
-    for env in {config.env: None for config in configs}:
-        describe(env)
+    limits = {
+        env: describe(env).max_episode_steps for env in {config.env: None for config in configs}
+    }
     with one_line():
         _refuse_unwritable(composed, "hydra.sweep.dir" if many else "hydra.run.dir")
+    if not many or composer.is_grid:  # a study's trials are not known yet
+        warn(configs, limits)
     HydraConfig.instance().cfg = None
     return configs
 
@@ -125,7 +130,8 @@ def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
     node, key = OmegaConf.select(composed, parent), f"{parent}.{last}"
     known = [str(name) for name in node] if isinstance(node, DictConfig) else []
     own = key.startswith("hydra.sweeper.")
-    is_study = "n_trials" in composed.hydra.sweeper
+    sweeper = composed.hydra.sweeper
+    is_study = isinstance(sweeper, DictConfig) and "n_trials" in sweeper
     if own and (advice := advice_on_sweeper(key.removeprefix("hydra.sweeper."), is_study)):
         return advice
     if near := nearest(last, known):
@@ -142,7 +148,10 @@ def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
 def _texts(composed: DictConfig) -> str:
     """All that may name a secret: not the name and the folders of results, which are shown."""
     own = OmegaConf.masked_copy(own_keys(composed), [k for k in composed if k != "name"])
-    return OmegaConf.to_yaml(own) + OmegaConf.to_yaml(composed.hydra.sweeper)
+    sweeper = composed.hydra.sweeper
+    return OmegaConf.to_yaml(own) + (
+        OmegaConf.to_yaml(sweeper) if OmegaConf.is_config(sweeper) else ""
+    )
 
 
 def _refuse_sweep(override: Override) -> None:

@@ -16,14 +16,14 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dqn.config import KEYS, Config
-from dqn.errors import RunError, UserError
+from dqn.errors import UserError
 from dqn.habits import advice_on_sweeper
+from dqn.hydra_errors import first_line, one_line
 from dqn.nesting import refuse_dotted
 from dqn.origin import file_that_sets
 from dqn.overrides import fixed, options_of, refuse_vast, refuse_wrong, sweep_texts
@@ -197,7 +197,7 @@ class Composer:
             return values_of(composed)
         except OmegaConfBaseException as error:
             raise UserError(
-                f"{error.full_key} cannot be resolved ({_first_line(error)}); "
+                f"{error.full_key} cannot be resolved ({first_line(error)}); "
                 f"write a value, or ${{KEY}} of a key, or ${{oc.env:VAR,DEFAULT}}"
             ) from error
 
@@ -264,36 +264,3 @@ def _number(text: str) -> int | float | None:
     if found is None or found[1] not in KEYS:
         return None
     return float(found[2]) if set(found[2]) & set(".eE") else int(found[2])
-
-
-@contextmanager
-def one_line() -> Iterator[None]:
-    """Turn what Hydra and OmegaConf refuse into a `UserError` of one line."""
-    try:
-        yield
-    except OverrideParseException as error:
-        told = [line for line in str(error).splitlines() if not line.startswith("Error parsing")]
-        reason = "a character that must stand in quotes" if told[0][:5] == "Lexer" else told[0]
-        raise UserError(
-            f"{override_text(error.override)} cannot be read as key=value ({reason}); write for "
-            f"example lr=0.001, and in quotes 'hidden=[64,64]' or \"name='a name'\""
-        ) from error
-    except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {_first_line(error)}{_unset(error)}") from error
-    except (HydraException, ValueError, ArithmeticError) as error:  # range(1,nan)
-        cause = _first_line(error.__cause__ or "")
-        raise UserError(": ".join(part for part in (str(error), cause) if part)) from error
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise RunError(str(error)) from error
-
-
-def _unset(error: object) -> str:
-    """What to do about an environment variable that is not set."""
-    found = re.search(r"Environment variable '(.+?)' not found", str(error))
-    return f"; set it, or write ${{oc.env:{found[1]},DEFAULT}}" if found else ""
-
-
-def _first_line(error: object) -> str:
-    return str(error).partition("\n")[0]

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -12,6 +11,7 @@ from omegaconf import OmegaConf
 
 from dqn.errors import UserError
 from dqn.help import CONF
+from dqn.results.document import texts_of
 
 
 def file_that_sets(
@@ -39,7 +39,7 @@ def refuse_misread(
     for path, _, node in _files(loader, name, overrides):
         if not isinstance(node, dict) or node.get(key) != value:
             continue
-        written = yaml.load(path.read_text("utf-8"), yaml.BaseLoader).get(key)
+        written = texts_of(path).get(key)
         if written != str(value):
             raise UserError(
                 f"{key} must stand in quotes in {path}, got {written}, which YAML reads as "

@@ -49,7 +49,8 @@ def _run(arguments: list[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
     from dqn import arguments as words
-    from dqn import compose, composer
+    from dqn import compose
+    from dqn.hydra_errors import one_line
 
     arguments = words.as_meant(arguments)
     parser = get_args_parser()
@@ -75,7 +76,7 @@ def _run(arguments: list[str]) -> int:
         config_name=compose.CONFIG_NAME,
         version_base=compose.VERSION_BASE,
     )
-    with composer.one_line(), _hydra_raises(), _read_by_hydra(arguments), _shown_without(shows):
+    with one_line(), _hydra_raises(), _read_by_hydra(arguments), _shown_without(shows):
         decorate(job)()
     return max(statuses, default=0)
 

@@ -15,11 +15,12 @@ from dqn.execution.source import Source
 from dqn.overrides import fixed
 from dqn.results.folder import Folder
 from dqn.status import INTERRUPTED
+from dqn.traps import warn_of_traps
 from sweeps.findings import told
 from sweeps.launcher import finish, folder_of, keep_composed
 from sweeps.objective import Objective
 from sweeps.settings import Settings, Validate, refuse_unsound
-from sweeps.space import Space, written
+from sweeps.space import Space, corners, written
 from sweeps.study import Study
 from sweeps.syntax import search_space
 from sweeps.validate import Where, validated
@@ -45,6 +46,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     base = compose([])
     space = search_space(overrides, node.get("params") or {}, compose, composer.parser)
     refuse_unsound(settings, space, base)
+    warn_of_traps(corners(space, compose), of_all=True)
     objective = Objective(settings.objective, settings.aggregate)
     about = Sweep(
         record=record_of(settings, space, base),

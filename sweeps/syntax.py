@@ -23,10 +23,10 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from dqn.composer import one_line
 from dqn.config import KEYS, key_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.help import default_groups
+from dqn.hydra_errors import one_line
 from dqn.overrides import sweep_texts
 from dqn.schema import checked, override_text
 from sweeps.space import Compose, Space, canonical, value_text

@@ -19,6 +19,7 @@ from dqn.results import composed
 from dqn.results.reading import Results, read
 from dqn.results.trials import BASELINE
 from dqn.status import INTERRUPTED
+from dqn.traps import warn_of_traps
 from sweeps.compare import changes
 from sweeps.findings import (
     PRESET,
@@ -188,6 +189,7 @@ def _train(
         ordered_by=objective.told,
         trials=tuple(places),
     )
+    warn_of_traps(list(configs.values()))
     print(f"{count(len(trials) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
     return session.sweep(base, path, about, lambda folder: Fixed(trials))[0]
 

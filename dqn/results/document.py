@@ -46,6 +46,14 @@ def plain_of(path: Path) -> Any:
     return plain(path.read_bytes())
 
 
+def texts_of(path: Path) -> Any:
+    """What the file at `path` says with every value as the text that stands there; as `plain_of`."""
+    refuse_endless(path)
+    text = path.read_bytes()
+    plain(text)
+    return yaml.load(text, yaml.BaseLoader)
+
+
 def refuse_endless(path: Path) -> None:
     """Raise `ValueError` for what is there and no file: a pipe or a device has no end."""
     if path.exists() and not path.is_file():
