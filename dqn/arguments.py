@@ -6,7 +6,8 @@ a word plainly means is written here as Hydra reads it; all others stay as they 
 
 import os
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -42,7 +43,8 @@ def as_meant(arguments: Sequence[str]) -> list[str]:
         elif before in _FLAGS:
             word = _at_home(before, word)
         elif found := _WORD.fullmatch(word):
-            word = _override(*found.groups(), parser, groups)
+            plus, key, text = found.groups()
+            word = f"{plus}{key}={_value(key, text, parser, groups)}"
         words.append(word)
     return words
 
@@ -57,26 +59,17 @@ def quoted(text: str) -> str:
 def shell_word(key: str, text: str) -> str:
     """`key=text` as a shell and then Hydra read it as that text."""
     word = f"{key}={QuotedString(text, Quote.single).with_quotes()}"
-    plain = not set(word) & set('"$`\\!')
-    return f'"{word}"' if plain else _for_a_shell(word)
+    return shlex.quote(word) if set(word) & set('"$`\\!') else f'"{word}"'
 
 
-def _for_a_shell(word: str) -> str:
-    import shlex
-
-    return shlex.quote(word)
-
-
-def _override(
-    plus: str, key: str, value: str, parser: OverridesParser, groups: Sequence[str]
-) -> str:
+def _value(key: str, value: str, parser: OverridesParser, groups: Collection[str]) -> str:
     if value == "~":
-        value = "null" if key not in FOLDERS else quoted(_at_home(key, value))
-    elif key in FOLDERS and _HOME.fullmatch(_unquoted(value)):
-        value = quoted(_at_home(key, _unquoted(value)))
-    elif (key in TEXTS or key in groups) and value and not value.startswith(_OF_THE_GRAMMAR):
-        value = _text(key, value, parser)
-    return f"{plus}{key}={value}"
+        return quoted(_at_home(key, value)) if key in FOLDERS else "null"
+    if key in FOLDERS and _HOME.fullmatch(_unquoted(value)):
+        return quoted(_at_home(key, _unquoted(value)))
+    if (key in TEXTS or key in groups) and value and not value.startswith(_OF_THE_GRAMMAR):
+        return _text(key, value, parser)
+    return value
 
 
 def _text(key: str, value: str, parser: OverridesParser) -> str:

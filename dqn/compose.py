@@ -28,7 +28,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from dqn.composer import Composer, own_keys
-from dqn.config import Config
+from dqn.config import KEYS, Config, key_of
 from dqn.errors import UserError
 from dqn.habits import advice_on_sweeper
 from dqn.help import CONF
@@ -112,7 +112,7 @@ def _composed(loader: ConfigLoaderImpl, name: str, overrides: Sequence[str]) -> 
             name, list(overrides), RunMode.MULTIRUN, validate_sweep_overrides=False
         )
     except ConfigCompositionException as error:
-        missing = re.match(r"Could not override '(hydra\..+)\.([^.']+)'", str(error))
+        missing = re.match(r"Could not override '(hydra(?:\..+)?)\.([^.']+)'", str(error))
         if missing is None:
             raise
         parent, last = missing.groups()
@@ -120,8 +120,7 @@ def _composed(loader: ConfigLoaderImpl, name: str, overrides: Sequence[str]) -> 
         met = next((word for word in overrides if word.startswith(f"{key}=")), key)
         others = _composed(loader, name, [word for word in overrides if word != met])
         advice = _advice(parent, last, others)
-        if advice is None:
-            raise
+        advice = advice or "--hydra-help lists the flags, --cfg hydra the settings of Hydra's own"
     raise UserError(f"{key} is no setting here, met {met}; {advice}")
 
 
@@ -137,7 +136,7 @@ def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
     if near := nearest(last, known):
         return f"did you mean {parent}.{near}?"
     if not own:
-        return None
+        return _near_setting(key, composed)
     if is_study:
         return f"there are {', '.join(known)}" if known else None
     near = nearest(last, re.findall(r"^(\w+):", _STUDY.read_text("utf-8"), re.MULTILINE))
@@ -145,9 +144,25 @@ def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
     return f"{meant}if it is one of a study, add -m hydra/sweeper=optuna"
 
 
+def _near_setting(key: str, composed: DictConfig) -> str | None:
+    """The setting of Hydra's own that is most like `key`, whichever part of it is wrong."""
+    node, words = composed.hydra, key.split(".")[1:]
+    for place, word in enumerate(words):
+        names = [str(name) for name in node] if isinstance(node, DictConfig) else []
+        if word not in names:
+            near = nearest(word, names, 0.7)
+            meant = ".".join(["hydra", *words[:place], near, *words[place + 1 :]])
+            return near and f"did you mean {meant}?"
+        node = node.get(word)
+    return None
+
+
 def _texts(composed: DictConfig) -> str:
     """All that may name a secret: not the name and the folders of results, which are shown."""
-    own = OmegaConf.masked_copy(own_keys(composed), [k for k in composed if k != "name"])
+    shown = {"name", *(key for key, setting in KEYS.items() if key_of(setting).choices)}
+    own = OmegaConf.masked_copy(
+        own_keys(composed), [str(key) for key in composed if key not in shown]
+    )
     sweeper = composed.hydra.sweeper
     return OmegaConf.to_yaml(own) + (
         OmegaConf.to_yaml(sweeper) if OmegaConf.is_config(sweeper) else ""

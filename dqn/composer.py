@@ -28,7 +28,7 @@ from dqn.nesting import refuse_dotted
 from dqn.origin import file_that_sets
 from dqn.overrides import fixed, options_of, refuse_vast, refuse_wrong, sweep_texts
 from dqn.schema import override_text
-from dqn.variables import escaped
+from dqn.variables import escaped, refuse_literal
 
 _KEY_AND_NUMBER = re.compile(
     r"([a-z_.]+)=([+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
@@ -140,14 +140,17 @@ class Composer:
                 values = _with(values, key.key_or_group.split("."), key.value())
             for text, value in numbers.items():
                 values = _with(values, text.partition("=")[0].split("."), value)
-            self._refuse_borrowed_limits(values.get("env"), choice)
-            return Config.from_mapping(values), False
+            return self._config_of(values, choice), False
 
     def checked(self, composed: DictConfig) -> Config:
         """The configuration of one composed job."""
-        values = self._values(composed)
-        self._refuse_borrowed_limits(values.get("env"), _choice(composed))
-        return Config.from_mapping(values)
+        return self._config_of(self._values(composed), _choice(composed))
+
+    def _config_of(self, values: dict[str, Any], choice: str | None) -> Config:
+        self._refuse_borrowed_limits(values.get("env"), choice)
+        config = Config.from_mapping(values)
+        refuse_literal(config.env.kwargs, "env.kwargs")
+        return config
 
     def run(self, composed: DictConfig) -> Config:
         """The configuration of the one job of a command without sweeps."""

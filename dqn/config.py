@@ -11,6 +11,7 @@ many seeds, where the results go; a network never sees it).
 
 import copy
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
@@ -20,7 +21,6 @@ from dqn.habits import advice_on, known_names
 from dqn.nesting import nested, refuse_dotted
 from dqn.schema import INT_BOUND, Key, Kind, checked, key, nearest, override_text, shown
 from dqn.secrets import without_secrets
-from dqn.variables import refuse_literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,6 @@ class EnvConfig:
         for setting in fields(self):
             value = checked(f"env.{setting.name}", setting, getattr(self, setting.name))
             object.__setattr__(self, setting.name, value)
-        refuse_literal(self.kwargs, "env.kwargs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,8 +212,10 @@ def refuse_unknown(name: object, met: str, groups: Iterable[str] = ()) -> None:
     advice = advice_on(word)
     if advice is None:
         own = [*KEYS, *groups]
-        near = nearest(word, [*own, *known_names(word)])
+        near = nearest(word, [*own, *known_names(word)], 0.7 if word.startswith("env.") else 0.5)
         advice = (near not in own and advice_on(near)) or (near and f"did you mean {near}?")
+    if not advice and re.fullmatch(r"env\.\w+", word):
+        advice = f"an argument of the environment's own is +env.kwargs.{word[4:]}=VALUE"
     advice = advice or "see --help for all of them"
     raise UserError(f"{word} is no key of the configuration, met {met}; {advice}")
 

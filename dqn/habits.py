@@ -85,7 +85,7 @@ ADVICE = {
     ),
     "exploration_fraction": "did you mean exploration_steps, in environment steps and not as a "
     "share, with epsilon_schedule=linear?",
-    "eps_decay": "did you mean epsilon_decay, the share of ε that is lost per action "
+    "eps_decay": "did you mean epsilon_decay, the share of epsilon that is lost per action "
     "(0.0005, where others write a factor of 0.9995)?",
     "polyak": "did you mean tau, which is 1 - polyak?",
     "policy_kwargs": "write hidden=[64,64] and activation=relu instead",
@@ -184,7 +184,14 @@ SAMPLERS = (
 def advice_on(name: str) -> str | None:
     """What to write instead of a key that another program has; None where nothing is known."""
     word = re.sub(r"^-+", "", name).replace("-", "_").lower()
-    return f"did you mean {SAME[word]}?" if word in SAME else ADVICE.get(word)
+    if word in SAME or word in ADVICE:
+        return f"did you mean {SAME[word]}?" if word in SAME else ADVICE[word]
+    first, _, rest = word.partition(".")
+    if rest and first in ("sampler", "pruner", "sweeper"):
+        return f"did you mean hydra.sweeper.{word.removeprefix('sweeper.')}? {_OF_A_STUDY}"
+    if rest and first in ("env_kwargs", "kwargs"):
+        return f"did you mean +env.kwargs.{name.partition('.')[2]}?"
+    return None
 
 
 def advice_on_sweeper(name: str, is_study: bool = True) -> str | None:

@@ -16,7 +16,7 @@ from dqn.results.document import texts_of
 
 def file_that_sets(
     key: str, loader: ConfigLoaderImpl, name: str | None, overrides: Sequence[str]
-) -> str | None:
+) -> Path | None:
     """The last file that sets `key`, as its user may open it; None of a file of this package.
 
     `name` is of the primary configuration, `overrides` choose the groups.

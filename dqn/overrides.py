@@ -25,6 +25,14 @@ _SEVERAL_OBJECTIVES = (
     "partial_fixed",
     "brute_force",
 )
+_GROUPS = (
+    "launcher",
+    "sweeper",
+    "sweeper/sampler",
+    "sweeper/pruner",
+    "job_logging",
+    "hydra_logging",
+)
 LARGEST_GRID = 100_000  # points; they are all held in memory
 
 
@@ -35,6 +43,10 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
     if override.is_hydra_override() and not options:
         if override.is_sweep_override():
             raise UserError(f"{key} must be one value, met {text}; {_of_hydra(override)}")
+        if "/" in key:
+            near = nearest(key, [f"hydra/{group}" for group in _GROUPS])
+            advice = f"did you mean {near}?" if near else f"there are {', '.join(_GROUPS)}"
+            raise UserError(f"{key} is no group of Hydra's settings, met {text}; {advice}")
         return
     if not options and key not in KEYS and not key.startswith("env.kwargs."):
         refuse_unknown(key, text or key, groups=loader.list_groups(""))

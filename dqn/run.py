@@ -7,6 +7,7 @@ HYDRA_FULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are n
 
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from dqn import help as help_page
 from dqn import machine
-from dqn.config import Config
+from dqn.config import KEYS, Config
 from dqn.errors import UserError
+from dqn.habits import advice_on
 from dqn.secrets import clean, without_passwords
 from dqn.status import FULL_ERROR, INTERRUPTED, remember_tracebacks, settled
 
@@ -142,9 +144,22 @@ def _hydra_raises() -> Iterator[None]:
 
 def _refuse_flag(message: str) -> None:
     """In the place of argparse's own error, which prints the whole usage."""
+    found = re.search(r"(?<![\w-])--?([A-Za-z][\w-]+)", message)
+    advice = found and _advice_on_flag(found[1])
     raise UserError(
-        f"{message}; flags stand before or after all of key=value, --hydra-help lists them"
+        f"{message}; {advice}"
+        if advice
+        else f"{message}; flags stand before or after all of key=value, --hydra-help lists them"
     )
+
+
+def _advice_on_flag(name: str) -> str:
+    """What to write instead of a flag that is a key, here or in another program; "" of others."""
+    word = name.replace("-", "_")
+    if word in KEYS or word in help_page.default_groups():
+        example = "env=gymnasium env.id=ID" if word == "env" else f"{word}=VALUE"
+        return f"a setting is written without dashes: {example}"
+    return advice_on(word) or ""
 
 
 if __name__ == "__main__":

@@ -195,9 +195,9 @@ def checked(name: str, setting: Field, value: object) -> Any:
     raise UserError(f"{name} must be {must}{bound}, met {shown(value)}; {advice}")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word most like `word`, or "" when none is close."""
-    return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)), "")
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """The known word most like `word`, or "" when none is as close as `cutoff`, 1 being equal."""
+    return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=cutoff)), "")
 
 
 def shown(value: object) -> str:

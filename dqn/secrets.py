@@ -22,6 +22,7 @@ _QUERY = re.compile(
     r"([?&;](?:password|passwd|pwd|token|secret|api_?key)=)([^&;\s'\",]+)", re.IGNORECASE
 )
 VARIABLE = re.compile(r"\$\{oc\.env:\s*([^,}\s]+)\s*(,[^}]*)?\}")
+_PLAIN = re.compile(r"[\d.eE+_-]{1,9}|true|false|null|inf", re.IGNORECASE)
 _SHORTEST = 3  # characters of a value that a line is searched for
 
 _KNOWN: dict[str, str] = {}
@@ -84,7 +85,7 @@ def clean(folder: Path) -> None:
 
 def remember(value: str, shown: str = STARS) -> None:
     """Have `hidden` show a secret as `shown`, unless it is too short or too plain to be one."""
-    if len(value) >= _SHORTEST and not re.fullmatch(r"[\d.+-]{1,6}|true|false|null", value, re.I):
+    if len(value) >= _SHORTEST and not _PLAIN.fullmatch(value):
         _KNOWN.setdefault(value, shown)
 
 

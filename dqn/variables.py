@@ -45,7 +45,7 @@ def looked_up(value: Any, key: str) -> Any:
 
     remember_variables(value)
     try:
-        return OmegaConf.to_container(OmegaConf.create({"_": value}), resolve=True)["_"]
+        return OmegaConf.create({"_": value})["_"]
     except OmegaConfBaseException as error:
         reason = str(error).partition("\n")[0]
         raise UserError(
@@ -74,5 +74,5 @@ def _refuse(key: str) -> None:
     raise UserError(
         f"{key} must not be a password in plain sight, as it is kept with the results, got "
         f"{STARS}; put it into an environment variable VAR and write "
-        f"'{key}=${{oc.env:VAR}}'"
+        f"'+{key}=${{oc.env:VAR}}'"
     )

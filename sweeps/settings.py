@@ -167,8 +167,9 @@ def _reals(values: Any) -> tuple[float, ...]:
 
 def _real(value: Any) -> float:
     number = number_in(value) if isinstance(value, str) else plain(value)
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    return float(number) if is_number else math.nan
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return math.nan
+    return float(number)
 
 
 def _rising(values: Sequence[float]) -> bool:

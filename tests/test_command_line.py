@@ -87,7 +87,7 @@ REFUSED = [
     ("+env.idd=x", "env.idd ; did you mean env.id?"),
     ("=3", "'' ; met =3; --help"),
     ("hydra.run.dri=x", "hydra.run.dri ; met hydra.run.dri=x; did you mean hydra.run.dir?"),
-    ("hydra.runs.dir=x", "hydra.runs.dir ; +hydra.runs.dir=x"),
+    ("hydra.runs.dir=x", "hydra.runs.dir ; met hydra.runs.dir=x; did you mean hydra.run.dir?"),
     ("sweep=tune hydra.sweeper.n_trial=2", "hydra.sweeper.n_trial ; mean hydra.sweeper.n_trials?"),
     ("hydra.sweeper.n_trials=2", "hydra.sweeper.n_trials ; add -m hydra/sweeper=optuna"),
     ("hydra/sweeper=optuna", "hydra/sweeper ; met hydra/sweeper=optuna without one; add -m"),

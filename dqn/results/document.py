@@ -15,7 +15,10 @@ _FLOAT = (
 )
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):
     """YAML 1.1 but for numbers, which are as Hydra reads them."""
 
 
@@ -47,7 +50,7 @@ def plain_of(path: Path) -> Any:
 
 
 def texts_of(path: Path) -> Any:
-    """What the file at `path` says with every value as the text that stands there; as `plain_of`."""
+    """What the file at `path` says, every value the text that stands there; as `plain_of`."""
     refuse_endless(path)
     text = path.read_bytes()
     plain(text)
