@@ -81,7 +81,8 @@ def _text(key: str, value: str, parser: OverridesParser) -> str:
     if override.is_sweep_override():
         return _in_quotes(value) if _URL.fullmatch(value) else value
     read = override.value()
-    same = read is None or isinstance(read, str | list | dict) or str(read) == value
+    is_number = isinstance(read, int) and str(read) == value  # 17, and not 1_7 or True
+    same = read is None or isinstance(read, str | list | dict) or is_number
     return value if same else _in_quotes(value)
 
 

@@ -187,6 +187,11 @@ def _refuse_unwritable(composed: DictConfig, key: str) -> None:
     HydraConfig.instance().set_config(composed)
     text = str(OmegaConf.select(composed, key) or "")
     folder = Path(text).absolute()
+    if text.startswith("~"):  # typed, it would have been written out by now
+        raise UserError(
+            f"{key} must be a path without ~ in a file or a variable, got {text}; write "
+            f"${{oc.env:HOME}}{text[1:]}"
+        )
     try:
         if not text:
             raise NotADirectoryError(0, "no path")

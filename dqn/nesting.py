@@ -19,7 +19,7 @@ def nested(values: Mapping[Any, Any]) -> dict[Any, Any]:
             inner = node.get(part, {})
             node[part] = dict(inner) if isinstance(inner, Mapping) else _fields(inner)
             node = node[part]
-        if last in node:
+        if node.get(last) is not None:
             raise UserError(
                 f"{name} must be given once, got {shown(value)} and {shown(node[last])}; leave "
                 f"out one of them"
