@@ -55,7 +55,7 @@ def _remedy(url: str, error: BaseException) -> str:
         driver, prefix = _DRIVERS[kind]
         other = "" if url.startswith(f"{prefix}:") else f" and begin the URL with {prefix}://"
         return f"pip install {driver}{other}{_in_plain_sight(url)}"
-    return f"write for example sqlite:///study.db{_in_plain_sight(url)}"
+    return f"write for example sqlite:///study.db, or install its driver{_in_plain_sight(url)}"
 
 
 def _in_plain_sight(url: str) -> str:
