@@ -6,8 +6,6 @@ some come after it has made a folder, so what a user may write is looked at here
 
 import argparse
 import re
-import shlex
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -29,17 +27,23 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dqn.composer import Composer, one_line
-from dqn.config import Config
+from dqn.composer import Composer, own_keys
+from dqn.config import KEYS, Config, key_of
 from dqn.errors import UserError
+from dqn.habits import advice_on_sweeper
 from dqn.help import CONF
+from dqn.hydra_errors import one_line
+from dqn.origin import refuse_misread
 from dqn.overrides import refuse_wrong
 from dqn.results.format import refuse_unfit
 from dqn.schema import nearest
+from dqn.secrets import remember_variables
+from dqn.traps import warn
 from dqn.trust import refuse_calls
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
+_STUDY = CONF / "hydra" / "sweeper" / "optuna.yaml"
 
 
 def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Config]:
@@ -54,23 +58,29 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
             refuse_wrong(override, loader)
         name = args.config_name or CONFIG_NAME
         composed = _composed(loader, name, args.overrides)
+        remember_variables(_texts(composed))
         refuse_calls(composed)
         many = args.multirun or composed.hydra.mode == RunMode.MULTIRUN
         if not many:
             for override in parsed:
                 _refuse_sweep(override)
             composed = loader.load_configuration(name, args.overrides, RunMode.RUN)
+        if isinstance(composed.get("name"), int):  # typed, it would stand in quotes by now
+            refuse_misread("name", composed.name, loader, name, args.overrides)
         composer = Composer(loader, composed)
-        configs = composer.grid() if many else [composer.checked(composed)]
+        configs = composer.grid() if many else [composer.run(composed)]
 
     from dqn.envs import exclusive, host  # imports Gymnasium: last, as it takes a while
 
+    limits = {}
     for config in configs:
-        host.describe(config.env)
+        limits[config.env] = host.describe(config.env).max_episode_steps
         if many or config.seeds > 1:
             exclusive.is_alone(config)
     with one_line():
         _refuse_unwritable(composed, "hydra.sweep.dir" if many else "hydra.run.dir")
+    if not many or composer.is_grid:  # a study's trials are not known yet
+        warn(configs, limits)
     HydraConfig.instance().cfg = None
     return configs
 
@@ -79,19 +89,6 @@ def name_folder_by_time(now: datetime) -> None:
     """Let conf/config.yaml call the folder of results by `name`, or else by a time to the ms."""
     unnamed = f"{now:%Y-%m-%d_%H-%M-%S}.{now.microsecond // 1000:03d}"
     OmegaConf.register_new_resolver("name_or_time", lambda name: name or unnamed, replace=True)
-
-
-def again(settings: Any) -> str:
-    """The command that goes on in the folder of this one's; `settings` is the node hydra."""
-    arguments = sys.argv[1:]
-    many = settings.mode == RunMode.MULTIRUN
-    key, folder = (
-        ("hydra.sweep.dir", settings.sweep.dir) if many else ("hydra.run.dir", settings.run.dir)
-    )
-    named = any(word.startswith((f"{key}=", "name=")) for word in arguments)
-    return shlex.join(
-        ["python", "-m", "dqn.run", *arguments, *([] if named else [f"{key}={folder}"])]
-    )
 
 
 def _loader(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> ConfigLoaderImpl:
@@ -118,22 +115,61 @@ def _composed(loader: ConfigLoaderImpl, name: str, overrides: Sequence[str]) -> 
             name, list(overrides), RunMode.MULTIRUN, validate_sweep_overrides=False
         )
     except ConfigCompositionException as error:
-        missing = re.match(r"Could not override '(hydra\..+)\.([^.']+)'", str(error))
+        missing = re.match(r"Could not override '(hydra(?:\..+)?)\.([^.']+)'", str(error))
         if missing is None:
             raise
         parent, last = missing.groups()
-        met = next(text for text in overrides if text.startswith(f"{parent}.{last}="))
-        node = OmegaConf.select(
-            _composed(loader, name, [text for text in overrides if text != met]), parent
-        )
-        near = nearest(last, map(str, node)) if isinstance(node, DictConfig) else None
-        if near:
-            advice = f"did you mean {parent}.{near}?"
-        elif parent == "hydra.sweeper":
-            advice = "if it is one of a study, add -m hydra/sweeper=optuna"
-        else:
-            raise
-    raise UserError(f"{parent}.{last} is no setting here, met {met}; {advice}")
+        key = f"{parent}.{last}"
+        met = next((word for word in overrides if word.startswith(f"{key}=")), key)
+        others = _composed(loader, name, [word for word in overrides if word != met])
+        advice = _advice(parent, last, others)
+        advice = advice or "--hydra-help lists the flags, --cfg hydra the settings of Hydra's own"
+    raise UserError(f"{key} is no setting here, met {met}; {advice}")
+
+
+def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
+    """What to write instead of the setting `last` below `parent`, which is not there."""
+    node, key = OmegaConf.select(composed, parent), f"{parent}.{last}"
+    known = [str(name) for name in node] if isinstance(node, DictConfig) else []
+    own = key.startswith("hydra.sweeper.")
+    sweeper = composed.hydra.sweeper
+    is_study = isinstance(sweeper, DictConfig) and "n_trials" in sweeper
+    if own and (advice := advice_on_sweeper(key.removeprefix("hydra.sweeper."), is_study)):
+        return advice
+    if near := nearest(last, known):
+        return f"did you mean {parent}.{near}?"
+    if not own:
+        return _near_setting(key, composed)
+    if is_study:
+        return f"there are {', '.join(known)}" if known else None
+    near = nearest(last, re.findall(r"^(\w+):", _STUDY.read_text("utf-8"), re.MULTILINE))
+    meant = "" if near in ("", last) else f"did you mean {parent}.{near}? "
+    return f"{meant}if it is one of a study, add -m hydra/sweeper=optuna"
+
+
+def _near_setting(key: str, composed: DictConfig) -> str | None:
+    """The setting of Hydra's own that is most like `key`, whichever part of it is wrong."""
+    node, words = composed.hydra, key.split(".")[1:]
+    for place, word in enumerate(words):
+        names = [str(name) for name in node] if isinstance(node, DictConfig) else []
+        if word not in names:
+            near = nearest(word, names, 0.7)
+            meant = ".".join(["hydra", *words[:place], near, *words[place + 1 :]])
+            return near and f"did you mean {meant}?"
+        node = node.get(word)
+    return None
+
+
+def _texts(composed: DictConfig) -> str:
+    """All that may name a secret: not the name and the folders of results, which are shown."""
+    shown = {"name", *(key for key, setting in KEYS.items() if key_of(setting).choices)}
+    own = OmegaConf.masked_copy(
+        own_keys(composed), [str(key) for key in composed if key not in shown]
+    )
+    sweeper = composed.hydra.sweeper
+    return OmegaConf.to_yaml(own) + (
+        OmegaConf.to_yaml(sweeper) if OmegaConf.is_config(sweeper) else ""
+    )
 
 
 def _refuse_sweep(override: Override) -> None:
@@ -154,6 +190,11 @@ def _refuse_unwritable(composed: DictConfig, key: str) -> None:
     HydraConfig.instance().set_config(composed)
     text = str(OmegaConf.select(composed, key) or "")
     folder = Path(text).absolute()
+    if text.startswith("~"):  # typed, it would have been written out by now
+        raise UserError(
+            f"{key} must be a path without ~ in a file or a variable, got {text}; write "
+            f"${{oc.env:HOME}}{text[1:]}"
+        )
     try:
         if not text:
             raise NotADirectoryError(0, "no path")

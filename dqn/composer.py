@@ -16,15 +16,19 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dqn.config import KEYS, Config
-from dqn.errors import RunError, UserError
-from dqn.overrides import fixed, options_of, refuse_no_mapping, refuse_vast, refuse_wrong
+from dqn.errors import UserError
+from dqn.habits import advice_on_sweeper
+from dqn.hydra_errors import first_line, one_line
+from dqn.nesting import refuse_dotted
+from dqn.origin import file_that_sets
+from dqn.overrides import fixed, options_of, refuse_vast, refuse_wrong, sweep_texts
 from dqn.schema import override_text
+from dqn.variables import escaped, refuse_literal
 
 _KEY_AND_NUMBER = re.compile(
     r"([a-z_.]+)=([+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
@@ -60,15 +64,25 @@ class Composer:
         """Whether Hydra's basic sweeper, or ours in its place, makes the jobs."""
         return "params" in self.sweeper and "max_batch_size" in self.sweeper
 
+    def refuse_strays(self) -> None:
+        """Refuse what was added with a + to a grid, which has no settings but `params`."""
+        for name, value in self.sweeper.items() if self.is_grid else ():
+            if name not in ("_target_", "max_batch_size", "params"):
+                known = advice_on_sweeper(str(name), is_study=False)
+                raise UserError(
+                    f"hydra.sweeper.{name} is no setting of a grid, met {override_text(value)}; "
+                    f"{known or 'if it is one of a study, add hydra/sweeper=optuna'}"
+                )
+
     def overrides(self) -> list[Override]:
         """What is set and swept: a grid's `params`, then the command line's, which wins."""
-        params = self.sweeper.get("params") or {} if self.is_grid else {}
-        refuse_no_mapping(params)
-        params = [f"{key}={value}" for key, value in params.items()]
+        node: Any = OmegaConf.to_container(self.sweeper, resolve=True) if self.is_grid else {}
+        params = sweep_texts(node.get("params") or {})
         return self.parser.parse_overrides([*params, *self._task])
 
     def grid(self) -> list[Config]:
         """Every job of a grid, checked; of a sweeper that names its jobs later, the base alone."""
+        self.refuse_strays()
         overrides = self.overrides()
         for override in overrides:
             refuse_wrong(override, self.loader)
@@ -102,7 +116,8 @@ class Composer:
         """
         known = (*self._command, *job)
         if known not in _CONFIGS:
-            config, tied = self._composed(job)
+            with self._naming_files(job):
+                config, tied = self._composed(job)
             if tied or not remember:
                 return config
             _CONFIGS[known] = config
@@ -125,14 +140,36 @@ class Composer:
                 values = _with(values, key.key_or_group.split("."), key.value())
             for text, value in numbers.items():
                 values = _with(values, text.partition("=")[0].split("."), value)
-            self._refuse_borrowed_limits(values.get("env"), choice)
-            return Config.from_mapping(values), False
+            return self._config_of(values, choice), False
 
     def checked(self, composed: DictConfig) -> Config:
         """The configuration of one composed job."""
-        values = self._values(composed)
-        self._refuse_borrowed_limits(values.get("env"), _choice(composed))
-        return Config.from_mapping(values)
+        return self._config_of(self._values(composed), _choice(composed))
+
+    def _config_of(self, values: dict[str, Any], choice: str | None) -> Config:
+        self._refuse_borrowed_limits(values.get("env"), choice)
+        config = Config.from_mapping(values)
+        refuse_literal(config.env.kwargs, "env.kwargs")
+        return config
+
+    def run(self, composed: DictConfig) -> Config:
+        """The configuration of the one job of a command without sweeps."""
+        with self._naming_files(self._task):
+            return self.checked(composed)
+
+    @contextmanager
+    def _naming_files(self, job: Sequence[str]) -> Iterator[None]:
+        """Add to a refusal the user's own file that sets the key, where no override does."""
+        try:
+            yield
+        except UserError as error:
+            key = str(error).partition(" ")[0]
+            if any(word.lstrip("+").startswith(f"{key}=") for word in (*job, *self._task)):
+                raise
+            file = file_that_sets(key, self.loader, self._command[1], [*self._hydra, *job])
+            if file is None:
+                raise
+            raise UserError(f"{error} (in {file})") from error
 
     def _override(self, text: str) -> Override:
         """What Hydra reads `text` as; it takes 1 ms."""
@@ -160,13 +197,12 @@ class Composer:
     def _values(self, composed: DictConfig) -> dict:
         HydraConfig.instance().set_config(composed)  # for ${hydra:...}
         try:
-            values: Any = OmegaConf.to_container(own_keys(composed), resolve=True)
+            return values_of(composed)
         except OmegaConfBaseException as error:
             raise UserError(
-                f"{error.full_key} cannot be resolved ({_first_line(error)}); "
-                f"write a value, or ${{KEY}} of a key"
+                f"{error.full_key} cannot be resolved ({first_line(error)}); "
+                f"write a value, or ${{KEY}} of a key, or ${{oc.env:VAR,DEFAULT}}"
             ) from error
-        return values
 
     def _refuse_borrowed_limits(self, env: Any, choice: str | None) -> None:
         """Refuse an id that would train with the limit or the threshold of another environment."""
@@ -196,6 +232,24 @@ def own_keys(composed: DictConfig) -> DictConfig:
     return OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
 
 
+def values_of(composed: DictConfig) -> dict[str, Any]:
+    """The values of one composed job, nested, interpolations resolved.
+
+    But for `${oc.env:VAR}` among the arguments of the environment and in `ray_address`, which stay
+    as written: a secret may stand behind them. Raises what OmegaConf raises, and `UserError`.
+    """
+    raw: Any = OmegaConf.to_container(own_keys(composed), resolve=False)
+    for name, value in raw.items():
+        if "." in str(name):
+            refuse_dotted(str(name), value)
+    env = raw.get("env")
+    if isinstance(env, dict) and "kwargs" in env:
+        env["kwargs"] = escaped(env["kwargs"])
+    raw["ray_address"] = escaped(raw.get("ray_address"))
+    values: Any = OmegaConf.to_container(OmegaConf.create(raw), resolve=True)
+    return values
+
+
 def _choice(composed: DictConfig) -> str | None:
     """The option that was chosen of the group env."""
     return composed.hydra.runtime.choices.get("env")
@@ -213,30 +267,3 @@ def _number(text: str) -> int | float | None:
     if found is None or found[1] not in KEYS:
         return None
     return float(found[2]) if set(found[2]) & set(".eE") else int(found[2])
-
-
-@contextmanager
-def one_line() -> Iterator[None]:
-    """Turn what Hydra and OmegaConf refuse into a `UserError` of one line."""
-    try:
-        yield
-    except OverrideParseException as error:
-        told = [line for line in str(error).splitlines() if not line.startswith("Error parsing")]
-        reason = "a character that must stand in quotes" if told[0][:5] == "Lexer" else told[0]
-        raise UserError(
-            f"{override_text(error.override)} cannot be read as key=value ({reason}); write for "
-            f"example lr=0.001, and in quotes 'hidden=[64,64]' or \"name='a name'\""
-        ) from error
-    except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {_first_line(error)}") from error
-    except (HydraException, ValueError, ArithmeticError) as error:  # range(1,nan)
-        cause = _first_line(error.__cause__ or "")
-        raise UserError(": ".join(part for part in (str(error), cause) if part)) from error
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise RunError(str(error)) from error
-
-
-def _first_line(error: object) -> str:
-    return str(error).partition("\n")[0]

@@ -11,12 +11,16 @@ many seeds, where the results go; a network never sees it).
 
 import copy
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from dqn.errors import UserError
+from dqn.habits import advice_on, known_names
+from dqn.nesting import nested, refuse_dotted
 from dqn.schema import INT_BOUND, Key, Kind, checked, key, nearest, override_text, shown
+from dqn.secrets import without_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class Config:
     )
 
     def __post_init__(self) -> None:
+        if isinstance(self.env, Mapping):
+            object.__setattr__(self, "env", _env_of(self.env))
         if not isinstance(self.env, EnvConfig):
             raise UserError(
                 f"env must be a mapping with an id, met env={override_text(self.env)}; "
@@ -143,23 +149,26 @@ class Config:
         Raises `UserError` for an unknown key, with the nearest known one, and for all that a
         `Config` refuses.
         """
-        values = dict(mapping)
+        if not callable(getattr(mapping, "keys", None)):
+            raise UserError(
+                f"a configuration must be a mapping of keys to values, got {shown(mapping)}; "
+                "write for example {'lr': 0.001}"
+            )
+        values = nested(dict(mapping))
         for name, value in values.items():
             if name not in KEYS and name != "env":
                 refuse_unknown(name, f"{override_text(name)}={override_text(value)}")
-        if isinstance(values.get("env"), Mapping):
-            for name, value in values["env"].items():
-                if f"env.{name}" not in KEYS:
-                    met = f"env.{override_text(name)}={override_text(value)}"
-                    refuse_unknown(f"env.{name}", met)
-            values["env"] = EnvConfig(**values["env"])
         return cls(**values)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain YAML types; `from_mapping` gives an equal configuration back."""
+        """Plain YAML types; `from_mapping` gives an equal configuration back.
+
+        But for the password of a `ray_address`, which is left out.
+        """
         env = {setting.name: getattr(self.env, setting.name) for setting in fields(self.env)}
         plain = {setting.name: getattr(self, setting.name) for setting in fields(self)}
         env["kwargs"] = copy.deepcopy(env["kwargs"])
+        plain["ray_address"] = without_secrets(self.ray_address)
         return {**plain, "env": env, "hidden": list(self.hidden)}
 
     def hyperparameters(self) -> dict[str, float | int | bool | str]:
@@ -184,38 +193,6 @@ ELSEWHERE = ("workers", "fleet", "ray_address", "name")
 _LONGEST = 2**24  # steps of an episode up to which float32 adds 1 to a sum of ones
 _MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in memory
 
-# What the literature and other libraries call a key, and where one may look for in vain.
-_ALSO = {
-    "learning_rate": "lr",
-    "alpha": "lr",
-    "discount": "gamma",
-    "layers": "hidden",
-    "net_arch": "hidden",
-    "memory_size": "buffer_size",
-    "warmup": "learning_starts",
-    "update_every": "train_freq",
-    "target_update_interval": "target_update",
-    "polyak": "tau",
-    "epsilon": "epsilon_start",
-    "epsilon_end": "epsilon_min",
-    "n_trials": "hydra.sweeper.n_trials",
-    "objective": "hydra.sweeper.objective",
-    "aggregate": "hydra.sweeper.aggregate",
-    "racing": "hydra.sweeper.racing",
-    "pruner": "hydra/sweeper/pruner",
-    "sampler": "hydra/sweeper/sampler",
-    "exploration_fraction": "exploration_steps",
-    "double_dqn": "double",
-    "max_grad_norm": "grad_clip",
-    "nb_episodes": "episodes",
-    "total_timesteps": "steps",
-    "n_seeds": "seeds",
-    "seed": "first_seed",
-    "n_jobs": "workers",
-    "cluster": "fleet",
-    "address": "ray_address",
-}
-
 
 def key_of(setting: Field) -> Key:
     """What a field of `Config` or `EnvConfig` says of itself."""
@@ -232,10 +209,25 @@ def refuse_unknown(name: object, met: str, groups: Iterable[str] = ()) -> None:
     if name in KEYS:
         return
     word = override_text(name)
-    near = _ALSO.get(word) or nearest(word, [*KEYS, *groups, *_ALSO])
-    near = _ALSO.get(near, near)
-    advice = f"did you mean {near}?" if near else "see --help for all of them"
+    advice = advice_on(word)
+    if advice is None:
+        own = [*KEYS, *groups]
+        near = nearest(word, [*own, *known_names(word)], 0.7 if word.startswith("env.") else 0.5)
+        advice = (near not in own and advice_on(near)) or (near and f"did you mean {near}?")
+    if not advice and re.fullmatch(r"env\.\w+", word):
+        advice = f"an argument of the environment's own is +env.kwargs.{word[4:]}=VALUE"
+    advice = advice or "see --help for all of them"
     raise UserError(f"{word} is no key of the configuration, met {met}; {advice}")
+
+
+def _env_of(mapping: Mapping[Any, Any]) -> EnvConfig:
+    """The environment of a mapping; raises `UserError` for an unknown key."""
+    for name, value in mapping.items():
+        if str(name).startswith("kwargs."):
+            refuse_dotted(f"env.{name}", value)
+        if f"env.{name}" not in KEYS:
+            refuse_unknown(f"env.{name}", f"env.{override_text(name)}={override_text(value)}")
+    return EnvConfig(**{str(name): value for name, value in mapping.items()})
 
 
 def _check_rules(config: Config) -> None:

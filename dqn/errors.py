@@ -1,16 +1,24 @@
 """The ways a command can end badly; `str(error)` is the one line a user reads."""
 
+from dqn.secrets import hidden
+
 
 class UserError(Exception):
     """What the user wrote cannot be run: exit status 2, before anything is trained or written."""
 
     exit_status = 2
 
+    def __init__(self, line: str):
+        super().__init__(hidden(line))
+
 
 class RunError(Exception):
     """What was asked is sound and still failed (a full disk, a lost folder): exit status 1."""
 
     exit_status = 1
+
+    def __init__(self, line: str):
+        super().__init__(hidden(line))
 
 
 class TrainingError(RunError):
@@ -21,12 +29,12 @@ class EnvError(RunError):
     """An environment raised an error, or gave what cannot be taken: `problem`, of its `method`."""
 
     def __init__(self, env: str, method: str, problem: str, where: str = ""):
-        super().__init__(env, method, problem, where)
+        Exception.__init__(self, env, method, problem, where)  # what a pickle makes it of
         self.env, self.method, self.problem, self.where = env, method, problem, where
 
     def __str__(self) -> str:
         where = f" ({self.where})" if self.where else ""
-        return f"{self.env}: {self.method} {self.problem}{where}"
+        return hidden(f"{self.env}: {self.method} {self.problem}{where}")
 
     def at(self, seed: object, step: object, episode: str = "") -> "EnvError":
         """The same error, of this seed and step."""

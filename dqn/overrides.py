@@ -8,11 +8,31 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 
+from dqn.arguments import TEXTS, quoted, shell_word
 from dqn.config import KEYS, Config, fields_of, refuse_unknown
 from dqn.errors import UserError
+from dqn.habits import LAUNCHERS, SAMPLERS
 from dqn.help import CONF, default_groups
 from dqn.schema import nearest, override_text
+from dqn.values import flag_in, number_in
 
+_SEVERAL_OBJECTIVES = (
+    "nsgaii",
+    "nsgaiii",
+    "motpe",
+    "nsga2",
+    "nsga3",
+    "partial_fixed",
+    "brute_force",
+)
+_GROUPS = (
+    "launcher",
+    "sweeper",
+    "sweeper/sampler",
+    "sweeper/pruner",
+    "job_logging",
+    "hydra_logging",
+)
 LARGEST_GRID = 100_000  # points; they are all held in memory
 
 
@@ -21,6 +41,12 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
     key, text = override.key_or_group, override.input_line
     options = options_of(loader, key) if key else []
     if override.is_hydra_override() and not options:
+        if override.is_sweep_override():
+            raise UserError(f"{key} must be one value, met {text}; {_of_hydra(override)}")
+        if "/" in key:
+            near = nearest(key, [f"hydra/{group}" for group in _GROUPS])
+            advice = f"did you mean {near}?" if near else f"there are {', '.join(_GROUPS)}"
+            raise UserError(f"{key} is no group of Hydra's settings, met {text}; {advice}")
         return
     if not options and key not in KEYS and not key.startswith("env.kwargs."):
         refuse_unknown(key, text or key, groups=loader.list_groups(""))
@@ -29,9 +55,11 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
     if override.is_add() and key in {*KEYS, *default_groups()} - {"env.kwargs"}:
         raise UserError(f"{key} is there already, met {text}; write it without the +")
     if key in fields_of("run") and override.is_sweep_override():
-        raise UserError(f"{key} must be one for all trials, met {text}; write one value")
+        raise UserError(f"{key} must be one for all trials, met {text}; {_one_value(override)}")
     if not options:
         return
+    if key == "hydra/launcher" and override.value() != "lanes":
+        raise UserError(f"{key} must be lanes, got {text}; {LAUNCHERS}")
     listed = override.is_discrete_sweep() and not override.is_range_sweep()
     met = list(override.sweep_iterator()) if listed else override.value()
     for choice in met if isinstance(met, list) else [met]:
@@ -45,13 +73,31 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
 
 def _advice(group: str, word: str, options: Sequence[str]) -> str:
     """What to write instead of an option that a group does not have."""
+    if group == "hydra/sweeper/sampler" and word.lower() in _SEVERAL_OBJECTIVES:
+        return SAMPLERS
     if near := nearest(word, options):
         return f"did you mean {group}={near}?"
     if group == "env":
         return "any other task is env=gymnasium env.id=ID"
     if word.endswith(".yaml"):
         return f"copy it to {CONF / group} and write {group}= and its name without .yaml"
-    return f"write {group}={options[0]}"
+    return f"write {group}={options[0]}, or leave it out"
+
+
+def _of_hydra(override: Override) -> str:
+    """What to write instead of several values of a key of Hydra's own."""
+    key, text = str(override.key_or_group), str(override.input_line).partition("=")[2]
+    if (name := key.removeprefix("hydra.sweeper.params.")) != key:
+        return f"write the sweep itself, {name}={text}"
+    return f"with its comma it is {shell_word(key, text)}"
+
+
+def _one_value(override: Override) -> str:
+    """What to write instead of several, which may have been one text with commas."""
+    text = str(override.input_line).partition("=")[2]
+    if override.key_or_group not in TEXTS or "(" in text:
+        return "write one value"
+    return f"write one value; with its comma it is {shell_word(override.key_or_group, text)}"
 
 
 def refuse_run_keys(base: Config, others: Iterable[tuple[str, Config]]) -> None:
@@ -77,6 +123,37 @@ def refuse_no_mapping(params: Any) -> None:
             f"hydra.sweeper.params must be a mapping of keys to sweeps, met "
             f"{override_text(params)}; write for example '+hydra.sweeper.params.lr=\"1e-3,1e-2\"'"
         )
+
+
+def sweep_texts(params: Any) -> list[str]:
+    """`hydra.sweeper.params` as overrides: a list is a choice, `hidden: [64,64]` one value.
+
+    Raises `UserError` for what is no mapping of keys to sweeps.
+    """
+    refuse_no_mapping(params)
+    return [f"{name}={_sweep_text(str(name), value)}" for name, value in params.items()]
+
+
+def _sweep_text(name: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        inner = next(iter(value), "KEY")
+        raise UserError(
+            f"hydra.sweeper.params.{name} must be a sweep or a list, met a mapping; write for "
+            f"example '{name}.{inner}': 'choice(1,2)'"
+        )
+    if not isinstance(value, list | tuple):
+        return value if isinstance(value, str) else override_text(value)
+    if name.lstrip("+") == "hidden" and all(isinstance(width, int) for width in value):
+        return override_text(value)
+    return f"choice({','.join(_choice_text(name, item) for item in value)})"
+
+
+def _choice_text(name: str, item: Any) -> str:
+    """One of a list's values; text in quotes, unless it is what its key wants it to be."""
+    if not isinstance(item, str) or item.startswith(("[", "{", "${", "'", '"')):
+        return override_text(item)
+    is_number = number_in(item) is not None or flag_in(item) is not None
+    return item if is_number and name.lstrip("+") not in TEXTS else quoted(item)
 
 
 def refuse_vast(overrides: Sequence[Override]) -> None:

@@ -6,18 +6,22 @@ HYDRA_FULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are n
 """
 
 import importlib.util
+import io
 import os
+import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dqn import help as help_page
 from dqn import machine
-from dqn.config import Config
+from dqn.config import KEYS, Config
 from dqn.errors import UserError
+from dqn.habits import advice_on
+from dqn.secrets import clean, without_passwords
 from dqn.status import FULL_ERROR, INTERRUPTED, remember_tracebacks, settled
 from dqn.terminal import prepare_streams, refuse_system
 
@@ -49,8 +53,11 @@ def _run(arguments: list[str]) -> int:
     import hydra
     from hydra._internal.utils import get_args_parser
 
-    from dqn import compose, composer
+    from dqn import arguments as words
+    from dqn import compose
+    from dqn.hydra_errors import one_line
 
+    arguments = words.as_meant(arguments)
     parser = get_args_parser()
     parser.error = _refuse_flag
     args = parser.parse_args(arguments)
@@ -74,7 +81,7 @@ def _run(arguments: list[str]) -> int:
         config_name=compose.CONFIG_NAME,
         version_base=compose.VERSION_BASE,
     )
-    with composer.one_line(), _hydra_raises():
+    with one_line(), _hydra_raises(), _read_by_hydra(arguments), _shown_without(shows):
         decorate(job)()
     return max(statuses, default=0)
 
@@ -82,13 +89,14 @@ def _run(arguments: list[str]) -> int:
 def _train(composed: "DictConfig") -> int:
     """The one job of a run, in the folder that Hydra has made for it."""
     from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
 
-    from dqn.compose import again
+    from dqn.composer import values_of
+    from dqn.program import again
 
-    values: Any = OmegaConf.to_container(composed, resolve=True)
-    config = Config.from_mapping(values)
+    config = Config.from_mapping(values_of(composed))
     settings = HydraConfig.get()
+    if settings.output_subdir is not None:
+        clean(Path(settings.runtime.output_dir) / settings.output_subdir)
 
     from dqn.execution.session import train
 
@@ -109,6 +117,31 @@ def _load_sweeps() -> None:
 
 
 @contextmanager
+def _read_by_hydra(arguments: list[str]) -> Iterator[None]:
+    """Have Hydra, which reads `sys.argv` itself, read these words."""
+    before = sys.argv
+    sys.argv = [before[0], *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+@contextmanager
+def _shown_without(shows: object) -> Iterator[None]:
+    """Leave passwords out of what Hydra prints of a configuration, where it `shows` one."""
+    if not shows:
+        yield
+        return
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        print(without_passwords(printed.getvalue()), end="")
+
+
+@contextmanager
 def _hydra_raises() -> Iterator[None]:
     """Have Hydra raise what it would otherwise print, over several lines, and exit with."""
     before = os.environ.get(FULL_ERROR)
@@ -124,9 +157,22 @@ def _hydra_raises() -> Iterator[None]:
 
 def _refuse_flag(message: str) -> None:
     """In the place of argparse's own error, which prints the whole usage."""
+    found = re.search(r"(?<![\w-])--?([A-Za-z][\w-]+)", message)
+    advice = found and _advice_on_flag(found[1])
     raise UserError(
-        f"{message}; flags stand before or after all of key=value, --hydra-help lists them"
+        f"{message}; {advice}"
+        if advice
+        else f"{message}; flags stand before or after all of key=value, --hydra-help lists them"
     )
+
+
+def _advice_on_flag(name: str) -> str:
+    """What to write instead of a flag that is a key, here or in another program; "" of others."""
+    word = name.replace("-", "_")
+    if word in KEYS or word in help_page.default_groups():
+        example = "env=gymnasium env.id=ID" if word == "env" else f"{word}=VALUE"
+        return f"a setting is written without dashes: {example}"
+    return advice_on(word) or ""
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A setting's range is written once, in the words the help page shows ("> 0", "(0,
 "relu | tanh"), and those words are what is enforced.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import functools
@@ -11,10 +12,12 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field
+from datetime import date
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args
 
 from dqn.errors import UserError
+from dqn.values import flag_in, is_written, list_in, number_in, plain
 
 Kind = Literal["lane", "shape", "run"]
 
@@ -71,6 +74,7 @@ def key(default: Any, *about: Any) -> Any:
 
 
 def _number(value: object, about: Key) -> float:
+    value = _counted(value)
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
@@ -81,6 +85,7 @@ def _number(value: object, about: Key) -> float:
 
 
 def _whole(value: object, about: Key) -> int:
+    value = _counted(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError
     if isinstance(value, float) and not value.is_integer():
@@ -92,7 +97,15 @@ def _whole(value: object, about: Key) -> int:
     return int(value)
 
 
+def _counted(value: object) -> object:
+    """Text that plainly is a number as one: of a variable of the shell, or YAML 1.1's `1e-4`."""
+    number = number_in(value) if isinstance(value, str) else None
+    return value if number is None else number
+
+
 def _flag(value: object, about: Key) -> bool:
+    if isinstance(value, str):
+        value = flag_in(value)
     if not isinstance(value, bool):
         raise ValueError
     return value
@@ -101,6 +114,8 @@ def _flag(value: object, about: Key) -> bool:
 def _text(value: object, about: Key) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # name=17
+    if isinstance(value, date):
+        value = value.isoformat()  # YAML 1.1's
     if not isinstance(value, str) or (about.choices and value not in about.choices):
         raise ValueError
     if not value.isprintable() or not 0 < len(value) <= _LONGEST_TEXT:
@@ -109,6 +124,8 @@ def _text(value: object, about: Key) -> str:
 
 
 def _widths(value: object, about: Key) -> tuple[int, ...]:
+    if isinstance(value, str):
+        value = list_in(value)
     if not isinstance(value, list | tuple) or not value:
         raise ValueError
     return tuple(_whole(width, about) for width in value)
@@ -117,6 +134,8 @@ def _widths(value: object, about: Key) -> tuple[int, ...]:
 def _mapping(value: object, about: Key) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise ValueError
+    if not is_written(value):
+        raise ValueError(" that YAML has (numbers, text, true, false, null, lists and mappings)")
     return dict(value)
 
 
@@ -150,17 +169,22 @@ def checked(name: str, setting: Field, value: object) -> Any:
     """
     about: Key = setting.metadata["key"]
     optional, noun, read, example = _reader(setting.type)
-    if value is None and optional:
+    # Whatever an object of another library, or of the user's own, raises: it is no value of ours.
+    with contextlib.suppress(Exception):
+        value = plain(value)
+    missing = isinstance(value, str) and value == MISSING
+    is_null = isinstance(value, str) and value == "null" and read is not _text
+    if optional and (value is None or is_null):
         return None
     bound = ""
-    if value != MISSING:
+    if not missing:
         try:
             return read(value, about)
         except (ValueError, OverflowError) as error:
             bound = str(error) if isinstance(error, ValueError) else " and finite"
     default = setting.default if setting.default not in (None, dataclasses.MISSING) else example
     advice = f"write for example {name}={override_text(default)}"
-    if value == MISSING:
+    if missing:
         raise UserError(f"{name} must be given, met nothing; {advice}")
     if about.choices:
         must = f"{', '.join(about.choices[:-1])} or {about.choices[-1]}"
@@ -171,9 +195,9 @@ def checked(name: str, setting: Field, value: object) -> Any:
     raise UserError(f"{name} must be {must}{bound}, met {shown(value)}; {advice}")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word most like `word`, or "" when none is close."""
-    return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)), "")
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """The known word most like `word`, or "" when none is as close as `cutoff`, 1 being equal."""
+    return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=cutoff)), "")
 
 
 def shown(value: object) -> str:
@@ -184,6 +208,8 @@ def shown(value: object) -> str:
         text = " ".join(repr(value).split())
     except (ValueError, RecursionError):  # an integer of thousands of digits, a list without end
         text = f"a value of type {type(value).__name__} too large to show"
+    except Exception:  # whatever an object of the user's own raises
+        text = f"a value of type {type(value).__name__} that cannot be shown"
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 
 from dqn.errors import RunError, UserError
+from dqn.secrets import hidden
 
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -36,12 +37,15 @@ def settled(call: Callable[[], int]) -> int:
         line = str(error) if known else f"{type(error).__name__}: {error}"
         advice = "" if known else f"; {FULL_ERROR}=1 shows the traceback"
         if tracebacks():
-            traceback.print_exc()
+            print(hidden(traceback.format_exc()), end="", file=sys.stderr)
         print(printable(line) + advice, file=sys.stderr)
         return error.exit_status if known else FAILED
 
 
 def printable(text: str) -> str:
-    """`text` in one line that a terminal shows and does not obey, whatever file it comes from."""
-    line = " ".join(text.split())
+    """`text` in one line that a terminal shows and does not obey, whatever file it comes from.
+
+    Passwords are left out of it.
+    """
+    line = " ".join(hidden(text).split())
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)

@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from dqn.errors import UserError
+from dqn.habits import LAUNCHERS
 from dqn.schema import override_text
 
 _LOGGING = {
@@ -55,9 +56,10 @@ def _refuse_targets(where: str, node: Any) -> None:
         if last != "_target_" or (own and str(value).startswith("hydra_plugins.")):
             continue
         if own:
+            advice = f"choose one with {where.replace('.', '/')}="
             raise UserError(
-                f"{name} must be a plug-in of Hydra, met {override_text(value)}; choose one with "
-                f"{where.replace('.', '/')}="
+                f"{name} must be a plug-in of this program, met {override_text(value)}; "
+                f"{LAUNCHERS if where == 'hydra.launcher' else advice}"
             )
         if node.get("_recursive_") is not False:
             raise UserError(

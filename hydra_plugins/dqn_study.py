@@ -12,7 +12,7 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 
 class LanesLauncher(Launcher):
@@ -36,6 +36,26 @@ class LanesLauncher(Launcher):
 
 class GridSweeper(BasicSweeper):
     """Hydra's basic sweeper: the product of all choices."""
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """As Hydra's, which will write the configuration into the folder: without passwords."""
+        from dqn.secrets import has_secret, without_secrets
+
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        if has_secret(OmegaConf.to_yaml(config)):
+            kept = without_secrets(OmegaConf.to_container(config, resolve=False))
+            self.config = OmegaConf.create(kept)
+
+    def _parse_config(self) -> list[str]:
+        """As Hydra's, a list being a choice; called by `sweep`."""
+        from dqn.overrides import sweep_texts
+
+        params: Any = self.params
+        if OmegaConf.is_config(params):
+            params = OmegaConf.to_container(params, resolve=True)
+        return sweep_texts(params or {})
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Nothing: every job was composed and checked before; Hydra takes 80 ms for each."""

@@ -48,8 +48,7 @@ def export(args: argparse.Namespace) -> tuple[int, str, Any]:
     results = read(args.folder)
     if importlib.util.find_spec("tensorboard") is None:
         raise UserError(
-            "--to tensorboard must find TensorBoard installed, does not; "
-            "pip install 'dqn-study[tensorboard]'"
+            "--to tensorboard must find TensorBoard installed, does not; pip install tensorboard"
         )
     out = args.out or args.folder / "tensorboard"
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):

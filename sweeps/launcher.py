@@ -6,17 +6,19 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dqn.compose import again
-from dqn.composer import Composer, one_line, own_keys
+from dqn.composer import Composer, own_keys
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Fixed, Source
+from dqn.hydra_errors import one_line
 from dqn.overrides import refuse_run_keys
+from dqn.program import again
 from dqn.results.columns import differing_env
 from dqn.results.composed import SWEEP, read_sweep
 from dqn.results.folder import Folder
+from dqn.secrets import without_passwords
 from dqn.status import INTERRUPTED, settled
 from sweeps.grid import Meaning, points, same_params, trials_of, varied
 
@@ -71,12 +73,17 @@ def folder_of(composed: DictConfig) -> Path:
 
 
 def keep_composed(path: Path, composed: DictConfig) -> None:
-    """Keep what Hydra composed in .hydra/, as it does itself for a run."""
+    """Keep what Hydra composed in .hydra/, as it does itself for a run; no password in it."""
     folder = path / ".hydra"
     folder.mkdir(exist_ok=True)
-    OmegaConf.save(own_keys(composed), folder / "config.yaml")
-    OmegaConf.save(OmegaConf.masked_copy(composed, ["hydra"]), folder / "hydra.yaml")
-    OmegaConf.save(composed.hydra.overrides.task, folder / "overrides.yaml")
+    kept = {
+        "config.yaml": own_keys(composed),
+        "hydra.yaml": OmegaConf.masked_copy(composed, ["hydra"]),
+        "overrides.yaml": composed.hydra.overrides.task,
+    }
+    for name, node in kept.items():
+        text = without_passwords(OmegaConf.to_yaml(node))
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def finish(call: Callable[[], int], composed: DictConfig) -> None:

@@ -4,15 +4,21 @@ A node's `_target_` is looked up in a short list and its settings are checked be
 them: nothing that a configuration names is imported or called.
 """
 
+import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
 import optuna
 
 from dqn.errors import UserError
+from dqn.habits import advice_on_sweeper
+from dqn.help import CONF
+from dqn.results.document import plain_of
 from dqn.schema import checked, key, nearest, override_text, shown
+
+_NONE = object()
 
 
 def option(default: Any, unit: str, span: str, meaning: str) -> Any:
@@ -27,11 +33,9 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
     """
     target, where = node.get("_target_"), f"hydra.sweeper.{part}"
     if target not in known:
-        names = [name.rpartition(".")[2] for name in known]
-        near = nearest(override_text(target).rpartition(".")[2], names)
-        advice = f"did you mean {near}?" if near else f"choose one with hydra/sweeper/{part}="
         raise UserError(
-            f"{where}._target_ must be one of {', '.join(known)}, met {shown(target)}; {advice}"
+            f"{where}._target_ must be one of {', '.join(known)}, met {shown(target)}; "
+            f"{_choice(part, override_text(target).rpartition('.')[2])}"
         )
     kind = known[str(target)]
     settings = {setting.name: setting for setting in fields(kind)}
@@ -39,7 +43,9 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
     for name, value in values.items():
         if name not in settings:
             near = nearest(override_text(name), settings)
-            advice = f"did you mean {where}.{near}?" if near else "leave it out"
+            advice = advice_on_sweeper(f"{part}.{override_text(name)}") or (
+                f"did you mean {where}.{near}?" if near else "leave it out"
+            )
             raise UserError(
                 f"{override_text(name)} is no setting of {target}, met "
                 f"{where}.{override_text(name)}={override_text(value)}; {advice}"
@@ -51,6 +57,46 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
 def options_of(part: str, target: Any, known: Mapping[str, type]) -> dict[str, Any]:
     """The node of one `target` that sets nothing itself, with all its settings."""
     return {"_target_": target, **asdict(chosen(part, {"_target_": target}, known))}
+
+
+def _choice(part: str, name: str) -> str:
+    """What to write instead of a target `name` that there is none of."""
+    options = {target.rpartition(".")[2]: option for target, (option, _) in _files(part).items()}
+    near = nearest(name, options)
+    meant = f"did you mean {near}? " if near else ""
+    option = options.get(near, f"NAME, of {', '.join(sorted(options.values()))}")
+    return f"{meant}write hydra/sweeper/{part}={option}"
+
+
+def parts_of(sweeper: Mapping[str, Any], written: Collection[str]) -> dict[str, Any]:
+    """The nodes `sampler` and `pruner` of `sweeper`, without what another one's file says.
+
+    A file of conf/ has a `_target_` and its settings. Where the configuration names another target,
+    what the file says of its own is no wish of the user's; what is `written` on a command line is.
+    """
+    parts = {}
+    for part in ("sampler", "pruner"):
+        node, files = sweeper.get(part), _files(part)
+        if not isinstance(node, Mapping):
+            continue
+        target, where = node.get("_target_"), f"hydra.sweeper.{part}."
+        _, own = files.get(str(target), ("", {}))
+        others = [said for name, (_, said) in files.items() if name != target]
+        kept = {"_target_", *own, *(key.removeprefix(where) for key in written)}
+        parts[part] = {
+            name: value
+            for name, value in node.items()
+            if name in kept or all(said.get(name, _NONE) != value for said in others)
+        }
+    return parts
+
+
+@functools.cache
+def _files(part: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """By target, the option of hydra/sweeper/PART that names it, and what its file says."""
+    folder = CONF / "hydra" / "sweeper" / part
+    said = {path.stem: plain_of(path) for path in sorted(folder.glob("*.yaml"))}
+    return {node["_target_"]: (option, node) for option, node in said.items()}
 
 
 def quiet(make: Callable[..., Any], options: Mapping[str, Any]) -> Any:

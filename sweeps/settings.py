@@ -2,14 +2,16 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from dqn.config import Config
 from dqn.errors import UserError
+from dqn.habits import advice_on_sweeper
 from dqn.schema import checked, nearest, override_text, shown
-from sweeps.options import option
+from dqn.values import number_in, plain
+from sweeps.options import option, parts_of
 from sweeps.pruners import pruner
 from sweeps.samplers import sampling
 from sweeps.space import Space
@@ -78,14 +80,23 @@ class Settings:
             )
 
     @classmethod
-    def from_mapping(cls, sweeper: Mapping[str, Any], name: str) -> "Settings":
-        """The settings of the node `hydra.sweeper` of a composed configuration."""
+    def from_mapping(
+        cls, sweeper: Mapping[str, Any], name: str, written: Collection[str] = ()
+    ) -> "Settings":
+        """The settings of the node `hydra.sweeper` of a composed configuration.
+
+        `written` are the keys that the command line sets: where a `_target_` takes the place of a
+        file's, all else that the file says of its sampler or pruner is left out.
+        """
+        sweeper = {**sweeper, **parts_of(sweeper, written)}
         known = {setting.name for setting in fields(cls)} - {"name"}
         values = {word: value for word, value in sweeper.items() if word in known}
         for word, value in sweeper.items():
             if word not in {*known, "_target_", "_recursive_", "params"}:
                 near = nearest(override_text(word), known)
-                advice = f"did you mean hydra.sweeper.{near}?" if near else "leave it out"
+                advice = advice_on_sweeper(override_text(word)) or (
+                    f"did you mean hydra.sweeper.{near}?" if near else "leave it out"
+                )
                 raise UserError(
                     f"hydra.sweeper.{override_text(word)} is no setting of a study, met "
                     f"{override_text(value)}; {advice}"
@@ -149,12 +160,17 @@ def _validate(value: Any) -> Validate | None:
 
 def _reals(values: Any) -> tuple[float, ...]:
     """The numbers of a list; NaN, which never rises, for anything else."""
-    if not isinstance(values, list | tuple):
+    values = plain(values)
+    if not isinstance(values, list):
         return (math.nan,)
-    return tuple(
-        float(v) if isinstance(v, int | float) and not isinstance(v, bool) else math.nan
-        for v in values
-    )
+    return tuple(map(_real, values))
+
+
+def _real(value: Any) -> float:
+    number = number_in(value) if isinstance(value, str) else plain(value)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return math.nan
+    return float(number)
 
 
 def _rising(values: Sequence[float]) -> bool:

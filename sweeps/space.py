@@ -4,6 +4,7 @@ Optuna holds numbers and flags as they are and all else as the text that stands 
 that any value survives its storage and comes back the same.
 """
 
+import contextlib
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -17,10 +18,13 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from dqn import traps
 from dqn.config import KEYS, Config
 from dqn.errors import UserError
 from dqn.results.columns import COLUMN_OF_KEY, Cell, hyperparameters, is_same_cell
 from dqn.schema import override_text
+
+_MOST_CORNERS = 256
 
 Value = bool | int | float | str
 Space = dict[str, BaseDistribution]
@@ -91,6 +95,35 @@ def canonical(value: Any, written: Any) -> Value:
     if isinstance(value, str) and isinstance(written, QuotedString) and not value.isalnum():
         return written.with_quotes()
     return override_text(value)
+
+
+def corners(space: Space, compose: Compose) -> list[Config]:
+    """The configurations that bound a space in what a trap depends on; none of too many.
+
+    Each parameter is at both ends or at every choice; those that no configuration takes are left
+    out.
+    """
+    values: list[list[tuple[str, Value]]] = []
+    for name, distribution in space.items():
+        key = name.lstrip("+")
+        ends = _ends(distribution)
+        if key in traps.SCALES:
+            ends = [max(ends, key=float)]
+        elif key in KEYS and key not in traps.KEYS and not key.startswith("env."):
+            continue
+        values.append([(name, end) for end in ends])
+    found = []
+    if math.prod(map(len, values)) <= _MOST_CORNERS:
+        for corner in itertools.product(*values):
+            with contextlib.suppress(UserError):
+                found.append(compose(overrides_of(dict(corner))))
+    return found
+
+
+def _ends(distribution: BaseDistribution) -> list[Value]:
+    if isinstance(distribution, CategoricalDistribution):
+        return points_of(distribution)
+    return [distribution.low, distribution.high]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def params_of_row(

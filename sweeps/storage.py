@@ -2,8 +2,10 @@
 
 import sqlite3
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote_plus
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
@@ -12,12 +14,24 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from dqn.errors import RunError, UserError
 from dqn.schema import shown
+from dqn.secrets import REMEDY, has_secret, remember, without_passwords
 
 PATIENCE = 60.0  # seconds to wait while a dashboard reads
 
 
+_DRIVERS = {
+    "postgresql": ("'psycopg[binary]>=3.2'", "postgresql+psycopg"),
+    "mysql": ("pymysql", "mysql+pymysql"),
+    "mariadb": ("pymysql", "mariadb+pymysql"),
+}
+"""By the first word of a URL: what provides it to Python, and how a URL says so."""
+
+
 def open_storage(url: str) -> RDBStorage:
-    """The storage of a URL that the user wrote."""
+    """The storage of a URL that the user wrote; its password is left out of every line from now."""
+    with suppress(ArgumentError, ValueError):
+        for secret in {(password := make_url(url).password or ""), quote_plus(password)}:
+            remember(secret)
     try:
         if url.startswith("sqlite"):
             return RDBStorage(url, {"connect_args": {"timeout": PATIENCE}})
@@ -25,18 +39,32 @@ def open_storage(url: str) -> RDBStorage:
     except (ArgumentError, ImportError, ValueError, KeyError) as error:
         raise UserError(
             f"hydra.sweeper.storage must be a URL that Optuna can open, met {shown(url)} "
-            f"({first_line(error)}); write for example sqlite:///study.db, or install its driver"
+            f"({first_line(error)}); {_remedy(url, error)}"
         ) from error
     except (StorageInternalError, SQLAlchemyError, RuntimeError) as error:
         raise RunError(
             f"hydra.sweeper.storage={without_password(url)} cannot be opened "
-            f"({first_line(error)}); the same command goes on once it can"
+            f"({first_line(error)}); the same command goes on once it can{_in_plain_sight(url)}"
         ) from error
+
+
+def _remedy(url: str, error: BaseException) -> str:
+    """What to do about a URL that Optuna cannot open."""
+    kind = url.partition(":")[0].partition("+")[0]
+    if isinstance(error, ImportError) and kind in _DRIVERS:
+        driver, prefix = _DRIVERS[kind]
+        other = "" if url.startswith(f"{prefix}:") else f" and begin the URL with {prefix}://"
+        return f"pip install {driver}{other}{_in_plain_sight(url)}"
+    return f"write for example sqlite:///study.db, or install its driver{_in_plain_sight(url)}"
+
+
+def _in_plain_sight(url: str) -> str:
+    return f"; {REMEDY}" if has_secret(url) else ""
 
 
 def without_password(url: str) -> str:
     """A URL as it may be shown."""
-    return make_url(url).render_as_string(hide_password=True)
+    return without_passwords(url)
 
 
 def first_line(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from dqn.results import composed as composed_files
 from dqn.results.columns import differing_env
 from dqn.results.folder import Folder
 from dqn.status import INTERRUPTED
+from dqn.traps import warn_of_traps
 from sweeps.earlier import complete
 from sweeps.findings import told
 from sweeps.launcher import finish, folder_of, keep_composed
@@ -28,7 +29,7 @@ from sweeps.record import FILE
 from sweeps.recorded import recorded
 from sweeps.samplers import SAMPLERS
 from sweeps.settings import Settings, Validate, refuse_unsound
-from sweeps.space import Space, written
+from sweeps.space import Space, corners, written
 from sweeps.storage import open_storage
 from sweeps.stored import open_file
 from sweeps.study import Study
@@ -52,7 +53,8 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
 
     path = folder_of(composed)
     node: Any = OmegaConf.to_container(composed.hydra.sweeper, resolve=True)
-    settings = Settings.from_mapping(node, path.name)
+    typed = {word.lstrip("+").partition("=")[0] for word in composed.hydra.overrides.hydra}
+    settings = Settings.from_mapping(node, path.name, typed)
     base = compose([])
     space = search_space(overrides, node.get("params") or {}, compose, composer.parser)
     begun = _begun(path)
@@ -67,6 +69,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     refuse_run_keys(base, [(" ".join(texts), config) for texts, config in found])
     refuse_tasks(settings, space, base, found)
     configs = [base, *(config for _, config in found)]
+    warn_of_traps(corners(space, compose), of_all=True)
     objective = Objective(settings.objective, settings.aggregate)
     about = Sweep(
         record=record_of(settings, space, base) | {"params": known.params},

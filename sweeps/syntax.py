@@ -23,11 +23,11 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from dqn.composer import one_line
 from dqn.config import KEYS, key_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.help import default_groups
-from dqn.overrides import refuse_no_mapping
+from dqn.hydra_errors import one_line
+from dqn.overrides import sweep_texts
 from dqn.schema import checked, override_text
 from sweeps.space import Compose, Space, canonical, overrides_of, value_text
 
@@ -47,11 +47,11 @@ def search_space(
     Raises `UserError`, one line, for what cannot be searched: an unknown key, one that no network
     sees, an empty interval, a value outside its key's range, and the like.
     """
-    refuse_no_mapping(params)
     parser = parser or OverridesParser.create()
     swept: dict[str, Override] = {}
-    for name, value in params.items():
-        override = _parsed(name, value, parser)
+    for text in sweep_texts(params):
+        with one_line():
+            (override,) = parser.parse_overrides([text])
         swept[override.key_or_group] = override
     for override in overrides:
         if override.is_sweep_override():
@@ -64,19 +64,6 @@ def search_space(
             "write for example 'lr=tag(log,interval(1e-4,1e-2))'"
         )
     return {name: _distribution(override, compose) for name, override in swept.items()}
-
-
-def _parsed(name: str, value: object, parser: OverridesParser) -> Override:
-    if isinstance(value, list | tuple):
-        value = f"choice({','.join(override_text(item) for item in value)})"
-    elif isinstance(value, Mapping):
-        raise UserError(
-            f"hydra.sweeper.params.{name} must be a sweep or a list, met a mapping; write for "
-            f"example '{name}.KEY': 'choice(1,2)'"
-        )
-    text = value if isinstance(value, str) else override_text(value)
-    with one_line():
-        return parser.parse_overrides([f"{name}={text}"])[0]
 
 
 def _distribution(override: Override, compose: Compose) -> BaseDistribution:

@@ -23,6 +23,7 @@ from dqn.results.places import refuse_other
 from dqn.results.reading import Results, read
 from dqn.results.trials import BASELINE
 from dqn.status import INTERRUPTED
+from dqn.traps import warn_of_traps
 from sweeps.compare import changes
 from sweeps.findings import (
     PRESET,
@@ -234,6 +235,7 @@ def _train(
         same = [Trial(place, places[place], (), twins[place]) for place in sorted(twins)]
         return Fixed([*trials, *same])
 
+    warn_of_traps(list(configs.values()))
     print(f"{count(len(places) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
     return session.sweep(base, path, about, source)[0], twins
 

@@ -70,7 +70,7 @@ def test_without_ray_it_is_said_what_to_install(tmp_path, monkeypatch, capfd):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert here(*asked(tmp_path / "grid", "fleet=ray")) == 2
     assert capfd.readouterr().err.splitlines() == [
-        "fleet=ray must find Ray installed, does not; pip install 'dqn-study[ray]'"
+        "fleet=ray must find Ray installed, does not; pip install 'ray>=2.50'"
     ]
 
 

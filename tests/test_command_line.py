@@ -1,4 +1,5 @@
 import os
+import shlex
 import subprocess
 import sys
 import types
@@ -9,6 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 import dqn.compose
+import dqn.program
 from dqn import run
 from dqn.config import Config
 from dqn.errors import RunError, UserError
@@ -85,7 +87,7 @@ REFUSED = [
     ("+env.idd=x", "env.idd ; did you mean env.id?"),
     ("=3", "'' ; met =3; --help"),
     ("hydra.run.dri=x", "hydra.run.dri ; met hydra.run.dri=x; did you mean hydra.run.dir?"),
-    ("hydra.runs.dir=x", "hydra.runs.dir ; +hydra.runs.dir=x"),
+    ("hydra.runs.dir=x", "hydra.runs.dir ; met hydra.runs.dir=x; did you mean hydra.run.dir?"),
     ("sweep=tune hydra.sweeper.n_trial=2", "hydra.sweeper.n_trial ; mean hydra.sweeper.n_trials?"),
     ("hydra.sweeper.n_trials=2", "hydra.sweeper.n_trials ; add -m hydra/sweeper=optuna"),
     ("hydra/sweeper=optuna", "hydra/sweeper ; met hydra/sweeper=optuna without one; add -m"),
@@ -102,7 +104,7 @@ REFUSED = [
     ("lr=", "lr ; a number > 0; met ''; lr=0.001"),
     ("lr=null", "lr ; a number > 0; met null; lr=0.001"),
     ("lr=true", "lr ; a number > 0; met true; lr=0.001"),
-    ("lr='0.1'", "lr ; a number > 0; met '0.1'; lr=0.001"),
+    ("lr='0.1x'", "lr ; a number > 0; met '0.1x'; lr=0.001"),
     ("lr=[0.1]", "lr ; a number > 0; met [0.1]; lr=0.001"),
     ("lr={a:1}", "lr ; a number > 0; met {'a': 1}; lr=0.001"),
     ("seeds=1.5", "seeds ; a whole number >= 1; met 1.5; seeds=5"),
@@ -138,7 +140,7 @@ REFUSED = [
     ("lr", "lr ; cannot be read as key=value; write"),
     ("hidden=[64,", "hidden=[64, ; cannot be read as key=value; 'hidden=[64,64]'"),
     ("lr=${gamma", "lr=${gamma ; cannot be read as key=value; write"),
-    ("name=été", "name=été ; quotes; \"name='a name'\""),
+    ("activation=été", "activation=été ; quotes; \"name='a name'\""),
     ("lr=${nothing}", "lr ; nothing; write a value"),
     ("lr=${oc.env:NO_SUCH_VARIABLE}", "lr ; NO_SUCH_VARIABLE; write a value"),
     ("--frobnicate", "--frobnicate ; --hydra-help"),
@@ -369,10 +371,11 @@ def test_the_status_of_a_grid_is_its_own(line, outcome, status, told):
 def test_a_grid_that_is_interrupted_says_how_to_go_on(line):
     line.outcome = lambda config: INTERRUPTED
     assert exit_status(line, "-m", "lr=0.1,0.2", "name=g") == 130
-    assert line.read()[0] == "to go on: python -m dqn.run -m lr=0.1,0.2 name=g\n"
+    program = shlex.join(dqn.program.program())
+    assert line.read()[0] == f"to go on: {program} -m lr=0.1,0.2 name=g\n"
     assert exit_status(line, "-m", "lr=0.1,0.2") == 130
     told, _ = line.read()
-    assert told.startswith("to go on: python -m dqn.run -m lr=0.1,0.2 hydra.sweep.dir=outputs/swe")
+    assert told.startswith(f"to go on: {program} -m lr=0.1,0.2 hydra.sweep.dir=outputs/sweeps/20")
 
 
 def exit_status(line, *arguments):
@@ -497,7 +500,8 @@ def test_a_folder_of_the_users_own_adds_presets(line, tmp_path):
     assert line.config == Config(lr=0.5)
     preset.write_text("# @package _global_\nlrr: 0.5\n")
     assert line("--config-dir", "mine", "preset=fast") == 2
-    assert line.err == "lrr is no key of the configuration, met lrr=0.5; did you mean lr?\n"
+    refusal = "lrr is no key of the configuration, met lrr=0.5; did you mean lr?"
+    assert line.err == f"{refusal} (in {preset})\n"
 
 
 def typed(*arguments, cwd, **options):

@@ -66,7 +66,7 @@ def test_the_defaults_are_the_exercise():
     [
         ("lr", -1, "a number > 0", "-1"),
         ("lr", 0, "a number > 0", "0"),
-        ("lr", "0.1", "a number > 0", "'0.1'"),
+        ("lr", "0.1x", "a number > 0", "'0.1x'"),
         ("lr", True, "a number > 0", "true"),
         ("lr", None, "a number > 0", "null"),
         ("lr", math.nan, "a number > 0", "nan"),

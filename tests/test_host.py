@@ -264,7 +264,7 @@ def test_a_constructor_that_fails_is_told(register):
 @pytest.mark.parametrize(
     ("env_id", "package", "remedy"),
     [
-        ("LunarLander-v3", "Box2D", "pip install 'dqn-study[box2d]'"),
+        ("LunarLander-v3", "Box2D", "pip install 'gymnasium[box2d]'"),
         ("Hopper-v5", "mujoco", "pip install 'gymnasium[mujoco]'"),
         ("phys2d/CartPole-v1", "jax", "pip install 'gymnasium[jax]'"),
         ("ale_py:ALE/Pong-v5", "ale_py", "pip install 'gymnasium[atari]'"),
@@ -286,7 +286,7 @@ def test_a_missing_package_is_named_with_its_installation(monkeypatch, env_id, p
 def test_lunar_lander_is_described_or_its_package_is_named():
     env = EnvConfig("LunarLander-v3")
     if importlib.util.find_spec("Box2D") is None:
-        assert "without Box2D; pip install 'dqn-study[box2d]'" in refusal(env)
+        assert "without Box2D; pip install 'gymnasium[box2d]'" in refusal(env)
         return
     assert describe(env) == Task("LunarLander-v3", 8, 4, 1000, 200.0)
     lander = make(env)

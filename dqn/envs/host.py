@@ -24,6 +24,7 @@ from dqn.envs.adapter import Adapter, ShapeError
 from dqn.envs.lookup import missing_module, registration_of, said, unusable
 from dqn.errors import EnvError, UserError
 from dqn.schema import shown
+from dqn.variables import looked_up
 
 _LEAST_STEPS, _MOST_STEPS = 4, 16  # that an environment is tried out with
 
@@ -214,9 +215,11 @@ def _made(
             spec,
             max_episode_steps=env.max_episode_steps,
             disable_env_checker=True,  # `describe` looks itself; the checker's warnings name no key
-            **env.kwargs,
+            **looked_up(env.kwargs, "env.kwargs"),
             **drawing,
         )
+    except UserError:  # of a variable that is not set
+        raise
     except Exception as error:
         if not env.kwargs or missing_module(error):
             raise unusable(env.id, error) from error

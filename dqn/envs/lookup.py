@@ -9,10 +9,11 @@ from gymnasium.envs.registration import EnvSpec
 
 from dqn.errors import UserError
 from dqn.schema import shown
+from dqn.secrets import hidden
 
 # The remedy, by the module that is not there.
 INSTALL = {
-    "Box2D": "pip install 'dqn-study[box2d]'",
+    "Box2D": "pip install 'gymnasium[box2d]'",
     "ale_py": "pip install 'gymnasium[atari]'",
     "mujoco": "pip install 'gymnasium[mujoco]' (its tasks need a wrapper with Discrete actions)",
     "jax": "pip install 'gymnasium[jax]'",
@@ -70,7 +71,8 @@ def missing_module(error: BaseException | None) -> str | None:
 
 def said(error: BaseException) -> str:
     """An exception in one short line, without what `gymnasium.make` adds to its text."""
-    text = " ".join(str(error).split()).partition(" was raised from the environment creator")[0]
+    text = hidden(" ".join(str(error).split()))
+    text = text.partition(" was raised from the environment creator")[0]
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 

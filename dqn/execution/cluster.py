@@ -118,7 +118,7 @@ class Cluster:
             import ray
         except ImportError as error:
             raise UserError(
-                "fleet=ray must find Ray installed, does not; pip install 'dqn-study[ray]'"
+                "fleet=ray must find Ray installed, does not; pip install 'ray>=2.50'"
             ) from error
         self._ray, self._most = ray, most
         self._began_it = not ray.is_initialized()

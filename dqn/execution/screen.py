@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from dqn.secrets import hidden
+
 _PAUSE = 5.0  # seconds between plain lines
 _FIRST = 1.0  # seconds until the first of them
 
@@ -32,7 +34,7 @@ class Screen:
 
     def notice(self, text: str) -> None:
         """Something that a person must read."""
-        self._console.print(text, soft_wrap=True)
+        self._console.print(hidden(text), soft_wrap=True)
 
     def stopping(self) -> None:
         """Say that Ctrl-C was heard."""

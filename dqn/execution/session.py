@@ -37,6 +37,7 @@ from dqn.results.columns import Row
 from dqn.results.folder import Folder
 from dqn.schema import AUTO
 from dqn.status import INTERRUPTED
+from dqn.variables import looked_up
 
 _SHARE = 0.1  # of the time, at most, goes into drawing while seeds are still training
 _FIRST_CURVES = 20.0  # seconds; earlier ones are not worth waiting for
@@ -199,7 +200,7 @@ def fleet_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterato
         from dqn.execution.cluster import Cluster
 
         most = most_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
-        fleet = Crew(Cluster(config.ray_address, most))
+        fleet = Crew(Cluster(looked_up(config.ray_address, "ray_address"), most))
     elif not alone and (workers := workers_for(config.workers, jobs, configs)):
         if env_id := bound_here(configs):
             tell_bound(env_id)

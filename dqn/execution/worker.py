@@ -16,6 +16,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from dqn.execution import registrations, runtime
 from dqn.execution.jobs import Episodes, Finished, Job, Key
+from dqn.secrets import hidden
 
 BEAT = 10.0
 """Seconds from one pulse to the next."""
@@ -107,7 +108,7 @@ def advance(engine, new: Iterable[Job], cancelled: Iterable[Key]) -> Report:
 def broken(error: Exception) -> Broken:
     """An error as it is told over a pipe, to be shown in one line or whole."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return Broken(reason, "".join(traceback.format_exception(error)))
+    return Broken(hidden(reason), hidden("".join(traceback.format_exception(error))))
 
 
 def _received(connection: Connection, wait: bool) -> Order:

@@ -1,5 +1,6 @@
 """YAML that anyone may have written, as plain values: nothing in it runs, and it has an end."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,22 @@ import yaml
 from dqn.schema import shown
 
 _DEEPEST = 50  # nested lists and mappings; libyaml's loader ends the interpreter at 10⁵
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# YAML 1.1 takes 1e-4, without a dot or without a sign of the exponent, for text: Hydra does not.
+_FLOAT = (
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+$"),
+    list("-+0123456789."),
+)
+
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):
+    """YAML 1.1 but for numbers, which are as Hydra reads them."""
+
+
+_Loader.add_implicit_resolver(*_FLOAT)
 
 
 def plain(text: str | bytes) -> Any:
@@ -20,7 +36,7 @@ def plain(text: str | bytes) -> Any:
     """
     try:
         _refuse_vast(text)
-        return yaml.load(text, _LOADER)
+        return yaml.load(text, _Loader)
     except (
         yaml.YAMLError,
         ValueError,  # 2001-99-99, bytes that are no text
@@ -34,6 +50,14 @@ def plain_of(path: Path) -> Any:
     """What the file at `path` says, as `plain`; raises `OSError` where it cannot be opened."""
     refuse_endless(path)
     return plain(path.read_bytes())
+
+
+def texts_of(path: Path) -> Any:
+    """What the file at `path` says, every value the text that stands there; as `plain_of`."""
+    refuse_endless(path)
+    text = path.read_bytes()
+    plain(text)
+    return yaml.load(text, yaml.BaseLoader)
 
 
 def refuse_endless(path: Path) -> None:
@@ -83,12 +107,13 @@ class _Dumper(yaml.SafeDumper):
         return self.represent_scalar("tag:yaml.org,2002:str", data, style)
 
 
+_Dumper.add_implicit_resolver(*_FLOAT)  # text that looks like such a number stands in quotes
 _Dumper.add_representer(str, _Dumper.represent_text)
 
 
 def _refuse_vast(text: str | bytes) -> None:
     depth = 0
-    for event in yaml.parse(text, _LOADER):
+    for event in yaml.parse(text, _Loader):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:

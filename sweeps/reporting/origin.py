@@ -9,6 +9,7 @@ from dqn.results import machines
 from dqn.results.document import plain_of, written
 from dqn.results.trials import named
 from dqn.schema import override_text
+from dqn.secrets import without_passwords
 from sweeps.reporting.commands import flat, run_command
 from sweeps.reporting.evidence import Evidence
 from sweeps.reporting.page import Element, Part, Section, Table, definitions, element, paragraph
@@ -98,7 +99,7 @@ def _overrides(path: Path) -> list[str]:
         said = plain_of(path / ".hydra" / "overrides.yaml")
     except (OSError, ValueError):
         return []
-    return [str(one) for one in said] if isinstance(said, list) else []
+    return [without_passwords(str(one)) for one in said] if isinstance(said, list) else []
 
 
 def _folded(title: str, *parts: Element) -> Element:

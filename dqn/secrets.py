@@ -1,0 +1,96 @@
+"""Passwords and tokens: never on a screen, and in no file that this program writes.
+
+The password of any URL, and what was looked up of a `${oc.env:VAR}`, is left out of every line of
+an error when it is made, and of whatever is kept.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+STARS = "***"
+REMEDY = (
+    f"{STARS} stands for a password, which is kept nowhere: put it into an environment variable "
+    "VAR and write ${oc.env:VAR} in its place"
+)
+
+# Up to the last @ of the word: a password may hold any character.
+_URL = re.compile(r"(\b[A-Za-z][\w+.-]*://[^\s:/@?#'\"]*:)(?!/)(\S*)(?=@)")
+_QUERY = re.compile(
+    r"([?&;](?:password|passwd|pwd|token|secret|api_?key)=)([^&;\s'\",]+)", re.IGNORECASE
+)
+VARIABLE = re.compile(r"\$\{oc\.env:\s*([^,}\s]+)\s*(,[^}]*)?\}")
+_PLAIN = re.compile(r"[\d.eE+_-]{1,9}|true|false|null|inf", re.IGNORECASE)
+_SHORTEST = 3  # characters of a value that a line is searched for
+
+_KNOWN: dict[str, str] = {}
+"""What a looked-up value is shown as."""
+
+
+def hidden(text: str) -> str:
+    """`text` without the passwords of URLs, and without what was looked up of `${oc.env:VAR}`."""
+    text = without_passwords(text)
+    for value, name in sorted(_KNOWN.items(), key=lambda known: -len(known[0])):
+        if value in text:
+            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", lambda _, name=name: name, text)
+    return text
+
+
+def without_passwords(text: str) -> str:
+    """`text` with `***` for the password of every URL in it; `${oc.env:VAR}` stays."""
+    if "://" not in text:
+        return text
+    kept = list(dict.fromkeys(found[0] for found in VARIABLE.finditer(text) if not found[2]))
+    for number, name in enumerate(kept):
+        text = text.replace(name, _place(number))
+    text = _QUERY.sub(_starred, _URL.sub(_starred, text))
+    for number, name in enumerate(kept):
+        text = text.replace(_place(number), name)
+    return text
+
+
+def _place(number: int) -> str:
+    """What stands for a `${oc.env:VAR}` of a text while passwords are looked for in it."""
+    return f"\0{number}\0"
+
+
+def _starred(found: re.Match[str]) -> str:
+    kept = re.fullmatch(r"(\0\d+\0)+", found[2]) or not found[2]
+    return found[0] if kept else f"{found[1]}{STARS}"
+
+
+def has_secret(text: str) -> bool:
+    """Whether the password of a URL stands in `text` as it is."""
+    return without_passwords(text) != text
+
+
+def without_secrets(value: Any) -> Any:
+    """Plain nested values with every text as `without_passwords` gives it."""
+    if isinstance(value, Mapping):
+        return {name: without_secrets(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_secrets(part) for part in value]
+    return without_passwords(value) if isinstance(value, str) else value
+
+
+def clean(folder: Path) -> None:
+    """Leave passwords out of the YAML files in `folder`, which Hydra has just written."""
+    for path in folder.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        if has_secret(text):
+            path.write_text(without_passwords(text), encoding="utf-8")
+
+
+def remember(value: str, shown: str = STARS) -> None:
+    """Have `hidden` show a secret as `shown`, unless it is too short or too plain to be one."""
+    if len(value) >= _SHORTEST and not _PLAIN.fullmatch(value):
+        _KNOWN.setdefault(value, shown)
+
+
+def remember_variables(text: str) -> None:
+    """Have `hidden` leave out the values of the variables that `text` names by `${oc.env:VAR}`."""
+    for found in VARIABLE.finditer(text):
+        if value := os.environ.get(found[1]):
+            remember(value, f"${{oc.env:{found[1]}}}")
