@@ -22,8 +22,11 @@ from sweeps.earlier import complete
 from sweeps.findings import told
 from sweeps.launcher import finish, folder_of, keep_composed
 from sweeps.objective import Objective
+from sweeps.options import options_of
+from sweeps.pruners import PRUNERS
 from sweeps.record import FILE
 from sweeps.recorded import recorded
+from sweeps.samplers import SAMPLERS
 from sweeps.settings import Settings, Validate, refuse_unsound
 from sweeps.space import Space, written
 from sweeps.storage import open_storage
@@ -73,6 +76,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         objective=settings.objective,
         over=objective.of_rows,
         ordered_by=objective.told,
+        defaults=defaults_of(settings),
     )
 
     if known.params == begun.get("params") and _is_base_of(path, base):
@@ -136,6 +140,16 @@ def record_of(settings: Settings, space: Space, base: Config) -> dict[str, Any]:
     kept = {name: value for name, value in asdict(settings).items() if name not in _NOT_KEPT}
     params = {name: written(distribution) for name, distribution in space.items()}
     return _plain({"kind": "study", "seeds": base.seeds, **kept, "params": params})
+
+
+def defaults_of(settings: Settings) -> dict[str, Any]:
+    """What `record_of` says of a study like `settings` that sets nothing itself."""
+    parts = {
+        "sampler": options_of("sampler", settings.sampler["_target_"], SAMPLERS),
+        "pruner": options_of("pruner", settings.pruner["_target_"], PRUNERS),
+    }
+    kept = {name: value for name, value in asdict(Settings()).items() if name not in _NOT_KEPT}
+    return _plain({**kept, **parts})
 
 
 def _plain(value: Any) -> Any:
