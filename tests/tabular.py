@@ -139,10 +139,9 @@ class World:
                     give(number, trial.seeds)
                     for rung in range(len(study.rungs)):
                         if trials[number] is not None and todo[number]:
-                            at = {
-                                s: metrics_of([self.value(trial.config, s) or 0.0])
-                                for s in trial.seeds
-                            }
+                            values = {s: self.value(trial.config, s) for s in trial.seeds}
+                            known = {s: v if v and v == v else 9.0 for s, v in values.items()}
+                            at = {s: metrics_of([v]) for s, v in known.items()}
                             if not study.keep_at_rung(number, rung, at):
                                 prune(number)
                     settle(number)

@@ -379,3 +379,22 @@ def test_samplers_know_a_parameter_by_the_name_the_study_was_begun_with(tmp_path
         json.dumps(p, sort_keys=True) for p in plus
     }
     assert all({*params} == {"lr", "gamma"} for params in plus)
+
+
+def test_a_repeat_ends_as_what_it_repeats_pruned_or_diverged(tmp_path):
+    def value(config, seed):
+        return {1e-4: math.nan, 1e-3: -1.0, 1e-2: 1.0}[config.lr] + config.gamma
+
+    pruner = {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 2}
+    settings = {"sampler": RANDOM, "pruner": pruner, "rungs": [0.5], "parallel": 1}
+    world = World(tmp_path, *FEW, value=value, n_trials=20, **settings)
+    killed(world, 2)
+    trials = opened(tmp_path).trials
+    seen = {trials[original].state for original in world.same.values()}
+    assert seen == {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
+    for number, original in world.same.items():
+        one, other = trials[number], trials[original]
+        assert (one.state, one.value) == (other.state, other.value)
+        assert one.user_attrs["same_as"] == original
+        assert one.intermediate_values == {}  # a pruner counts what it repeats once
+    assert {n for n, _ in world.rows}.isdisjoint(world.same)
