@@ -30,6 +30,7 @@ from dqn.results.trials import named
 
 def load() -> None:
     """Import what the functions here import only when they come to it."""
+    importlib.import_module("dqn.algorithm.network")  # first: TensorFlow, without its lines
     importlib.import_module("dqn.algorithm.backend")
     importlib.import_module("dqn.results.figures")
     from dqn.results import recorder
