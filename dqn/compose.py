@@ -35,6 +35,7 @@ from dqn.help import CONF
 from dqn.hydra_errors import one_line
 from dqn.origin import refuse_misread
 from dqn.overrides import refuse_wrong
+from dqn.results.format import refuse_unfit
 from dqn.schema import nearest
 from dqn.secrets import remember_variables
 from dqn.traps import warn
@@ -183,7 +184,7 @@ def _refuse_sweep(override: Override) -> None:
 
 
 def _refuse_unwritable(composed: DictConfig, key: str) -> None:
-    """Refuse a folder of results that is not there and cannot be made, or cannot be written to."""
+    """Refuse a folder of results that cannot be made or written to, or holds what is not ours."""
     HydraConfig.instance().set_config(composed)
     text = str(OmegaConf.select(composed, key) or "")
     folder = Path(text).absolute()
@@ -198,6 +199,14 @@ def _refuse_unwritable(composed: DictConfig, key: str) -> None:
         there = next(path for path in (folder, *folder.parents) if path.exists())
         with tempfile.TemporaryDirectory(dir=there):
             pass
+        sweeper = composed.hydra.sweeper if key == "hydra.sweep.dir" else {}
+        has_study = "storage" in sweeper and sweeper.get("storage") is None
+        refuse_unfit(
+            folder,
+            key,
+            also=["study.db"] if has_study else [],
+            hydra=composed.hydra.output_subdir is not None or key == "hydra.sweep.dir",
+        )
     except OSError as error:
         raise UserError(
             f"{key} must be a folder that can be written to, met "

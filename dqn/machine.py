@@ -7,7 +7,10 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "dqn-study")
+from dqn.version import VERSION
+
+OWN = "dqn-study"
+PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", OWN)
 
 
 def described() -> dict:
@@ -22,11 +25,11 @@ def described() -> dict:
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Installed versions; what is not installed is left out."""
+    """Installed versions, and this program's own; what is not installed is left out."""
     found = {}
     for package in packages:
         try:
-            found[package] = version(package)
+            found[package] = VERSION if package == OWN else version(package)
         except PackageNotFoundError:
             continue
     return found
@@ -34,7 +37,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 def versions_told() -> str:
     """On one line: this package's version, and those of what it builds on."""
-    found = versions(("dqn-study", *PACKAGES, "hydra-core", "optuna"))
+    found = versions((OWN, *PACKAGES, "hydra-core", "optuna"))
     return " ".join(f"{name} {number}" for name, number in found.items())
 
 

@@ -2,14 +2,14 @@
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 
 from dqn.arguments import TEXTS, quoted, shell_word
-from dqn.config import KEYS, fields_of, refuse_unknown
+from dqn.config import KEYS, Config, fields_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.habits import LAUNCHERS, SAMPLERS
 from dqn.help import CONF, default_groups
@@ -98,6 +98,22 @@ def _one_value(override: Override) -> str:
     if override.key_or_group not in TEXTS or "(" in text:
         return "write one value"
     return f"write one value; with its comma it is {shell_word(override.key_or_group, text)}"
+
+
+def refuse_run_keys(base: Config, others: Iterable[tuple[str, Config]]) -> None:
+    """Refuse groups that set what must be one for all trials of a sweep, such as the seeds.
+
+    `others` are configurations of the sweep, each with what it is of.
+    """
+    for what, config in others:
+        for key in fields_of("run"):
+            one, other = (override_text(getattr(of, key)) for of in (base, config))
+            if one != other:
+                raise UserError(
+                    f"{key} must be one for all trials, got {key}={other} of {what} where the "
+                    f"others have {one}; write {key}={one}, which then holds for all, or another "
+                    f"value"
+                )
 
 
 def refuse_no_mapping(params: Any) -> None:

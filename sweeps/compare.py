@@ -10,7 +10,8 @@ from dqn.config import ELSEWHERE
 from dqn.errors import UserError
 from dqn.execution.screen import steps
 from dqn.execution.summary import as_text
-from dqn.results.composed import differences
+from dqn.results.document import differences
+from dqn.results.ranking import incomparable
 from dqn.results.stats import METRICS
 from dqn.schema import override_text
 from sweeps.contenders import TITLES, Against, Contender, against, contenders, told_terms, unlike
@@ -31,6 +32,7 @@ examples
   python -m sweeps compare outputs/runs/* --metric test_return --out figures      and draw them
   python -m sweeps compare outputs/runs/a outputs/runs/long --anyway --json       another budget
 """
+_OF_ENV = ("max_episode_steps", "kwargs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("folders", nargs="+", metavar="DIR", help="of results; DIR:TRIAL for a trial of a sweep")
     add("--metric", choices=METRICS, default="mean_return",
         help="of statistics, probabilities and tests (default: mean_return)")  # fmt: skip
-    add("--anyway", action="store_true", help="compare unlike environments and budgets, marked *")
+    add("--anyway", action="store_true", help="compare unlike tasks and budgets, marked *")
     add("--out", type=Path, metavar="DIR", help="draw learning curves and profiles there (PNG)")
 
 
@@ -59,7 +61,7 @@ def _compare(
     others = unlike(them)
     if others and not args.anyway:
         raise UserError(
-            f"what is compared must share environment and budget, met {them[0].name}: "
+            f"what is compared must share task and budget, got {them[0].name}: "
             f"{told_terms(them[0])}, and {others[0].name}: {told_terms(others[0])}; add --anyway"
         )
     tell("comparing ...")
@@ -156,8 +158,11 @@ def _statistics(one: Contender, metric: str) -> dict[str, float | None]:
 
 
 def _footnotes(them: Sequence[Contender], others: Sequence[Contender]) -> str:
-    lines = [f"* another environment or budget than {them[0].name}: {told_terms(one)}"
+    lines = [f"* another task or budget than {them[0].name}: {told_terms(one)}"
              for one in others]  # fmt: skip
+    envs = [{f"env.{key}": getattr(one.config.env, key) for key in _OF_ENV} for one in them]
+    if (line := incomparable(envs)) and not others:
+        lines.append(line)
     for one in them:
         missing = one.results.base.seeds - len(one.rows)
         if missing > 0:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dqn.config import Config, EnvConfig
+from dqn.config import Config
 from dqn.errors import UserError
 from dqn.results.columns import Row
 from dqn.results.comparison import (
@@ -50,9 +50,9 @@ class Contender:
         return self.results.rows[self.trial]
 
     @property
-    def terms(self) -> tuple[EnvConfig, int, int]:
-        """What must be the same for two to be comparable: environment, episodes and steps."""
-        return self.config.env, self.config.episodes, self.config.steps
+    def terms(self) -> tuple[str, int, int]:
+        """What must be the same for two to be comparable: task, episodes and steps."""
+        return self.config.env.id, self.config.episodes, self.config.steps
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,13 @@ def contender(text: str) -> Contender:
         path, trial = Path(folder), int(number)
     results = read(path)
     if trial is None:
+        if len(results.tasks) > 1:
+            raise UserError(
+                f"{text} must be one trial, as returns of several tasks do not compare, got trials "
+                f"of {', '.join(results.tasks)}; name one, such as {text}:{min(results.rows)}"
+            )
         trial = results.ranked(objective_of(results).of_rows)[0]
-    results.trial(trial)
+    trial = int(results.trial(trial)[0]["trial"] or 0)
     name = path.name or path.resolve().name
     return Contender(name if results.sweep is None else f"{name}:{trial}", results, trial)
 
@@ -140,13 +145,13 @@ def against(
 
 
 def unlike(all_of_them: Sequence[Contender]) -> list[Contender]:
-    """Those whose environment or budget is not the first one's."""
+    """Those whose task or budget is not the first one's."""
     return [one for one in all_of_them if one.terms != all_of_them[0].terms]
 
 
 def told_terms(one: Contender) -> str:
     """Environment and budget in words."""
-    env, episodes, steps = one.terms
+    env, episodes, steps = one.config.env, one.config.episodes, one.config.steps
     more = [f"{name}={value}" for name, value in (
         ("max_episode_steps", env.max_episode_steps), ("solved_return", env.solved_return),
         ("kwargs", dict(env.kwargs) or None)) if value is not None]  # fmt: skip

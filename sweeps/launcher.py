@@ -11,42 +11,51 @@ from dqn.config import Config
 from dqn.errors import UserError
 from dqn.execution import session
 from dqn.execution.session import Sweep
-from dqn.execution.source import Fixed, Source, Trial
+from dqn.execution.source import Fixed, Source
+from dqn.hydra_errors import one_line
+from dqn.overrides import refuse_run_keys
 from dqn.program import again
+from dqn.results.columns import differing_env
+from dqn.results.composed import SWEEP, read_sweep
 from dqn.results.folder import Folder
 from dqn.secrets import without_passwords
 from dqn.status import INTERRUPTED, settled
+from sweeps.grid import Meaning, points, same_params, trials_of, varied
 
 
 def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> None:
     """Train `jobs`, the overrides of each; raises `SystemExit` with a status other than 0."""
-    composer = Composer(loader, composed)
-    configs = [composer.config(job) for job in jobs]
-    params = varied(jobs)
+    composer, path = Composer(loader, composed), folder_of(composed)
+    params, meaning = varied(jobs), Meaning(composer.parser)
     base = _base_of(composer, jobs[0], params)
     seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
+    known = _recorded(path)
+    with one_line():
+        if known is not None and same_params(meaning, known["params"], params):
+            params = known["params"]
+        trials = trials_of(points(jobs, params, meaning), composer.config, seeds)
+    refuse_run_keys(base, [(f"trial {trial.number}", trial.config) for trial in trials])
+    configs = tuple(dict.fromkeys(trial.config for trial in trials))
+    more_seeds = known is None or base.seeds >= known.get("seeds", 0)
     about = Sweep(
         record={"kind": "grid", "seeds": base.seeds, "params": params},
-        grows=(),
-        swept=tuple(params),
-        configs=tuple(dict.fromkeys(configs)),
+        grows=("seeds",) if more_seeds else (),
+        swept=(*params, *differing_env(configs)),
+        configs=configs,
     )
 
     def source(folder: Folder) -> Source:
         keep_composed(folder.path, composed)
-        return Fixed(Trial(number, config, seeds) for number, config in enumerate(configs))
+        return Fixed(trials)
 
-    finish(lambda: session.sweep(base, folder_of(composed), about, source)[0], composed)
+    finish(lambda: session.sweep(base, path, about, source)[0], composed)
 
 
-def varied(jobs: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """The keys and groups that differ between jobs, each with its values in order."""
-    values: dict[str, dict[str, None]] = {}
-    for job in jobs:
-        for text in job:
-            name, _, value = text.partition("=")
-            values.setdefault(name.lstrip("+"), {})[value] = None
-    return {name: list(met) for name, met in values.items() if len(met) > 1}
+def _recorded(path: Path) -> Mapping[str, Any] | None:
+    """What sweep.yaml says of the grid in this folder, if there is one."""
+    sweep = read_sweep(path / SWEEP)
+    fits = sweep is not None and sweep.get("kind") == "grid" and "params" in sweep
+    return sweep if fits else None
 
 
 def _base_of(composer: Composer, job: Sequence[str], params: Mapping[str, Any]) -> Config:

@@ -12,13 +12,13 @@ from typing import Any, cast
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
-from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from dqn.errors import RunError, UserError
+from dqn.errors import RunError
+from sweeps.endings import RACED, REASON, SAME_AS, End, end_of
 from sweeps.space import Space, Value
 from sweeps.storage import (
     PATIENCE,
@@ -29,10 +29,11 @@ from sweeps.storage import (
     set_aside,
     without_password,
 )
+from sweeps.stored import own_study, reopened, with_plain_names
 
 FILE = "study.db"
-_IDENTITY = "dqn-study"  # attribute of a study: of which folder it is
 _ANSWER = "pruner"  # attribute of a trial: the last that a pruner said of it but "go on"
+_FAILED = "failed_until"  # the same: how many trials there were when it was last tried again
 _AWAY, _PAUSE = 60.0, 0.5  # seconds to wait for a server that does not answer, and between tries
 
 
@@ -83,6 +84,8 @@ class Record:
             set_aside(path)
             self._read(url, path, name, minimised, identity)
         self._ids = [trial._trial_id for trial in self.trials]
+        attributes = {trial.number: trial.user_attrs for trial in self.trials}
+        self._failed = {n: own[_FAILED] for n, own in attributes.items() if _FAILED in own}
 
     def _read(self, url: str | None, path: Path, name: str, minimised: bool, identity: str) -> None:
         """Open the storage and read the study, which is made if there is none."""
@@ -90,22 +93,12 @@ class Record:
         self._waits = url is not None and not url.startswith("sqlite")
         self._rdb = open_storage(url) if url else self._open_file(path)
         self.where = without_password(url) if url else self.where
-        self._study = self._try(
-            lambda: optuna.create_study(
-                storage=self._rdb,
-                study_name=name,
-                load_if_exists=True,
-                direction="minimize" if minimised else "maximize",
-                sampler=RandomSampler(0),  # never asked: see `view.View`
-            )
-        )
-        self._storage, self._study_id = self._study._storage, self._study._study_id
-        self.trials: list[FrozenTrial] = self._try(lambda: self._study.get_trials(deepcopy=False))
-        owner = self._try(lambda: self._study.user_attrs.get(_IDENTITY))
-        if owner is None and not self.trials:
-            self._try(lambda: self._study.set_user_attr(_IDENTITY, identity))
-        elif owner != identity:
-            raise UserError(f"name={name} is another study's in {self.where}; choose another name")
+        rdb, file = self._rdb, path if self._is_file else None
+        self._take(self._try(lambda: own_study(rdb, file, self.where, name, minimised, identity)))
+        written = {name for trial in self.trials for name in trial.params}
+        if any(name.startswith("+") for name in written):  # by an earlier version
+            plain = {name: name.lstrip("+") for name in written}
+            self._take(self._try(lambda: with_plain_names(rdb, self._study, plain)))
         for trial in self.trials:
             self._refuse_incomplete(trial)
         half = [trial for trial in self.trials if _is_half_written(trial)]
@@ -113,6 +106,11 @@ class Record:
             self._carry_out(trial._trial_id, trial.user_attrs[_ANSWER])
         if half:
             self.trials = self._try(lambda: self._study.get_trials(deepcopy=False))
+
+    def _take(self, study: optuna.Study) -> None:
+        """Go by a study as it is in the storage now."""
+        self._study, self._storage, self._study_id = study, study._storage, study._study_id
+        self.trials: list[FrozenTrial] = self._try(lambda: self._study.get_trials(deepcopy=False))
 
     def _refuse_incomplete(self, trial: FrozenTrial) -> None:
         if trial.distributions != self._space:
@@ -184,17 +182,43 @@ class Record:
         """At which step a pruner ended each of `trials` that one did."""
         answers = {trial.number: trial.user_attrs.get(_ANSWER) for trial in self.trials}
         ends = {number: said["step"] for number, said in answers.items() if said and said["pruned"]}
-        ended = [trial.number for trial in self.trials if trial.state == TrialState.PRUNED]
+        ended = [n for n, end in self.ends().items() if end.state == TrialState.PRUNED]
         return dict.fromkeys(ended, -1) | ends
 
-    def end(self, number: int, state: TrialState, value: float | None, reason: str) -> None:
-        """Write down how a trial ended; `reason` is why it failed, or ""."""
+    def ends(self) -> dict[int, End]:
+        """How each of `trials` that is over ended."""
+        return {trial.number: end_of(trial) for trial in self.trials if trial.state.is_finished()}
+
+    def sampled_as_failed(self, number: int) -> int:
+        """How many trials had been sampled when a failed one was last tried again; 0 if never."""
+        return int(self._failed.get(number, 0))
+
+    def end(self, number: int, end: End) -> None:
+        """Write down how a running trial ended."""
         trial_id = self._ids[number]
-        if reason:
-            self._try(lambda: self._storage.set_trial_user_attr(trial_id, "reason", reason))
-        values = None if value is None else [value]
+        notes = {REASON: end.reason or None, SAME_AS: end.same_as, RACED: end.raced or None}
+        for name, value in notes.items():
+            if value is not None:
+                self._try(
+                    lambda note=(name, value): self._storage.set_trial_user_attr(trial_id, *note)
+                )
+        state = TrialState.PRUNED if end.raced else end.state
+        values = None if end.value is None else [end.value]
         with suppress(UpdateFinishedTrialError):  # as a server went away, it did hear of it
             self._try(lambda: self._storage.set_trial_state_values(trial_id, state, values))
+
+    def reopen(self, number: int, failed: bool) -> None:
+        """Let a trial that is over run again, so that it can end otherwise.
+
+        `failed` is whether it had: what is sampled from now on may know another end of it than
+        what was sampled before.
+        """
+        self._failed[number] = max(self.sampled_as_failed(number), failed * len(self._ids))
+        notes = {REASON: None, SAME_AS: None, RACED: None}
+        notes[_FAILED] = self._failed[number] or None
+        rdb, trial_id = cast(RDBStorage, self._rdb), self._ids[number]
+        study = self._try(lambda: reopened(rdb, self._study, trial_id, notes))
+        self._study, self._storage = study, study._storage
 
     def close(self) -> None:
         """Let go of the storage."""

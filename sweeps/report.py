@@ -8,7 +8,8 @@ from typing import Any
 from dqn.errors import RunError
 from dqn.execution.screen import steps
 from dqn.execution.summary import count
-from dqn.results.atomic import replacing
+from dqn.results.atomic import own_folder, replacing
+from dqn.results.ranking import task_folder
 from dqn.results.reading import Results, read
 from dqn.results.stats import METRICS
 
@@ -51,21 +52,33 @@ def _report(
 
     from sweeps.reporting.answer import answer, progress
     from sweeps.reporting.evidence import evidence_of
-    from sweeps.reporting.gallery import Gallery
-    from sweeps.reporting.page import page
+    from sweeps.reporting.gallery import FOLDER, Gallery
+    from sweeps.reporting.page import of_task, page
     from sweeps.reporting.sections import sections, top
 
     one = len(results.rows) == 1
     tell(f"working out what {count(len(results.rows), 'trial')} {'says' if one else 'say'} ...")
-    evidence = evidence_of(results, args.metric or results.objective)
-    found = answer(evidence)
-    path = args.folder / PAGE
+    path, figures = args.folder / PAGE, args.folder / FOLDER
+    tasks = {task: results.of_task(task) for task in results.tasks}
+    tasks = tasks if len(tasks) > 1 else {"": results}
+    said, above, below, drawn = [], [], [], []
     try:
-        drawn = Gallery(evidence, tell).draw()
+        for task, own in tasks.items():
+            evidence = evidence_of(own, args.metric or results.objective)
+            found = answer(evidence)
+            where = own_folder(figures) / task_folder(task) if task else figures
+            pictures = Gallery(evidence, where, tell).draw()
+            written = sections(evidence, pictures)
+            if task:
+                written = [of_task(each, task, task_folder(task)) for each in written]
+            said.append((task, evidence, found))
+            above += top(evidence, found)
+            below += written
+            drawn += [str(where / f"{name}.png") for name in pictures]
         tell("writing the page ...")
-        title = f"{results.path.name or results.path.resolve().name}: {found.headline}"
-        script = get_plotlyjs() if drawn else ""
-        text = page(title, top(evidence, found), sections(evidence, drawn), script)
+        name = results.path.name or results.path.resolve().name
+        headline = "; ".join(found.headline for *_, found in said)
+        text = page(f"{name}: {headline}", above, below, get_plotlyjs() if drawn else "")
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
@@ -73,15 +86,25 @@ def _report(
             f"{args.folder}: must be writable, is not ({error.strerror or error}); make room or "
             "change its permissions"
         ) from error
-    figures = [str(args.folder / "figures" / f"{name}.png") for name in drawn]
-    lines = [found.headline, found.progress, found.sureness, found.knobs, "", f"written: {path}"]
-    lines += [f"{count(len(figures), 'figure')}: {args.folder / 'figures'}"] * bool(figures)
+    lines = []
+    for task, _, found in said:
+        told = [found.headline, found.progress, found.sureness, found.knobs]
+        lines += [*([task] * bool(task)), *(line for line in told if line), ""]
+    lines.append(f"written: {path}")
+    lines += [f"{count(len(drawn), 'figure')}: {figures}"] * bool(drawn)
+    have, asked = progress(said[0][1].tables)
+    plain = [_plain(evidence, found) for _, evidence, found in said]
+    of_tasks = {"tasks": dict(zip(tasks, plain, strict=True))} if len(tasks) > 1 else plain[0]
+    return 0, "\n".join(lines), {
+        "report": str(path), "figures": drawn, "trials": have, "expected": asked, **of_tasks,
+    }  # fmt: skip
+
+
+def _plain(evidence: Any, found: Any) -> dict[str, Any]:
+    """What is found of one task, as plain values."""
     ranking = evidence.importance
-    have, asked = progress(evidence.tables)
-    return 0, "\n".join(line for n, line in enumerate(lines) if line or n > 3), {
-        "report": str(path), "figures": figures, "metric": evidence.tables.metric,
-        "headline": found.headline, "sureness": found.sureness, "knobs": found.knobs,
-        "trials": have, "expected": asked,
-        "best": evidence.best,
+    return {
+        "metric": evidence.tables.metric, "headline": found.headline,
+        "sureness": found.sureness, "knobs": found.knobs, "best": evidence.best,
         "importance": [] if ranking is None else ranking.to_dict("records"),
     }  # fmt: skip

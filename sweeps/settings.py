@@ -112,7 +112,8 @@ def refuse_unsound(settings: Settings, space: Space, base: Config) -> None:
     if settings.storage is not None:
         open_storage(settings.storage).engine.dispose()
     for name in space if settings.validate else ():
-        if name in ("episodes", "steps") or name.partition(".")[0] == "env":
+        of_env = name.partition(".")[0] == "env" and not name.startswith("env.kwargs.")
+        if name in ("episodes", "steps") or of_env:
             raise UserError(
                 "hydra.sweeper.validate must be null where trials differ in environment or "
                 f"budget, met {name} in the space; write hydra.sweeper.validate=null"

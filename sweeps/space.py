@@ -21,22 +21,28 @@ from optuna.distributions import (
 from dqn import traps
 from dqn.config import KEYS, Config
 from dqn.errors import UserError
-from dqn.results.columns import COLUMN_OF_KEY, Cell
+from dqn.results.columns import COLUMN_OF_KEY, Cell, hyperparameters, is_same_cell
 from dqn.schema import override_text
 
 _MOST_CORNERS = 256
 
 Value = bool | int | float | str
 Space = dict[str, BaseDistribution]
-"""By parameter, as it is written before the `=`; in declared order."""
+"""By parameter, a key or a group, without the + it may be written with; in declared order."""
 
 Compose = Callable[[list[str]], Config]
 """The configuration of these overrides on top of the study's own; raises `UserError`."""
 
 
 def overrides_of(params: Mapping[str, Value]) -> list[str]:
-    """A sample as Hydra's overrides; each number is read back as the very same one."""
-    return [f"{name}={value_text(value)}" for name, value in params.items()]
+    """A sample as Hydra's overrides; each number is read back as the very same one.
+
+    An environment's own argument need not be there yet, which Hydra wants to be told by ++.
+    """
+    return [
+        f"{'++' * name.startswith('env.kwargs.')}{name}={value_text(value)}"
+        for name, value in params.items()
+    ]
 
 
 def value_text(value: Value) -> str:
@@ -120,25 +126,50 @@ def _ends(distribution: BaseDistribution) -> list[Value]:
     return [distribution.low, distribution.high]  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def params_of_row(row: Mapping[str, Cell], space: Space) -> dict[str, Value] | None:
+def params_of_row(
+    row: Mapping[str, Cell], space: Space, compose: Compose | None = None
+) -> dict[str, Value] | None:
     """The sample that a row of seeds.csv was trained with; None where its columns do not say.
 
-    They do not for a configuration group, such as a preset, and for an environment's own settings.
+    A configuration group, such as a preset, has no column. With `compose`, it is the option under
+    which all columns are as they are, if that is the only one.
     """
-    params: dict[str, Value] = {}
-    for name, distribution in space.items():
-        value = row.get("env" if name == "env.id" else COLUMN_OF_KEY.get(name, name))
-        if name not in KEYS or value is None:
-            return None
-        if name == "hidden":
-            value = f"[{str(value).replace('x', ',')}]"
-        if not _holds(distribution, value):
-            return None
-        params[name] = value
-    return params
+    params: dict[str, Value | None] = {n: _value_in(row, n, of) for n, of in space.items()}
+    unsaid = {name: points_of(space[name]) for name, value in params.items() if value is None}
+    if not all(unsaid.values()) or math.prod(map(len, unsaid.values())) > _MOST_TRIED:
+        return None
+    if unsaid and compose is None:
+        return None
+    found = []
+    for values in itertools.product(*unsaid.values()):
+        tried: Any = params | dict(zip(unsaid, values, strict=True))
+        if not unsaid or (compose and _is_trained(row, tried, compose)):
+            found.append(tried)
+    return found[0] if len(found) == 1 else None
 
 
-def _holds(distribution: BaseDistribution, value: Value) -> bool:
+_MOST_TRIED = 1000  # combinations of options, for one row
+
+
+def _value_in(row: Mapping[str, Cell], name: str, distribution: BaseDistribution) -> Value | None:
+    """What a row has for a parameter that has a column; None where it has none or says nothing."""
+    value = row.get("env" if name == "env.id" else COLUMN_OF_KEY.get(name, name))
+    if value is None or not (name in KEYS or name.startswith("env.kwargs.")):
+        return None
+    if name == "hidden":
+        value = f"[{str(value).replace('x', ',')}]"
     if isinstance(distribution, CategoricalDistribution):
-        return value in distribution.choices
-    return not isinstance(value, str) and distribution._contains(value)
+        flag = isinstance(value, bool)
+        alike = [c for c in points_of(distribution) if c == value and isinstance(c, bool) == flag]
+        return next(iter(alike), None)
+    return value if not isinstance(value, str) and distribution._contains(value) else None
+
+
+def _is_trained(row: Mapping[str, Cell], params: Mapping[str, Value], compose: Compose) -> bool:
+    """Whether a sample gives the configuration that a row has the columns of."""
+    try:
+        config = compose(overrides_of(params))
+    except UserError:
+        return False
+    columns = hyperparameters(config, [name for name in row if name.startswith("env.")])
+    return all(is_same_cell(name, row.get(name), cell) for name, cell in columns.items())

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -11,29 +11,17 @@ from optuna.trial import FrozenTrial, TrialState
 from dqn.config import Config
 from dqn.errors import RunError, UserError
 from dqn.execution.source import Row, Trial
-from dqn.results.columns import hyperparameters
 from dqn.results.stats import Metrics
+from sweeps.endings import End
 from sweeps.objective import Objective
 from sweeps.pruners import pruner
+from sweeps.race import Race
 from sweeps.record import Record
+from sweeps.repeats import Repeats
 from sweeps.samplers import sampling
 from sweeps.settings import Settings, refuse_unfit
 from sweeps.space import Compose, Space, Value, overrides_of, params_of_row
 from sweeps.view import View
-
-_LANES = 160  # in training at once, or about to be: ten blocks of 16
-_FEWEST, _MOST = 4, 64  # trials open at once
-_IN_A_ROW = 20  # samples that no configuration takes, before a study gives up
-_FEWEST_RIVALS = 4  # trials whose value is known, before a race leaves one behind
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """How a trial ended."""
-
-    state: TrialState
-    value: float | None = None
-    reason: str = ""
 
 
 class Study:
@@ -53,10 +41,18 @@ class Study:
     it is over, for Optuna's tools, and to find the samples again. Where it does not have one, the
     columns of seeds.csv do, or it is sampled again, which by the above gives the same.
 
-    A configuration that `Config` refuses (`epsilon_min` above `epsilon_start`, say) is told to be
-    failed, counts as a trial, and the next one is given instead.
+    A configuration that `Config` refuses (`epsilon_min` above `epsilon_start`, say) is reported as
+    failed, counts as a trial, and the next one is given instead. One that the study has already is
+    given as the same as that trial: it ends as that one does, counts as a trial, and is no rival of
+    its own in a race. 20 in a row of either kind end the study: what a search of this space finds
+    is found.
 
-    `compose` gives the configuration of overrides on top of `base`. Raises `UserError` for settings
+    A trial that failed runs again where it is given again. Samplers that keep their place in a
+    study go on knowing it as failed if they sampled anything with that knowledge.
+
+    `compose` gives the configuration of overrides on top of `base`. `sampled_as` has the names by
+    which samplers, which sort them, know parameters that were renamed since the study was begun.
+    Raises `UserError` for settings
     that do not fit the space, and for a study that is another folder's; `RunError` where the
     storage fails.
     """
@@ -70,19 +66,22 @@ class Study:
         compose: Compose,
         identity: str,
         rows: Mapping[tuple[int, int], Row],
+        sampled_as: Mapping[str, str] | None = None,
     ):
         optuna.logging.set_verbosity(optuna.logging.CRITICAL)
         self._space, self._base, self._compose = space, base, compose
         self._objective = Objective(settings.objective, settings.aggregate)
-        self._stages = settings.racing or (base.seeds,)
-        self._keep = settings.racing_keep
+        stages = settings.racing or (base.seeds,)
+        self._race = Race(stages, settings.racing_keep, base.first_seed, self._objective)
         refuse_unfit(settings, base)
-        samples = sampling(settings.sampler, space, base, settings.seed)
+        names = {name: (sampled_as or {}).get(name, name) for name in space}
+        named = {names[name]: distribution for name, distribution in space.items()}
+        samples = sampling(settings.sampler, named, base, settings.seed)
         self._pruner, self._by_seed = pruner(settings.pruner, settings.rungs)
         self.rungs = tuple(settings.rungs) if self._by_seed is False else ()
-        self.total = min(settings.n_trials, samples.limit or settings.n_trials)
-        waits = samples.learns or len(self._stages) > 1 or self._by_seed is not None
-        self._parallel = settings.parallel or (self._open_trials() if waits else self.total)
+        self.total = self._asked = min(settings.n_trials, samples.limit or settings.n_trials)
+        waits = samples.learns or len(stages) > 1 or self._by_seed is not None
+        self._parallel = settings.parallel or (self._race.open_trials if waits else self.total)
 
         self._rows: dict[int, dict[int, Row]] = {}
         for (number, seed), row in rows.items():
@@ -94,30 +93,29 @@ class Study:
             self._objective.minimised,
             identity,
             space,
-            {n: params_of_row(next(iter(own.values())), space) for n, own in self._rows.items()},
+            {n: self._params_of_rows(n) for n in self._rows},
         )
         self._recorded: list[FrozenTrial] = self._record.trials
+        self._known_ends = self._record.ends()
         self._reports = {t.number: dict(t.intermediate_values) for t in self._recorded}
-        self._view = View(samples, space, self._objective.minimised)
+        self._view = View(samples, named, self._objective.minimised, names)
+        self._counts = samples.counts
 
         self._next = 0  # the number to be given next
         self._told = 0  # trials below it are known to the sampler
         self._over = 0  # all trials below it are over
-        self._ends: dict[int, _End] = {}
+        self._ends: dict[int, End] = {}
         self._params: list[dict[str, Value]] = []  # what was sampled, by number
         self._configs: dict[int, Config] = {}  # of trials that are open
-        self._staged: list[dict[int, float]] = [{} for _ in self._stages]  # value by number
         self._pruned = self._record.pruned_at()  # step by number
-        self._refused = 0  # trials in a row that no configuration takes
+        self._repeats = Repeats()
 
     def next(self) -> Trial | None:
         """As `Source.next`; also None as long as the trial must not be sampled yet."""
         while self._next < self.total and self._next - self._parallel < self._over:
             number = self._next
             while self._told <= number - self._parallel:
-                end = self._ends[self._told]
-                reports = self._reports.get(self._told, {})
-                self._view.tell(self._told, end.state, end.value, reports)
+                self._tell(self._told)
                 self._told += 1
             params = self._sample(number)
             self._params.append(params)
@@ -125,13 +123,26 @@ class Study:
             try:
                 config = self._compose(overrides_of(params))
             except UserError as error:
-                self._refuse(number, str(error))
+                self._end(number, End(TrialState.FAIL, None, str(error)))
+                self._repeats.refuse(str(error))
+                original, config = None, None
+            else:
+                original = self._repeats.add(number, config, number in self._rows)
+            if self._repeats.are_all:
+                self.total = self._next
+            if config is None:
                 continue
-            self._refused = 0
-            self._check_rows(number, config)
+            if original is not None:
+                return Trial(number, config, (), same_as=original)
+            self._reopen_failed(number)
             self._configs[number] = config
             return Trial(number, config, self._seeds(number))
         return None
+
+    @property
+    def ended_early(self) -> str:
+        """Why there are fewer trials than were asked for, in a line; "" where there are as many."""
+        return self._repeats.told(self.total, self._asked)
 
     def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
         """As `Source.keep_at_rung`: the objective there is step `rung` + 1 of the trial."""
@@ -152,32 +163,27 @@ class Study:
         Compared are the values over the same seeds of the trials up to `number` - `parallel`; the
         trial itself is one of those whose best share goes on. While fewer than 4 are known all do.
         """
-        if len(rows) not in self._stages[:-1]:
+        if len(rows) not in self._race.stages[:-1]:
             return ()
-        stage = self._stages.index(len(rows))
-        first = self._base.first_seed
-        seeds = tuple(range(first + self._stages[stage], first + self._stages[stage + 1]))
-        if number in self._pruned and self._rows.get(number, {}).keys().isdisjoint(seeds):
-            return ()  # it was pruned as the last of its seeds ended
+        stage = self._race.stages.index(len(rows))
+        seeds, known = self._race.seeds(stage + 1), self._known_ends.get(number)
+        if not self._rows.get(number, {}).keys().isdisjoint(seeds):
+            return seeds  # so it was decided under an earlier command
         value = self._objective.of_rows(rows)
-        last = number - self._parallel
-        rivals = [v for n, v in self._staged[stage].items() if n <= last]
-        if len(rivals) >= _FEWEST_RIVALS:
-            ahead = sum(self._objective.better(rival, value) for rival in rivals)
-            if ahead >= max(1, math.ceil(self._keep * (len(rivals) + 1))):
-                return ()
-        if not math.isfinite(value):
+        if number in self._pruned:  # as the last of its seeds ended
             return ()
-        return seeds
+        if known is not None and (known.raced or known.agrees(End(TrialState.COMPLETE, value))):
+            return ()  # decided as well
+        return seeds if self._race.goes_on(stage, value, number - self._parallel) else ()
 
     def over(self, number: int, rows: Sequence[Row]) -> None:
-        """As `Source.over`. A trial that the storage has as ended is left as it is there."""
-        for seeds, values in zip(self._stages, self._staged, strict=True):
-            own = [row for row in rows if int(row["seed"] or 0) < self._base.first_seed + seeds]
-            if len(own) == seeds and all(row["status"] in ("done", "diverged") for row in own):
-                value = self._objective.of_rows(own)
-                if math.isfinite(value):
-                    values[number] = value
+        """As `Source.over`. What the storage has of its end is left, if it says the same."""
+        original = self._repeats.original(number)
+        if original is not None:
+            self._reports[number] = self._reports.get(original, {})
+            self._end(number, replace(self._ends[original], same_as=original))
+            return
+        self._race.add(number, rows)
         self._end(number, self._end_of(number, rows))
         del self._configs[number]
 
@@ -185,10 +191,29 @@ class Study:
         """Let go of the storage; whatever is over is in it already."""
         self._record.close()
 
-    def _open_trials(self) -> int:
-        """How many trials fill the lanes: what is decided by results waits for those below them."""
-        usual = sum(self._stages) / len(self._stages)  # seeds of a trial, some of which stop early
-        return min(max(math.ceil(_LANES / usual), _FEWEST), _MOST)
+    def _params_of_rows(self, number: int) -> dict[str, Value] | None:
+        """What rows of seeds.csv say that a trial was sampled as; None where they do not."""
+        row = next(iter(self._rows[number].values()))
+        return params_of_row(row, self._space, self._compose)
+
+    def _tell(self, number: int) -> None:
+        """Show the sampler how a trial ended."""
+        end = self._ends[number]
+        if self._counts and self._record.sampled_as_failed(number) > number + self._parallel:
+            end = End(TrialState.FAIL)  # as it was when a later trial was sampled
+        self._view.tell(number, end.state, end.value, self._reports.get(number, {}))
+
+    def _reopen_failed(self, number: int) -> None:
+        """Let a trial that had failed and is to be trained again run again in the storage."""
+        end, own = self._known_ends.get(number), self._rows.get(number, {})
+        if end is None:
+            return
+        failed = any(row["status"] == "failed" for row in own.values())
+        if failed or (end.state == TrialState.FAIL and len(own) < self._race.stages[0]):
+            del self._known_ends[number]
+            self._record.reopen(number, True)
+            if self._pruned.get(number) == -1:  # an earlier version called it pruned
+                del self._pruned[number]
 
     def _sample(self, number: int) -> dict[str, Value]:
         """The sample of a trial: as it is on record, or in seeds.csv, or a new one."""
@@ -196,7 +221,7 @@ class Study:
         if number < len(self._recorded):
             known = self._recorded[number].params
         elif number in self._rows:
-            known = params_of_row(next(iter(self._rows[number].values())), self._space)
+            known = self._params_of_rows(number)
         params = self._view.ask(known)
         if known is not None and params != known:
             raise RunError(
@@ -210,30 +235,9 @@ class Study:
 
     def _seeds(self, number: int) -> tuple[int, ...]:
         """The seeds a trial is given out with: of one pruned before, those it was trained with."""
-        if self._state_on_record(number) == TrialState.PRUNED and number in self._rows:
+        if self._is_known_as_pruned(number) and number in self._rows:
             return tuple(sorted(self._rows[number]))
-        first = self._base.first_seed
-        return tuple(range(first, first + self._stages[0]))
-
-    def _check_rows(self, number: int, config: Config) -> None:
-        """Refuse to add to rows of seeds.csv that another configuration was trained for."""
-        columns = hyperparameters(config)
-        for row in self._rows.get(number, {}).values():
-            for name, value in columns.items():
-                if name in row and row[name] != value:
-                    raise RunError(
-                        f"seeds.csv: trial {number} must have {name}={value}, has {row[name]}; "
-                        f"choose another name for a new study"
-                    )
-
-    def _refuse(self, number: int, reason: str) -> None:
-        self._end(number, _End(TrialState.FAIL, None, reason))
-        self._refused += 1
-        if self._refused == _IN_A_ROW:
-            raise UserError(
-                f"a space must hold configurations that can be trained, met {_IN_A_ROW} in a row "
-                f"that cannot, the last: {reason}"
-            )
+        return self._race.seeds(0)
 
     def _keeps(self, number: int, step: int, value: float) -> bool:
         """Ask the pruner about a value at a step; what was asked before is answered as it was."""
@@ -242,38 +246,42 @@ class Study:
         if number in self._pruned:
             return step != self._pruned[number]
         reports = self._reports.setdefault(number, {})
-        if step in reports or self._state_on_record(number):
+        if step in reports or number in self._known_ends:
             return True
         if self._record.prunes(number, step, value, self._pruner):
             self._pruned[number] = step
         reports[step] = value
         return number not in self._pruned
 
-    def _end_of(self, number: int, rows: Sequence[Row]) -> _End:
+    def _end_of(self, number: int, rows: Sequence[Row]) -> End:
         statuses = [row["status"] for row in rows]
-        if "pruned" in statuses or self._state_on_record(number) == TrialState.PRUNED:
-            reports = self._reports.get(number)
-            return _End(TrialState.PRUNED, reports[max(reports)] if reports else None)
         if "failed" in statuses:
-            return _End(TrialState.FAIL, None, "a seed could not be trained")
+            return End(TrialState.FAIL, None, "a seed could not be trained")
+        if "pruned" in statuses or self._is_known_as_pruned(number):
+            reports = self._reports.get(number)
+            return End(TrialState.PRUNED, reports[max(reports)] if reports else None)
         value = self._objective.of_rows(rows)
         if math.isfinite(value):
-            return _End(TrialState.COMPLETE, value)
+            return End(TrialState.COMPLETE, value, raced=len(rows) < self._race.stages[-1])
         bad = statuses.count("diverged")
-        return _End(
+        return End(
             TrialState.FAIL,
             None,
             f"no finite {self._objective.metric}: {bad} of {len(rows)} seeds diverged",
         )
 
-    def _end(self, number: int, end: _End) -> None:
+    def _end(self, number: int, end: End) -> None:
         self._ends[number] = end
         while self._over in self._ends:
             self._over += 1
-        if self._state_on_record(number) is None:
-            self._record.end(number, end.state, end.value, end.reason)
+        known = self._known_ends.get(number)
+        if known is None:
+            self._record.end(number, end)
+        elif not known.agrees(end):
+            self._record.reopen(number, known.state == TrialState.FAIL)
+            self._record.end(number, end)
 
-    def _state_on_record(self, number: int) -> TrialState | None:
-        """How a trial ended under an earlier command; None if it did not."""
-        state = self._recorded[number].state if number < len(self._recorded) else None
-        return state if state and state.is_finished() else None
+    def _is_known_as_pruned(self, number: int) -> bool:
+        """Whether an earlier command ended a trial early."""
+        end = self._known_ends.get(number)
+        return end is not None and end.state == TrialState.PRUNED

@@ -1,6 +1,6 @@
 """A study: from `hydra.sweeper` and a command line's sweeps to an Optuna study of one folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,21 @@ from dqn.config import Config
 from dqn.execution import session
 from dqn.execution.session import Sweep
 from dqn.execution.source import Source
-from dqn.overrides import fixed
+from dqn.overrides import fixed, refuse_run_keys
+from dqn.results import composed as composed_files
+from dqn.results.columns import differing_env
 from dqn.results.folder import Folder
 from dqn.status import INTERRUPTED
 from dqn.traps import warn_of_traps
 from sweeps.findings import told
 from sweeps.launcher import finish, folder_of, keep_composed
 from sweeps.objective import Objective
+from sweeps.recorded import recorded
 from sweeps.settings import Settings, Validate, refuse_unsound
 from sweeps.space import Space, corners, written
 from sweeps.study import Study
 from sweeps.syntax import search_space
+from sweeps.tasks import alternatives, refuse_tasks
 from sweeps.validate import Where, validated
 
 GROWS = ("n_trials",)
@@ -45,31 +49,60 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     settings = Settings.from_mapping(node, path.name, typed)
     base = compose([])
     space = search_space(overrides, node.get("params") or {}, compose, composer.parser)
+    begun = _begun(path)
+    known = recorded(
+        space,
+        begun.get("params"),
+        lambda name, text: search_space([], {name: text}, compose, composer.parser)[name],
+    )
+    space = known.space
     refuse_unsound(settings, space, base)
+    found = alternatives(space, compose)
+    refuse_run_keys(base, [(" ".join(texts), config) for texts, config in found])
+    refuse_tasks(settings, space, base, found)
+    configs = [base, *(config for _, config in found)]
     warn_of_traps(corners(space, compose), of_all=True)
     objective = Objective(settings.objective, settings.aggregate)
     about = Sweep(
-        record=record_of(settings, space, base),
+        record=record_of(settings, space, base) | {"params": known.params},
         grows=GROWS,
-        swept=tuple(space),
+        swept=(*space, *differing_env(configs)),
         configs=(base,),
         objective=settings.objective,
         over=objective.of_rows,
         ordered_by=objective.told,
     )
 
+    studies: list[Study] = []
+
     def source(folder: Folder) -> Source:
         keep_composed(folder.path, composed)
-        rows = {key: folder.row(*key) for key in folder.finished()}
-        return Study(settings, space, path, base, compose, folder.identity or "", rows)
+        rows = {
+            (number, int(row["seed"] or 0)): row
+            for number in sorted({int(n) for n in folder.rows()["trial"]})
+            for row in folder.rows_of(number)
+        }
+        of = folder.identity or ""
+        studies.append(
+            Study(settings, space, path, base, compose, of, rows, sampled_as=known.sampled_as)
+        )
+        return studies[0]
 
     def study() -> int:
         status = session.sweep(base, path, about, source)[0]
+        if status != INTERRUPTED and (why := studies[0].ended_early):
+            print(why)
         if status == INTERRUPTED or settings.validate is None:
             return status
         return max(status, _validated(path, settings.validate, base))
 
     finish(study, composed)
+
+
+def _begun(path: Path) -> Mapping[str, Any]:
+    """What sweep.yaml says of the study that is in the folder already; empty if there is none."""
+    sweep = composed_files.read_sweep(path / composed_files.SWEEP) or {}
+    return sweep if sweep.get("kind") == "study" else {}
 
 
 def _validated(path: Path, asked: Validate, base: Config) -> int:

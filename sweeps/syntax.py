@@ -29,7 +29,7 @@ from dqn.help import default_groups
 from dqn.hydra_errors import one_line
 from dqn.overrides import sweep_texts
 from dqn.schema import checked, override_text
-from sweeps.space import Compose, Space, canonical, value_text
+from sweeps.space import Compose, Space, canonical, overrides_of, value_text
 
 
 def search_space(
@@ -63,7 +63,7 @@ def search_space(
             "a study must have a parameter to search, met none; "
             "write for example 'lr=tag(log,interval(1e-4,1e-2))'"
         )
-    return {one.get_key_element(): _distribution(one, compose) for one in swept.values()}
+    return {name: _distribution(override, compose) for name, override in swept.items()}
 
 
 def _distribution(override: Override, compose: Compose) -> BaseDistribution:
@@ -162,7 +162,7 @@ def _checked(override: Override, value: Any, compose: Compose) -> Any:
     try:
         if key in KEYS:
             return checked(key, KEYS[key], value)
-        compose([f"{override.get_key_element()}={override_text(value)}"])
+        compose(overrides_of({key: override_text(value)}))
     except UserError as error:
         raise UserError(f"{error} (in {override.input_line})") from error
     return value

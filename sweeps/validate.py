@@ -16,6 +16,9 @@ from dqn.config import INT_BOUND, Config
 from dqn.errors import RunError, UserError
 from dqn.execution.summary import count
 from dqn.results import composed
+from dqn.results.columns import config_of
+from dqn.results.folder import Folder
+from dqn.results.identity import identity_of
 from dqn.results.reading import Results, read
 from dqn.results.trials import BASELINE
 from dqn.status import INTERRUPTED
@@ -88,15 +91,21 @@ def validated(path: Path, top: int, seeds: int, on: Where) -> Validation | None:
     results = read(path)
     if results.sweep is None:
         raise UserError(f"{path}: must hold a grid or a study, holds a run; name another")
-    chosen = results.ranked(objective_of(results).of_rows)[:top]
-    base = _base(results, seeds, on)
-    configs = {None: base, **{trial: _like(base, results, trial) for trial in chosen}}
-    _refuse_other_seeds(path / FOLDER, base.first_seed)
+    if len(results.tasks) > 1:
+        raise UserError(
+            f"{path}: trials must be of one task to be validated, got {', '.join(results.tasks)}; "
+            f"search one task at a time, or use compare"
+        )
     objective = objective_of(results)
-    status = _train(base, path / FOLDER, configs, objective)
+    base = _base(results, seeds, on)
+    chosen = _best(results, objective, base, top)
+    configs = {None: base, **chosen}
+    _refuse_other_seeds(path / FOLDER, base.first_seed)
+    status, twins = _train(base, path / FOLDER, configs, objective)
     if status == INTERRUPTED:
         return None
-    findings = findings_of(results, chosen, _held(path / FOLDER, base, configs, objective))
+    held = _held(path / FOLDER, base, configs, objective, twins)
+    findings = findings_of(results, list(chosen), held)
     winner = best_bound(findings, objective)
     found = Validation(results, base, findings, winner, status)
     try:
@@ -124,13 +133,28 @@ def _base(results: Results, seeds: int, on: Where) -> Config:
     )  # fmt: skip
 
 
+def _best(results: Results, objective: Objective, base: Config, top: int) -> dict[int, Config]:
+    """The `top` best configurations by the number of each one's best trial, best first."""
+    chosen: dict[int, Config] = {}
+    known: set[str] = set()
+    for trial in results.ranked(objective.of_rows):
+        if len(chosen) == top:
+            break
+        config = _like(base, results, trial)
+        if identity_of(config) not in known:  # an earlier version trained them again and again
+            known.add(identity_of(config))
+            chosen[trial] = config
+    return chosen
+
+
 def _like(base: Config, results: Results, trial: int) -> Config:
-    """A trial's configuration with the new seeds; refused in another environment or budget."""
+    """A trial's configuration with the new seeds; refused in another task or budget."""
     config = results.config(trial)
-    for key in ("env", "episodes", "steps"):
-        if getattr(config, key) != getattr(base, key):
+    for key in ("env.id", "episodes", "steps"):
+        own, other = (of.env.id if key == "env.id" else getattr(of, key) for of in (config, base))
+        if own != other:
             raise UserError(
-                f"{results.path}: trials must share environment and budget to be validated, trial "
+                f"{results.path}: trials must share task and budget to be validated, trial "
                 f"{trial} has another {key} than the study's; give --top less, or use compare"
             )
     kept = ("seeds", "first_seed", "test_episodes", *Where._fields)
@@ -149,13 +173,23 @@ def _refuse_other_seeds(path: Path, first_seed: int) -> None:
 
 
 def _held(
-    path: Path, base: Config, configs: Collection[int | None], objective: Objective
+    path: Path,
+    base: Config,
+    configs: Collection[int | None],
+    objective: Objective,
+    twins: Mapping[int, int] | None = None,
 ) -> Results:
-    """What was trained of these trials, on the seeds of `base`; there may be more."""
+    """What was trained of these trials, on the seeds of `base`; there may be more.
+
+    `twins` has the number of the trial that was trained in the place of another of the same
+    configuration.
+    """
     held = read(path)
     seeds = range(base.first_seed, base.first_seed + base.seeds)
-    places = map(place_of, configs)
-    rows = {n: [row for row in held.trial(n) if row["seed"] in seeds] for n in places}
+    rows = {}
+    for place in map(place_of, configs):
+        trained = held.trial((twins or {}).get(place, place))
+        rows[place] = [{**row, "trial": place} for row in trained if row["seed"] in seeds]
     return replace(held, base=base, rows=rows, sweep=_record(objective))
 
 
@@ -172,13 +206,14 @@ def _kept(path: Path, record: dict[str, Any]) -> dict[str, Any]:
 
 def _train(
     base: Config, path: Path, configs: Mapping[int | None, Config], objective: Objective
-) -> int:
+) -> tuple[int, dict[int, int]]:
+    """Train what is missing; the exit status, and for each twin the trial trained in its place."""
     from dqn.execution import session
     from dqn.execution.source import Fixed, Trial
 
     seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
     places = {place_of(number): config for number, config in configs.items()}
-    trials = [Trial(place, places[place], seeds) for place in sorted(places)]
+    twins: dict[int, int] = {}
     about = session.Sweep(
         record=_kept(path, _record(objective)),
         grows=(),
@@ -189,9 +224,40 @@ def _train(
         ordered_by=objective.told,
         trials=tuple(places),
     )
+
+    def source(folder: Folder) -> Fixed:
+        twins.update(_twins(folder, base, places))
+        trained = {twins.get(place, place): config for place, config in places.items()}
+        trials = [Trial(place, trained[place], seeds) for place in sorted(trained)]
+        same = [Trial(place, places[place], (), twins[place]) for place in sorted(twins)]
+        return Fixed([*trials, *same])
+
     warn_of_traps(list(configs.values()))
-    print(f"{count(len(trials) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
-    return session.sweep(base, path, about, lambda folder: Fixed(trials))[0]
+    print(f"{count(len(places) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
+    return session.sweep(base, path, about, source)[0], twins
+
+
+def _twins(folder: Folder, base: Config, places: Mapping[int, Config]) -> dict[int, int]:
+    """For each place of a configuration that is trained at another, or was, that other.
+
+    Raises `UserError` where a place has rows of another configuration than is to be there.
+    """
+    trained: dict[str, int] = {}
+    for place in sorted({int(number) for number in folder.rows()["trial"]}):
+        for config in (config_of(row, base) for row in folder.rows_of(place)):
+            if place in places and identity_of(config) != identity_of(places[place]):
+                key, *_ = changes([config.to_mapping(), places[place].to_mapping()])
+                raise UserError(
+                    f"{folder.path}: must be of this study, but its trial {place} was trained with "
+                    f"another {key} than the study's has; move it away"
+                )
+            trained.setdefault(identity_of(config), place)
+    twins = {}
+    for place, config in sorted(places.items()):
+        first = trained.setdefault(identity_of(config), place)
+        if first != place and not folder.rows_of(place):
+            twins[place] = first
+    return twins
 
 
 def _at_least(low: int):

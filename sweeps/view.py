@@ -20,8 +20,8 @@ class View:
     else writes to: a storage is never unpickled from, nor read while a trial is sampled.
     """
 
-    def __init__(self, sampling: Sampling, space: Space, minimised: bool):
-        self._sampling = sampling
+    def __init__(self, sampling: Sampling, space: Space, minimised: bool, names: Mapping[str, str]):
+        self._sampling, self._names = sampling, names
         self._space = space
         self._storage = InMemoryStorage()
         self._study = optuna.create_study(
@@ -46,7 +46,7 @@ class View:
             warnings.simplefilter("ignore")  # a Sobol sequence not of a power of 2, and the like
             trial = self._study.ask(self._space)
         self._ids.append(trial._trial_id)
-        return dict(trial.params)
+        return {name: trial.params[named] for name, named in self._names.items()}
 
     def tell(
         self, number: int, state: TrialState, value: float | None, reports: Mapping[int, float]
@@ -55,9 +55,8 @@ class View:
         self._later.append(partial(self._end, number, state, value, dict(reports)))
 
     def _add(self, params: Mapping[str, Value]) -> None:
-        trial = create_trial(
-            state=TrialState.RUNNING, params=dict(params), distributions=self._space
-        )
+        named = {self._names[name]: value for name, value in params.items()}
+        trial = create_trial(state=TrialState.RUNNING, params=named, distributions=self._space)
         self._ids.append(self._storage.create_new_trial(self._study._study_id, trial))
 
     def _end(

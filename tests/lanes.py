@@ -50,7 +50,7 @@ VARIED: dict[str, tuple[dict, dict]] = {
     "target_update": ({}, {"target_update": 31}),
     "tau": ({}, {"tau": 0.3}),
     "epsilon_start": ({}, {"epsilon_start": 0.4}),
-    "epsilon_min": ({}, {"epsilon_min": 0.3}),
+    "epsilon_min": ({}, {"epsilon_min": 0.5}),
     "epsilon_decay": ({}, {"epsilon_decay": 0.05}),
     "epsilon_schedule": ({}, {"epsilon_schedule": "linear"}),
     "exploration_steps": ({"epsilon_schedule": "linear"}, {"exploration_steps": 30}),

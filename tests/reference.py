@@ -60,7 +60,8 @@ def seeded_starts(env, seed: int) -> Callable[[int], np.ndarray]:
     """Gymnasium's own starts, seeded by (seed, episode), as hosted lanes ask for them."""
 
     def start(episode: int) -> np.ndarray:
-        return env.reset(seed=int(np.random.SeedSequence([seed, episode]).generate_state(1)[0]))[0]
+        word = np.random.SeedSequence([seed, episode]).generate_state(1)[0]
+        return env.reset(seed=int(word) & 0x7FFFFFFF)[0]
 
     return start
 

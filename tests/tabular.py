@@ -13,6 +13,7 @@ from dqn.composer import one_line
 from dqn.config import Config
 from dqn.results.columns import hyperparameters
 from dqn.results.stats import metrics_of
+from dqn.results.trials import retried
 from sweeps.settings import Settings
 from sweeps.study import Study
 from sweeps.syntax import search_space
@@ -62,10 +63,13 @@ def row_of(number, seed, config, value, status="done"):
 
 
 class World:
-    """What outlives a command: the folder with its study.db, and the rows on disk."""
+    """What outlives a command: the folder with its study.db, and the rows on disk.
+
+    `value` gives a seed's return: NaN has diverged, None could not be trained.
+    """
 
     def __init__(self, path, *texts, value=quadratic, seeds=2, **settings):
-        self.path, self.value, self.rows = path, value, {}
+        self.path, self.value, self.rows, self.same = path, value, {}, {}
         texts = texts or ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
         self.space, self.params = space_of(*texts), {}
         self.base = Config(seeds=seeds)
@@ -78,6 +82,10 @@ class World:
     def run(self, rng: random.Random, stop_after: float = math.inf, **changes) -> bool:
         """Train until the study has nothing more, or die after so many seeds: then False."""
         study, todo, done, trials = self.study(**changes), {}, {}, {}
+        followers = {}
+
+        def rows_of(number):
+            return [row for (n, _), row in sorted(self.rows.items()) if n == number]
 
         def settle(number):
             while not todo[number]:
@@ -86,10 +94,14 @@ class World:
                 if not more:
                     study.over(number, rows)
                     del todo[number]
+                    for other in followers.pop(number, ()):
+                        study.over(other, rows)
                     return
                 give(number, more)
 
         def give(number, seeds):
+            for key in retried(rows_of(number)):
+                del self.rows[key]
             todo[number] = [s for s in seeds if (number, s) not in self.rows]
             for s in seeds:
                 if (number, s) in self.rows:
@@ -97,7 +109,7 @@ class World:
 
         def hear(number, seed):
             row = done[number][seed] = self.rows[number, seed]
-            if row["status"] == "pruned" or not study.keep_after_seed(number, row):
+            if row["status"] in ("pruned", "failed") or not study.keep_after_seed(number, row):
                 prune(number)
 
         def prune(number):
@@ -114,12 +126,23 @@ class World:
                     number = trial.number
                     self.params.setdefault(number, dict(study._params[number]))
                     assert self.params[number] == study._params[number]
+                    if trial.same_as is not None:
+                        self.same[number] = trial.same_as
+                        assert trial.seeds == ()
+                        if trial.same_as in todo:
+                            followers.setdefault(trial.same_as, []).append(number)
+                        else:
+                            study.over(number, rows_of(trial.same_as))
+                        continue
                     trials[number] = configs[number] = trial.config
                     done[number] = {}
                     give(number, trial.seeds)
                     for rung in range(len(study.rungs)):
                         if trials[number] is not None and todo[number]:
-                            at = {s: metrics_of([self.value(trial.config, s)]) for s in trial.seeds}
+                            at = {
+                                s: metrics_of([self.value(trial.config, s) or 0.0])
+                                for s in trial.seeds
+                            }
                             if not study.keep_at_rung(number, rung, at):
                                 prune(number)
                     settle(number)
@@ -131,7 +154,9 @@ class World:
                 number = rng.choice(sorted(todo))
                 seed = todo[number].pop(rng.randrange(len(todo[number])))
                 value = self.value(configs[number], seed)
-                status = "done" if math.isfinite(value) else "diverged"
+                status = "failed" if value is None else "done"
+                if value is not None and not math.isfinite(value):
+                    status = "diverged"
                 self.rows[number, seed] = row_of(number, seed, configs[number], value, status)
                 hear(number, seed)
                 settle(number)

@@ -1,7 +1,6 @@
 """best/: the best trial of a sweep, as one looks at it and goes on from it."""
 
 import dataclasses
-import os
 
 import keras
 import numpy as np
@@ -14,6 +13,7 @@ from dqn.compose import CONFIG_NAME, VERSION_BASE
 from dqn.config import Config, fields_of
 from dqn.help import CONF
 from dqn.results import pictures
+from dqn.results.atomic import temporary_name
 from dqn.results.folder import Folder
 from dqn.results.trials import EXERCISE
 
@@ -80,27 +80,51 @@ def test_the_network_is_the_best_seeds(tmp_path):
         np.testing.assert_array_equal(kept, given)
 
 
-def test_the_one_before_stays_where_the_new_one_cannot_be_drawn(tmp_path, monkeypatch):
+def full(*arguments, **named):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_file_of_it_that_cannot_be_made_is_a_line_and_is_made_the_next_time(
+    tmp_path, monkeypatch
+):
+    with Folder(tmp_path, CONFIG, {"kind": "grid"}) as folder:
+        trial(folder, 2, 20.0)
+        assert not pictures.is_best_whole(folder)
+        assert pictures.draw_best_trial(folder, CONFIG) == []
+        assert pictures.is_best_whole(folder)
+        second = trial(folder, 1, 30.0)
+        assert not pictures.is_best_whole(folder)  # it is of another trial
+        with monkeypatch.context() as patch:
+            patch.setattr("dqn.results.recorder.save_model", full)
+            problems = pictures.draw_best_trial(folder, CONFIG)
+        assert problems == ["no model.keras: No space left on device"]
+        assert read(tmp_path / "best") == dataclasses.replace(second, seeds=Config().seeds)
+        assert files(tmp_path / "best") == [name for name in FILES if name != "model.keras"]
+        assert not pictures.is_best_whole(folder)
+        assert pictures.draw_best_trial(folder, CONFIG) == []
+        assert files(tmp_path / "best") == FILES
+        assert not list(tmp_path.glob(".tmp-*"))
+
+
+@pytest.mark.parametrize("where", ["pictures.write_preset", "pictures.replacing_folder"])
+def test_the_one_before_stays_where_none_can_take_its_place(tmp_path, monkeypatch, where):
     with Folder(tmp_path, CONFIG, {"kind": "grid"}) as folder:
         trial(folder, 2, 20.0)
         pictures.draw_best_trial(folder, CONFIG)
         before = (tmp_path / "best" / "config.yaml").read_bytes()
         trial(folder, 1, 30.0)
-
-        def full(*arguments, **named):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr("dqn.results.recorder.save_model", full)
-        with pytest.raises(OSError, match="No space"):
-            pictures.draw_best_trial(folder, CONFIG)
+        monkeypatch.setattr(f"dqn.results.{where}", full)
+        problems = pictures.draw_best_trial(folder, CONFIG)
+        assert problems == ["no new best/: No space left on device"]
         assert (tmp_path / "best" / "config.yaml").read_bytes() == before
         assert files(tmp_path / "best") == FILES
+        assert not pictures.is_best_whole(folder)
         assert not list(tmp_path.glob(".tmp-*"))
 
 
 def test_what_a_kill_left_of_it_is_removed(tmp_path):
     Folder(tmp_path, CONFIG, {"kind": "grid"}).close()
-    left = tmp_path / f".tmp-{os.getpid()}-0-best" / "figures"
+    left = temporary_name(tmp_path / "best", "0-") / "figures"
     left.mkdir(parents=True)
     (left / "returns.png").write_text("half")
     Folder(tmp_path, CONFIG, {"kind": "grid"}).close()

@@ -171,7 +171,7 @@ def test_another_budget_or_environment_is_refused_unless_asked_for(tmp_path, cap
     assert "for 300 episodes; add --anyway" in said
     assert main(["compare", *three, "--anyway"]) == 0
     said = capsys.readouterr().out
-    assert "* another environment or budget than a: CartPole-v1 for 150 episodes" in said
+    assert "* another task or budget than a: CartPole-v1 for 150 episodes" in said
     assert [one["comparable"] for one in plain(capsys, *three, "--anyway")["contenders"]] == [
         True, False, False,
     ]  # fmt: skip

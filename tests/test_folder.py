@@ -103,7 +103,14 @@ def test_trials_csv_has_the_best_trial_first_with_its_interval(path):
     returns = ["mean_return", "best_return", "final_return", "test_return"]
     metrics = [*returns, "solved_at", "collapse"]
     ends = [metric + end for metric in metrics for end in ("", "_low", "_high")]
-    assert list(frame.columns) == ["trial", *HYPERPARAMETERS, "status", "seeds_done", *ends]
+    assert list(frame.columns) == [
+        "trial",
+        *HYPERPARAMETERS,
+        "status",
+        "seeds_done",
+        "same_as",
+        *ends,
+    ]
     assert frame["trial"].tolist() == [1, 0]
     assert frame["seeds_done"].tolist() == [4, 4]
     middle, low, high = (frame[f"mean_return{end}"].tolist() for end in ("", "_low", "_high"))

@@ -47,7 +47,7 @@ def test_the_figure_of_a_validation_names_what_it_draws(
     path = write(tmp_path / "a", sampled(3, BASE, ["lr"]), record(aggregate=aggregate), base=BASE)
     (path / "validation.csv").write_text(VALIDATION.format(best=0, second=1))
     monkeypatch.setattr("sweeps.reporting.gallery._small", lambda path: b"")
-    gallery = Gallery(evidence_of(read(path), "mean_return"))
+    gallery = Gallery(evidence_of(read(path), "mean_return"), path / "figures")
     (path / "figures").mkdir()
     gallery._held_out()
     title = drawn[0].axes[0].get_title(loc="left")

@@ -38,29 +38,26 @@ def test_a_last_line_cut_anywhere_loses_that_seed_alone(path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "complaint", "kept"),
+    ("old", "new", "complaint"),
     [
-        (
-            "0,0,CartPole-v0,0.001",
-            "0,0,CartPole-v0,0.0o1",
-            "line 2: column lr must be a num",
-            [1, 2],
-        ),
-        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0,nan", "line 2: column lr must be a num", [1, 2]),
-        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0", "line 2: must have 35 cells, has 34", [1, 2]),
-        ("0,1,CartPole", "x,1,CartPole", "line 3: column trial must be .* >= 0, is 'x'", [0, 2]),
-        ("0,1,CartPole", "0,0,CartPole", "line 3: trial 0 seed 0 is there twice", [0, 2]),
-        (",done,", ",dome,", "line 2: column status must be done, .* or failed, is 'dome'", [1, 2]),
-        (",False,inf", ",maybe,inf", "line 2: column double must be True or .*'maybe'", [1, 2]),
-        ("trial,seed,env,lr", "trial,seed,env,rate", "line 1: .* missing: lr; unknown: rate", []),
-        ("0,0,CartPole", '0,0,"CartPole', "line 2: ", [1, 2]),
-        ("0,0,CartPole", "0,0,Cart\xffPole", "line 2: ", [1, 2]),
-        ("\n0,1", "\n\n0,1", "line 3: must have 35 cells, has 0", [0, 1, 2]),
+        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0,0.0o1", "line 2: column lr must be a num"),
+        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0,nan", "line 2: column lr must be a num"),
+        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0", "line 2: must have 35 cells, has 34"),
+        ("0,1,CartPole", "x,1,CartPole", "line 3: column trial must be .* >= 0, is 'x'"),
+        ("0,1,CartPole", "0,0,CartPole", "line 3: trial 0 seed 0 is there twice"),
+        (",done,", ",dome,", "line 2: column status must be done, .* or failed, is 'dome'"),
+        (",False,inf", ",maybe,inf", "line 2: column double must be True or .*'maybe'"),
+        ("trial,seed,env,lr", "trial,seed,env,rate", "line 1: .* missing: lr; unknown: rate"),
+        ("0,0,CartPole", '0,0,"CartPole', "line 2: "),
+        ("0,0,CartPole", "0,0,Cart\xffPole", "line 2: "),
+        ("\n0,1", "\n\n0,1", "line 3: must have 35 cells, has 0"),
     ],
 )
-def test_of_a_damaged_seeds_csv_what_can_be_read_is_kept(path, capsys, old, new, complaint, kept):
+def test_what_is_damaged_of_seeds_csv_is_restored_from_the_episodes(
+    path, capsys, old, new, complaint
+):
     filled(path, *(result(seed=seed) for seed in range(3)))
-    whole = (path / "seeds.csv").read_bytes().splitlines(keepends=True)
+    whole = (path / "seeds.csv").read_bytes()
     damaged = (path / "seeds.csv").read_text().replace(old, new, 1).encode("latin-1")
     (path / "seeds.csv").write_bytes(damaged)
     with pytest.raises(RunError, match=f"seeds.csv, {complaint}"):
@@ -73,17 +70,16 @@ def test_of_a_damaged_seeds_csv_what_can_be_read_is_kept(path, capsys, old, new,
         (aside,) = path.glob("seeds.csv.damaged-*")
         assert aside.name in told
         assert aside.read_bytes() == damaged
-        assert folder.finished() == {(0, seed) for seed in kept} == set(pairs(folder.episodes()))
-        expected = b"".join([whole[0], *(whole[seed + 1] for seed in kept)])
-        assert (path / "seeds.csv").read_bytes() == expected
+        assert folder.finished() == {(0, s) for s in range(3)} == set(pairs(folder.episodes()))
+        assert (path / "seeds.csv").read_bytes() == whole
     with Folder(path, CONFIG):
         assert capsys.readouterr().err == ""
 
 
 def test_two_damaged_files_of_one_second_are_both_kept(path, monkeypatch):
     monkeypatch.setattr("dqn.results.damage.time.strftime", lambda form: "20261125-230000")
+    filled(path, result())
     for text in ("one\n", "two\n"):
-        filled(path, result())
         (path / "seeds.csv").write_text(text)
         filled(path)
     asides = sorted(path.glob("seeds.csv.damaged-*"))

@@ -4,6 +4,10 @@ Deep Q-learning with experience replay (Mnih et al. 2015, Algorithm 1). It is th
 are held against: the same mathematics (`td`, `exploration`), stepped in plain Python.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -11,9 +15,10 @@ from gymnasium.spaces import Box, Discrete
 
 from dqn.algorithm import exploration
 from dqn.algorithm.pair import Pair
-from dqn.algorithm.replay import ReplayBuffer
+from dqn.algorithm.replay import ReplayBuffer, whole
 from dqn.algorithm.streams import Purpose
-from dqn.errors import UserError
+from dqn.envs.adapter import Adapter, flat_size, name_of
+from dqn.errors import EnvError, UserError
 
 _EPSILONS = 1000  # computed at once: eager TensorFlow takes longer over one than a step may
 
@@ -44,7 +49,8 @@ class DQNAgent:
             seeds of Python, NumPy and TensorFlow, from which Keras draws weights. None: fresh ones.
 
     `steps` counts environment steps of training; `test_return` is the return of the last `test`.
-    Raises UserError for spaces, models and settings it cannot work with.
+    Raises UserError for spaces, models and settings it cannot work with; where the environment
+    raises, or gives what cannot be taken, EnvError, which names method, seed and step.
     """
 
     def __init__(
@@ -81,24 +87,30 @@ class DQNAgent:
             raise UserError(
                 f"epsilon_schedule must be one of {', '.join(schedules)}, met {epsilon_schedule!r}"
             )
-        for name, value in (
-            ("batch_size", batch_size),
-            ("train_freq", train_freq),
-            ("target_update", target_update),
-            ("exploration_steps", exploration_steps),
-        ):
-            if value < 1:
-                raise UserError(f"{name} must be at least 1, met {value}")
+        buffer_size, learning_starts = (
+            whole("buffer_size", buffer_size), whole("learning_starts", learning_starts)
+        )  # fmt: skip
+        batch_size, train_freq, target_update, exploration_steps = (
+            _at_least_one(name, value)
+            for name, value in (
+                ("batch_size", batch_size),
+                ("train_freq", train_freq),
+                ("target_update", target_update),
+                ("exploration_steps", exploration_steps),
+            )
+        )
         if buffer_size < 2 * batch_size:
             raise UserError(
                 f"buffer_size must be at least 2·batch_size = {2 * batch_size}, met {buffer_size}: "
                 "learning starts once that many transitions are held"
             )
         if seed is not None:
+            seed = whole("seed", seed)
             keras.utils.set_random_seed(seed)
         self.env = env
+        self._adapter = Adapter(env, name_of(env), flat_size(env))
         self._pair = Pair(
-            env, create_model, lr, double=double, clipped=bool(np.isfinite(grad_clip))
+            env, create_model, float(lr), double=bool(double), clipped=bool(np.isfinite(grad_clip))
         )
         self.model, self.target_model = self._pair.model, self._pair.target
         self.buffer = ReplayBuffer(buffer_size, seed=_stream(seed, Purpose.MINIBATCH))
@@ -109,13 +121,13 @@ class DQNAgent:
         self._batch_size = batch_size
         self._first_update = max(learning_starts, 2 * batch_size)
         self._train_freq, self._target_update = train_freq, target_update
-        self._timeout_terminal = timeout_terminal
+        self._timeout_terminal = bool(timeout_terminal)
         schedule, pace = schedules[epsilon_schedule]
         self._schedule = lambda actions: schedule(actions, epsilon_start, epsilon_min, pace).numpy()
         self._epsilons, self._epsilons_from = self._schedule(tf.range(_EPSILONS)), 0
         self._exploration = np.random.default_rng(_stream(seed, Purpose.EXPLORATION))
         self._actions = 0
-        self._start_seed = seed
+        self._seed = self._start_seed = seed
         self._losses: list[float] = []
 
     @property
@@ -177,11 +189,11 @@ class DQNAgent:
             observation, ended = self._reset(), False
             while not ended:
                 action = self.act(observation)
-                following, reward, terminated, truncated, _ = self.env.step(action)
+                following, reward, terminated, truncated = self._step(action, self.steps)
                 ended = terminated or truncated
                 terminal = terminated or (truncated and self._timeout_terminal)
                 self.buffer.append(observation, action, reward, following, terminal)
-                observation = np.array(following, np.float32)
+                observation = following
                 self.steps += 1
                 returns[episode] += reward
                 if ended and self._losses:
@@ -199,7 +211,7 @@ class DQNAgent:
         observation, ended = self._reset(), False
         while not ended:
             action = self.act(observation, greedy=True)
-            observation, reward, terminated, truncated, _ = self.env.step(action)
+            observation, reward, terminated, truncated = self._step(action, steps)
             ended = terminated or truncated
             steps += 1
             total += float(reward)
@@ -214,9 +226,31 @@ class DQNAgent:
             self._pair.sync(self._tau)
 
     def _reset(self) -> np.ndarray:
-        observation, _ = self.env.reset(seed=self._start_seed)
-        self._start_seed = None  # a second time it would give the same start again
-        return np.array(observation, np.float32)
+        seed, self._start_seed = self._start_seed, None  # twice it would give the same start again
+        with self._at(self.steps):
+            return self._adapter.reset(seed)
+
+    def _step(self, action: int, steps: int) -> tuple[np.ndarray, float, bool, bool]:
+        with self._at(steps + 1):
+            return self._adapter.step(action)
+
+    @contextmanager
+    def _at(self, step: int) -> Iterator[None]:
+        """What the environment does wrong is of this step."""
+        try:
+            yield
+            if self._adapter.not_finite is not None:
+                raise self._adapter.not_finite
+        except EnvError as error:
+            self._adapter.forget()
+            raise error.at(self._seed, step) from error
+
+
+def _at_least_one(name: str, value: Any) -> int:
+    taken = whole(name, value)
+    if taken < 1:
+        raise UserError(f"{name} must be at least 1, met {value}")
+    return taken
 
 
 def _stream(seed: int | None, purpose: Purpose) -> list[int] | None:

@@ -4,7 +4,6 @@ The same compiled acting and learning as in `compiled`, with the same interface.
 reset is seeded by (seed, episode) alone, so that an episode can be brought back by its actions.
 """
 
-import gymnasium
 import numpy as np
 import tensorflow as tf
 
@@ -18,10 +17,13 @@ from dqn.algorithm.block import (
     learn,
     record,
 )
-from dqn.algorithm.lane import Episode, Hyper, Lanes
+from dqn.algorithm.hosted_book import Book
+from dqn.algorithm.lane import Hyper, Lanes
 from dqn.algorithm.traced import Compiled, Kept
 from dqn.config import EnvConfig
 from dqn.envs import host
+from dqn.envs.adapter import SEED_MASK, Adapter
+from dqn.errors import EnvError, UserError
 from dqn.record import RECORD
 
 _TEST = 2**31  # test episodes are numbered from here, far from those of training
@@ -73,9 +75,13 @@ class HostedProgram:
 
     def __init__(self, functions: HostedFunctions, env: EnvConfig):
         self.shape, self.env, self._functions = functions.shape, env, functions
-        self._envs: dict[int, gymnasium.Env] = {}
+        self._envs: dict[int, Adapter] = {}
         self.actions: list[list[int]] = [[] for _ in range(functions.shape.lanes)]
         """Those of each lane's episode under way."""
+        self.broken: dict[int, str] = {}
+        """Why the environment of a lane cannot go on, by lane, until a training begins there."""
+        self.not_finite: dict[int, str] = {}
+        """What a lane's environment gave first that is infinite or no number, and when."""
 
     @property
     def compilations(self) -> int:
@@ -91,55 +97,102 @@ class HostedProgram:
         """Begin a new training in every lane of `mask` (bool [L])."""
         state = lanes.state.numpy().copy()
         for i in np.flatnonzero(mask).tolist():
-            state[i] = self._start(i, int(hyper.seed[i]), 0)
+            self.broken.pop(i, None)
+            self.not_finite.pop(i, None)
+            state[i] = self._start(i, int(hyper.seed[i]), 0, 0)
         return self._functions.refill(lanes, mask, tf.constant(state), hyper)
 
-    def test(self, weights, seed, limit, episodes: int) -> np.ndarray:
+    def test(self, i: int, weights, seed, limit, episodes: int) -> np.ndarray:
         """Returns [episodes] of greedy episodes of one network, of `limit` steps at most.
 
-        They have starts of their own.
+        They have starts of their own, and are played one after another in lane `i`'s environment.
+        Raises `EnvError`.
         """
-        envs = [host.make(self.env) for _ in range(episodes)]
-        starts = [
-            env.reset(seed=_reset_seed(int(seed), _TEST + i))[0] for i, env in enumerate(envs)
-        ]
-        s = np.array(starts, np.float32)
-        returns, on = np.zeros(episodes, np.float32), np.ones(episodes, bool)
-        for _ in range(int(limit)):
-            action = self._functions.greedy(weights, tf.constant(s), episodes=episodes).numpy()
-            for i in np.flatnonzero(on).tolist():
-                s[i], r, terminal, truncated, _ = envs[i].step(int(action[i]))
-                returns[i] += r
-                on[i] = not (terminal or truncated)
-            if not on.any():
-                break
-        for env in envs:
-            env.close()
+        # Of a whole batch of episodes one row is played: as its shape makes a row's last bits, they
+        # are those of all episodes side by side.
+        s, returns = (
+            np.zeros([episodes, self.shape.observation_size], "f4"),
+            np.zeros(episodes, "f4"),
+        )
+        env = self._env(i)
+        env.forget()
+        for e in range(episodes):
+            step = 0
+            try:
+                s[e] = env.reset(_reset_seed(int(seed), _TEST + e))
+                ended = False
+                while not ended and step < limit:
+                    step += 1
+                    a = self._functions.greedy(weights, tf.constant(s), episodes=episodes).numpy()
+                    s[e], r, terminal, truncated = env.step(int(a[e]))
+                    returns[e] += r
+                    ended = terminal or truncated
+                if env.not_finite is not None:
+                    raise env.not_finite
+            except EnvError as error:
+                self._let_go(i)
+                raise error.at(int(seed), step, f"test episode {e + 1}") from error
         return returns
 
     def bring_back(self, i: int, seed: int, episode: int, actions: list[int]) -> None:
         """Step lane `i`'s environment to where `actions` left it in the given episode."""
-        self._start(i, seed, episode)
-        for action in actions:
-            self._envs[i].step(action)
+        self.broken.pop(i, None)
+        self.not_finite.pop(i, None)
+        self._start(i, seed, episode, 0)
+        for n, action in enumerate(actions):
+            if i in self.broken:
+                return
+            try:
+                self._envs[i].step(action)
+            except EnvError as error:
+                self._break(i, error.at(seed, n + 1, f"episode {episode + 1}"))
         self.actions[i] = list(actions)
 
     def close(self) -> None:
         """Close every environment."""
-        for env in self._envs.values():
-            env.close()
-        self._envs.clear()
+        for i in list(self._envs):
+            self._let_go(i)
 
-    def _start(self, i: int, seed: int, episode: int) -> np.ndarray:
-        """The first observation [D] of an episode in lane `i`."""
-        if i not in self._envs:
-            self._envs[i] = host.make(self.env)
+    def _start(self, i: int, seed: int, episode: int, age: int) -> np.ndarray:
+        """The first observation [D] of an episode in lane `i`; zeros where the lane is broken."""
         self.actions[i] = []
-        return self._envs[i].reset(seed=_reset_seed(seed, episode))[0]
+        try:
+            env = self._env(i)
+            if not age:
+                env.forget()
+            s = env.reset(_reset_seed(seed, episode))
+        except EnvError as error:
+            self._break(i, error.at(seed, age))
+            return np.zeros(self.shape.observation_size, "f4")
+        self._note(i, seed, age)
+        return s
+
+    def _env(self, i: int) -> Adapter:
+        """Lane `i`'s environment, made when it is first needed; raises `EnvError`."""
+        if i not in self._envs:
+            try:
+                self._envs[i] = host.adapted(self.env)
+            except UserError as error:
+                raise EnvError(self.env.id, "the constructor", f"failed: {error}") from error
+        return self._envs[i]
+
+    def _note(self, i: int, seed: int, age: int) -> None:
+        error = self._envs[i].not_finite
+        if error is not None and i not in self.not_finite:
+            self.not_finite[i] = str(error.at(seed, age))
+
+    def _break(self, i: int, error: EnvError) -> None:
+        self.broken[i] = str(error)
+        self._let_go(i)
+
+    def _let_go(self, i: int) -> None:
+        if (env := self._envs.pop(i, None)) is not None:
+            env.close()
 
     def chunk(self, lanes: Lanes, replay, hyper: Hyper, ticks, stride, until) -> Chunk:
         """Run until `ticks` are done, fewer than `until` lanes are alive, or a record is full."""
-        L, functions, book = self.shape.lanes, self._functions, _Book(lanes, hyper)
+        L, functions = self.shape.lanes, self._functions
+        book = Book(lanes, hyper, self.broken)
         records = np.zeros([L, RECORDS + 1, len(RECORD)], "f4")
         recorded = np.zeros(L, np.int32)
         own, i, work = np.arange(L)[:, None], 0, 0
@@ -169,8 +222,11 @@ class HostedProgram:
             action, q_sa = self._functions.act(
                 lanes.learner.weights, tf.constant(book.state), tf.constant(book.age), hyper
             )
-            a = action.numpy()[on]  # [N]: of the N lanes that are on
-            s_next, r, terminal, truncated = self._step(on, a)
+            done = self._step(on.tolist(), action.numpy(), book)
+            if not done:
+                continue
+            on, a, s_next, r, terminal, truncated = map(np.array, zip(*done, strict=True))  # [N]
+            r = r.astype("f4")
             cut = terminal | (truncated & book.timeout_terminal[on])
             scalars = np.stack([a, r, cut], -1, dtype=np.float32, casting="unsafe")
             position = book.age[on] % book.buffer_size[on]
@@ -182,83 +238,28 @@ class HostedProgram:
                 records[ended, recorded[ended]] = rows[ended]
                 recorded[ended] += 1
                 book.end_episodes(ended)
-                for i in ended.tolist():
-                    book.state[i] = self._start(i, int(book.seed[i]), int(book.episodes[i]))
+                for i in ended[book.alive()[ended]].tolist():
+                    seed, episode, age = (int(x[i]) for x in (book.seed, book.episodes, book.age))
+                    book.state[i] = self._start(i, seed, episode, age)
 
-    def _step(self, on, action) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Observations [N, D], rewards, terminal and truncated [N] of a step in N lanes."""
-        done = []
-        for i, a in zip(on.tolist(), action.tolist(), strict=True):
-            done.append(self._envs[i].step(a)[:4])
-            self.actions[i].append(a)
-        s, r, terminal, truncated = zip(*done, strict=True)
-        return np.array(s, "f4"), np.array(r, "f4"), np.array(terminal), np.array(truncated)
+    def _step(self, on, action, book) -> list[tuple]:
+        """What a step gave, by lane: its number, action, observation, reward, the two flags.
 
-
-class _Book:
-    """The parts of `Lanes` and `Hyper` that change with every step, as NumPy arrays [L]."""
-
-    def __init__(self, lanes: Lanes, hyper: Hyper):
-        self.state = lanes.state.numpy().copy()
-        self.age, self.episodes = lanes.age.numpy().copy(), lanes.episodes.numpy().copy()
-        self.diverged = lanes.diverged.numpy()
-        running = [x.numpy().copy() for x in lanes.episode]
-        self.ret, self.length, self.q, self.loss, self.updates = running
-        self.seed, self.train_freq = hyper.seed.numpy(), hyper.train_freq.numpy()
-        self.target_update = hyper.target_update.numpy()
-        self.buffer_size = hyper.buffer_size.numpy()
-        self.timeout_terminal = hyper.timeout_terminal.numpy()
-        self.budget_episodes, self.budget_steps = hyper.episodes.numpy(), hyper.steps.numpy()
-
-    def alive(self) -> np.ndarray:
-        """As `lane.alive`."""
-        more = (self.episodes < self.budget_episodes) & (self.age < self.budget_steps)
-        return more & ~self.diverged
-
-    def is_due(self, before) -> np.ndarray:
-        """Lanes that may have to learn or to sync after walking from `before`: no others need to.
-
-        A T_train longer than a tick may leave the only sync due to a tick without an update.
+        Lanes whose environment could not be stepped are left out, and `broken` from now on.
         """
-        learns = self.age % self.train_freq == 0
-        syncs = (self.age - 1) // self.target_update > (before - 1) // self.target_update
-        return (self.age > before) & (learns | syncs)
-
-    def episode(self) -> Episode:
-        """The episodes under way."""
-        values = (self.ret, self.length, self.q, self.loss, self.updates)
-        return Episode(*(tf.constant(x) for x in values))
-
-    def take_step(self, on, state, r, q_sa) -> None:
-        """Count a step in the lanes `on`, which led to `state`."""
-        self.state[on] = state
-        self.age[on] += 1
-        self.ret[on] += r
-        self.length[on] += 1
-        self.q[on] += q_sa
-
-    def end_episodes(self, ended) -> None:
-        """Count the episodes of the lanes `ended` as finished and begin the sums of the next."""
-        self.episodes[ended] += 1
-        for x in (self.ret, self.length, self.q, self.loss, self.updates):
-            x[ended] = 0
-
-    def into(self, lanes: Lanes) -> Lanes:
-        """`lanes` as they stand after walking."""
-        return lanes._replace(
-            state=tf.constant(self.state),
-            age=tf.constant(self.age),
-            episodes=tf.constant(self.episodes),
-            episode=self.episode(),
-        )
-
-    def after_learning(self, lanes: Lanes) -> None:
-        """Take over what learning changes."""
-        self.loss = lanes.episode.loss.numpy().copy()
-        self.updates = lanes.episode.updates.numpy().copy()
-        self.diverged = lanes.diverged.numpy()
+        done = []
+        for i in on:
+            a, seed, age = int(action[i]), int(book.seed[i]), int(book.age[i]) + 1
+            try:
+                done.append((i, a, *self._envs[i].step(a)))
+            except EnvError as error:
+                self._break(i, error.at(seed, age))
+                continue
+            self._note(i, seed, age)
+            self.actions[i].append(a)
+        return done
 
 
 def _reset_seed(seed: int, episode: int) -> int:
-    """The seed of one episode's reset, spread over 32 bits."""
-    return int(np.random.SeedSequence([seed, episode]).generate_state(1)[0])
+    """The seed of one episode's reset, spread over 31 bits: more would be too many for some."""
+    return int(np.random.SeedSequence([seed, episode]).generate_state(1)[0]) & SEED_MASK

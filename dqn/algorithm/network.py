@@ -125,7 +125,7 @@ def create_model(env, lr: float, hidden: Sequence[int] = (64, 64), activation: s
     import keras  # not above: lanes do without it
 
     model = _sequential(env.observation_space.shape[0], hidden, int(env.action_space.n), activation)
-    model.compile(loss="mse", optimizer=keras.optimizers.Adam(learning_rate=lr))
+    model.compile(loss="mse", optimizer=keras.optimizers.Adam(learning_rate=float(lr)))
     return model
 
 
@@ -140,7 +140,7 @@ def to_keras(weights: Sequence[np.ndarray], activation: str, observation_size: i
 def _sequential(observation_size, hidden, actions, activation):
     import keras  # not above: lanes do without it
 
-    layers = [keras.layers.Dense(width, activation=activation) for width in hidden]
+    layers = [keras.layers.Dense(int(width), activation=activation) for width in hidden]
     return keras.Sequential(
         [keras.layers.Input((observation_size,)), *layers, keras.layers.Dense(actions)]
     )

@@ -1,9 +1,11 @@
 """Experience replay (Lin 1992; Mnih et al. 2015): the last transitions, sampled uniformly."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dqn.envs.adapter import NotTakenError, flag, number
 from dqn.errors import UserError
 
 
@@ -24,6 +26,7 @@ class ReplayBuffer:
     """
 
     def __init__(self, max_capacity: int, seed=None):
+        max_capacity = whole("max_capacity", max_capacity)
         if max_capacity < 1:
             raise UserError(
                 f"max_capacity must be at least 1 transition, but is {max_capacity}: "
@@ -41,8 +44,13 @@ class ReplayBuffer:
     def append(self, state, action, reward, next_state, terminal) -> None:
         """Store one transition (state and next_state [D]), over the oldest one when full.
 
-        Raises UserError when a state's shape is not that of the first one stored.
+        Each is taken for what it plainly is: a list for a vector, an array of one number for that
+        number, 1 for True. Raises UserError for what is none of it, and when a state's shape is not
+        that of the first one stored.
         """
+        action, reward = _taken(number, "action", action), _taken(number, "reward", reward)
+        terminal = _taken(flag, "terminal", terminal)
+        state, next_state = np.asarray(state), np.asarray(next_state)
         if self._fields is None:
             self._fields = _allocate(self.max_capacity, np.shape(state))
         expected = self._fields.states.shape[1:]
@@ -61,12 +69,31 @@ class ReplayBuffer:
         self._next = (i + 1) % self.max_capacity
         self._size = max(self._size, i + 1)
 
-    def sample(self, batch_size: int) -> Batch | None:
-        """`batch_size` transitions, uniform with replacement; None before 2·batch_size are held."""
+    def sample(self, batch_size: int) -> Batch | list:
+        """`batch_size` transitions, uniform with replacement; [] before 2·batch_size are held."""
+        batch_size = whole("batch_size", batch_size)
         if self._fields is None or self._size < 2 * batch_size:
-            return None
+            return []
         chosen = self._generator.integers(self._size, size=batch_size)
         return Batch(*(field.take(chosen, axis=0) for field in self._fields))
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number, of Python's, NumPy's or with nothing behind its point; else UserError."""
+    try:
+        taken = number(value)
+        if isinstance(value, bool) or int(taken) != taken:
+            raise ValueError
+    except (NotTakenError, ValueError, OverflowError):
+        raise UserError(f"{name} must be a whole number, got {value!r}") from None
+    return int(taken)
+
+
+def _taken(as_what: Callable[[Any], Any], name: str, value: Any) -> Any:
+    try:
+        return as_what(value)
+    except NotTakenError as error:
+        raise UserError(f"{name} must be of one transition, got {error}") from None
 
 
 def _allocate(capacity: int, state_shape: tuple[int, ...]) -> Batch:

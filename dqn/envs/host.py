@@ -1,9 +1,11 @@
 """Any Gymnasium environment, made and described in Python; never loads TensorFlow.
 
 DQN needs a finite set of actions and a vector of observations: `Discrete` actions and a flat `Box`.
-All that can be wrong with the `env` a user wrote is found here, by making it once.
+All that can be wrong with the `env` a user wrote is found here, by making one and trying it out.
 """
 
+import contextlib
+import copy
 import inspect
 import os
 import sys
@@ -13,16 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
-import numpy as np
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import TransformAction
 
 from dqn.config import EnvConfig
+from dqn.envs.adapter import Adapter, ShapeError
 from dqn.envs.lookup import missing_module, registration_of, said, unusable
-from dqn.errors import UserError
+from dqn.errors import EnvError, UserError
 from dqn.schema import shown
 from dqn.variables import looked_up
+
+_LEAST_STEPS, _MOST_STEPS = 4, 16  # that an environment is tried out with
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +42,43 @@ class Task:
     """The mean return that counts as solved; None: no such threshold."""
 
 
-def describe(env: EnvConfig) -> Task:
-    """Make `env`, look at it, reset it once and close it.
+_described: dict[tuple[EnvConfig, str], tuple[EnvSpec, Task]] = {}
 
-    Raises `UserError` for all that `make` refuses, for actions that are not Discrete, observations
-    that are not a flat Box, and a first observation of another shape than declared.
+
+def describe(env: EnvConfig) -> Task:
+    """What `env` is, from one made, reset and stepped with each of its actions, and closed.
+
+    Done once in a process for each registration, so that nobody makes a second environment while a
+    lane has its own. Raises `UserError` for all that `make` refuses, for actions that are not
+    Discrete, observations that are not a flat Box, and for what `reset` and `step` raise, or give
+    where that cannot be taken for a vector, a number, a yes or a no.
     """
+    key = env, repr(env.kwargs)  # 1 and True are equal, and not the same to an environment
+    spec = registration_of(env.id)
+    if key not in _described or _described[key][0] is not spec:
+        _described[key] = spec, _looked_at(env)
+    return _described[key][1]
+
+
+def adapted(env: EnvConfig) -> Adapter:
+    """A new environment behind the one door that its lanes and tests use; raises as `make`."""
+    return Adapter(make(env), env.id, describe(env).observation_size)
+
+
+def _looked_at(env: EnvConfig) -> Task:
     made = make(env)
     try:
         size, actions = _sizes(made, env.id)
-        _refuse_false_start(made, env.id, size)
+        _try_out(Adapter(made, env.id, size), actions)
         spec = made.spec
     finally:
-        made.close()
+        with contextlib.suppress(Exception, SystemExit):  # all that was to be seen was seen
+            made.close()
     limit = spec.max_episode_steps if spec else env.max_episode_steps
     solved = env.solved_return
     if solved is None and spec:
         solved = spec.reward_threshold
-    return Task(env.id, size, actions, limit or 0, None if solved is None else float(solved))
+    return Task(env.id, size, actions, int(limit or 0), None if solved is None else float(solved))
 
 
 def make(env: EnvConfig, render: bool = False) -> gymnasium.Env:
@@ -74,22 +97,29 @@ def make(env: EnvConfig, render: bool = False) -> gymnasium.Env:
         # Of Box2D's SWIG types: where warnings are errors, this one ends the interpreter.
         warnings.filterwarnings("ignore", "builtin type .* has no __module__ attribute")
         spec = registration_of(env.id)
-        parameters = _parameters(spec, env.id)
+        creator, parameters = _creator(spec, env.id)
+        spec = _as_made(spec, creator)
         made = _made(spec, env, parameters)
-        if render and _draws(made, parameters):
-            made.close()
+        if render and (mode := drawing_mode(made, parameters)):
+            with contextlib.suppress(Exception, SystemExit):
+                made.close()
             _draw_without_display()
-            made = _made(spec, env, parameters, render_mode="rgb_array")
-    space = made.action_space
-    if isinstance(space, Discrete) and space.start != 0:
-        start = int(space.start)
-        made = TransformAction(made, lambda action: action + start, Discrete(int(space.n)))
-    return made
+            made = _made(spec, env, parameters, render_mode=mode)
+    return counted_from_zero(made)
+
+
+def counted_from_zero(made: gymnasium.Env) -> gymnasium.Env:
+    """`made`, inside a wrapper where its Discrete actions start elsewhere."""
+    space = _space(made, "action_space")
+    if not isinstance(space, Discrete) or space.start == 0:
+        return made
+    start = int(space.start)
+    return TransformAction(made, lambda action: action + start, Discrete(int(space.n)))
 
 
 def _sizes(made: gymnasium.Env, env_id: str) -> tuple[int, int]:
     """The sizes of a flat Box of observations and of Discrete actions, or `UserError`."""
-    actions, observations = made.action_space, made.observation_space
+    actions, observations = (_space(made, name) for name in ("action_space", "observation_space"))
     if not isinstance(actions, Discrete):
         raise UserError(
             f"env.id must be a task with Discrete actions, met {shown(env_id)} with "
@@ -106,36 +136,73 @@ def _sizes(made: gymnasium.Env, env_id: str) -> tuple[int, int]:
     return shape[0], int(actions.n)
 
 
-def _kind(space: gymnasium.Space) -> str:
+def _space(made: gymnasium.Env, name: str) -> Any:
+    """A space of the environment's, or None where it has none."""
+    try:
+        return getattr(made, name)
+    except Exception:  # a property of the user's own, or no such attribute
+        return None
+
+
+def _kind(space: Any) -> str:
+    if space is None:
+        return "none"
     if isinstance(space, Box):
         return f"a Box of shape {space.shape}"
     return " ".join(repr(space).split())[:80]
 
 
-def _refuse_false_start(made: gymnasium.Env, env_id: str, size: int) -> None:
-    """A shape other than declared might broadcast later, and be trained on, unseen."""
-    met = f"met {shown(env_id)}"
+def _try_out(made: Adapter, actions: int) -> None:
+    """Reset once and take each action (of many, some): what cannot be trained on shows at once."""
     try:
-        shape = np.shape(made.reset(seed=0)[0])
-    except Exception as error:  # whatever the user's own code raises
-        raise UserError(
-            f"env.id must be a task that starts, {met}: {said(error)}; mend its reset"
-        ) from error
-    if shape != (size,):
-        raise UserError(
-            f"env.id must be a task that observes what it declares, {met} with a Box of shape "
-            f"({size},) whose reset gives shape {shape}; mend its observation_space"
+        made.reset(seed=0)
+        for k in range(min(max(actions, _LEAST_STEPS), _MOST_STEPS)):
+            *_, terminated, truncated = made.step(k % actions)
+            if terminated or truncated:
+                made.reset(seed=0)
+        if made.not_finite is not None:
+            raise made.not_finite
+    except EnvError as error:
+        raise _unfit(made, error) from error
+
+
+def _unfit(made: Adapter, error: EnvError) -> UserError:
+    """The one line for what the environment's method gave or raised."""
+    id_, cause = shown(made.name), error.__cause__
+    if error.method == "reset" and error.problem.startswith("raised") and cause is not None:
+        return UserError(
+            f"env.id must be a task that starts, met {id_}: {said(cause)}; mend its reset"
         )
+    if isinstance(cause, ShapeError):
+        return UserError(
+            f"env.id must be a task that observes what it declares, met {id_} with a Box of shape "
+            f"{cause.wanted} whose {error.method} gives shape {cause.shape}; mend its "
+            "observation_space"
+        )
+    return UserError(
+        f"env.id must be a task that can be stepped, got {id_} whose {error.method} "
+        f"{error.problem}; mend its {error.method}"
+    )
 
 
-def _parameters(spec: EnvSpec, env_id: str) -> Mapping[str, inspect.Parameter]:
-    """What its class or function takes; to import that needs its packages."""
+def _creator(spec: EnvSpec, env_id: str) -> tuple[Any, Mapping[str, inspect.Parameter]]:
+    """Its class or function, and what that takes; to import it needs its packages."""
     try:
         entry = spec.entry_point
         creator: Any = load_env_creator(entry) if isinstance(entry, str) else entry
-        return inspect.signature(creator).parameters
+        return creator, inspect.signature(creator).parameters
     except Exception as error:  # whatever the module, perhaps the user's own, raises
         raise unusable(env_id, error) from error
+
+
+def _as_made(spec: EnvSpec, creator: Any) -> EnvSpec:
+    """`spec`, or a copy without what `gymnasium.make` refuses though nothing depends on it."""
+    spec, limit = copy.copy(spec), spec.max_episode_steps
+    if limit is not None and not isinstance(limit, int) and float(limit).is_integer():
+        spec.max_episode_steps = int(limit)
+    if not isinstance(getattr(creator, "metadata", {}), dict | property):
+        spec.entry_point = lambda **arguments: creator(**arguments)
+    return spec
 
 
 def _made(
@@ -161,11 +228,36 @@ def _made(
         ) from error
 
 
-def _draws(made: gymnasium.Env, parameters: Mapping[str, inspect.Parameter]) -> bool:
-    takes = "render_mode" in parameters or any(
-        parameter.kind == inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()
+def drawing_mode(
+    made: gymnasium.Env, parameters: Mapping[str, inspect.Parameter] | None = None
+) -> str | None:
+    """The `render_mode` in which it says that it gives frames, if its constructor takes one."""
+    takes = (
+        parameters is None
+        or "render_mode" in parameters
+        or any(parameter.kind == inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
     )
-    return takes and "rgb_array" in (made.metadata.get("render_modes") or ())
+    modes = metadata_of(made).get("render_modes") or ()
+    if isinstance(modes, str):
+        modes = (modes,)
+    known = (mode for mode in ("rgb_array", "rgb_array_list") if mode in _list(modes))
+    return next(known, None) if takes else None
+
+
+def metadata_of(made: gymnasium.Env) -> Mapping[str, Any]:
+    """Its `metadata`; empty where there is none, or it is no mapping."""
+    try:
+        metadata = made.metadata
+    except Exception:  # a property of the user's own, or no such attribute
+        return {}
+    return metadata if isinstance(metadata, Mapping) else {}
+
+
+def _list(given: Any) -> list[Any]:
+    try:
+        return list(given)
+    except TypeError:
+        return []
 
 
 def _draw_without_display() -> None:

@@ -69,7 +69,7 @@ def missing_module(error: BaseException | None) -> str | None:
     return None
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """An exception in one short line, without what `gymnasium.make` adds to its text."""
     text = hidden(" ".join(str(error).split()))
     text = text.partition(" was raised from the environment creator")[0]

@@ -1,6 +1,5 @@
 """One block of lanes at work: which job is in which lane, and what it has earned so far."""
 
-import functools
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ import tensorflow as tf
 from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedProgram
 from dqn.algorithm.lane import Hyper
-from dqn.config import Config, EnvConfig
+from dqn.config import Config
 from dqn.envs import host
+from dqn.errors import EnvError
 from dqn.execution.jobs import Checkpoint, Episodes, Finished, Job, Key
 from dqn.record import RECORD
 from dqn.schema import INT_BOUND
@@ -165,7 +165,11 @@ class Block:
 
     def _finish(self, i: int, slot: _Slot, diverged: bool) -> Finished:
         began = time.perf_counter()
-        job, weights = slot.job, self._weights(i)
+        job, hosted = slot.job, isinstance(self._program, HostedProgram)
+        if hosted and i in self._program.broken:
+            self._free(i)
+            return Finished.failed(job, self._program.broken[i])
+        weights = self._weights(i)
         tests = 0 if diverged else job.config.test_episodes
         test_returns = np.zeros(0, np.float32)
         if tests:
@@ -174,8 +178,11 @@ class Block:
             if limit == _ENDLESS:
                 limit = np.int32(TEST_STEPS)
             seed, limit = tf.constant(seed), tf.constant(limit)
-            tested = self._program.test(given, seed, limit, episodes=tests)
-            test_returns = np.asarray(tested)
+            try:
+                test_returns = np.asarray(self._test(i, given, seed, limit, tests))
+            except EnvError as error:
+                self._free(i)
+                return Finished.failed(job, str(error))
         self._free(i)
         return Finished(
             job,
@@ -185,7 +192,13 @@ class Block:
             test_returns,
             weights,
             slot.seconds + time.perf_counter() - began,
+            reason=self._program.not_finite.get(i, "") if hosted else "",
         )
+
+    def _test(self, i: int, weights, seed, limit, episodes: int):
+        if isinstance(self._program, HostedProgram):
+            return self._program.test(i, weights, seed, limit, episodes)
+        return self._program.test(weights, seed, limit, episodes=episodes)
 
     def _free(self, i: int) -> None:
         self._slots[i] = None
@@ -210,17 +223,11 @@ class Block:
         return self._given
 
 
-@functools.cache
-def task_of(env: EnvConfig) -> host.Task:
-    """What a learner must know of `env`, found out once."""
-    return host.describe(env)
-
-
 def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
     """One lane's entry of `Hyper`: float32, int32 and bool scalars."""
     limit = config.env.max_episode_steps
     if limit is None:
-        limit = task_of(config.env).max_episode_steps
+        limit = host.describe(config.env).max_episode_steps
     values = {
         "seed": seed,
         "epsilon_linear": config.epsilon_schedule == "linear",

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
-from dqn.errors import RunError
+from dqn.errors import TrainingError
 from dqn.execution.course import Course
 from dqn.execution.fleet import Fleet, News
 from dqn.execution.jobs import Finished, Job, Key
-from dqn.execution.source import Source
+from dqn.execution.source import Source, Trial
+from dqn.execution.summary import count
 from dqn.results.folder import Folder, SeedResult
-from dqn.results.trials import named
+from dqn.results.trials import named, retried
 
 
 class View(Protocol):
@@ -60,14 +61,17 @@ class Driver:
     def __init__(self, source: Source, folder: Folder, fleet: Fleet, view: View):
         self._source, self._folder, self._fleet, self._view = source, folder, fleet, view
         self._courses: dict[int, Course] = {}
+        self._followers: dict[int, list[Trial]] = {}  # the same as a trial under way, by its number
         self._new: list[Job] = []
         self._cancelled: list[Key] = []
         self.account = Account()
+        self._failures: list[str] = []  # of the only trial there is: its seeds without a row
 
     def run(self, asked: Event) -> bool:
         """Train until the source has nothing more, or `asked` is set: then True.
 
-        Raises `RunError` where writing fails, and where the only trial there is cannot be run.
+        Raises `RunError` where writing fails, and `TrainingError` in the end where seeds of the
+        only trial there is failed: all others of it have been trained.
         """
         began = None
         while True:
@@ -97,14 +101,26 @@ class Driver:
             trial = self._source.next()
             if trial is None:
                 return
+            self._folder.refuse_other(trial.number, trial.config)
+            if trial.same_as is not None:
+                if trial.same_as in self._courses:
+                    self._followers.setdefault(trial.same_as, []).append(trial)
+                else:
+                    self._end_same(trial, trial.same_as)
+                continue
             course = Course(trial, self._folder.threshold(trial.config.env))
             self._courses[trial.number] = course
             self._view.begun(course)
             self._give(course, course.seeds)
 
     def _give(self, course: Course, seeds: Sequence[int]) -> None:
-        """Have seeds of a trial trained, those left out whose rows are on disk."""
+        """Have seeds of a trial trained, those left out whose rows are on disk.
+
+        Those that `retried` names are trained like the others.
+        """
         on_disk = {row["seed"]: row for row in self._folder.rows_of(course.number)}
+        for _, seed in retried(on_disk.values()):
+            del on_disk[seed]
         rows = {seed: on_disk[seed] for seed in seeds if seed in on_disk}
         course.rows.update(rows)
         if any(row["status"] == "pruned" for row in rows.values()):
@@ -144,12 +160,13 @@ class Driver:
         for episodes in news.episodes:
             self._courses[episodes.key[0]].hear(episodes)
             heard.add(episodes.key[0])
-        self._save(news.finished)
-        for result in news.finished:
+        heard.update(result.job.trial for result in news.finished)
+        for result in self._save(news.finished):
             course = self._courses[result.job.trial]
-            heard.add(course.number)
             if result.status == "failed":
                 self._fail(course, result)
+            elif result.reason:
+                self._view.notice(result.reason)
             if result.status != "pruned":
                 row = course.rows[result.job.seed]
                 self._ask(course, self._source.keep_after_seed(course.number, row))
@@ -169,6 +186,11 @@ class Driver:
         """Ask for more seeds of a trial whose seeds are over, or end it."""
         if not course.is_over:
             return
+        if self._failures:
+            more = len(self._failures) - 1
+            raise TrainingError(
+                self._failures[0] + (f"; and {count(more, 'more seed')} failed" if more else "")
+            )
         rows = list(course.rows.values())
         more = () if course.stopped else self._source.more_seeds(course.number, rows)
         if more:
@@ -179,23 +201,37 @@ class Driver:
         self._source.over(course.number, rows)
         del self._courses[course.number]
         self._view.over(course)
+        for trial in self._followers.pop(course.number, ()):
+            self._end_same(trial, course.number)
+
+    def _end_same(self, trial: Trial, original: int) -> None:
+        """End a trial whose configuration was trained already, under an earlier number."""
+        rows = self._folder.rows_of(original)
+        course = Course(trial, None)
+        course.rows = {int(row["seed"] or 0): row for row in rows}
+        self._view.begun(course)
+        self._folder.add_same(trial.number, original)
+        self._source.over(trial.number, rows)
+        self._view.over(course)
 
     def _fail(self, course: Course, result: Finished) -> None:
         if not course.stopped:
             self._view.notice(f"{named(course.number)} failed: {result.reason}")
         self._ask(course, False)
 
-    def _save(self, results: Sequence[Finished]) -> None:
-        """Write the rows of trainings, and all that belongs to them."""
+    def _save(self, results: Sequence[Finished]) -> Sequence[Finished]:
+        """Write the rows of trainings, and all that belongs to them; of which there are rows."""
         alone = self._source.total == 1
-        hopeless = [one for one in results if alone and one.status == "failed"]
-        kept = [one for one in results if not alone or one.status != "failed"]
+        kept = [one for one in results if not (alone and one.status == "failed")]
         if kept:
             self._folder.add(*map(_as_written, kept))
-        if hopeless:
-            raise RunError(hopeless[0].reason)
         for trial, seed in (one.key for one in kept):
             self._courses[trial].rows[seed] = self._folder.row(trial, seed)
+        for one in results:
+            if one not in kept:
+                self._failures.append(one.reason)
+                self._courses[one.job.trial].seeds.remove(one.job.seed)
+        return kept
 
 
 def _as_written(result: Finished) -> SeedResult:

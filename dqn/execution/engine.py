@@ -13,16 +13,19 @@ from dqn.algorithm.block import Shape
 from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedFunctions, HostedProgram
 from dqn.config import Config, EnvConfig
+from dqn.envs import host
 from dqn.envs.compiled import dynamics_named, dynamics_of
+from dqn.errors import UserError
 from dqn.execution import memory, runtime
-from dqn.execution.block import Block, task_of
+from dqn.execution.block import Block
 from dqn.execution.jobs import LANES, Checkpoint, Episodes, Finished, Job, Key
 
 _FAIRNESS = 8  # calls of `advance`; one in so many goes to the block that has waited longest
 CAPACITY = 8192  # transitions a lane can store; a job that needs more doubles it until it fits
 
-Place = tuple[Shape, str | EnvConfig]
-"""What a block is for: a shape, and its compiled dynamics by name or its hosted environment."""
+Place = tuple[Shape, str | EnvConfig, str]
+"""What a block is for: a shape, its compiled dynamics by name or its hosted environment, and the
+text of that one's arguments: 1 and True are equal, and not the same to an environment."""
 
 
 class Engine:
@@ -56,9 +59,13 @@ class Engine:
         """
         began = time.perf_counter()
         self._calls += 1
+        finished = []
         for item in new:
-            self._waiting.setdefault(self._place(item), deque()).append(item)
-        finished = [over for key in cancelled if (over := self._cancel(key)) is not None]
+            try:
+                self._waiting.setdefault(self._place(item), deque()).append(item)
+            except UserError as error:  # its environment cannot be made: no other training's matter
+                finished.append(Finished.failed(_job(item), str(error)))
+        finished += [over for key in cancelled if (over := self._cancel(key)) is not None]
         place = self._next_place()
         if place is None:
             return [], finished
@@ -87,6 +94,13 @@ class Engine:
             self.seconds += took
             self.useful += took * block.work / max(block.lane_ticks, 1)
         return episodes, finished
+
+    def close(self) -> None:
+        """Let go of environments stepped in Python; trainings under way are lost."""
+        for block in self._blocks.values():
+            block.close()
+        self._blocks.clear()
+        self._waiting.clear()
 
     def _next_place(self) -> Place | None:
         """The place with most of its lanes at work, of equals the one that has waited longest.
@@ -144,7 +158,7 @@ class Engine:
 
     def _place(self, item: Job | Checkpoint) -> Place:
         config = _job(item).config
-        task, dynamics = task_of(config.env), dynamics_of(config.env)
+        task, dynamics = host.describe(config.env), dynamics_of(config.env)
         shape = Shape(
             task.observation_size,
             task.actions,
@@ -154,14 +168,16 @@ class Engine:
             _capacity(config, task.max_episode_steps),
             self._lanes,
         )
-        return shape, config.env if dynamics is None else dynamics.name
+        if dynamics is None:
+            return shape, config.env, repr(config.env.kwargs)
+        return shape, dynamics.name, ""
 
 
 def _job(item: Job | Checkpoint) -> Job:
     return item if isinstance(item, Job) else item.job
 
 
-def _program(shape: Shape, env: str | EnvConfig) -> Program | HostedProgram:
+def _program(shape: Shape, env: str | EnvConfig, arguments: str) -> Program | HostedProgram:
     """What runs a block; its compiled functions are shared by all blocks of one shape."""
     if isinstance(env, EnvConfig):
         return HostedProgram(_hosted_functions(shape), env)

@@ -91,6 +91,8 @@ class Inline:
 
     def close(self) -> None:
         """As `Fleet.close`."""
+        if self._engine is not None:
+            self._engine.close()
 
 
 def workers_for(workers: int | str, jobs: int, configs: Iterable[Config]) -> int:

@@ -101,7 +101,7 @@ class Finished:
     seconds: float
     """The training's share of the time its block ran."""
     reason: str = ""
-    """Why it failed, in one line."""
+    """Why it failed, in one line; of one that did not, what its environment gave that is odd."""
 
     @property
     def key(self) -> Key:

@@ -1,6 +1,7 @@
 """What a person sees while a sweep runs: two live lines on a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from dqn.execution.course import Course
 from dqn.execution.fleet import News
 from dqn.execution.screen import Screen
 from dqn.execution.summary import count
+from dqn.results.columns import Row
 from dqn.results.folder import Folder
 from dqn.results.trials import named, trial_row
 
@@ -53,7 +55,7 @@ class SweepView:
         self.stopping, self.notice = self._screen.stopping, self._screen.notice
         self._live = self._screen.bars
         self._bar = self._live.add_task("", total=1.0, told="loading TensorFlow, compiling ...")
-        self._best_line, self._best = "", None
+        self._best_line, self._best = "", {}
         self._outdated = False  # the best trial: sought once a report, however many trials ended
         self._first: tuple[float, float] | None = None  # time and share at the first report
         self._recent: list[tuple[float, int, float, int]] = []
@@ -137,23 +139,32 @@ class SweepView:
 
     def _find_best(self) -> None:
         self._outdated = False
-        best = self._folder.best_trial()
-        if best is None:
+        best = self._folder.best_trials()
+        rows = {trial: self._folder.rows_of(trial) for trial in best.values()}
+        now = {trial: len(own) for trial, own in rows.items()}
+        if now == self._best:
             return
-        rows = self._folder.rows_of(best)
-        if (best, len(rows)) == self._best:
-            return
-        self._best = best, len(rows)
-        row = trial_row(rows, ())
-        name = self._folder.objective
+        self._best = now
+        told = [
+            f"{task} " * (len(best) > 1) + value
+            for task, trial in best.items()
+            if (value := self._value(rows[trial]))
+        ]
+        if told:
+            self._best_line = f"best so far: {'; '.join(told)}"
+            self._screen.above(self._best_line)
+
+    def _value(self, rows: Sequence[Row]) -> str:
+        """A trial and what it has come to; "" where that is nothing finite."""
+        row, name = trial_row(rows, ()), self._folder.objective
         value, low, high = (row[name + end] for end in ("", "_low", "_high"))
-        if value is None:
-            return
-        self._best_line = f"best so far: {named(best)}, {name} {value:.1f}"
-        if low is not None and high is not None:
-            self._best_line += f" [{low:.1f}, {high:.1f}]"
-        self._best_line += f", {count(len(rows), 'seed')}"
-        self._screen.above(self._best_line)
+        if not isinstance(value, float):
+            return ""
+        ends = ""
+        if isinstance(low, float) and isinstance(high, float):
+            ends = f" [{low:.1f}, {high:.1f}]"
+        number = int(row["trial"] or 0)
+        return f"{named(number)}, {name} {value:.1f}{ends}, {count(len(rows), 'seed')}"
 
 
 def _clock(seconds: float) -> str:

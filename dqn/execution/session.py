@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from dqn.config import Config
+from dqn.errors import TrainingError
 from dqn.execution import runtime
+from dqn.execution.closing import best_of, leaderboards
 from dqn.execution.crew import Crew
+from dqn.execution.drawing import drawn
 from dqn.execution.driver import Account, Driver
 from dqn.execution.fleet import Fleet, Inline, News, most_workers, workers_for
 from dqn.execution.live import SweepView
 from dqn.execution.processes import Processes
 from dqn.execution.progress import RunView
-from dqn.execution.screen import steps
 from dqn.execution.source import Fixed, Source, Trial
-from dqn.execution.summary import count, leaderboard, summary
+from dqn.execution.summary import count, summary
 from dqn.results.columns import Row
 from dqn.results.folder import Folder
-from dqn.results.trials import named
 from dqn.schema import AUTO
 from dqn.status import INTERRUPTED
 from dqn.variables import looked_up
@@ -41,7 +42,7 @@ def train(config: Config, path: Path) -> int:
     """
     runtime.prepare()  # before TensorFlow is imported
     seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
-    stopped = False
+    stopped, failed = False, None
     with Folder(path, config) as folder:
         finished = folder.finished()
         missing = [seed for seed in seeds if (0, seed) not in finished]
@@ -52,15 +53,15 @@ def train(config: Config, path: Path) -> int:
                 RunView(missing, config) as view,
             ):
                 drawing = _Drawing(view, folder, config)
-                stopped, _ = _driven(source, folder, fleet, drawing, view.stopping)
+                try:
+                    stopped, _ = _driven(source, folder, fleet, drawing, view.stopping)
+                except TrainingError as error:  # of some seeds: the others are there, and shown
+                    failed = error
             if not stopped:
                 folder.put_in_order()
-        with steps() as tell:
-            tell("drawing ...")
-            from dqn.results import pictures
+        from dqn.results import pictures
 
-            pictures.draw_curves(folder, config)
-            pictures.draw_best(folder, config)
+        stopped |= not drawn("", lambda: pictures.draw_run(folder, config))
         rows, trials = folder.rows(), folder.trials()
     if len(rows):
         print(summary(rows, trials.iloc[0].to_dict()))
@@ -72,6 +73,8 @@ def train(config: Config, path: Path) -> int:
         done = len(set(seeds) & set(rows["seed"].tolist()))
         print(f"stopped with {done} of {count(len(seeds), 'seed')} trained and saved")
     print(f"results: {_shown(path)}")
+    if failed is not None:
+        raise failed
     return INTERRUPTED if stopped else 0
 
 
@@ -101,7 +104,7 @@ def sweep(
     The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C. Raises as `train`.
     """
     runtime.prepare()
-    account, stopped = Account(), False
+    account, stopped, lost = Account(), False, None
     with runtime.nothing_collected():
         opened = Folder(
             path,
@@ -124,37 +127,38 @@ def sweep(
                 fleet_for(base, jobs, about.configs) as fleet,
                 SweepView(folder, source.total, base) as view,
             ):
-                stopped, account = _driven(source, folder, fleet, view, view.stopping)
+                try:
+                    stopped, account = _driven(source, folder, fleet, view, view.stopping)
+                except TrainingError as error:  # of some seeds: the others are there, and shown
+                    lost = error
                 workers = fleet.workers
         if not stopped:
             folder.put_in_order()
-        if view.trained or not (path / "best").exists():
-            with steps() as tell:
-                tell("drawing the best trial ...")
-                from dqn.results import pictures
+        from dqn.results import pictures
 
-                pictures.draw_best_trial(folder, base)
-        trials, best = _of(about, folder.trials()), folder.best_trial()
+        if view.trained or not pictures.is_best_whole(folder):
+            stopped |= not drawn("the best trial", lambda: pictures.draw_best_trial(folder, base))
+        trials, best = _of(about, folder.trials()), folder.best_trials()
     begun = len(trials)
     if stopped:
         trials = trials[trials["trial"].isin(view.ended)]
     if len(trials):
         over = about.over
         value_of = None if over is None else lambda n: over(folder.rows_of(n))
-        print(
-            leaderboard(trials, about.swept, about.objective, about.ordered_by, value_of=value_of)
-        )
-    failed = trials["status"].tolist().count("failed")
+        print(leaderboards(trials, about.swept, about.objective, about.ordered_by, value_of))
+    failed = trials.loc[trials["same_as"].isna(), "status"].tolist().count("failed")
     if failed:
         print(f"{failed} of {len(trials)} trials failed: their rows in seeds.csv say failed")
     if stopped:
         parts = f", and of {begun - len(trials)} more some seeds" if begun > len(trials) else ""
         print(f"stopped with {view.counts.over} of {source.total} trials done and saved{parts}")
-    elif not view.trained:
+    elif not view.trained and lost is None:
         print("all trials were trained before: nothing was left to do")
     elif account.busy:
         print(_told(account, view.trained, view.steps, workers))
-    print(f"results: {_shown(path)}" + (f"; best/ is {named(best)}" if best is not None else ""))
+    print("; ".join([f"results: {_shown(path)}", *best_of(best)]))
+    if lost is not None:
+        raise lost
     return (INTERRUPTED if stopped else int(failed > 0)), account
 
 
@@ -205,10 +209,11 @@ class _Drawing:
             self._loading.start()
         if not news.finished or time.monotonic() < self._due:
             return
-        from dqn.results import pictures
-
         began = time.monotonic()
-        pictures.draw_curves(self._folder, self._config)
+        with contextlib.suppress(Exception):  # whoever draws in the end says what is wrong
+            from dqn.results import pictures
+
+            pictures.draw_curves(self._folder, self._config)
         self._due = time.monotonic() + (time.monotonic() - began) / _SHARE
 
 

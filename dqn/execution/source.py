@@ -16,6 +16,8 @@ class Trial:
     number: int
     config: Config
     seeds: tuple[int, ...]
+    same_as: int | None = None
+    """The number of an earlier trial of the same configuration: then nothing is trained."""
 
 
 class Source(Protocol):
@@ -53,7 +55,10 @@ class Source(Protocol):
         ...
 
     def over(self, number: int, rows: Sequence[Row]) -> None:
-        """A trial is over; `rows` are all its lines, those of pruned and failed seeds included."""
+        """A trial is over; `rows` are all its lines, those of pruned and failed seeds included.
+
+        Of a trial that is the same as an earlier one, they are that one's.
+        """
 
     def close(self) -> None:
         """No more will be asked or told."""

@@ -2,12 +2,21 @@
 
 import errno
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-TEMPORARY = ".tmp-"
+TEMPORARY = ".tmp-dqn-study-"
+_MARK = os.urandom(4).hex()
+_IS_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY)}\d+-[0-9a-f]{{8}}-(?:([01])-)?(.+)")
+_OLD = "1"  # how `replacing_folder` marks what it has put aside for a moment
+
+
+def temporary_name(path: Path, place: str = "") -> Path:
+    """A name beside `path` for what will take its place, which nobody else gives to a file."""
+    return path.with_name(f"{TEMPORARY}{os.getpid()}-{_MARK}-{place}{path.name}")
 
 
 @contextmanager
@@ -18,7 +27,7 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
     pyarrow) pass it over. `durable` has the bytes and the name on the disk itself before returning:
     needed where a later file speaks of this one, not for what can be drawn or computed again.
     """
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = temporary_name(path)
     try:
         yield temporary
         if durable:
@@ -31,17 +40,22 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(
+    path: Path, is_ours: Callable[[str], bool] = lambda name: True
+) -> Iterator[Path]:
     """A new, empty folder to fill, which takes the place of `path` when all went well.
 
-    Files of the old one and of the new are never seen together. No system call swaps two folders
-    everywhere, so a kill between two renames can leave no `path`: for what can be made again.
+    Files of the old one and of the new are never seen together, but for those that `is_ours` denies
+    by their path within it: they are the user's, and stay. No system call swaps two folders
+    everywhere, so a kill between two renames can leave no `path`; `remove_temporaries` then brings
+    the old one back.
     """
-    fresh, old = (path.with_name(f"{TEMPORARY}{os.getpid()}-{n}-{path.name}") for n in (0, 1))
+    fresh, old = (temporary_name(path, f"{n}-") for n in (0, int(_OLD)))
     try:
         fresh.mkdir()
         yield fresh
         if path.exists():
+            _keep_others(path, fresh, is_ours)
             os.replace(path, old)
         os.replace(fresh, path)
     finally:
@@ -57,20 +71,59 @@ def own_folder(path: Path) -> Path:
     return path
 
 
-def refuse_links(folder: Path) -> None:
-    """Raise `OSError` where something in `folder` is a link: what is written there stays there."""
+def refuse_links(folder: Path, is_ours: Callable[[str], bool] = lambda name: True) -> None:
+    """Raise `OSError` where a name in `folder` that `is_ours` is a link.
+
+    What is written there stays there.
+    """
     for path in folder.iterdir():
-        if path.is_symlink():
+        if path.is_symlink() and is_ours(path.name):
             raise OSError(errno.ELOOP, f"{path.name} in it is a link to another place")
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Remove what killed processes left half-written in `folder` and below."""
-    for temporary in list(folder.rglob(f"{TEMPORARY}*")):
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+def remove_temporaries(folder: Path, inner: Iterable[str] = ()) -> None:
+    """Remove what killed processes left half-written in `folder` and in its folders `inner`.
+
+    Nothing else that is there is looked into, links are not followed, and only whole names as
+    `temporary_name` makes them count.
+    """
+    for place in (folder, *(folder / name for name in inner)):
+        if place.is_symlink() or not place.is_dir():
+            continue
+        for path in list(place.iterdir()):
+            found = _IS_TEMPORARY.fullmatch(path.name)
+            if found is None:
+                continue
+            order, name = found.groups()
+            if order == _OLD and path.is_dir() and not os.path.lexists(place / name):
+                os.replace(path, place / name)
+            elif path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _keep_others(old: Path, fresh: Path, is_ours: Callable[[str], bool]) -> None:
+    """Have in `fresh` too what is in `old` and not ours, or in the place of nothing of ours."""
+    for root, folders, files in os.walk(old):
+        there = Path(root).relative_to(old)
+        links = [name for name in folders if (Path(root) / name).is_symlink()]
+        for name in (*files, *links):
+            inner = there / name
+            if is_ours(inner.as_posix()) or os.path.lexists(fresh / inner):
+                continue
+            (fresh / inner).parent.mkdir(parents=True, exist_ok=True)
+            _link_or_copy(old / inner, fresh / inner)
+        for name in folders:
+            if not any((old / there / name).iterdir()) and not is_ours((there / name).as_posix()):
+                (fresh / there / name).mkdir(parents=True, exist_ok=True)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # a file system without hard links
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _sync(path: Path) -> None:

@@ -1,15 +1,17 @@
 """The best trainings' weights, from which model.keras, the GIF and the Q-value figure are made."""
 
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from dqn.results import damage
 from dqn.results.atomic import replacing
 from dqn.results.columns import Cell
-from dqn.results.seeds import Key
+from dqn.results.places import WEIGHTS
+from dqn.results.seeds_text import Key
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,31 @@ class BestWeights:
     Best is the highest `test_return`, then `mean_return`, of the trainings that are done; of the
     others only where none is. A file names its training, and the one it replaces stays until the
     new training's line is in seeds.csv: so a kill at any moment leaves the best of those that have
-    a line. Files of trainings without a line are removed here, and so are damaged ones.
+    a line. Files of trainings without a line are removed here; damaged ones are set aside, and one
+    line on standard error says so.
     """
 
     def __init__(self, folder: Path, rows: Mapping[Key, Mapping[str, Cell]]):
         self._folder, self._rows = folder, rows
         self._best: dict[int, Key] = {}
+        damaged = []
         for path in sorted(folder.glob(".weights-*.npz")):
-            key = _key(path)
-            if key is None or key not in rows or not _read(path):
+            found = WEIGHTS.fullmatch(path.name)
+            if found is None:
+                continue
+            key = int(found[1]), int(found[2])
+            if key in rows and not _read(path):
+                damaged.append((path, damage.move_aside(path, folder)))
+            elif key not in rows:
                 path.unlink()
             elif key[0] not in self._best or _rank(rows[key]) > _rank(rows[self._best[key[0]]]):
                 self.settle([key])
             else:
                 path.unlink()
+        if damaged:
+            (path, aside), *others = damaged
+            more = f" and {len(others)} more like it" if others else ""
+            damage.tell(f"{path}: must be weights, is damaged; it is now {aside.name}{more}")
 
     @property
     def trials(self) -> set[int]:
@@ -69,6 +82,12 @@ class BestWeights:
         for key in keys:
             self.drop(key[0])
             self._best[key[0]] = key
+
+    def forget(self, keys: Collection[Key]) -> None:
+        """Before trainings are replaced: remove what is here of the old ones."""
+        for trial, best in list(self._best.items()):
+            if best in keys:
+                self.drop(trial)
 
     def drop(self, trial: int) -> None:
         """Remove a trial's weights, if they are here."""
@@ -98,14 +117,6 @@ def _read(path: Path) -> list[np.ndarray]:
 
 def _key_of(row: Mapping[str, Cell]) -> Key:
     return int(row["trial"] or 0), int(row["seed"] or 0)
-
-
-def _key(weights: Path) -> Key | None:
-    try:
-        _, trial, seed = weights.stem.split("-")
-        return int(trial), int(seed)
-    except ValueError:
-        return None
 
 
 def _rank(row: Mapping[str, Cell]) -> tuple[bool, float, float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dqn.config import Config
 from dqn.errors import UserError
-from dqn.results.document import plain, written
+from dqn.results.document import differences, plain, written
 from dqn.results.stats import METRICS
 from dqn.schema import shown
 
@@ -30,7 +30,7 @@ def hyperparameters(config: Config, swept: Iterable[str] = ()) -> Row:
 
     Where `swept`, the keys and groups that differ between trials, has some of the environment's,
     columns named by those keys follow `env`: "env.max_episode_steps", "env.kwargs.gravity"; the
-    group `env` stands for all of them.
+    group `env` stands for all of them. What another group sets is in `differing_env`.
     """
     cells: Row = {COLUMN_OF_KEY.get(n, n): value for n, value in config.hyperparameters().items()}
     names = _env_columns(swept)
@@ -39,9 +39,25 @@ def hyperparameters(config: Config, swept: Iterable[str] = ()) -> Row:
     return {"env": cells.pop("env"), **more, **cells}
 
 
+def differing_env(configs: Iterable[Config]) -> tuple[str, ...]:
+    """The columns of the environment's settings, beside its id, in which configurations differ."""
+    first, *others = [config.to_mapping()["env"] for config in configs]
+    names = dict.fromkeys(
+        name.partition("[")[0] for env in others for name, *_ in differences(first, env, "env")
+    )
+    return tuple(name for name in names if name != "env.id")
+
+
 def columns_of(hyperparameters: Iterable[str]) -> tuple[str, ...]:
     """All columns of seeds.csv, around those of the hyperparameters."""
     return (*_BEFORE, *hyperparameters, *_AFTER)
+
+
+def is_same_cell(column: str, one: Cell, other: Cell) -> bool:
+    """Whether two cells of a column say the same; of one of YAML the order of its keys is none."""
+    if one == other or not column.startswith("env.kwargs"):
+        return one == other
+    return isinstance(one, str) and isinstance(other, str) and plain(one) == plain(other)
 
 
 def config_of(row: Mapping[str, Cell], base: Config) -> Config:

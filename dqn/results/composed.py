@@ -1,14 +1,15 @@
 """config.yaml and sweep.yaml: what was composed, and that a folder of results holds that alone."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dqn.config import ELSEWHERE, Config, fields_of
+from dqn.config import ELSEWHERE, KEYS, Config, fields_of
 from dqn.errors import RunError, UserError
 from dqn.results.atomic import replacing
-from dqn.results.document import plain, plain_of, written
+from dqn.results.columns import COLUMN_OF_KEY
+from dqn.results.document import Difference, differences, plain, plain_of, written
 from dqn.results.stats import METRICS, STATISTICS
 from dqn.schema import override_text, shown
 
@@ -19,9 +20,6 @@ result depends."""
 
 _IDENTITY = "identity"
 _SHOWN = 4  # differences in a message
-
-Difference = tuple[str, Any, Any]
-"""Name, what it was, what it is now; None where there is nothing."""
 
 
 def keep(
@@ -53,16 +51,27 @@ def keep(
     return identity
 
 
-def differences(old: Any, new: Any, name: str = "") -> Iterator[Difference]:
-    """Where two nested mappings of plain values differ, by dotted name; a long list by entry."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in [*old, *(key for key in new if key not in old)]:
-            yield from differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
-    elif _are_long_lists(old, new):
-        for i, (was, now) in enumerate(zip(old, new, strict=True)):
-            yield from differences(was, now, f"{name}[{i}]")
-    elif old != new:
-        yield name, old, new
+def varied(
+    folder: Path, sweep: Mapping[str, Any] | None, swept: Iterable[str] = ()
+) -> Callable[[str], bool]:
+    """Whether trials of the `sweep` in `folder` may differ in a column of hyperparameters.
+
+    `swept` are keys and groups that do, besides those that its record says. Where a group does, or
+    it is not known what, any column may that config.yaml has a key for: an older version's has none
+    for what did not exist then.
+    """
+    params = (sweep or {}).get("params")
+    names = {*swept, *(params if isinstance(params, Mapping) else ())}
+    anything = sweep is not None and (not names or not names <= KEYS.keys())
+    there = _read(folder / CONFIG, "the configuration of this folder") or {}
+    keys = {column: key for key, column in COLUMN_OF_KEY.items()} | {"env": "env.id"}
+
+    def differs(column: str) -> bool:
+        key = keys.get(column, column)
+        outer = key.partition(".")[0]
+        return key in names or outer in names or (anything and outer in there)
+
+    return differs
 
 
 def write_preset(path: Path, config: Config, title: str) -> None:
@@ -119,15 +128,6 @@ _ANOTHER = "choose another folder with name=NAME"
 
 def _told(value: Any) -> str:
     return override_text(value) if isinstance(value, bool | str) else shown(value)
-
-
-def _are_long_lists(old: Any, new: Any) -> bool:
-    return (
-        isinstance(old, list)
-        and isinstance(new, list)
-        and len(old) == len(new)
-        and shown(old).endswith("...")
-    )
 
 
 def _are_numbers(*values: Any) -> bool:

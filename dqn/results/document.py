@@ -1,10 +1,13 @@
 """YAML that anyone may have written, as plain values: nothing in it runs, and it has an end."""
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from dqn.schema import shown
 
 _DEEPEST = 50  # nested lists and mappings; libyaml's loader ends the interpreter at 10⁵
 # YAML 1.1 takes 1e-4, without a dot or without a sign of the exponent, for text: Hydra does not.
@@ -66,6 +69,31 @@ def refuse_endless(path: Path) -> None:
 def written(value: Any, **style: Any) -> str:
     """Plain values as a document that `plain` reads; `style` is of `yaml.dump`."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **style)
+
+
+Difference = tuple[str, Any, Any]
+"""Name, what it was, what it is now; None where there is nothing."""
+
+
+def differences(old: Any, new: Any, name: str = "") -> Iterator[Difference]:
+    """Where two nested mappings of plain values differ, by dotted name; a long list by entry."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
+    elif _are_long_lists(old, new):
+        for i, (was, now) in enumerate(zip(old, new, strict=True)):
+            yield from differences(was, now, f"{name}[{i}]")
+    elif old != new:
+        yield name, old, new
+
+
+def _are_long_lists(old: Any, new: Any) -> bool:
+    return (
+        isinstance(old, list)
+        and isinstance(new, list)
+        and len(old) == len(new)
+        and shown(old).endswith("...")
+    )
 
 
 class _Dumper(yaml.SafeDumper):

@@ -4,106 +4,161 @@ It is a folder of Parquet parts, which pandas and pyarrow read as one table. Add
 only the last part, in one atomic replacement, until that part is large enough and a new one starts:
 so a reader never meets a half-written or doubled row, and the cost of adding seeds does not grow
 with the seeds before them.
-
-A part holds more than its table: a checksum of each page, which finds a damaged one, and for each
-training a checksum of its line in seeds.csv, which finds a line that has changed.
 """
 
-import json
+import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dqn.errors import RunError
-from dqn.results.atomic import TEMPORARY, replacing
-from dqn.results.damage import copy_aside, move_aside, tell
+from dqn.results.atomic import temporary_name
+from dqn.results.damage import copy_aside, move_aside
 from dqn.results.document import refuse_endless
-from dqn.results.seeds import Key
+from dqn.results.parts import SCHEMA, Kept, PartError, counts_of, only, read_part, write_part
+from dqn.results.seeds_text import Key
 
-_LINES = b"seeds.csv"  # in a part's metadata: trial, seed and checksum of each line
 PART_ROWS = 10_000  # about 0.3 MB and 2 ms to rewrite; 2 million episodes make 200 parts
-
-SCHEMA = pa.schema(
-    {
-        "trial": pa.int64(),
-        "seed": pa.int64(),
-        "episode": pa.int64(),  # from 1
-        "step": pa.int64(),  # environment steps of the training up to the episode's end
-        "return": pa.float64(),  # raw sum of rewards
-        "length": pa.int64(),  # steps
-        "epsilon": pa.float64(),
-        "loss": pa.float64(),  # mean over the episode's updates; NaN where there was none
-        "q": pa.float64(),  # mean over the episode, of the chosen action
-    }
-)
+PART_LINES = 400  # trainings of a part: their lines are rewritten with it
 
 
 class Episodes:
     """The rows of every finished training, in `path`. One process at a time may write there.
 
-    `finished` says how many episodes each (trial, seed) must have. Rows of a training that is not
-    among them (the process was killed before its row in seeds.csv) are removed.
-
-    A part that cannot be read is moved out of `path`; one that holds fewer or more rows of a
-    training than `finished` says is copied, and that training's rows are removed. One line on
-    standard error says so, and `lost` are the trainings whose episodes are gone.
-
-    Those whose line in seeds.csv `is_as_written`, asked with the checksum that is kept here, denies
-    are `changed`: their rows are removed too.
+    A part that cannot be read is moved out of `path`: `aside` says which, why, and where to. What
+    belongs to no training that is known stays until `keep`.
 
     Opening reads every part, 2 ms each: 0.7 s for 3 million episodes.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        finished: Mapping[Key, int],
-        is_as_written: Callable[[Key, int], bool] = lambda key, checksum: True,
-    ):
+    def __init__(self, path: Path):
         self.path = path
-        self.lost: set[Key] = set()
-        self.changed: set[Key] = set()
-        self._is_as_written = is_as_written
-        aside = []
+        self.aside: list[tuple[str, Path]] = []
+        self.copied: set[Key] = set()
+        """The trainings whose rows `copy_aside` has copied."""
+        self._kept: dict[Path, Kept] = {}
+        self._counts: dict[Path, Counter[Key]] = {}
         if path.exists() and not path.is_dir():
-            aside.append((f"{path}: must be a folder of parts", move_aside(path, path.parent)))
+            moved = move_aside(path, path.parent)
+            self.aside.append((f"{path}: must be a folder of parts", moved))
         if not path.exists():
             _create(path)
-        while True:
+        self._open, self._last = SCHEMA.empty_table(), 0
+        for part in sorted(path.glob("part-*.parquet")):
             try:
-                aside += self._settle(finished)
-                break
-            except _PartError as error:
-                aside.append((str(error), move_aside(error.part, path.parent)))
-        if aside:
-            (reason, first), *others = aside
-            more = f" and {len(others)} more like it" if others else ""
-            many = f"{len(self.lost)} trainings are" if len(self.lost) != 1 else "one training is"
-            tell(f"{reason}; it was set aside as {first.name}{more}, {many} done again")
-        elif self.lost:
-            tell(
-                f"{path}: the episodes of {len(self.lost)} trainings are gone; they are done again"
-            )
+                last = _number(part)
+                table, kept = read_part(part)
+            except PartError as error:
+                self.aside.append((str(error), move_aside(part, path.parent)))
+                continue
+            self._last, self._open = last, table
+            self._kept[part], self._counts[part] = kept, counts_of(table)
+        if not self._kept:
+            self._write(path / _name(0), self._open, Kept(last=set()))
+        self._start_new_part_if_full()
 
-    def add(self, *trainings: Mapping[str, Any], checksums: Sequence[int]) -> None:
+    @property
+    def totals(self) -> Counter[Key]:
+        """How many rows each training has."""
+        total: Counter[Key] = Counter()
+        for count in self._counts.values():
+            total.update(count)
+        return total
+
+    def kept(self) -> dict[Key, Kept]:
+        """Of each training of which a part keeps anything, the last such part's."""
+        return {key: kept for kept in self._kept.values() for key in kept.keys}
+
+    def last_added(self, finished: Collection[Key]) -> set[Key]:
+        """The trainings that a kill may have left without a line, of those not `finished`."""
+        written = [part for part in self._kept if self._counts[part]]
+        if not written:
+            return set()
+        last = self._kept[written[-1]].last
+        if last is not None:
+            return last.difference(finished)
+        trailing = reversed(self._counts[written[-1]])  # format 1 does not say
+        return set(itertools.takewhile(lambda key: key not in finished, trailing))
+
+    def returns_of(self, keys: Collection[Key]) -> dict[Key, tuple[np.ndarray, int]]:
+        """The returns [E] of some trainings, and the step at which the last of them ended."""
+        found: dict[Key, tuple[np.ndarray, int]] = {key: (np.empty(0), 0) for key in keys}
+        for part, counts in self._counts.items():
+            if mine := counts.keys() & keys:
+                frame = only(self._table(part), mine).to_pandas()
+                for (trial, seed), group in frame.groupby(["trial", "seed"], sort=False):
+                    returns = group["return"].to_numpy()
+                    found[int(trial), int(seed)] = returns, int(group["step"].iloc[-1])  # pyright: ignore[reportArgumentType]
+        return found
+
+    def copy_aside(self, keys: Collection[Key]) -> list[Path]:
+        """Copy the parts that hold rows of these trainings; where to."""
+        parts = [part for part, counts in self._counts.items() if counts.keys() & keys]
+        self.copied.update(key for part in parts for key in self._counts[part])
+        return [copy_aside(part, self.path.parent) for part in parts]
+
+    def keep(
+        self, lines: Mapping[Key, str], columns: tuple[str, ...], without: Collection[Key] = ()
+    ) -> None:
+        """Remove rows of all trainings but those of `lines`, and of those `without`.
+
+        Their `lines`, which have these `columns` and no end, are kept with the others. What is so
+        already is not written.
+        """
+        homes = dict.fromkeys(lines, next(reversed(self._kept)))  # of those without an episode
+        homes |= {key: part for part, kept in self._kept.items() for key in kept.keys}
+        homes |= {key: part for part, counts in self._counts.items() for key in counts}
+        for part, kept in list(self._kept.items()):
+            mine = {key: line for key, line in lines.items() if homes[key] == part}
+            last = set() if kept.last is None else kept.last.intersection(lines)
+            new = Kept().with_lines(mine, columns if mine else (), last)
+            counts = self._counts[part]
+            left = counts.keys() & lines.keys() - set(without)
+            if len(left) < len(counts) or kept.damaged or new != kept:
+                table = self._table(part)
+                self._write(part, table if len(left) == len(counts) else only(table, left), new)
+
+    def add(
+        self,
+        *trainings: Mapping[str, Any],
+        lines: Mapping[Key, str],
+        columns: tuple[str, ...],
+        replaced: Collection[Key] = (),
+    ) -> None:
         """Append the episodes of trainings: by column, an array over them or one value for all.
 
-        `checksums` are of their lines in seeds.csv.
+        `lines` are theirs in seeds.csv, without ends, with these `columns`. Rows of `replaced`
+        trainings, which were added before, are removed.
         """
-        tables = [_table(columns) for columns in trainings]
-        sums = zip(trainings, checksums, strict=True)
-        lines = _lines(self._open) | {(one["trial"], one["seed"]): it for one, it in sums}
-        both = _with_lines(pa.concat_tables([self._open, *tables]).combine_chunks(), lines)
-        _write(both, self.path / _name(self._last))
-        self._open = both
+        part = self.path / _name(self._last)
+        for other, counts in list(self._counts.items()):
+            kept = self._kept[other]
+            if other != part and not (counts.keys() | kept.keys).isdisjoint(replaced):
+                left = only(self._table(other), counts.keys() - set(replaced))
+                self._write(other, left, kept.without(replaced))
+        before = self._open
+        if replaced and not counts_of(before).keys().isdisjoint(replaced):
+            before = only(before, counts_of(before).keys() - set(replaced))
+        table = pa.concat_tables([before, *map(_table, trainings)]).combine_chunks()
+        kept = self._kept.get(part, Kept()).without(replaced)
+        self._write(part, table, kept.with_lines(lines, columns, set(lines)))
         self._start_new_part_if_full()
+
+    def settle(self) -> None:
+        """Say that every training that was added has its line in seeds.csv."""
+        part = self.path / _name(self._last)
+        if part not in self._kept and self._kept:
+            part = next(reversed(self._kept))
+        kept = self._kept.get(part)
+        if kept is not None and kept.last:
+            self._write(part, self._table(part), replace(kept, last=set()))
 
     def frame(self, trial: int | None = None) -> pd.DataFrame:
         """Every row, as `pandas.read_parquet(path)` gives it; or those of one trial alone.
@@ -112,43 +167,18 @@ class Episodes:
         """
         return read_episodes(self.path, trial)
 
-    def _settle(self, finished: Mapping[Key, int]) -> list[tuple[str, Path]]:
-        """Leave whole trainings of `finished` alone; what was copied aside before, and why."""
-        parts = sorted(self.path.glob("part-*.parquet"))
-        if not parts:
-            parts = [self.path / _name(0)]
-            _write(SCHEMA.empty_table(), parts[0])
-        counts, lines = {}, {}
-        for part in parts:
-            self._last, self._open = _number(part), _read(part)
-            counts[part], lines[part] = _counts(self._open), _lines(self._open)
-        total: Counter[Key] = Counter()
-        for count in counts.values():
-            total.update(count)
-        self.lost = {key for key, expected in finished.items() if total[key] != expected}
-        whole = finished.keys() - self.lost
-        sums = [(key, it) for known in lines.values() for key, it in known.items() if key in whole]
-        self.changed = {key for key, checksum in sums if not self._is_as_written(key, checksum)}
-        whole -= self.changed
-        aside = []
-        for part, count in counts.items():
-            if broken := sorted(self.lost & count.keys()):
-                trial, seed = broken[0]
-                reason = (
-                    f"{part}: trial {trial} seed {seed} must have the {finished[trial, seed]} "
-                    f"episodes that seeds.csv says, has {total[trial, seed]}"
-                )
-                aside.append((reason, copy_aside(part, self.path.parent)))
-            if not count.keys() | lines[part].keys() <= whole:
-                table = _only(_read(part), whole)
-                _write(table, part)
-                if part == parts[-1]:
-                    self._open = table
-        self._start_new_part_if_full()
-        return aside
+    def _table(self, part: Path) -> pa.Table:
+        return self._open if part == self.path / _name(self._last) else read_part(part)[0]
+
+    def _write(self, part: Path, table: pa.Table, kept: Kept) -> None:
+        write_part(part, table, kept)
+        self._kept[part], self._counts[part] = kept, counts_of(table)
+        if part == self.path / _name(self._last):
+            self._open = table
 
     def _start_new_part_if_full(self) -> None:
-        if self._open.num_rows >= PART_ROWS:
+        kept = self._kept.get(self.path / _name(self._last), Kept())
+        if self._open.num_rows >= PART_ROWS or len(kept.lines) >= PART_LINES:
             self._last, self._open = self._last + 1, SCHEMA.empty_table()
 
 
@@ -164,8 +194,8 @@ def read_episodes(path: Path, trial: int | None = None) -> pd.DataFrame:
         return pd.read_parquet(path, filters=filters, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise RunError(
-            f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}); remove "
-            "the part that is damaged, and the same command trains anew what it held"
+            f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}); start the command "
+            "that wrote it again: it sets the part that is damaged aside, and trains what it held"
         ) from error
 
 
@@ -181,77 +211,14 @@ def _name(part: int) -> str:
 
 def _create(path: Path) -> None:
     # A first part without rows, and the folder put in place whole: readable before any seed ends.
-    fresh = path.with_name(f"{TEMPORARY}{path.name}")
+    fresh = temporary_name(path)
     fresh.mkdir(exist_ok=True)
-    _write(SCHEMA.empty_table(), fresh / _name(0))
+    write_part(fresh / _name(0), SCHEMA.empty_table(), Kept(last=set()))
     os.replace(fresh, path)
-
-
-def _write(table: pa.Table, part: Path) -> None:
-    with replacing(part, durable=True) as temporary:
-        # A dictionary of values that hardly repeat costs more than all the rest.
-        repeating = [f.name for f in SCHEMA if f.name not in ("epsilon", "loss", "q")]
-        pq.write_table(
-            table,
-            temporary,
-            compression="lz4",
-            use_dictionary=repeating,  # pyright: ignore[reportArgumentType]
-            write_page_checksum=True,
-        )
-
-
-class _PartError(Exception):
-    def __init__(self, part: Path, reason: str):
-        super().__init__(f"{part}: {reason}")
-        self.part = part
-
-
-def _read(part: Path) -> pa.Table:
-    try:
-        with pq.ParquetFile(part, page_checksum_verification=True) as file:
-            if file.schema_arrow != SCHEMA:
-                raise _PartError(part, f"its columns must be {', '.join(SCHEMA.names)}")
-            table = file.read()
-            _lines(table)
-            return table
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise _PartError(part, f"cannot be read as Parquet ({reason})") from error
-    except (ValueError, TypeError) as error:
-        raise _PartError(part, f"what it keeps of {_LINES.decode()} cannot be read") from error
-
-
-def _lines(table: pa.Table) -> dict[Key, int]:
-    """The checksums of lines in seeds.csv that were kept with a part; of an older one, none."""
-    kept = json.loads((table.schema.metadata or {}).get(_LINES, b"[]"))
-    return {(trial, seed): checksum for trial, seed, checksum in kept}
-
-
-def _with_lines(table: pa.Table, lines: Mapping[Key, int]) -> pa.Table:
-    text = json.dumps([[*key, checksum] for key, checksum in lines.items()])
-    return table.replace_schema_metadata({_LINES: text})
 
 
 def _number(part: Path) -> int:
     digits = part.stem.removeprefix("part-")
-    if not digits.isdecimal():
-        raise _PartError(part, "its name must be part- and a number")
+    if not digits.isdecimal() or part.name != _name(int(digits)):
+        raise PartError(part, "its name must be part- and a number of five digits")
     return int(digits)
-
-
-def _counts(table: pa.Table) -> Counter[Key]:
-    """Rows of each training; they stand together, so that it is enough to look where one ends."""
-    trial, seed = (table[name].to_numpy() for name in ("trial", "seed"))
-    changes = np.flatnonzero((np.diff(trial) != 0) | (np.diff(seed) != 0)) + 1
-    starts = np.concatenate([[0], changes]) if len(trial) else changes
-    counts: Counter[Key] = Counter()
-    lengths = np.diff(np.append(starts, len(trial))).tolist()
-    for t, s, n in zip(trial[starts].tolist(), seed[starts].tolist(), lengths, strict=True):
-        counts[t, s] += n
-    return counts
-
-
-def _only(table: pa.Table, keys: Collection[Key]) -> pa.Table:
-    pairs = zip(table["trial"].to_pylist(), table["seed"].to_pylist(), strict=True)
-    kept = table.filter(pa.array([pair in keys for pair in pairs], pa.bool_()))
-    return _with_lines(kept, {key: it for key, it in _lines(table).items() if key in keys})

@@ -6,10 +6,8 @@ what has no line is removed when the folder is opened again, and that seed is tr
 trials.csv follows from seeds.csv and is written anew, a fiftieth of the time at most.
 """
 
-import csv
 import fcntl
 import os
-import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,16 +16,18 @@ from typing import Any
 import pandas as pd
 
 from dqn.config import Config, EnvConfig
-from dqn.envs import host
 from dqn.errors import RunError, UserError
-from dqn.results import composed, machines
-from dqn.results.atomic import refuse_links, remove_temporaries, replacing
+from dqn.results import composed, format, machines
+from dqn.results.atomic import remove_temporaries
 from dqn.results.best import Best, BestWeights
-from dqn.results.columns import Row, hyperparameters
-from dqn.results.episodes import Episodes
-from dqn.results.seeds import Key, Seeds
+from dqn.results.columns import Row, hyperparameters, is_same_cell
+from dqn.results.opening import open_tables
+from dqn.results.ranking import Ranking
+from dqn.results.seeds_text import Key
+from dqn.results.thresholds import Thresholds
 from dqn.results.training import SeedResult
-from dqn.results.trials import Standing, columns, standing, trial_rows
+from dqn.results.trial_table import TrialTable
+from dqn.results.trials import retried
 
 __all__ = ["Folder", "SeedResult"]
 
@@ -68,20 +68,19 @@ class Folder:
         self._swept = tuple(swept)
         self._wanted = range(config.first_seed, config.first_seed + config.seeds)
         self._key = "hydra.run.dir" if sweep is None else "hydra.sweep.dir"
-        self._thresholds: dict[str, float | None] = {}
+        self._thresholds = Thresholds(config)
         try:
+            format.refuse_unfit(path, self._key)
             path.mkdir(parents=True, exist_ok=True)
-            refuse_links(path)
             self._lock = (path / ".lock").open("a")
         except OSError as error:
             raise self._not_writable(error) from error
         try:
             self._take_lock()
-            remove_temporaries(path)
+            remove_temporaries(path, ("episodes.parquet", "figures"))
             self.identity = composed.keep(path, config, sweep, grows)
             """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
-            machines.keep(path)
-            self._open(hyperparameters(config, self._swept))
+            self._open(config, composed.varied(path, sweep, self._swept))
         except OSError as error:
             self._lock.close()
             raise self._not_writable(error) from error
@@ -89,26 +88,23 @@ class Folder:
             self._lock.close()
             raise
 
-    def _open(self, hyperparameters: Iterable[str]) -> None:
-        self._seeds = Seeds(self.path / "seeds.csv", hyperparameters)
-        counts = {key: int(row["episodes"] or 0) for key, row in self._seeds.rows.items()}
-        parts, as_written = self.path / "episodes.parquet", self._seeds.is_as_written
-        self._episodes = Episodes(parts, counts, as_written)
-        if self._episodes.changed:
-            self._seeds.set_aside(self._episodes.changed)
-        if self._episodes.lost:
-            self._seeds.remove(self._episodes.lost)
+    def _open(self, config: Config, varied: Callable[[str], bool]) -> None:
+        base = hyperparameters(config, self._swept)
+        threshold = self._thresholds.of_row
+        self._seeds, self._episodes = open_tables(self.path, base, varied, threshold)
+        format.keep(self.path)
+        machines.keep(self.path)
         self._weights = BestWeights(self.path, self._seeds.rows)
         self._of_trial: dict[int, list[Row]] = defaultdict(list)
         for (trial, _), row in self._seeds.rows.items():
             self._of_trial[trial].append(row)
-        self._standing = {trial: self._stand(rows) for trial, rows in self._of_trial.items()}
-        self._best_closed: int | None = None
-        self._trials: dict[int, Row] = {}
-        self._stale = set(self._of_trial)
-        self._is_written, self._write_trials_from = False, 0.0
-        if not (self.path / "trials.csv").exists():
-            self._write_trials()
+        self._best_closed: dict[str, int] = {}
+        self._trials = TrialTable(
+            self.path / "trials.csv",
+            self._seeds.hyperparameters,
+            Ranking(self._wanted, self.objective, self._over),
+            self._of_trial,
+        )
 
     def __enter__(self) -> "Folder":
         return self
@@ -121,49 +117,60 @@ class Folder:
         if self._lock.closed:
             return
         try:
-            if not self._is_written:
-                self._write_trials()
+            self._episodes.settle()
+            if not self._trials.is_written:
+                self._trials.write()
         except OSError as error:
             raise _failed(self.path, error) from error
         finally:
             self._lock.close()
 
     def add(self, *results: SeedResult) -> None:
-        """Put finished trainings on disk; once this returns, no kill loses one."""
+        """Put finished trainings on disk; once this returns, no kill loses one.
+
+        One that has a line already is refused, unless that is to be tried again: see `finished`.
+        """
         keys = [(result.trial, result.seed) for result in results]
+        again = {key for trial, _ in keys for key in retried(self._of_trial.get(trial, ()))}
         for i, (trial, seed) in enumerate(keys):
-            if (trial, seed) in self._seeds.rows or (trial, seed) in keys[:i]:
+            is_there = (trial, seed) in self._seeds.rows and (trial, seed) not in again
+            if is_there or (trial, seed) in keys[:i]:
                 raise RunError(f"{self.path}: trial {trial} seed {seed} is in seeds.csv already")
         rows = [result.row(self.threshold(result.config.env), self._swept) for result in results]
+        again = again.intersection(keys)
         try:
-            sums = [self._seeds.checksum(row) for row in rows]
-            self._episodes.add(*(result.episodes() for result in results), checksums=sums)
+            lines = {key: self._seeds.line(row)[:-1] for key, row in zip(keys, rows, strict=True)}
+            self._weights.forget(again)
+            episodes, names = (result.episodes() for result in results), self._seeds.columns
+            self._episodes.add(*episodes, lines=lines, columns=names, replaced=again)
             best = self._weights.save_if_best(rows, [result.weights for result in results])
             self._seeds.add(*rows)
             self._weights.settle(best)
             for trial, seed in keys:
-                self._of_trial[trial].append(self._seeds.rows[trial, seed])
+                of_trial = self._of_trial[trial]
+                of_trial[:] = [row for row in of_trial if row["seed"] != seed]
+                of_trial.append(self._seeds.rows[trial, seed])
             for trial in {trial for trial, _ in keys}:
-                self._standing[trial] = self._stand(self._of_trial[trial])
-                self._stale.add(trial)
-            self._is_written = False
-            if time.monotonic() >= self._write_trials_from:
-                self._write_trials()
+                self._trials.update(trial)
+            self._trials.write_if_due()
         except OSError as error:
             raise _failed(self.path, error) from error
 
     def close_trial(self, number: int) -> None:
         """Say that a trial is over: all its rows are here, no further seed of it will be added.
 
-        The networks of trials that are over are removed, but for the best one's. To be called again
-        for each of them after reopening.
+        The networks of trials that are over are removed, but for the best one's of each task. To be
+        called again for each of them after reopening.
         """
-        best = self._best_closed
-        if number == best or number not in self._standing:
+        ranking = self._trials.ranking
+        if number not in ranking:
+            return
+        best = self._best_closed.get(task := ranking.task(number))
+        if number == best:
             return
         loser = number
-        if best is None or self._standing[number] < self._standing[best]:
-            self._best_closed, loser = number, best
+        if best is None or ranking.is_better(number, best):
+            self._best_closed[task], loser = number, best
         try:
             if loser is not None:
                 self._weights.drop(loser)
@@ -178,8 +185,12 @@ class Folder:
             raise _failed(self.path, error) from error
 
     def finished(self) -> set[Key]:
-        """The (trial, seed) pairs that need no training, whatever their status."""
-        return set(self._seeds.rows)
+        """The (trial, seed) pairs that need no training.
+
+        Those that failed are tried again, and those that were given up with them.
+        """
+        again = (key for rows in self._of_trial.values() for key in retried(rows))
+        return self._seeds.rows.keys() - set(again)
 
     def row(self, trial: int, seed: int) -> Row:
         """One line of seeds.csv; raises `KeyError` where there is none."""
@@ -194,12 +205,8 @@ class Folder:
         return self._seeds.frame()
 
     def trials(self) -> pd.DataFrame:
-        """trials.csv: one row a trial, best first."""
-        self._aggregate()
-        names = columns(self._seeds.hyperparameters)
-        frame = pd.DataFrame(self._in_order(), columns=list(names))
-        metrics = names[names.index("seeds_done") + 1 :]
-        return frame.astype(dict.fromkeys(metrics, float))  # one of blanks alone would be object
+        """trials.csv: one row a trial, task by task, the best first."""
+        return self._trials.frame()
 
     def episodes(self, trial: int | None = None) -> pd.DataFrame:
         """episodes.parquet: one row an episode of every finished training, or of one trial's."""
@@ -208,13 +215,17 @@ class Folder:
         keys = pd.MultiIndex.from_arrays([frame["trial"], frame["seed"]])
         return frame.loc[keys.isin(list(self._seeds.rows))]
 
-    def best_trial(self) -> int | None:
-        """The number of the trial that trials.csv has first, or None before the first.
+    def best_trials(self) -> dict[str, int]:
+        """The number of the trial that trials.csv has first of each task, by the task's id.
 
         The best by the objective of those all of whose seeds are done or diverged; of the
         others only where there is none.
         """
-        return min(self._standing, key=self._standing.__getitem__, default=None)
+        return self._trials.ranking.best()
+
+    def best_trial(self) -> int | None:
+        """The best trial of the first task, or None before the first is there."""
+        return next(iter(self.best_trials().values()), None)
 
     def best(self, trial: int | None = None) -> Best | None:
         """The best training of `trial`, by default the best trial's, or None where there is none.
@@ -223,44 +234,30 @@ class Folder:
         """
         if trial is not None:
             return self._weights.load(trial)
-        for candidate in sorted(self._weights.trials, key=self._standing.__getitem__):
+        for candidate in self._trials.ranking.order(self._weights.trials):
             if (best := self._weights.load(candidate)) is not None:
                 return best
         return None
 
-    def _stand(self, rows: list[Row]) -> Standing:
-        return standing(rows, self._wanted, self.objective, self._over)
+    def add_same(self, number: int, original: int) -> None:
+        """Say that trial `number` has no rows of its own, as it is the same as `original`."""
+        self._trials.add_same(number, original)
 
-    def _in_order(self) -> list[Row]:
-        return [
-            self._trials[trial] for trial in sorted(self._trials, key=self._standing.__getitem__)
-        ]
+    def refuse_other(self, number: int, config: Config) -> None:
+        """Raise `UserError` where a trial has rows of another configuration than `config`."""
+        for row in self._of_trial.get(number, ()):
+            own = [name for name in row if name.startswith("env.")]
+            for name, cell in hyperparameters(config, own).items():
+                if name in row and not is_same_cell(name, row[name], cell):
+                    raise UserError(
+                        f"{self.path}: trial {number} must have {name}={cell}, as this command "
+                        f"says, got {row[name]} in seeds.csv; choose another folder with "
+                        f"{self._key}=FOLDER"
+                    )
 
     def threshold(self, env: EnvConfig) -> float | None:
         """The mean return that counts as solved in `env`; None where there is none."""
-        if env.solved_return is not None:
-            return env.solved_return
-        if env.id not in self._thresholds:
-            self._thresholds[env.id] = host.describe(env).solved_return
-        return self._thresholds[env.id]
-
-    def _aggregate(self) -> None:
-        stale = [self._of_trial[trial] for trial in self._stale]
-        rows = trial_rows(stale, self._seeds.hyperparameters)
-        self._trials.update(zip(self._stale, rows, strict=True))
-        self._stale.clear()
-
-    def _write_trials(self) -> None:
-        start = time.monotonic()
-        self._aggregate()
-        with replacing(self.path / "trials.csv") as temporary, temporary.open("w") as file:
-            names = columns(self._seeds.hyperparameters)
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(names)
-            writer.writerows([row[name] for name in names] for row in self._in_order())
-        self._is_written = True
-        now = time.monotonic()
-        self._write_trials_from = now + 50 * (now - start)
+        return self._thresholds.of(env)
 
     def _take_lock(self) -> None:
         try:

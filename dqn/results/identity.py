@@ -22,8 +22,12 @@ def identity_of(config: Config) -> str:
     """
     left_out = {*ELSEWHERE, *_OF_MANY}
     mapping = {name: value for name, value in config.to_mapping().items() if name not in left_out}
-    text = json.dumps(_canonical(mapping), sort_keys=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text_of(mapping).encode()).hexdigest()[:32]
+
+
+def text_of(value: Any) -> str:
+    """A value as text that is the same for all ways to write it."""
+    return json.dumps(_canonical(value), sort_keys=True, default=repr)
 
 
 def _canonical(value: Any) -> Any:

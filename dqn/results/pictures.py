@@ -1,84 +1,159 @@
 """All that one looks at in a folder of results, drawn from what is on disk."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 from pandas import DataFrame
 
-from dqn.algorithm import network
 from dqn.config import Config
 from dqn.envs import host
-from dqn.results import figures, recorder
+from dqn.results.artefacts import (
+    CURVES,
+    EPISODE,
+    MODEL,
+    PRESET,
+    Q_VALUES,
+    NotMadeError,
+    attempted,
+    missing,
+)
 from dqn.results.atomic import own_folder, replacing_folder
 from dqn.results.best import Best
 from dqn.results.columns import config_of
 from dqn.results.composed import write_preset
 from dqn.results.folder import Folder
+from dqn.results.ranking import task_folder
 from dqn.results.trials import named
 
 
 def load() -> None:
     """Import what the functions here import only when they come to it."""
     importlib.import_module("keras")
+    importlib.import_module("dqn.results.figures")
+    from dqn.results import recorder
+
     recorder.load()
 
 
-def draw_curves(folder: Folder, config: Config) -> None:
+def draw_run(folder: Folder, config: Config) -> list[str]:
+    """All that one looks at of a run; a line for each file that could not be made, and why."""
+    return draw_curves(folder, config) + draw_best(folder, config)
+
+
+def draw_curves(folder: Folder, config: Config) -> list[str]:
     """figures/returns.png and figures/losses.png of the seeds so far; nothing without any."""
     seeds = folder.rows()
     if seeds.empty:
-        return
-    _draw_curves(folder.path, folder.episodes(), seeds, config)
+        return []
+    return _draw_curves(folder.path, lambda: folder.episodes(), seeds, config)
 
 
-def draw_best(folder: Folder, config: Config) -> None:
+def draw_best(folder: Folder, config: Config) -> list[str]:
     """The best seed's network: model.keras, episode.gif and figures/q_values.png."""
-    best = folder.best()
-    if best is not None:
-        _draw_network(folder.path, best, config)
+    problems: list[str] = []
+    with attempted("model.keras, no episode.gif", problems):
+        if (best := folder.best()) is not None:
+            problems += _draw_network(folder.path, best, config)
+    return problems
 
 
-def draw_best_trial(folder: Folder, base: Config) -> None:
+def draw_best_trial(folder: Folder, base: Config) -> list[str]:
     """best/: what the above draw of a run, of the best trial, and its config.yaml; or nothing.
 
-    It takes the place of the best/ before it as a whole. `base` is the sweep's configuration;
-    config.yaml has the trial's hyperparameters alone, and can be used as a preset.
+    It takes the place of the best/ before it as a whole, without the files that could not be made:
+    a line for each. `base` is the sweep's configuration; config.yaml has the trial's
+    hyperparameters alone, and can be used as a preset. Of several tasks each has a folder in best/.
     """
-    trial = folder.best_trial()
-    if trial is None:
-        return
+    problems: list[str] = []
+    places = _places(folder)
+    if not places:
+        return problems
+    with attempted("new best/", problems), replacing_folder(folder.path / "best") as fresh:
+        for name, trial in places.items():
+            path = own_folder(fresh / name) if name else fresh
+            problems += _draw_trial(folder, base, trial, path)
+    return problems
+
+
+def is_best_whole(folder: Folder) -> bool:
+    """Whether `draw_best_trial` would have nothing to add; it loads no TensorFlow."""
+    return not any(
+        missing(
+            folder.path / "best" / name,
+            _title(folder, trial),
+            network=folder.best(trial) is not None,
+        )
+        for name, trial in _places(folder).items()
+    )
+
+
+def _places(folder: Folder) -> dict[str, int]:
+    """The best trial of each task by the name of its folder in best/; "" is best/ itself."""
+    best = folder.best_trials()
+    several = len(best) > 1
+    return {task_folder(task) if several else "": trial for task, trial in best.items()}
+
+
+def _draw_trial(folder: Folder, base: Config, trial: int, path: Path) -> list[str]:
     config = config_of(folder.rows_of(trial)[0], base)
     seeds = folder.rows()
-    with replacing_folder(folder.path / "best") as fresh:
-        write_preset(fresh / "config.yaml", config, f"{named(trial)} of {folder.path.name}")
-        _draw_curves(fresh, folder.episodes(trial), seeds.loc[seeds["trial"] == trial], config)
-        if (best := folder.best(trial)) is not None:
-            _draw_network(fresh, best, config)
+    write_preset(path / PRESET, config, _title(folder, trial))
+    of_trial = seeds.loc[seeds["trial"] == trial]
+    problems = _draw_curves(path, lambda: folder.episodes(trial), of_trial, config)
+    if (best := folder.best(trial)) is not None:
+        problems += _draw_network(path, best, config)
+    return problems
 
 
-def _draw_curves(path: Path, episodes: DataFrame, seeds: DataFrame, config: Config) -> None:
-    task = host.describe(config.env)
-    figures.draw_returns(_figure(path, "returns"), episodes, seeds, task.solved_return)
-    figures.draw_losses(_figure(path, "losses"), episodes, seeds)
+def _title(folder: Folder, trial: int) -> str:
+    return f"{named(trial)} of {folder.path.name}"
 
 
-def _draw_network(path: Path, best: Best, config: Config) -> None:
-    task = host.describe(config.env)
+def _draw_curves(
+    path: Path, episodes: Callable[[], DataFrame], seeds: DataFrame, config: Config
+) -> list[str]:
+    from dqn.results import figures
 
-    q_values = network.q_function(best.weights, best.activation)
-    recorder.save_model(path / "model.keras", best.weights, best.activation, task.observation_size)
-    episode = recorder.record_episode(q_values, path / "episode.gif", config.env, seed=best.seed)
-    bounds = figures.q_bounds(
-        config.env.id,
-        len(episode.q),
-        gamma=config.gamma,
-        reward_scale=config.reward_scale,
-        timeout_terminal=config.timeout_terminal,
-        max_episode_steps=task.max_episode_steps,
-    )
-    title = f"Q-values along one greedy episode · the best seed, {best.seed}"
-    figures.draw_q_values(_figure(path, "q_values"), episode.q, bounds, title)
+    returns, losses = CURVES
+    problems: list[str] = []
+    with attempted(returns, problems):
+        solved = host.describe(config.env).solved_return
+        figures.draw_returns(_figure(path, returns), episodes(), seeds, solved)
+    with attempted(losses, problems):
+        figures.draw_losses(_figure(path, losses), episodes(), seeds)
+    return problems
+
+
+def _draw_network(path: Path, best: Best, config: Config) -> list[str]:
+    from dqn.algorithm import network
+    from dqn.results import figures, recorder
+
+    problems: list[str] = []
+    with attempted(MODEL, problems):
+        size = best.weights[0].shape[0]
+        recorder.save_model(path / MODEL, best.weights, best.activation, size)
+    episode = None
+    with attempted(EPISODE, problems):
+        q_values = network.q_function(best.weights, best.activation)
+        episode, frames = recorder.play(q_values, config.env, best.seed)
+        if reason := recorder.write_episode(path / EPISODE, frames):
+            raise NotMadeError(reason)
+    with attempted(Q_VALUES, problems):
+        if episode is None:
+            raise NotMadeError("no episode could be played")
+        bounds = figures.q_bounds(
+            config.env.id,
+            len(episode.q),
+            gamma=config.gamma,
+            reward_scale=config.reward_scale,
+            timeout_terminal=config.timeout_terminal,
+            max_episode_steps=host.describe(config.env).max_episode_steps,
+        )
+        title = f"Q-values along one greedy episode · the best seed, {best.seed}"
+        figures.draw_q_values(_figure(path, Q_VALUES), episode.q, bounds, title)
+    return problems
 
 
 def _figure(path: Path, name: str) -> Path:
-    return own_folder(path / "figures") / f"{name}.png"
+    return own_folder((path / name).parent) / Path(name).name

@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,16 @@ import numpy as np
 from PIL import Image
 
 from dqn.config import EnvConfig
-from dqn.envs import host
+from dqn.envs.adapter import Adapter, flat_size, name_of
+from dqn.envs.host import counted_from_zero
+from dqn.errors import EnvError
 from dqn.results.atomic import replacing
+from dqn.results.drawable import drawable, stay_off_screen
+from dqn.results.frames import GIF_FPS, Frames
 
 QValues = Callable[[np.ndarray], np.ndarray]
 """Observations [N, D] → Q-values [N, A]."""
 
-GIF_FPS = 25  # a GIF counts in 1/100 s, so 25 a second is exact where 30 is not
 MAX_FRAMES = 150
 MAX_STEPS = 10_000  # of a task without a time limit that the policy never ends
 COLOURS = 128
@@ -58,30 +60,43 @@ def record_episode(
 
     `policy` is a `DQNAgent`, or any function from observations [N, D] to Q-values [N, A]. `env`
     says where to play: an environment's configuration, or a Gymnasium environment, by default the
-    agent's own. It is played in a copy, so that a training is not disturbed; one that was not made
-    by `gymnasium.make`, and so cannot be copied, is played in itself. `seed` fixes the start.
+    agent's own. It is played in a copy, wrappers of one's own included, so that a training is not
+    disturbed; one that was not made by `gymnasium.make`, or cannot exist twice, is played in
+    itself. `seed` fixes the start.
 
     The GIF has 25 frames a second of the environment's own time and at most 150, so that a longer
     episode plays faster; the last is held for a second. An environment that cannot draw itself is
-    played all the same: one line of the log says that there is no GIF. The file is there whole or
-    not at all. Raises `TypeError` for a function without an `env`.
+    played all the same: one line of the log says that there is no GIF, and why. The file is there
+    whole or not at all. Raises `TypeError` for a function without an `env`, `EnvError` where the
+    environment cannot be played.
     """
     given = getattr(policy, "env", None) if env is None else env
     if given is None:
         raise TypeError("record_episode must know where to play: give env, the policy has none")
-    made = _drawable(given)
-    frames = _Frames(made)
-    try:
-        episode = _play(getattr(policy, "q_values", policy), made, seed, frames)
-    finally:
-        if made is not given:
-            made.close()
-    if frames.kept:
-        write_gif(Path(path), frames.kept)
-    else:
-        name = made.spec.id if made.spec else type(made.unwrapped).__name__
-        log.warning("no %s: %s cannot draw itself", path, name)
+    episode, frames = play(getattr(policy, "q_values", policy), given, seed)
+    if reason := write_episode(Path(path), frames):
+        log.warning("no %s: %s", path, reason)
     return episode
+
+
+def play(q_values: QValues, env: EnvConfig | gymnasium.Env, seed: int) -> tuple[Episode, Frames]:
+    """One greedy episode, and what could be seen of it."""
+    made, reason = drawable(env)
+    name = env.id if isinstance(env, EnvConfig) else name_of(made)
+    adapter = Adapter(counted_from_zero(made), name, flat_size(made))
+    try:
+        frames = Frames(adapter, MAX_FRAMES, reason)
+        return _play(q_values, adapter, seed, frames), frames
+    finally:
+        if made is not env:
+            adapter.close()
+
+
+def write_episode(path: Path, frames: Frames) -> str:
+    """What was seen of an episode as a GIF; why there is nothing to write, or ""."""
+    if images := frames.images():
+        write_gif(path, images)
+    return "" if images else frames.reason
 
 
 def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float = GIF_FPS) -> None:
@@ -115,70 +130,36 @@ def save_model(
         network.to_keras(weights, activation, observation_size).save(temporary)
 
 
-class _Frames:
-    """The frames worth keeping: evenly spaced, never more than MAX_FRAMES."""
-
-    def __init__(self, env: gymnasium.Env):
-        self.kept: list[np.ndarray] = []
-        self._env = env
-        fps = float(env.metadata.get("render_fps") or GIF_FPS)
-        self._stride = max(1, round(fps / GIF_FPS))
-
-    def see(self, step: int) -> None:
-        if self._env.render_mode != "rgb_array" or step % self._stride:
-            return
-        if len(self.kept) == MAX_FRAMES:
-            del self.kept[1::2]
-            self._stride *= 2
-            if step % self._stride:
-                return
-        self.kept.append(np.asarray(self._env.render()))
-
-
-def _play(q_values: QValues, env: gymnasium.Env, seed: int, frames: _Frames) -> Episode:
+def _play(q_values: QValues, env: Adapter, seed: int, frames: Frames) -> Episode:
     observations, actions, rewards, q = [], [], [], []
-    observation, _ = env.reset(seed=seed)
     terminated = truncated = False
-    while not (terminated or truncated):
-        frames.see(len(actions))
-        values = np.asarray(q_values(np.asarray(observation)[None]))[0]  # [A]
-        action = int(values.argmax())
-        observations.append(observation)
-        actions.append(action)
-        q.append(values[action])
-        observation, reward, terminated, truncated, _ = env.step(action)
-        rewards.append(float(reward))
-        truncated = truncated or len(actions) == MAX_STEPS
+    try:
+        observation = env.reset(seed)
+        while not (terminated or truncated):
+            frames.see(len(actions))
+            values = np.asarray(q_values(observation[None]))[0]  # [A]
+            action = int(values.argmax())
+            observations.append(observation)
+            actions.append(action)
+            q.append(values[action])
+            observation, reward, terminated, truncated = env.step(action)
+            rewards.append(float(reward))
+            truncated = truncated or len(actions) == MAX_STEPS
+    except EnvError as error:
+        raise error.at(seed, len(actions)) from error
     frames.see(len(actions))
     return Episode(
         np.array(observations),
         np.array(actions),
         np.array(rewards),
         np.array(q),
-        bool(terminated),
-        bool(truncated),
+        terminated,
+        truncated,
     )
 
 
 def load() -> None:
     """Import what most environments draw themselves with, where it is installed."""
-    _stay_off_screen()
+    stay_off_screen()
     with contextlib.suppress(ImportError):
         importlib.import_module("pygame")
-
-
-def _stay_off_screen() -> None:
-    """Neither a window nor, where there is no screen, SDL's complaint about that."""
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-
-
-def _drawable(env: EnvConfig | gymnasium.Env) -> gymnasium.Env:
-    """A new environment like `env` that draws itself if it can; where it has no spec, `env`."""
-    _stay_off_screen()
-    if isinstance(env, EnvConfig):
-        return host.make(env, render=True)
-    if env.spec is None:
-        return env
-    draws = "rgb_array" in (env.metadata.get("render_modes") or ())
-    return gymnasium.make(env.spec, render_mode="rgb_array" if draws else None)

@@ -1,11 +1,14 @@
 """trials.csv: what the seeds of one trial say together, one row a trial."""
 
+import csv
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from dqn.results.columns import Cell, Row
+from dqn.results.seeds_text import Key, key_of
 from dqn.results.stats import METRICS, interval, iqm
 
 BASELINE, EXERCISE = "exercise", 999_999
@@ -27,9 +30,26 @@ def named(trial: int) -> str:
 
 
 def columns(hyperparameters: Iterable[str]) -> tuple[str, ...]:
-    """Column names: each metric is its IQM, beside the two ends of its 95 % interval."""
+    """Column names: each metric is its IQM, beside the two ends of its 95 % interval.
+
+    `same_as` is the number of the trial that has the rows where this one has none of its own, as
+    its configuration had been trained before.
+    """
     metrics = [name + end for name in METRICS for end in ("", "_low", "_high")]
-    return ("trial", *hyperparameters, "status", "seeds_done", *metrics)
+    return ("trial", *hyperparameters, "status", "seeds_done", "same_as", *metrics)
+
+
+def read_same(path: Path) -> dict[int, int]:
+    """By the number of each trial without rows of its own, that of the trial which has them.
+
+    Of the trials.csv at `path`; nothing where it is not there, damaged or of an earlier version.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            return {int(row["trial"]): int(row["same_as"]) for row in rows if row.get("same_as")}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
+        return {}
 
 
 def trial_row(rows: Sequence[Row], hyperparameters: Iterable[str]) -> Row:
@@ -91,6 +111,16 @@ def standing(
     return 0 if whole else 1, value if METRICS[objective] > 0 else -value, number
 
 
+def retried(rows: Iterable[Row]) -> set[Key]:
+    """Which of one trial's trainings the same command trains again: those that failed.
+
+    With them those that were given up when the first failed, which say pruned.
+    """
+    rows = list(rows)
+    failed = any(row["status"] == "failed" for row in rows)
+    return {key_of(row) for row in rows if failed and row["status"] in ("failed", "pruned")}
+
+
 def _row_without_metrics(rows: Sequence[Row], names: Iterable[str]) -> Row:
     statuses = [row["status"] for row in rows]
     first = rows[0]
@@ -100,6 +130,7 @@ def _row_without_metrics(rows: Sequence[Row], names: Iterable[str]) -> Row:
         **{name: first[name] for name in names},
         "status": next(worst, "done"),
         "seeds_done": statuses.count("done"),
+        "same_as": None,
         **{metric + end: None for metric in METRICS for end in ("", "_low", "_high")},
     }
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from dqn.execution.summary import count, number
+from dqn.results.columns import Row
 from dqn.results.document import plain_of
 from dqn.results.reading import Results
 from dqn.results.stats import METRICS
@@ -47,10 +47,16 @@ def answer(evidence: Evidence) -> Answer:
 
 
 def progress(tables: Tables) -> tuple[int, int]:
-    """How many of the trials that were asked for are over, and how many were asked for."""
-    asked = expected(tables.results)
-    is_study = (tables.results.sweep or {}).get("kind") == "study"
-    return int(np.count_nonzero(_are_over(tables, asked if is_study else None))), asked
+    """How many of the trials that were asked for are over, and how many were asked for.
+
+    Of all tasks together, where the tables are of one of several.
+    """
+    results = tables.results.part_of or tables.results
+    asked = expected(results)
+    is_study = (results.sweep or {}).get("kind") == "study"
+    over = {n for n, rows in results.rows.items() if _is_over(results, rows)}
+    over |= {n for n, original in results.same_as.items() if original in over}
+    return sum(n < asked or not is_study for n in over), asked
 
 
 def expected(results: Results) -> int:
@@ -86,14 +92,11 @@ def _last_asked(path: Path) -> int | None:
     return said if type(said) is int and said > 0 else None
 
 
-def _are_over(tables: Tables, below: int | None) -> NDArray[np.bool_]:
-    """Which trials, with a number `below`, have all their seeds or were stopped on the way."""
-    stages = (tables.results.sweep or {}).get("racing") or []
-    trials = tables.trials
-    full = trials["rows"].isin(stages) | (trials["rows"] >= tables.results.base.seeds)
-    ended = full | trials["status"].isin(["pruned", "failed"])
-    asked = True if below is None else trials["trial"] < below
-    return (ended & asked).to_numpy(bool)
+def _is_over(results: Results, rows: Sequence[Row]) -> bool:
+    """Whether a trial has all its seeds, or was stopped on the way."""
+    stages = (results.sweep or {}).get("racing") or []
+    full = len(rows) in stages or len(rows) >= results.base.seeds
+    return full or any(row["status"] in ("pruned", "failed") for row in rows)
 
 
 def _headline(tables: Tables, findings: Sequence[Finding]) -> str:
@@ -145,8 +148,10 @@ def _sureness(tables: Tables, findings: Sequence[Finding]) -> str:
         return f"{told}.{few}"
     told = (
         f"The number is optimistic: {named(best['trial'])} was chosen out of {len(trials)} by the "
-        "seeds that it is measured with. `python -m sweeps validate` measures it with new ones."
+        "seeds that it is measured with."
     )
+    if tables.results.part_of is None:
+        told += " `python -m sweeps validate` measures it with new ones."
     second = trials.iloc[1]
     rows = tables.results.rows
     gap = against(rows[int(best["trial"])], rows[int(second["trial"])], tables.metric)

@@ -33,15 +33,20 @@ Drawn = dict[str, Picture]
 
 
 class Gallery:
-    """Draws the figures of `evidence` into `figures/` of its folder; may raise `OSError`.
+    """Draws the figures of `evidence` into `folder`; may raise `OSError`.
 
     `tell` hears of each before it is drawn.
     """
 
-    def __init__(self, evidence: Evidence, tell: Callable[[str], None] = lambda figure: None):
+    def __init__(
+        self,
+        evidence: Evidence,
+        folder: Path,
+        tell: Callable[[str], None] = lambda figure: None,
+    ):
         self._evidence, self._tables = evidence, evidence.tables
         self._tell = tell
-        self._folder = evidence.tables.results.path / FOLDER
+        self._folder = folder
         self._threshold = solved_return(evidence.tables.results.base.env)
         self.drawn: Drawn = {}
 

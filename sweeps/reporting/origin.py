@@ -33,7 +33,7 @@ def again(evidence: Evidence) -> Section:
             paragraph("Train one of its seeds again and compare every number to the last bit:"),
             element("pre", shlex.join([*sweeps, "reproduce", str(results.path), *options])),
         ]
-    if results.sweep is not None:
+    if results.sweep is not None and results.part_of is None:
         parts += [
             paragraph("Measure the best trials on seeds that were never used:"),
             element("pre", shlex.join([*sweeps, "validate", str(results.path)])),

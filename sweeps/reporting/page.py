@@ -8,7 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
@@ -99,6 +99,19 @@ def page(title: str, top: Iterable[Part], sections: Sequence[Section], plotly: s
     )
     made = element("html", head, body, lang="en")
     return f"<!doctype html>\n{ElementTree.tostring(made, 'unicode', method='html')}\n"
+
+
+def of_task(section: Section, task: str, name: str) -> Section:
+    """A section of one of several tasks on a page: what links call `name` in front."""
+
+    def named(part: Any) -> Any:
+        if isinstance(part, list):
+            return [named(one) for one in part]
+        is_named = isinstance(part, Picture | Table)
+        return replace(part, name=f"{name}-{part.name}") if is_named else part
+
+    parts = [named(part) for part in section.parts]
+    return Section(f"{name}-{section.name}", f"{section.title} · {task}", parts)
 
 
 def paragraph(text: str, class_: str | None = None) -> Element:

@@ -1,0 +1,224 @@
+"""What an environment gives, taken for what it plainly is: here for lanes, tests, agent and GIF.
+
+A 1 from `step` is a yes, an array of one number is that number, a list is a vector; whatever else
+a method gives, and any error it raises, is an `EnvError` that names the method. Never loads
+TensorFlow.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.spaces import Box
+
+from dqn.envs.lookup import said
+from dqn.errors import EnvError
+from dqn.schema import shown
+
+SEED_MASK = 0x7FFFFFFF  # many a generator takes 31 bits of a seed and no more
+_STEP = "5: observation, reward, terminated, truncated, info"
+_RESET = "2: observation, info"
+_LARGEST = float(np.finfo(np.float32).max)
+_FINITE = "finite 32-bit numbers"
+_REAL = "biuf"  # NumPy's kinds of real numbers
+# What a wrapper raises that unpacks what the environment inside it gave.
+_UNPACKED = re.compile(r"(?:(\w+ )?values to unpack \(expected [25]|cannot unpack non-iterable)")
+
+
+class NotTakenError(Exception):
+    """A value that is not what it must be; the text says what it is and what it must be."""
+
+
+class ShapeError(NotTakenError):
+    """Numbers, but not in the shape that was declared."""
+
+    def __init__(self, shape: tuple[int, ...], wanted: tuple[int, ...]):
+        super().__init__(f"an array of shape {shape}, must give shape {wanted}")
+        self.shape, self.wanted = shape, wanted
+
+
+class Adapter:
+    """One Gymnasium environment of D observed numbers, whose methods give plain values.
+
+    `name` is what errors call it; without an `observation_size`, observations are whatever array
+    they are. Raises `EnvError` for whatever the environment's own methods
+    raise, and for what they give where that cannot be taken. `close` raises nothing.
+    """
+
+    def __init__(self, env: gymnasium.Env, name: str, observation_size: int | None):
+        self.env, self.name = env, name
+        self.not_finite: EnvError | None = None
+        """Of what was given first that is infinite or no number at all, since `forget`."""
+        self._size = observation_size
+
+    def reset(self, seed: int | None) -> np.ndarray:
+        """Begin an episode; its first observation, float32 [D]. Of a seed 31 bits are used."""
+        if seed is not None:
+            seed = int(seed) & SEED_MASK
+        try:
+            given = self.env.reset(seed=seed)
+        except (Exception, SystemExit) as error:  # whatever the user's own code raises
+            raise self._raised("reset", error) from error
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            raise self._wrong("reset", f"gave {told(given)}, must give {_RESET}")
+        try:
+            return self._finite("reset", observation(given[0], self._size))
+        except NotTakenError as error:
+            raise self._wrong("reset", f"gave as observation {error}") from error
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool]:
+        """Observation float32 [D] (a copy), reward, terminated and truncated."""
+        try:
+            given = self.env.step(action)
+        except (Exception, SystemExit) as error:
+            raise self._raised("step", error) from error
+        if not isinstance(given, tuple | list) or len(given) != 5:
+            raise self._wrong("step", f"gave {told(given)}, must give {_STEP}")
+        name = "observation"
+        try:
+            s = observation(given[0], self._size)
+            name = "reward"
+            r = number(given[1])
+            name = "terminated"
+            terminated = flag(given[2])
+            name = "truncated"
+            truncated = flag(given[3])
+        except NotTakenError as error:
+            raise self._wrong("step", f"gave as {name} {error}") from error
+        if not -_LARGEST <= r <= _LARGEST and self.not_finite is None:
+            self.not_finite = self._wrong("step", f"gave as reward {r}, must give {_FINITE}")
+        return self._finite("step", s), r, terminated, truncated
+
+    def render(self) -> Any:
+        """What the environment draws, as it gives it."""
+        try:
+            return self.env.render()
+        except (Exception, SystemExit) as error:
+            raise self._raised("render", error) from error
+
+    def close(self) -> None:
+        """Close the environment; what that raises costs nothing."""
+        with contextlib.suppress(Exception, SystemExit):
+            self.env.close()
+
+    def forget(self) -> None:
+        """Nothing that was given so far counts as not finite from now on."""
+        self.not_finite = None
+
+    def _finite(self, method: str, s: np.ndarray) -> np.ndarray:
+        if self._size and not np.isfinite(s).all() and self.not_finite is None:
+            problem = f"gave as observation {shown(s.tolist())}, must give {_FINITE}"
+            self.not_finite = self._wrong(method, problem)
+        return s
+
+    def _wrong(self, method: str, problem: str) -> EnvError:
+        return EnvError(self.name, method, problem)
+
+    def _raised(self, method: str, error: BaseException) -> EnvError:
+        text = said(error)
+        if isinstance(error, TypeError | ValueError) and _UNPACKED.search(str(error)):
+            of_step = "expected 2" not in text and method == "step"
+            return self._wrong(method, f"must give {_STEP if of_step else _RESET}: {text}")
+        if method == "reset" and "'seed'" in text and isinstance(error, TypeError):
+            return self._wrong(method, f"must take seed=None and options=None: {text}")
+        return self._wrong(method, f"raised {text}")
+
+
+def name_of(env: gymnasium.Env) -> str:
+    """The id it was registered with, or the name of its class."""
+    spec = spec_of(env)
+    return spec.id if spec else type(getattr(env, "unwrapped", env)).__name__
+
+
+def spec_of(env: gymnasium.Env) -> EnvSpec | None:
+    """How it was registered; None where it was not."""
+    try:
+        return env.spec
+    except Exception:  # no such attribute, or a property of the user's own
+        return None
+
+
+def flat_size(env: gymnasium.Env) -> int | None:
+    """How many numbers it observes; None where that is no vector."""
+    space = getattr(env, "observation_space", None)
+    return space.shape[0] if isinstance(space, Box) and len(space.shape) == 1 else None
+
+
+def observation(value: Any, size: int | None) -> np.ndarray:
+    """`value` as a new array float32 [size]; raises `NotTakenError` where it is not so many."""
+    array = value
+    if size is None:
+        return np.array(value)
+    if type(value) is not np.ndarray or value.dtype.kind not in _REAL:
+        array = _array(value)
+    if array.shape != (size,):
+        of_ones = isinstance(value, list | tuple) and array.size == len(value) == size
+        if not of_ones and not array.size == size == 1:
+            raise ShapeError(array.shape, (size,))
+        array = array.reshape(size)
+    if array.dtype == np.float32:
+        return array.astype(np.float32)
+    with np.errstate(over="ignore"):  # too large for 32 bits: infinite, which is told
+        return array.astype(np.float32)
+
+
+def number(value: Any) -> float:
+    """`value` as one number; raises `NotTakenError` where it is not."""
+    if isinstance(value, float):  # NumPy's float64 too
+        return value
+    array = _array(value, "a number")
+    if array.size != 1:
+        given = told(value) if array.ndim == 0 else f"an array of shape {array.shape}"
+        raise NotTakenError(f"{given}, must give a number")
+    return float(array.reshape(()).item())
+
+
+def flag(value: Any) -> bool:
+    """`value` as yes or no; raises `NotTakenError` where it is neither, nor 1 or 0."""
+    if value is True or value is False:
+        return value
+    if type(value) is np.bool_:
+        return bool(value)
+    try:
+        taken = number(value)
+    except NotTakenError:
+        taken = -1.0
+    if taken not in (0.0, 1.0):
+        raise NotTakenError(f"{told(value)}, must give True or False")
+    return taken == 1.0
+
+
+def told(value: Any) -> str:
+    """A value in a few words."""
+    if isinstance(value, tuple | list) and len(value) > 1 and not _are_numbers(value):
+        return f"{len(value)} values"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape} of {value.dtype}"
+    try:
+        return repr(value) if value is None or isinstance(value, bool) else shown(value)
+    except Exception:  # of the user's own __repr__
+        return f"a {type(value).__name__}"
+
+
+def _array(value: Any, wanted: str = "numbers") -> np.ndarray:
+    """`value` as an array of real numbers of any shape; raises `NotTakenError`."""
+    refused = NotTakenError(f"{told(value)}, must give {wanted}")
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "O":  # Decimals, Fractions, other libraries' numbers
+            if any(one is None or isinstance(one, str | bytes) for one in array.flat):
+                raise refused
+            array = array.astype(np.float64)
+    except Exception as error:  # whatever the value's own class raises
+        raise refused from error
+    if array.dtype.kind not in _REAL:
+        raise refused
+    return array
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, bool | int | float | np.generic) for value in values)

@@ -1,0 +1,299 @@
+"""A grid's trials: whose rows are whose, however the command is written, and what is the same."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from commands import here
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from trainings import filled, result
+
+from dqn.config import Config, EnvConfig
+from dqn.errors import UserError
+from dqn.results.columns import differing_env
+from dqn.results.folder import Folder
+from dqn.results.ranking import incomparable, task_folder
+from sweeps.__main__ import main as sweeps
+from sweeps.grid import Meaning, points, same_params, trials_of, varied
+
+SMALL = ["hidden=[8]", "batch_size=8", "episodes=4", "test_episodes=0", "workers=0"]
+
+
+@pytest.fixture(scope="module")
+def meaning():
+    return Meaning(OverridesParser.create())
+
+
+def grid(folder, *overrides, flags=()):
+    return here(*flags, "-m", f"hydra.sweep.dir={folder}", *SMALL, *overrides)
+
+
+def table(folder):
+    frame = pd.read_csv(folder / "seeds.csv").sort_values(["trial", "seed"])
+    return frame.drop(columns="seconds").reset_index(drop=True)
+
+
+def without_a_line(folder, begin):
+    path = folder / "seeds.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(begin)]
+    assert len(kept) < len(lines)
+    path.write_text("".join(kept))
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs") / "g"
+    assert grid(folder, "lr=1e-4,1e-2", "gamma=0.5,0.99", "seeds=2") == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["gamma=0.5,0.99", "lr=1e-4,1e-2"],
+        ["lr=0.0001,0.01", "gamma=.5,0.990"],
+        ["gamma=0.99,0.5", "lr=1e-2,1E-4"],
+        ["gamma=choice(0.5,0.99)", "lr=1e-4,1e-2"],
+    ],
+)
+def test_a_row_belongs_to_its_configuration_however_the_grid_is_written(pairs, command, capfd):
+    before = table(pairs)
+    without_a_line(pairs, "1,1,")
+    assert grid(pairs, *command, "seeds=2") == 0
+    pd.testing.assert_frame_equal(table(pairs), before)
+    assert (before.lr[before.trial == 1] == 1e-4).all()
+    assert (before.gamma[before.trial == 1] == 0.99).all()
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (["lr=1e-4,1e-3", "gamma=0.5,0.99"], "params.lr"),
+        (["lr=1e-4,1e-2", "gamma=0.5,0.99", "train_freq=1,2"], "train_freq"),
+        (["lr=1e-4,1e-2,1e-1", "gamma=0.5,0.99"], "params.lr"),
+        (["lr=1e-4,1e-2", "gamma=0.5,0.99", "train_freq=2"], "train_freq was 4 and is now 2"),
+    ],
+)
+def test_another_grid_is_refused_with_the_difference(pairs, command, shown, capfd):
+    before = (pairs / "seeds.csv").read_bytes()
+    assert grid(pairs, *command, "seeds=2") == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert shown in line
+    assert (pairs / "seeds.csv").read_bytes() == before
+
+
+def test_a_grid_takes_more_seeds_and_trains_these_alone(tmp_path, capfd):
+    folder = tmp_path / "g"
+    assert grid(folder, "lr=1e-3,1e-2", "seeds=1") == 0
+    before = table(folder)
+    assert grid(folder, "lr=1e-2,1e-3", "seeds=2") == 0
+    after = table(folder)
+    pd.testing.assert_frame_equal(after[after.seed == 0].reset_index(drop=True), before)
+    assert len(after) == 4
+    assert "2 trainings" in capfd.readouterr().out
+
+
+def test_points_follow_the_recorded_order_and_meaning(meaning):
+    jobs = [["b=x", "lr=1e-2"], ["b=y", "lr=1e-2"], ["b=x", "lr=0.001"], ["b=y", "lr=0.001"]]
+    recorded = {"lr": ["1e-3", "0.01"], "b": ["x", "y"]}
+    assert same_params(meaning, recorded, varied(jobs))
+    assert [point.sets for point in points(jobs, recorded, meaning)] == [
+        {"b": "x", "lr": "0.001"}, {"b": "y", "lr": "0.001"},
+        {"b": "x", "lr": "1e-2"}, {"b": "y", "lr": "1e-2"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("lr", "1e-4", "0.0001"),
+        ("train_freq", "4", "4.0"),
+        ("hidden", "[64,64]", "[ 64, 64 ]"),
+        ("double", "true", "True"),
+        ("huber_delta", "inf", "INF"),
+        ("env.kwargs.a", "{b:1,c:2}", "{c:2,b:1.0}"),
+        ("env.kwargs.a", "'x'", "x"),
+        ("preset", "scaled", "'scaled'"),
+    ],
+)
+def test_two_ways_to_write_a_value_mean_the_same(meaning, name, one, other):
+    assert meaning.of(name, one) == meaning.of(name, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("lr", "1e-4", "1e-3"),
+        ("env.kwargs.a", "1", "'1'"),
+        ("env.kwargs.a", "true", "1"),
+        ("hidden", "[64,32]", "[32,64]"),
+    ],
+)
+def test_two_values_do_not(meaning, name, one, other):
+    assert meaning.of(name, one) != meaning.of(name, other)
+
+
+def test_of_two_jobs_with_one_configuration_the_first_has_the_seeds(meaning):
+    jobs = [["a=1", "b=1"], ["a=1", "b=2"], ["a=2", "b=1"], ["a=2", "b=2"]]
+    made = {1: Config(lr=0.1), 2: Config(lr=0.2)}
+
+    def config(job):
+        return made[max(int(text[-1]) for text in job)]
+
+    trials = trials_of(points(jobs, varied(jobs), meaning), config, (0, 1))
+    assert [(trial.number, trial.seeds, trial.same_as) for trial in trials] == [
+        (0, (0, 1), None), (1, (0, 1), None), (2, (), 1), (3, (), 1),
+    ]  # fmt: skip
+
+
+def test_a_configuration_that_a_grid_has_twice_is_trained_once(tmp_path, capfd):
+    folder = tmp_path / "g"
+    command = ["preset=exercise,scaled", "reward_scale=1.0,0.01", "seeds=1"]
+    for _ in range(2):  # the second time nothing is left, and the tables say the same
+        assert grid(folder, *command) == 0
+        out = capfd.readouterr().out
+        assert "2 trials had a configuration that was trained already" in out
+        assert table(folder).trial.tolist() == [0, 1]
+        trials = pd.read_csv(folder / "trials.csv")
+        assert dict(trials.dropna(subset="same_as")[["trial", "same_as"]].to_numpy()) == {
+            2: 0,
+            3: 1,
+        }
+        same = trials.set_index("trial").mean_return
+        assert (same[2], same[3]) == (same[0], same[1])
+    assert "all trials were trained before" in out
+    assert sweeps(["compare", f"{folder}:3", f"{folder}:1"]) == 0
+    assert "all have the same configuration" in capfd.readouterr().out
+    assert sweeps(["report", str(folder), "--json"]) == 0
+    said = json.loads(capfd.readouterr().out)
+    assert (said["trials"], said["expected"]) == (4, 4)
+
+
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tasks") / "t"
+    assert grid(folder, "env=cartpole,acrobot", "lr=1e-3,1e-2", "seeds=2") == 0
+    return folder
+
+
+def test_tasks_are_ranked_apart(tasks):
+    trials = pd.read_csv(tasks / "trials.csv")
+    assert list(dict.fromkeys(trials.env)) == ["CartPole-v0", "Acrobot-v1"]
+    for _, own in trials.groupby("env"):
+        assert own.mean_return.is_monotonic_decreasing
+    best = {path.name for path in (tasks / "best").iterdir()}
+    assert best == {"CartPole-v0", "Acrobot-v1"}
+    for task in best:
+        assert f"id: {task}" in (tasks / "best" / task / "config.yaml").read_text()
+        for name in ("model.keras", "episode.gif", "figures/returns.png"):
+            assert (tasks / "best" / task / name).exists(), (task, name)
+
+
+def test_the_table_of_each_task_stands_by_itself(tasks, capfd):
+    assert grid(tasks, "env=acrobot,cartpole", "lr=1e-3,1e-2", "seeds=2") == 0
+    out = capfd.readouterr().out
+    assert out.index("CartPole-v0\n") < out.index("Acrobot-v1\n")
+    assert out.count(" 1 ") >= 2  # a first of each
+    assert "best/CartPole-v0 is trial" in out
+    assert "best/Acrobot-v1 is trial" in out
+
+
+def test_a_sweep_over_tasks_is_compared_by_its_trials(tasks, capfd):
+    assert sweeps(["compare", str(tasks)]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "CartPole-v0, Acrobot-v1" in line
+    assert f"{tasks}:0" in line
+    assert sweeps(["compare", f"{tasks}:0", f"{tasks}:1"]) == 0
+
+
+def test_its_report_has_a_part_for_each_task(tasks, capfd):
+    assert sweeps(["report", str(tasks), "--json"]) == 0
+    said = json.loads(capfd.readouterr().out)
+    assert list(said["tasks"]) == ["CartPole-v0", "Acrobot-v1"]
+    page = (tasks / "report.html").read_text()
+    assert page.count("· CartPole-v0</h2>") == page.count("· Acrobot-v1</h2>") > 3
+    ids = [part.split('"')[0] for part in page.split(' id="')[1:]]
+    assert len(ids) == len(set(ids))
+    for figure in said["figures"]:
+        assert Path(figure).exists()
+
+
+def test_what_a_preset_sets_of_the_environment_is_on_record(tmp_path, capfd):
+    presets = tmp_path / "conf" / "preset"
+    presets.mkdir(parents=True)
+    for name, value in (("a", "true"), ("b", "false")):
+        (presets / f"{name}.yaml").write_text(
+            f"# @package _global_\nenv:\n  kwargs: {{sutton_barto_reward: {value}}}\n"
+        )
+    folder = tmp_path / "g"
+    flags = "--config-dir", str(tmp_path / "conf")
+    assert grid(folder, "env=cartpole_v1", "preset=a,b", "seeds=1", flags=flags) == 0
+    out = capfd.readouterr().out
+    assert "trials differ in env.kwargs.sutton_barto_reward: their returns may not compare" in out
+    assert table(folder)["env.kwargs.sutton_barto_reward"].tolist() == [True, False]
+    for trial in (0, 1):
+        assert sweeps(["reproduce", str(folder), "--trial", str(trial), "--seed", "0"]) == 0
+        assert "bit-identical" in capfd.readouterr().out
+    best = (folder / "best" / "config.yaml").read_text()
+    assert "sutton_barto_reward: false" in best  # a reward of 1 a step
+
+
+def test_a_swept_setting_of_the_environment_has_a_column_and_a_warning(tmp_path, capfd):
+    folder = tmp_path / "g"
+    swept = "+env.kwargs.sutton_barto_reward=true,false"
+    assert grid(folder, "env=cartpole_v1", swept, "seeds=1") == 0
+    out = capfd.readouterr().out
+    assert "trials differ in env.kwargs.sutton_barto_reward: their returns may not compare" in out
+    assert table(folder)["env.kwargs.sutton_barto_reward"].tolist() == [True, False]
+    assert grid(folder, "env=cartpole_v1", swept.replace("+", "++"), "seeds=1") == 0
+    assert "nothing was left to do" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("key", ["seeds: 2", "first_seed: 5", "test_episodes: 3", "workers: 0"])
+def test_what_must_be_one_for_all_trials_is_refused_in_a_group_that_is_swept(tmp_path, key, capfd):
+    presets = tmp_path / "conf" / "preset"
+    presets.mkdir(parents=True)
+    (presets / "a.yaml").write_text(f"# @package _global_\n{key}\n")
+    flags = "--config-dir", str(tmp_path / "conf")
+    small = [text for text in SMALL if not text.startswith(("test_episodes", "workers"))]
+    folder = tmp_path / "g"
+    assert here(*flags, "-m", f"hydra.sweep.dir={folder}", *small, "preset=exercise,a") == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"{key.partition(':')[0]} must be one for all trials")
+    assert not (folder / "seeds.csv").exists()
+
+
+def test_rows_of_another_configuration_are_not_added_to(tmp_path):
+    filled(tmp_path, result(0, 0))
+    with Folder(tmp_path, Config(seeds=3)) as folder:
+        folder.refuse_other(0, Config())
+        with pytest.raises(UserError, match=r"trial 0 must have lr=0\.5"):
+            folder.refuse_other(0, Config(lr=0.5))
+
+
+def test_columns_of_the_environment_are_those_in_which_configurations_differ():
+    def config(**env):
+        return Config(env=EnvConfig("CartPole-v1", **env))
+
+    assert differing_env([config(), config()]) == ()
+    assert differing_env([config(), config(kwargs={"a": 1})]) == ("env.kwargs.a",)
+    lists = config(kwargs={"a": {"b": list(range(40))}}), config(kwargs={"a": {"b": [1] * 40}})
+    assert differing_env(lists) == ("env.kwargs.a.b",)
+    assert differing_env([config(), config(max_episode_steps=5)]) == ("env.max_episode_steps",)
+
+
+def test_trials_that_differ_in_the_threshold_alone_compare():
+    assert incomparable([{"env.solved_return": 1.0}, {"env.solved_return": 2.0}]) == ""
+    assert incomparable([{"env.kwargs": {"a": 1, "b": 2}}, {"env.kwargs": {"b": 2, "a": 1}}]) == ""
+    assert "env.kwargs.g" in incomparable([{"env.kwargs.g": 1}, {"env.kwargs.g": 2}])
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [("CartPole-v0", "CartPole-v0"), ("ALE/Pong-v5", "ALE_Pong-v5"), ("mine:My-v0", "My-v0"),
+     ("..", "task")],
+)  # fmt: skip
+def test_a_task_has_a_folder_that_every_file_system_takes(task, name):
+    assert task_folder(task) == name
