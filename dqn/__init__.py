@@ -6,11 +6,14 @@ The names a notebook needs are here and load TensorFlow only when first used, so
 
 import importlib
 import os
+import sys
 from typing import Any
 
 # Both must be set before TensorFlow is imported; a value of the user's own wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+if "keras" not in sys.modules:  # this one is no choice: DQN here is a TensorFlow program
+    os.environ["KERAS_BACKEND"] = "tensorflow"
 
 _HOMES = {
     "DQNAgent": "dqn.algorithm.agent",

@@ -70,11 +70,13 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
         composer = Composer(loader, composed)
         configs = composer.grid() if many else [composer.run(composed)]
 
-    from dqn.envs.host import describe  # imports Gymnasium: last, as it takes a while
+    from dqn.envs import exclusive, host  # imports Gymnasium: last, as it takes a while
 
-    limits = {
-        env: describe(env).max_episode_steps for env in {config.env: None for config in configs}
-    }
+    limits = {}
+    for config in configs:
+        limits[config.env] = host.describe(config.env).max_episode_steps
+        if many or config.seeds > 1:
+            exclusive.is_alone(config)
     with one_line():
         _refuse_unwritable(composed, "hydra.sweep.dir" if many else "hydra.run.dir")
     if not many or composer.is_grid:  # a study's trials are not known yet
@@ -199,13 +201,13 @@ def _refuse_unwritable(composed: DictConfig, key: str) -> None:
         there = next(path for path in (folder, *folder.parents) if path.exists())
         with tempfile.TemporaryDirectory(dir=there):
             pass
-        sweeper = composed.hydra.sweeper if key == "hydra.sweep.dir" else {}
-        has_study = "storage" in sweeper and sweeper.get("storage") is None
+        many = key == "hydra.sweep.dir"
+        node: Any = OmegaConf.to_container(composed.hydra)
         refuse_unfit(
             folder,
             key,
-            also=["study.db"] if has_study else [],
-            hydra=composed.hydra.output_subdir is not None or key == "hydra.sweep.dir",
+            also=["study.db"] if many and node["sweeper"].get("storage", "") is None else [],
+            hydra=".hydra" if many else node["output_subdir"],
         )
     except OSError as error:
         raise UserError(

@@ -35,7 +35,7 @@ class EnvError(RunError):
 
     def __str__(self) -> str:
         where = f" ({self.where})" if self.where else ""
-        return f"{self.env}: {self.method} {self.problem}{where}"
+        return hidden(f"{self.env}: {self.method} {self.problem}{where}")
 
     def at(self, seed: object, step: object, episode: str = "") -> "EnvError":
         """The same error, of this seed and step."""

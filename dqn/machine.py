@@ -1,12 +1,12 @@
 """Where and with what a number came about: no number means anything without."""
 
-import os
 import platform
 from collections.abc import Iterable
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from dqn import limits
 from dqn.version import VERSION
 
 OWN = "dqn-study"
@@ -18,7 +18,7 @@ def described() -> dict:
     return {
         "date": date.today().isoformat(),
         "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "cores": limits.cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {"python": platform.python_version()} | versions(PACKAGES),
     }
@@ -44,7 +44,7 @@ def versions_told() -> str:
 def processor() -> str:
     """The processor's model name and, where Linux says so, its L2 cache."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         model = next(line.partition(":")[2].strip() for line in lines if "model name" in line)
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()

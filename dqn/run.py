@@ -5,6 +5,7 @@ anything is made or trained, 1 for what failed later, 130 for Ctrl-C. Tracebacks
 HYDRA_FULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are needed.
 """
 
+import importlib.util
 import io
 import os
 import re
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dqn import help as help_page
 from dqn import machine
@@ -22,6 +23,7 @@ from dqn.errors import UserError
 from dqn.habits import advice_on
 from dqn.secrets import clean, without_passwords
 from dqn.status import FULL_ERROR, INTERRUPTED, remember_tracebacks, settled
+from dqn.terminal import prepare_streams, refuse_system
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Do what `sys.argv` asks for and give the exit status."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters
+    prepare_streams()
     remember_tracebacks()
     try:
         return settled(lambda: _run(sys.argv[1:]))
@@ -47,6 +48,8 @@ def _run(arguments: list[str]) -> int:
         print(machine.versions_told())
         return 0
 
+    refuse_system()
+    _load_sweeps()
     import hydra
     from hydra._internal.utils import get_args_parser
 
@@ -101,6 +104,16 @@ def _train(composed: "DictConfig") -> int:
     if status == INTERRUPTED:
         print(f"to go on: {again(settings)}")
     return status
+
+
+def _load_sweeps() -> None:
+    """Have `sweeps` be the package beside this one, whatever a user's folder has of its name."""
+    path = Path(__file__).resolve().parents[1] / "sweeps" / "__init__.py"
+    if "sweeps" in sys.modules or not path.exists():
+        return
+    spec: Any = importlib.util.spec_from_file_location("sweeps", path)
+    sys.modules["sweeps"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["sweeps"])
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from dqn.errors import UserError
 from dqn.status import INTERRUPTED, settled
+from dqn.terminal import prepare_streams, refuse_system, shows
 
 COMMANDS = {
     "compare": "runs, grids and studies side by side",
@@ -34,6 +35,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what `arguments`, by default `sys.argv`'s, ask for; the exit status."""
+    prepare_streams()
     try:
         return settled(lambda: _run(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
@@ -42,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    refuse_system()
     parser = _parser(arguments)
     args = parser.parse_args(arguments)
     if args.command is None:
@@ -50,7 +53,10 @@ def _run(arguments: list[str]) -> int:
     module = importlib.import_module(f"sweeps.{args.command}")
     status, text, plain = getattr(module, args.command)(args)
     if args.json:
-        text = json.dumps(_finite(plain), indent=1, ensure_ascii=False, allow_nan=False)
+        finite = _finite(plain)
+        text = json.dumps(finite, indent=1, ensure_ascii=False, allow_nan=False)
+        if not shows(text):
+            text = json.dumps(finite, indent=1, allow_nan=False)
     print(text)
     return status
 

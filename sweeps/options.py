@@ -7,7 +7,7 @@ them: nothing that a configuration names is imported or called.
 import functools
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import optuna
@@ -52,6 +52,11 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
             )
         values[name] = checked(f"{where}.{name}", settings[name], value)
     return kind(**values)
+
+
+def options_of(part: str, target: Any, known: Mapping[str, type]) -> dict[str, Any]:
+    """The node of one `target` that sets nothing itself, with all its settings."""
+    return {"_target_": target, **asdict(chosen(part, {"_target_": target}, known))}
 
 
 def _choice(part: str, name: str) -> str:

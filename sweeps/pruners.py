@@ -40,7 +40,7 @@ class _Wilcoxon:
     n_startup_steps: int = option(2, "seeds", ">= 0", "at which none is pruned")
 
 
-_PRUNERS: dict[str, type] = {
+PRUNERS: dict[str, type] = {
     "optuna.pruners.NopPruner": _None,
     "optuna.pruners.MedianPruner": _Median,
     "optuna.pruners.HyperbandPruner": _Hyperband,
@@ -53,7 +53,7 @@ def pruner(node: Mapping[str, Any], rungs: Sequence[float]) -> tuple[BasePruner,
 
     True: after each seed. False: at each of `rungs`. None: never. Raises `UserError`.
     """
-    settings = chosen("pruner", node, _PRUNERS)
+    settings = chosen("pruner", node, PRUNERS)
     options = asdict(settings)
     if settings.by_seed is False and not rungs:
         raise UserError(

@@ -1,7 +1,6 @@
 """The study as Optuna's storage holds it: opened, mended, written; for Optuna's tools to read."""
 
 import copy
-import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -15,13 +14,11 @@ from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
 
 from dqn.errors import RunError
 from sweeps.endings import RACED, REASON, SAME_AS, End, end_of
 from sweeps.space import Space, Value
 from sweeps.storage import (
-    PATIENCE,
     first_line,
     is_damage,
     is_sound,
@@ -29,7 +26,7 @@ from sweeps.storage import (
     set_aside,
     without_password,
 )
-from sweeps.stored import own_study, reopened, with_plain_names
+from sweeps.stored import open_file, own_study, reopened, with_plain_names
 
 FILE = "study.db"
 _ANSWER = "pruner"  # attribute of a trial: the last that a pruner said of it but "go on"
@@ -227,14 +224,8 @@ class Record:
             self._rdb.engine.dispose()
 
     def _open_file(self, path: Path) -> RDBStorage:
-        # By a function instead of a URL: a path may hold any character. Rollback journal, not WAL:
-        # the study stays one file that can be copied, and a dashboard's short reads are waited for.
-        def connect() -> sqlite3.Connection:
-            return sqlite3.connect(path, timeout=PATIENCE, check_same_thread=False)
-
-        settings = {"creator": connect, "poolclass": StaticPool}
         try:
-            return self._try(lambda: RDBStorage("sqlite://", settings))
+            return self._try(lambda: open_file(path))
         except RuntimeError as error:
             raise RunError(
                 f"{path} is of another version of Optuna: {first_line(error)}"

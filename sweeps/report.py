@@ -9,6 +9,7 @@ from dqn.errors import RunError
 from dqn.execution.screen import steps
 from dqn.execution.summary import count
 from dqn.results.atomic import own_folder, replacing
+from dqn.results.places import refuse_other
 from dqn.results.ranking import task_folder
 from dqn.results.reading import Results, read
 from dqn.results.stats import METRICS
@@ -57,6 +58,7 @@ def _report(
     from sweeps.reporting.sections import sections, top
 
     one = len(results.rows) == 1
+    refuse_other(args.folder / PAGE, b"<!doctype html>", b'href="data:,"')
     tell(f"working out what {count(len(results.rows), 'trial')} {'says' if one else 'say'} ...")
     path, figures = args.folder / PAGE, args.folder / FOLDER
     tasks = {task: results.of_task(task) for task in results.tasks}

@@ -10,6 +10,7 @@ from typing import Any
 
 from dqn import machine
 from dqn.config import Config
+from dqn.envs.compiled import is_compiled
 from dqn.errors import UserError
 from dqn.execution.summary import as_text
 from dqn.results import machines
@@ -24,6 +25,7 @@ examples
   python -m sweeps reproduce outputs/sweeps/a --trial 17 --seed 3
   python -m sweeps reproduce outputs/runs/a --seed 0 --json
 """
+OLDEST = "0.1.0"
 _NOT_OF_THE_TRAINING = ("trial", "seconds")
 
 
@@ -60,6 +62,7 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
     config = replace(results.config(args.trial), seeds=1, first_seed=args.seed, workers=0)
     new = trained_again(config, tuple(name for name in old if name.startswith("env.")))
     moved = _moved(args.folder)
+    starts = "" if is_compiled(config.env) else _other_starts(args.folder)
     differ = {
         name: (old[name], new[name])
         for name in old
@@ -70,10 +73,11 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
         if name not in ("steps", "episodes")
     )  # fmt: skip
     status = FAILED if differ and not (moved and close) else 0
-    text = "\n".join(_told(args, differ, moved, close))
+    text = "\n".join(_told(args, differ, moved, close, starts))
     return status, text, {
         "trial": args.trial, "seed": args.seed, "identical": not differ, "machine_changed": moved,
         "within_tolerance": close, "tolerance": args.tolerance,
+        "starts_changed": bool(starts and differ),
         "differ": {name: list(pair) for name, pair in differ.items()},
     }  # fmt: skip
 
@@ -113,14 +117,31 @@ def _moved(folder: Path) -> list[str]:
     return machines.changed(known[0], here)
 
 
+def _other_starts(folder: Path) -> str:
+    """Why episodes of an environment stepped in Python may have begun elsewhere; "" if they do not.
+
+    A folder without a version on record is older than that file.
+    """
+    versions = [one.get("versions") for one in machines.read(folder)] or [{}]
+    if not any(isinstance(v, dict) and v.get("dqn-study", OLDEST) == OLDEST for v in versions):
+        return ""
+    return (
+        f"its starts were others: version {OLDEST} gave an environment's reset seeds of 32 bits, "
+        "since then they have 31"
+    )
+
+
 def _told(
-    args: argparse.Namespace, differ: dict[str, tuple[Cell, Cell]], moved: list[str], close: bool
-) -> Iterator[str]:
+    args: argparse.Namespace, differ: dict[str, tuple[Cell, Cell]], moved: list[str], close: bool,
+    starts: str,
+) -> Iterator[str]:  # fmt: skip
     what = f"trial {args.trial} seed {args.seed}"
     yield from (f"not as on record: {change}" for change in moved)
     if not differ:
         yield f"{what} is bit-identical: every column of its row but seconds is the same"
         return
+    if starts:
+        yield starts
     made = table("", "on record", "trained again")
     for name, pair in differ.items():
         made.add_row(name, *("-" if cell is None else str(cell) for cell in pair))

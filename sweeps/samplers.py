@@ -63,7 +63,7 @@ class _Gp:
     deterministic_objective: bool = option(False, "", "", "assumes values without noise")
 
 
-_SAMPLERS: dict[str, type] = {
+SAMPLERS: dict[str, type] = {
     "optuna.samplers.TPESampler": _Tpe,
     "optuna.samplers.RandomSampler": _Random,
     "optuna.samplers.GridSampler": _Grid,
@@ -118,7 +118,7 @@ class Sampling:
 
 def sampling(node: Mapping[str, Any], space: Space, base: Config, seed: int) -> Sampling:
     """What samples `space` as the node `hydra.sweeper.sampler` says. Raises `UserError`."""
-    settings = chosen("sampler", node, _SAMPLERS)
+    settings = chosen("sampler", node, SAMPLERS)
     options = asdict(settings)
 
     def of(number: int) -> int:

@@ -1,6 +1,7 @@
 """A folder's study in a storage that may hold others: found, and changed where Optuna does not."""
 
 import shutil
+import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,10 +15,23 @@ from optuna.storages._rdb import models
 from optuna.study import Study
 from optuna.trial import TrialState
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.pool import StaticPool
 
 from dqn.errors import UserError
+from sweeps.storage import PATIENCE
 
 IDENTITY = "dqn-study"  # attribute of a study: of which folder it is
+
+
+def open_file(path: Path) -> RDBStorage:
+    """The storage that is the file at `path`, which is made if it is not there."""
+
+    # By a function instead of a URL: a path may hold any character. Rollback journal, not WAL:
+    # the study stays one file that can be copied, and a dashboard's short reads are waited for.
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(path, timeout=PATIENCE, check_same_thread=False)
+
+    return RDBStorage("sqlite://", {"creator": connect, "poolclass": StaticPool})
 
 
 def own_study(

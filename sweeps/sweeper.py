@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,19 @@ from dqn.results.columns import differing_env
 from dqn.results.folder import Folder
 from dqn.status import INTERRUPTED
 from dqn.traps import warn_of_traps
+from sweeps.earlier import complete
 from sweeps.findings import told
 from sweeps.launcher import finish, folder_of, keep_composed
 from sweeps.objective import Objective
+from sweeps.options import options_of
+from sweeps.pruners import PRUNERS
+from sweeps.record import FILE
 from sweeps.recorded import recorded
+from sweeps.samplers import SAMPLERS
 from sweeps.settings import Settings, Validate, refuse_unsound
 from sweeps.space import Space, corners, written
+from sweeps.storage import open_storage
+from sweeps.stored import open_file
 from sweeps.study import Study
 from sweeps.syntax import search_space
 from sweeps.tasks import alternatives, refuse_tasks
@@ -71,8 +79,14 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         objective=settings.objective,
         over=objective.of_rows,
         ordered_by=objective.told,
+        defaults=defaults_of(settings),
     )
 
+    if known.params == begun.get("params") and _is_base_of(path, base):
+        url, file = settings.storage, path / FILE
+        storage = partial(open_storage, url) if url else partial(open_file, file)
+        if url or file.exists():
+            complete(path / "seeds.csv", about.swept, base, compose, storage, begun["identity"])
     studies: list[Study] = []
 
     def source(folder: Folder) -> Source:
@@ -90,8 +104,9 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
 
     def study() -> int:
         status = session.sweep(base, path, about, source)[0]
-        if status != INTERRUPTED and (why := studies[0].ended_early):
-            print(why)
+        for why in (made.ended_early for made in studies if status != INTERRUPTED):
+            if why:
+                print(why)
         if status == INTERRUPTED or settings.validate is None:
             return status
         return max(status, _validated(path, settings.validate, base))
@@ -103,6 +118,13 @@ def _begun(path: Path) -> Mapping[str, Any]:
     """What sweep.yaml says of the study that is in the folder already; empty if there is none."""
     sweep = composed_files.read_sweep(path / composed_files.SWEEP) or {}
     return sweep if sweep.get("kind") == "study" else {}
+
+
+def _is_base_of(path: Path, base: Config) -> bool:
+    """Whether the folder's configuration is `base`, but for what may change."""
+    old = composed_files.read_config(path / composed_files.CONFIG)
+    changed = composed_files.differences(old, base.to_mapping())
+    return old is not None and all(name in composed_files.FREE for name, *_ in changed)
 
 
 def _validated(path: Path, asked: Validate, base: Config) -> int:
@@ -121,6 +143,16 @@ def record_of(settings: Settings, space: Space, base: Config) -> dict[str, Any]:
     kept = {name: value for name, value in asdict(settings).items() if name not in _NOT_KEPT}
     params = {name: written(distribution) for name, distribution in space.items()}
     return _plain({"kind": "study", "seeds": base.seeds, **kept, "params": params})
+
+
+def defaults_of(settings: Settings) -> dict[str, Any]:
+    """What `record_of` says of a study like `settings` that sets nothing itself."""
+    parts = {
+        "sampler": options_of("sampler", settings.sampler["_target_"], SAMPLERS),
+        "pruner": options_of("pruner", settings.pruner["_target_"], PRUNERS),
+    }
+    kept = {name: value for name, value in asdict(Settings()).items() if name not in _NOT_KEPT}
+    return _plain({**kept, **parts})
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ from dqn.results import composed
 from dqn.results.columns import config_of
 from dqn.results.folder import Folder
 from dqn.results.identity import identity_of
+from dqn.results.places import refuse_other
 from dqn.results.reading import Results, read
 from dqn.results.trials import BASELINE
 from dqn.status import INTERRUPTED
@@ -96,6 +97,8 @@ def validated(path: Path, top: int, seeds: int, on: Where) -> Validation | None:
             f"{path}: trials must be of one task to be validated, got {', '.join(results.tasks)}; "
             f"search one task at a time, or use compare"
         )
+    refuse_other(path / TABLE, b"metric,aggregate,trial,")
+    refuse_other(path / PRESET, b"# @package _global_")
     objective = objective_of(results)
     base = _base(results, seeds, on)
     chosen = _best(results, objective, base, top)

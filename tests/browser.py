@@ -4,7 +4,9 @@ Chromium reads commands of its DevTools protocol from descriptor 3 and answers o
 message JSON with a zero byte behind it (`--remote-debugging-pipe`).
 """
 
+import contextlib
 import fcntl
+import io
 import json
 import os
 import select
@@ -34,42 +36,44 @@ class Browser:
     """One headless Chromium, for any number of pages; to be used with `with`."""
 
     def __init__(self):
-        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        theirs, self._to = (_high(end) for end in os.pipe())
-        self._from, ours = (_high(end) for end in os.pipe())
-        arguments = [
-            program(), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-            "--disable-dev-shm-usage", "--disable-background-networking",
-            "--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", "about:blank",
-        ]  # fmt: skip
-        self._process = subprocess.Popen(
-            ["bash", "-c", f'exec "$0" "$@" 3<&{theirs} 4>&{ours}', *arguments],
-            pass_fds=(theirs, ours), stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(theirs)
-        os.close(ours)
+        chromium = program()  # may skip: nothing is opened before, and what is opened is closed
+        with contextlib.ExitStack() as opened:
+            profile = opened.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            theirs, self._to = _pipe(opened)
+            self._from, ours = _pipe(opened)
+            arguments = [
+                chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                "--disable-dev-shm-usage", "--disable-background-networking",
+                "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank",
+            ]  # fmt: skip
+            ends = theirs.fileno(), ours.fileno()
+            self._process = subprocess.Popen(
+                ["bash", "-c", 'exec "$0" "$@" 3<&{} 4>&{}'.format(*ends), *arguments],
+                pass_fds=ends, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            theirs.close()
+            ours.close()
+            self._opened = opened.pop_all()
         self._number, self._text, self.events = 0, b"", []
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        try:
-            self.call("Browser.close")
-            self._process.wait(10)
-        finally:
-            self._process.kill()
-            self._process.wait()
-            os.close(self._to)
-            os.close(self._from)
-            self._profile.cleanup()
+        with self._opened:
+            try:
+                self.call("Browser.close")
+                self._process.wait(10)
+            finally:
+                self._process.kill()
+                self._process.wait()
 
     def call(self, method: str, session: str | None = None, **params) -> dict:
         """The result of one command; what happens meanwhile goes to `events`."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
         message |= {"sessionId": session} if session else {}
-        os.write(self._to, json.dumps(message).encode() + b"\0")
+        self._to.write(json.dumps(message).encode() + b"\0")
         while True:
             answer = self._read()
             if answer.get("id") == self._number:
@@ -91,7 +95,7 @@ class Browser:
         while b"\0" not in self._text:
             ready, *_ = select.select([self._from], [], [], deadline - time.monotonic())
             assert ready, f"Chromium said nothing for {_PATIENCE} s"
-            read = os.read(self._from, 1 << 20)
+            read = self._from.read(1 << 20)
             assert read, "Chromium has ended"
             self._text += read
         message, _, self._text = self._text.partition(b"\0")
@@ -182,8 +186,11 @@ class Page:
         return self.browser.call(method, self._session, **params)
 
 
-def _high(descriptor: int) -> int:
-    """Its copy above those that the shell will use."""
-    copied = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
-    os.close(descriptor)
-    return copied
+def _pipe(opened: contextlib.ExitStack) -> list[io.FileIO]:
+    """Its reading and its writing end, above the descriptors that the shell will use."""
+    ends = []
+    for low, mode in zip(os.pipe(), "rw", strict=True):
+        high = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 10)
+        os.close(low)
+        ends.append(opened.enter_context(io.FileIO(high, mode)))
+    return ends

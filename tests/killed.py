@@ -8,7 +8,7 @@ _SCRIPT = """
 import itertools, os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from {module} import work_to_be_killed
+from {module} import *
 
 def dying(function, left=[0]):
     def call(*arguments, **named):
@@ -19,6 +19,8 @@ def dying(function, left=[0]):
     return call
 
 for calls in itertools.count(1):
+    if {prepared}:
+        prepare(Path(sys.argv[1]) / str(calls))
     child = os.fork()
     if child == 0:
         dying.__defaults__[0][0] = calls
@@ -31,11 +33,13 @@ print(calls - 1)
 """
 
 
-def before_each_call(module: str, folder: Path) -> int:
+def before_each_call(module: str, folder: Path, prepared: bool = False) -> int:
     """Run `module.work_to_be_killed(folder / "1")`, killed at its 1st call, then "2", and so on.
+
+    Where `prepared`, `module.prepare` of the same folder comes before, and is not killed.
 
     Returns how many were killed: the next one came to its end.
     """
-    script = _SCRIPT.format(tests=str(Path(__file__).parent), module=module)
+    script = _SCRIPT.format(tests=str(Path(__file__).parent), module=module, prepared=prepared)
     command = [sys.executable, "-c", script, folder]
     return int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)

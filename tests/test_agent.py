@@ -12,7 +12,7 @@ from dqn.algorithm.network import create_model
 from dqn.bench.recipe import Recipe
 from dqn.config import EnvConfig
 from dqn.envs import host
-from dqn.errors import UserError
+from dqn.errors import EnvError, UserError
 
 INF = float("inf")
 B, D, A = 8, 4, 3
@@ -422,3 +422,63 @@ def test_what_it_cannot_work_with_is_refused_in_one_line(env, model, settings, m
     with pytest.raises(UserError, match=message) as refused:
         DQNAgent(env(), model, **settings)
     assert "\n" not in str(refused.value)
+
+
+# --- what people hand it
+
+
+class Loose(Clock):
+    """Lists for vectors, arrays of one number, 0 and 1 for no and yes; one list all along."""
+
+    def reset(self, *, seed=None, options=None):
+        observation, info = super().reset(seed=seed)
+        self.observed = observation.tolist()
+        return self.observed, info
+
+    def step(self, action):
+        observation, reward, terminated, truncated, info = super().step(action)
+        self.observed[:] = observation.tolist()
+        return self.observed, np.array([reward]), int(terminated), np.array(truncated), info
+
+
+def test_numbers_lists_and_arrays_of_every_kind_are_what_they_plainly_are():
+    plain = DQNAgent(Clock(length=9), sgd_model, lr=0.125, batch_size=4, seed=2**31 + 5)
+    loose = DQNAgent(
+        Loose(length=np.int64(9)),
+        sgd_model,
+        lr=np.float32(0.125),
+        batch_size=np.int64(4),
+        buffer_size=5000.0,
+        train_freq=np.array(4),
+        double=np.bool_(False),
+        seed=np.int64(2**31 + 5),
+    )
+    for one, other in zip(plain.train(4), loose.train(4), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert plain.test() == loose.test()
+    assert plain.test_return == loose.test_return
+    assert all_equal(plain.model.get_weights(), loose.model.get_weights())
+
+
+@pytest.mark.parametrize(("given", "has"), [
+    ((None, 1.0, False, False, {}), "step gave as observation None"),
+    ((np.zeros(1), None, False, False, {}), "step gave as reward None"),
+    ((np.zeros(1), np.nan, False, False, {}), "step gave as reward nan"),
+    ((np.zeros(2), 1.0, False, False, {}), r"an array of shape \(2,\), must give shape \(1,\)"),
+    ((np.zeros(1), 1.0, False, {}), "step gave 4 values, must give 5"),
+])  # fmt: skip
+def test_an_environment_that_goes_wrong_is_named_with_seed_and_step(given, has):
+    env = Clock(length=5)
+    agent = DQNAgent(env, sgd_model, seed=3)
+    agent.train(2)
+    env.step = lambda action: given
+    with pytest.raises(EnvError, match=rf"Clock: .*{has}.* \(seed 3, step 11\)"):
+        agent.train(1)
+
+
+@pytest.mark.parametrize("settings", [{"batch_size": 2.5}, {"buffer_size": "many"},
+                                      {"seed": "x"}, {"train_freq": True}])  # fmt: skip
+def test_what_is_no_whole_number_is_refused_in_one_line(settings):
+    (name,) = settings
+    with pytest.raises(UserError, match=f"{name} must be a whole number, got"):
+        DQNAgent(Clock(), sgd_model, **settings)

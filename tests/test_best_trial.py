@@ -53,12 +53,16 @@ def test_it_is_drawn_whole_and_replaced_whole(tmp_path):
         assert read(best) == dataclasses.replace(first, seeds=Config().seeds)
         with Image.open(best / "figures" / "returns.png") as image:
             assert image.size[0] > 500
-        (best / "mine.txt").write_text("of the trial before")
+        (best / "mine.txt").write_text("the user's")
+        (best / "figures" / "mine.png").write_bytes(b"the user's")
         second = trial(folder, 1, 30.0, weights=[])
         trial(folder, 3, 10.0)
         pictures.draw_best_trial(folder, CONFIG)
         assert read(best) == dataclasses.replace(second, seeds=Config().seeds)
-        assert files(best) == ["config.yaml", "figures/losses.png", "figures/returns.png"]
+        assert files(best) == [
+            "config.yaml", "figures/losses.png", "figures/mine.png", "figures/returns.png",
+            "mine.txt",
+        ]  # fmt: skip
         assert not list(tmp_path.glob(".tmp-*"))
 
 

@@ -31,7 +31,8 @@ def table(folder):
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory):
-    """The table of a grid that was trained in this process."""
+    """The table of a grid that was trained in this process, where Ray is there to compare it."""
+    pytest.importorskip("ray")
     folder = tmp_path_factory.mktemp("calm")
     assert here(*asked(folder, "workers=0")) == 0
     return table(folder)
@@ -140,7 +141,6 @@ def test_nodes_may_be_lost_and_added_and_the_driver_killed_during_a_study(tmp_pa
 @pytest.mark.timeout(600)
 def test_where_ray_sees_gpus_there_is_a_worker_on_each_and_none_elsewhere(tmp_path, calm):
     """One that Ray was told of: to place workers it asks for no more."""
-    pytest.importorskip("ray")
     with cluster(1) as (made, _):
         made.add_node(num_cpus=2, num_gpus=1)
         out, _ = whole(started(tmp_path / "grid", made))

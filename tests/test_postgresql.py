@@ -50,14 +50,15 @@ def server():
     pytest.importorskip("psycopg")
     if not PROGRAMS:
         pytest.skip("no server: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="dqn-"))  # a path of a socket must be short
-    if getpass.getuser() == "root":
-        shutil.chown(folder, "postgres", "postgres")
-    made = Server(folder)
-    made.start()
-    yield made
-    made.stop()
-    shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="dqn-") as folder:  # a path of a socket must be short
+        if getpass.getuser() == "root":
+            shutil.chown(folder, "postgres", "postgres")
+        made = Server(Path(folder))
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import logging
+import threading
 from pathlib import Path
 
 import gymnasium
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from dqn.config import EnvConfig
+from dqn.errors import EnvError
 from dqn.results import recorder
 from dqn.results.recorder import record_episode, save_model, write_gif
 
@@ -166,3 +168,161 @@ def test_the_model_loads_in_plain_keras_and_says_what_the_weights_say(tmp_path):
     expected = hidden @ weights[-2] + weights[-1]
     np.testing.assert_allclose(model.predict(observations, verbose=0), expected, rtol=1e-4)
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+
+
+# Environments as they draw
+
+
+class Painter(Blind):
+    """Draws what `paint` gives for each step."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 25}  # noqa: RUF012
+    render_mode = "rgb_array"
+    paint = staticmethod(lambda step: np.full((4, 6, 3), 20 * step, np.uint8))
+
+    def render(self):
+        return self.paint(10 - self.left)
+
+
+RED = np.zeros((4, 6, 3), np.uint8)
+RED[..., 0] = 200
+BUFFER = RED.copy()
+DRAWN = {
+    "as it should": lambda t: RED,
+    "one buffer": lambda t: np.copyto(BUFFER, RED) or BUFFER,
+    "transparent": lambda t: np.dstack([RED, np.full((4, 6), 9, np.uint8)]),
+    "of ones": lambda t: RED / 255.0,
+    "floats": lambda t: RED.astype(np.float32),
+    "whole numbers": lambda t: RED.astype(np.int64),
+    "lists": lambda t: RED.tolist(),
+    "channels first": lambda t: RED.transpose(2, 0, 1),
+    "several frames": lambda t: [np.zeros_like(RED), RED],
+    "none at first": lambda t: [] if t == 0 else [RED],
+    "an image": lambda t: Image.fromarray(RED),
+    "read-only": lambda t: np.broadcast_to(RED[:1, :1], RED.shape),
+}
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_a_frame_is_one_however_it_is_given(tmp_path, kind, caplog):
+    env = Painter()
+    env.paint = DRAWN[kind]
+    record_episode(lambda o: np.ones((1, 3)), tmp_path / "a.gif", env)
+    assert not caplog.messages
+    for frame in frames_of(tmp_path / "a.gif"):
+        assert frame.size == (6, 4)
+        assert np.abs(np.asarray(frame).astype(int) - RED).max() < 16
+
+
+def test_frames_of_changing_sizes_and_grey_ones_have_one_canvas(tmp_path):
+    env = Painter()
+    env.paint = lambda t: np.full((4 + t, 6), 25 * t)
+    record_episode(lambda o: np.ones((1, 3)), tmp_path / "a.gif", env)
+    assert {frame.size for frame in frames_of(tmp_path / "a.gif")} == {(6, 14)}
+
+
+def boom(step):
+    raise RuntimeError("no display\nat all")
+
+
+@pytest.mark.parametrize(("paint", "reason"), [
+    (lambda t: None, "Painter: render gave None, must give an array"),
+    (lambda t: "text\nof two lines", "Painter: render gave 'text\\nof two lines', must give"),
+    (lambda t: np.zeros(5), "render gave an array of shape (5,) of float64, must give"),
+    (lambda t: np.zeros((0, 0, 3)), "render gave an array of shape (0, 0, 3)"),
+    (lambda t: np.zeros((7, 6, 5)), "render gave an array of shape (7, 6, 5)"),
+    (lambda t: np.full((4, 6, 3), 300), "render gave whole numbers up to 300, must give"),
+    (lambda t: {"a": 1}, "render gave {'a': 1}, must give"),
+    (boom, "Painter: render raised RuntimeError: no display at all"),
+], ids=["none", "text", "flat", "empty", "five", "large", "dict", "raises"])  # fmt: skip
+def test_what_is_no_frame_costs_the_gif_and_one_line(tmp_path, caplog, paint, reason):
+    env = Painter()
+    env.paint = paint
+    episode = record_episode(lambda o: np.ones((1, 3)), tmp_path / "a.gif", env)
+    assert len(episode.rewards) == 10
+    (message,) = caplog.messages
+    assert reason in message
+    assert "\n" not in message
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("metadata", [
+    None, {}, {"render_fps": None}, {"render_fps": "many"}, {"render_fps": 0}, {"render_fps": -1},
+    {"render_fps": float("inf")}, {"render_fps": "25"},
+], ids=str)  # fmt: skip
+def test_metadata_of_any_kind_is_no_hindrance(tmp_path, metadata):
+    env = Painter()
+    env.metadata = metadata
+    record_episode(lambda o: np.ones((1, 3)), tmp_path / "a.gif", env)
+    assert frames_of(tmp_path / "a.gif")
+
+
+def test_an_environment_that_breaks_while_it_is_played_is_named(tmp_path):
+    env = Painter()
+    env.step = lambda action: None
+    with pytest.raises(EnvError, match=r"Painter: step gave None, must give 5: .* \(seed 3, step"):
+        record_episode(lambda o: np.ones((1, 3)), tmp_path / "a.gif", env, seed=3)
+
+
+class Tilted(gymnasium.ObservationWrapper):
+    """A wrapper as tutorials write them, with something of its own; records no arguments."""
+
+    def __init__(self, env, factor):
+        super().__init__(env)
+        self.factor, self.seen = factor, []
+
+    def observation(self, observation):
+        self.seen.append(observation)
+        return self.factor * observation
+
+
+class Locked(Tilted):
+    """One that cannot be copied."""
+
+    def __init__(self, env, factor):
+        super().__init__(env, factor)
+        self.lock = threading.Lock()
+
+
+def test_a_wrapper_of_ones_own_is_played_in_a_copy_with_all_it_holds(tmp_path, caplog):
+    env = gymnasium.wrappers.TimeLimit(Tilted(gymnasium.make("CartPole-v1"), -2.0), 30)
+    start, _ = env.reset(seed=5)
+    seen = list(env.env.seen)
+    episode = record_episode(lambda o: balance(o / -2), tmp_path / "a.gif", env, seed=5)
+    np.testing.assert_array_equal(episode.observations[0], start)
+    assert len(episode.rewards) == 30
+    assert len(env.env.seen) == len(seen)
+    assert frames_of(tmp_path / "a.gif")[0].size == (600, 400)
+    assert not caplog.messages
+
+
+def test_one_that_cannot_be_copied_is_played_in_itself(tmp_path, caplog):
+    for mode in ("rgb_array", None):
+        env = Locked(gymnasium.make("CartPole-v1", render_mode=mode, max_episode_steps=9), 1.0)
+        assert len(record_episode(balance, tmp_path / f"{mode}.gif", env).rewards) == 9
+        assert env.seen
+    assert len(frames_of(tmp_path / "rgb_array.gif")) > 1
+    assert not (tmp_path / "None.gif").exists()
+    assert [message.split(": ")[1] for message in caplog.messages] == [
+        "CartPole-v1 cannot draw itself"
+    ]
+
+
+def test_one_whose_class_takes_no_render_mode_is_played_all_the_same(tmp_path, caplog):
+    gymnasium.register("Blind-v0", Blind)
+    try:
+        env = gymnasium.make("Blind-v0")
+        record_episode(lambda o: np.ones((1, 3)), tmp_path / "a.gif", env)
+        record_episode(lambda o: np.ones((1, 3)), tmp_path / "a.gif", EnvConfig("Blind-v0"))
+    finally:
+        del gymnasium.registry["Blind-v0"]
+    assert len(caplog.messages) == 2
+    assert all("Blind-v0 cannot draw itself" in message for message in caplog.messages)
+
+
+def test_a_seed_of_more_than_31_bits_is_one_of_31(tmp_path):
+    one, other = (
+        record_episode(balance, tmp_path / "a.gif", EnvConfig("CartPole-v0", 3), seed=seed)
+        for seed in (np.int64(2**31 + 7), 7)
+    )
+    np.testing.assert_array_equal(one.observations, other.observations)

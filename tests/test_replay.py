@@ -115,3 +115,29 @@ def test_a_state_of_another_shape_is_refused(state, next_state):
     with pytest.raises(UserError, match=r"shape of the first one stored, \(2,\)"):
         buffer.append(state, 0, 0.0, next_state, False)
     assert len(buffer) == 1
+
+
+def test_what_is_stored_is_taken_for_what_it_plainly_is():
+    buffer = ReplayBuffer(np.int64(4))
+    for _ in range(4):
+        buffer.append((1, 2.5), np.array([1]), np.array([[3.0]]), [np.float64(4), 5], np.array(1))
+    batch = sampled(buffer, np.int32(2))
+    assert batch.states.tolist() == [[1.0, 2.5]] * 2
+    assert batch.next_states.tolist() == [[4.0, 5.0]] * 2
+    assert (batch.actions.tolist(), batch.rewards.tolist()) == ([1, 1], [3.0, 3.0])
+    assert batch.terminals.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("place", "value"), [(1, None), (2, "one"), (2, [1, 2]), (4, 0.5)])
+def test_what_is_no_part_of_a_transition_is_refused(place, value):
+    buffer, transition = ReplayBuffer(4), [[0.0], 1, 1.0, [1.0], False]
+    transition[place] = value
+    with pytest.raises(UserError, match="must be of one transition, got"):
+        buffer.append(*transition)
+    assert len(buffer) == 0
+
+
+@pytest.mark.parametrize("capacity", [2.5, "many", None, True])
+def test_a_capacity_that_is_no_whole_number_is_refused(capacity):
+    with pytest.raises(UserError, match="max_capacity must be a whole number, got"):
+        ReplayBuffer(capacity)

@@ -1,13 +1,18 @@
 """Hydra's sweeps as Optuna's distributions, and samples back as the very same values."""
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from tabular import compose, row_of, space_of
+from tabular import PARSER, compose, row_of, space_of
 
+from dqn.config import Config, EnvConfig
 from dqn.errors import UserError
+from dqn.results.columns import hyperparameters
+from sweeps.recorded import recorded
 from sweeps.space import overrides_of, params_of_row
+from sweeps.syntax import search_space
 
 
 @pytest.mark.parametrize(
@@ -94,3 +99,75 @@ def test_a_study_without_a_parameter_is_refused():
 def test_an_empty_choice_is_refused():
     with pytest.raises(UserError, match=r"^lr"):
         space_of(params={"lr": []})
+
+
+def test_the_plus_of_a_name_is_no_part_of_it():
+    for text in ("+env.kwargs.x=1,2", "++env.kwargs.x=1,2", "env.kwargs.x=1,2"):
+        assert [*spanned(text)] == ["env.kwargs.x"]
+    assert [*spanned(params={"+env.kwargs.x": "1,2", "++lr": "0.1,0.2"})] == ["env.kwargs.x", "lr"]
+    assert overrides_of({"env.kwargs.x": 2, "lr": 0.1}) == ["++env.kwargs.x=2", "lr=0.1"]
+
+
+def composed(texts):
+    """Presets by hand: `preset` sets lr, an argument of the environment is one."""
+    values = dict(text.removeprefix("++").split("=") for text in texts)
+    lr = {"fast": 0.1, "slow": 0.01, "slower": 0.01}.get(values.get("preset"), 0.001)
+    kwargs = {k[11:]: yaml.safe_load(v) for k, v in values.items() if k.startswith("env.kwargs.")}
+    return Config(lr=lr, gamma=float(values.get("gamma", 0.99)), env=EnvConfig(kwargs=kwargs))
+
+
+def spanned(*texts, params=None):
+    return search_space(PARSER.parse_overrides(list(texts)), params or {}, composed, PARSER)
+
+
+@pytest.mark.parametrize(
+    ("texts", "params"),
+    [
+        (("preset=choice(fast,slow)", "gamma=0.9,0.99"), {"preset": "slow", "gamma": 0.9}),
+        (("preset=choice(slow,slower)", "gamma=0.9,0.99"), None),  # either may have been it
+        (("env.kwargs.x=choice(1,2)", "preset=choice(fast,slow)"),
+         {"env.kwargs.x": 2, "preset": "fast"}),
+        (("env.kwargs.x=choice(true,false)",), {"env.kwargs.x": True}),
+        (("env.kwargs.x=choice([1,2],[3])",), {"env.kwargs.x": "[1,2]"}),
+        (("env.kwargs.x=interval(0.5,2)",), {"env.kwargs.x": 1.25}),
+    ],
+)  # fmt: skip
+def test_a_row_tells_the_group_and_the_environments_argument_it_was_made_with(texts, params):
+    space = spanned(*texts)
+    sampled = params or {"preset": "slow", "gamma": 0.9}
+    row = hyperparameters(
+        composed(overrides_of(sampled)), [n for n in sampled if n.startswith("env.")]
+    )
+    assert params_of_row(row, space, composed) == params
+    assert {type(v) for v in (params or {}).values()} == {
+        type(v) for v in (params_of_row(row, space, composed) or {}).values()
+    }
+
+
+LOG = "tag(log,interval(0.0001,0.01))"
+
+
+@pytest.mark.parametrize(
+    ("texts", "params", "same"),
+    [
+        (("gamma=.9,.99", "lr=tag(log,interval(1e-4,1e-2))"),
+         {"lr": LOG, "gamma": "choice(0.9,0.99)"}, True),
+        (("lr=0.01,0.001",), {"lr": "choice(0.001,0.01)"}, True),
+        (("train_freq=range(1,9)",), {"train_freq": "interval(1,8)"}, True),
+        (("env.kwargs.x=1,2",), {"+env.kwargs.x": "choice(1,2)"}, True),
+        (("lr=0.01,0.001",), {"lr": "choice(0.001,0.02)"}, False),
+        (("env.kwargs.x=0,1",), {"env.kwargs.x": "choice(true,false)"}, False),
+        (("lr=interval(1e-4,1e-2)",), {"lr": LOG}, False),
+        (("lr=0.01,0.001", "gamma=0.9,0.99"), {"lr": "choice(0.01,0.001)"}, False),
+        (("lr=0.01,0.001",), {"lr": "choice(0.01,0.001)", "gamma": "choice(0.9,0.99)"}, False),
+    ],
+)  # fmt: skip
+def test_the_space_on_record_is_kept_where_it_means_the_same(texts, params, same):
+    space = spanned(*texts)
+    found = recorded(space, params, lambda name, text: spanned(params={name: text})[name])
+    assert (found.params == params) == same
+    if same:
+        assert [*found.params] == [*params]
+        assert [*found.space] == [name.lstrip("+") for name in params]
+        assert [*found.sampled_as.values()] == [*params]
+    assert {*found.space} == {*space}

@@ -217,7 +217,7 @@ def test_ctrl_c_between_two_files_shows_no_half_finished_seed(path, monkeypatch)
         assert best.seed == 0
 
 
-def _interrupted(*arguments):
+def _interrupted(*arguments, **named):
     raise KeyboardInterrupt
 
 

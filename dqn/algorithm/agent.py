@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from gymnasium.spaces import Box, Discrete
 
 from dqn.algorithm import exploration
+from dqn.algorithm.backend import keras
 from dqn.algorithm.pair import Pair
 from dqn.algorithm.replay import ReplayBuffer, whole
 from dqn.algorithm.streams import Purpose

@@ -7,7 +7,7 @@ variables; initial values, seeds and names leave no mark on it.
 import json
 from typing import Any
 
-import keras
+from dqn.algorithm.backend import keras
 
 # Keras' own classes do what their configuration says; of a caller's class or function it says the
 # name alone.

@@ -4,6 +4,10 @@ The same compiled acting and learning as in `compiled`, with the same interface.
 reset is seeded by (seed, episode) alone, so that an episode can be brought back by its actions.
 """
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import tensorflow as tf
 
@@ -102,37 +106,49 @@ class HostedProgram:
             state[i] = self._start(i, int(hyper.seed[i]), 0, 0)
         return self._functions.refill(lanes, mask, tf.constant(state), hyper)
 
-    def test(self, i: int, weights, seed, limit, episodes: int) -> np.ndarray:
+    def test(
+        self, i: int, weights, seed, limit, episodes: int, free: Iterable[int] = ()
+    ) -> np.ndarray:
         """Returns [episodes] of greedy episodes of one network, of `limit` steps at most.
 
-        They have starts of their own, and are played one after another in lane `i`'s environment.
-        Raises `EnvError`.
+        They have starts of their own. No environment is made for them: they are played in lane
+        `i`'s, and beside it in those that `free` lanes have. Raises `EnvError`.
         """
-        # Of a whole batch of episodes one row is played: as its shape makes a row's last bits, they
-        # are those of all episodes side by side.
-        s, returns = (
-            np.zeros([episodes, self.shape.observation_size], "f4"),
-            np.zeros(episodes, "f4"),
-        )
-        env = self._env(i)
-        env.forget()
-        for e in range(episodes):
-            step = 0
-            try:
-                s[e] = env.reset(_reset_seed(int(seed), _TEST + e))
-                ended = False
-                while not ended and step < limit:
-                    step += 1
-                    a = self._functions.greedy(weights, tf.constant(s), episodes=episodes).numpy()
-                    s[e], r, terminal, truncated = env.step(int(a[e]))
-                    returns[e] += r
-                    ended = terminal or truncated
-                if env.not_finite is not None:
-                    raise env.not_finite
-            except EnvError as error:
-                self._let_go(i)
-                raise error.at(int(seed), step, f"test episode {e + 1}") from error
+        s = np.zeros([episodes, self.shape.observation_size], "f4")
+        returns, steps = np.zeros(episodes, np.float32), [0] * episodes
+        envs = {i: self._env(i)} | {j: self._envs[j] for j in free if j in self._envs}
+        for env in envs.values():
+            env.forget()
+        waiting = deque(range(episodes))
+        played: dict[int, int] = {}  # the episode in each lane's environment
+        while waiting or played:
+            for j in envs:
+                if j not in played and waiting:
+                    played[j] = e = waiting.popleft()
+                    with self._tested(j, seed, e, 0):
+                        s[e] = envs[j].reset(_reset_seed(int(seed), _TEST + e))
+            # All rows, also of episodes that are over or not begun: the shape of a batch decides
+            # the last bits of each.
+            a = self._functions.greedy(weights, tf.constant(s), episodes=episodes).numpy()
+            for j, e in list(played.items()):
+                steps[e] += 1
+                with self._tested(j, seed, e, steps[e]):
+                    s[e], r, terminal, truncated = envs[j].step(int(a[e]))
+                returns[e] += r
+                if terminal or truncated or steps[e] >= limit:
+                    del played[j]
         return returns
+
+    @contextmanager
+    def _tested(self, i: int, seed, episode: int, step: int) -> Iterator[None]:
+        """What a lane's environment does wrong is of this step of a test episode."""
+        try:
+            yield
+            if (error := self._envs[i].not_finite) is not None:
+                raise error
+        except EnvError as error:
+            self._let_go(i)
+            raise error.at(int(seed), step, f"test episode {episode + 1}") from error
 
     def bring_back(self, i: int, seed: int, episode: int, actions: list[int]) -> None:
         """Step lane `i`'s environment to where `actions` left it in the given episode."""

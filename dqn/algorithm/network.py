@@ -122,7 +122,7 @@ def create_model(env, lr: float, hidden: Sequence[int] = (64, 64), activation: s
 
     `env` has a flat Box of observations [D] and Discrete actions (A of them).
     """
-    import keras  # not above: lanes do without it
+    from dqn.algorithm.backend import keras  # not above: lanes do without it
 
     model = _sequential(env.observation_space.shape[0], hidden, int(env.action_space.n), activation)
     model.compile(loss="mse", optimizer=keras.optimizers.Adam(learning_rate=float(lr)))
@@ -131,14 +131,17 @@ def create_model(env, lr: float, hidden: Sequence[int] = (64, 64), activation: s
 
 def to_keras(weights: Sequence[np.ndarray], activation: str, observation_size: int):
     """The same network as a plain Keras model, for `model.keras`."""
+    from dqn.algorithm.backend import single_precision  # not above: lanes do without it
+
     *hidden, actions = [w.shape[0] for w in weights[1::2]]
-    model = _sequential(observation_size, hidden, actions, activation)
+    with single_precision():
+        model = _sequential(observation_size, hidden, actions, activation)
     model.set_weights(list(weights))
     return model
 
 
 def _sequential(observation_size, hidden, actions, activation):
-    import keras  # not above: lanes do without it
+    from dqn.algorithm.backend import keras  # not above: lanes do without it
 
     layers = [keras.layers.Dense(int(width), activation=activation) for width in hidden]
     return keras.Sequential(

@@ -9,10 +9,10 @@ traced once, and each is freed when dropped.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
 from dqn.algorithm import architecture, td
+from dqn.algorithm.backend import keras
 from dqn.errors import UserError
 
 

@@ -7,12 +7,13 @@ knows a program by its names, its text and the places in the source that its ope
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 from tensorflow.python.eager import context  # adds and calls a graph: not under a public name
 
+T = TypeVar("T")
 Results = Callable[..., Any]
 """Of a function's arguments: anything nested as what it returns, None where a tensor will be."""
 
@@ -25,6 +26,15 @@ class Kept(Protocol):
         ...
 
     def __setitem__(self, name: str, graph: bytes, /) -> None: ...
+
+
+@runtime_checkable
+class KeptPrograms(Protocol):
+    """Where compiled programs are kept, too."""
+
+    def compiled(self, name: str, call: Callable[[], T], anew: Callable[[], T], /) -> T:
+        """`call()`, the first one of a program; `anew` is one under another name."""
+        ...
 
 
 class Compiled:
@@ -56,14 +66,29 @@ class Compiled:
         """The function's results, nested as it nests them."""
         key = tuple(static.values())
         if key not in self._programs:
-            graph, nesting = self.graph(*tensors, **static), self._results(*tensors)
-            self._programs[key] = _Program(FunctionDefLibrary.FromString(graph), nesting)
+            return self._first_call(key, tensors, static)
         return self._programs[key](tensors)
+
+    def _first_call(self, key: tuple, tensors, static):
+        """What compiles the program, or takes the one that was kept."""
+        graph, nesting = self.graph(*tensors, **static), self._results(*tensors)
+
+        def call(graph: bytes):
+            self._programs[key] = _Program(FunctionDefLibrary.FromString(graph), nesting)
+            return self._programs[key](tensors)
+
+        if not isinstance(self._kept, KeptPrograms):
+            return call(graph)
+        name = self._full_name(tensors, static)
+        return self._kept.compiled(name, lambda: call(graph), lambda: call(_under_new_name(graph)))
+
+    def _full_name(self, tensors, static) -> str:
+        types = [f"{x.dtype.name}{x.shape.as_list()}" for x in tf.nest.flatten(tensors)]
+        return " ".join([self._name, *map(repr, static.items()), *types])
 
     def graph(self, *tensors, **static) -> bytes:
         """A library of the functions that it consists of, itself the last of them."""
-        types = [f"{x.dtype.name}{x.shape.as_list()}" for x in tf.nest.flatten(tensors)]
-        name = " ".join([self._name, *map(repr, static.items()), *types])
+        name = self._full_name(tensors, static)
         graph = self._kept.get(name)
         if graph is None:
             graph = self._trace(tensors, static)
@@ -108,6 +133,11 @@ def _callees_first(function, others: dict[str, Any]) -> Iterator[Any]:
         if (callee := others.pop(called.name, None)) is not None:
             yield from _callees_first(callee, others)
     yield function
+
+
+def _under_new_name(graph: bytes) -> bytes:
+    functions = list(FunctionDefLibrary.FromString(graph).function)
+    return _named(functions, f"{functions[-1].signature.name}_anew")
 
 
 def _named(functions: list, name: str) -> bytes:

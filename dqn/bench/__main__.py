@@ -14,6 +14,7 @@ from dqn import machine
 from dqn.bench import capacity, command, sweep
 from dqn.bench.measure import OF_CORE, Row, on_one_core
 from dqn.status import settled
+from dqn.terminal import prepare_streams
 
 PARTS = ("core", "scaling", "peers", "run", "sweep", "driver", "agreement")
 
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure the parts asked for and print a table of each; the exit status."""
     args = _parser().parse_args(arguments)
     parts = [part for part in PARTS if args.all or getattr(args, part)] or ["core"]
+    prepare_streams()
     if args.figure and not {"scaling", "agreement"} & set(parts):
         print(
             "--figure is that of --scaling or of --agreement: ask for one of them", file=sys.stderr
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
                 console.print(f"{name}: {_flat(facts['versions'])}; {_flat(facts['settings'])}")
         if args.json:
             args.json.parent.mkdir(parents=True, exist_ok=True)
-            args.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+            args.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return 0
 
 

@@ -150,14 +150,16 @@ def flat_size(env: gymnasium.Env) -> int | None:
 
 def observation(value: Any, size: int | None) -> np.ndarray:
     """`value` as a new array float32 [size]; raises `NotTakenError` where it is not so many."""
-    array = value
     if size is None:
         return np.array(value)
-    if type(value) is not np.ndarray or value.dtype.kind not in _REAL:
+    if type(value) is np.ndarray and value.dtype.kind in _REAL:
+        array = value
+    elif isinstance(value, list | tuple) and len(value) == size:
+        array = np.array([number(one) for one in value])
+    else:
         array = _array(value)
     if array.shape != (size,):
-        of_ones = isinstance(value, list | tuple) and array.size == len(value) == size
-        if not of_ones and not array.size == size == 1:
+        if not array.size == size == 1:
             raise ShapeError(array.shape, (size,))
         array = array.reshape(size)
     if array.dtype == np.float32:
@@ -189,7 +191,7 @@ def flag(value: Any) -> bool:
         taken = -1.0
     if taken not in (0.0, 1.0):
         raise NotTakenError(f"{told(value)}, must give True or False")
-    return taken == 1.0
+    return bool(taken)
 
 
 def told(value: Any) -> str:

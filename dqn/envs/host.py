@@ -196,11 +196,13 @@ def _creator(spec: EnvSpec, env_id: str) -> tuple[Any, Mapping[str, inspect.Para
 
 
 def _as_made(spec: EnvSpec, creator: Any) -> EnvSpec:
-    """`spec`, or a copy without what `gymnasium.make` refuses though nothing depends on it."""
+    """`spec`, or a copy without what `gymnasium.make` refuses, or warns of, in vain."""
     spec, limit = copy.copy(spec), spec.max_episode_steps
     if limit is not None and not isinstance(limit, int) and float(limit).is_integer():
         spec.max_episode_steps = int(limit)
-    if not isinstance(getattr(creator, "metadata", {}), dict | property):
+    metadata = getattr(creator, "metadata", property())
+    modes = metadata.get("render_modes") if isinstance(metadata, dict) else None
+    if not isinstance(metadata, property) and not isinstance(modes, list | tuple | set):
         spec.entry_point = lambda **arguments: creator(**arguments)
     return spec
 

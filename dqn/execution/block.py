@@ -62,12 +62,12 @@ class Block:
         """How many programs its shape has by now, whichever block asked for them."""
         return self._program.compilations
 
-    def fill(self, waiting: deque[Job | Checkpoint]) -> None:
-        """Put waiting jobs into the free lanes, taking them off `waiting`."""
+    def fill(self, waiting: deque[Job | Checkpoint], most: int) -> None:
+        """Put waiting jobs into the free lanes, taking them off `waiting`: `most` at once."""
         begun = np.zeros(len(self._slots), bool)
         resumed: dict[int, Checkpoint] = {}
         for i, slot in enumerate(self._slots):
-            if slot is not None or not waiting:
+            if slot is not None or not waiting or len(self.keys) >= most:
                 continue
             item = waiting.popleft()
             if isinstance(item, Checkpoint):
@@ -197,7 +197,8 @@ class Block:
 
     def _test(self, i: int, weights, seed, limit, episodes: int):
         if isinstance(self._program, HostedProgram):
-            return self._program.test(i, weights, seed, limit, episodes)
+            idle = [j for j, slot in enumerate(self._slots) if slot is None or not self._alive[j]]
+            return self._program.test(i, weights, seed, limit, episodes, idle)
         return self._program.test(weights, seed, limit, episodes=episodes)
 
     def _free(self, i: int) -> None:

@@ -20,6 +20,7 @@ from dqn.errors import RunError, UserError
 from dqn.execution import worker
 from dqn.execution.site import GoneError
 from dqn.execution.worker import Broken, Order, Pulse, Report
+from dqn.quiet import GPU_SWITCH
 
 _LOOK = 2.0  # seconds between looks at how large the cluster is
 _MOST_TOGETHER = 64  # reports that one message may hold
@@ -32,6 +33,10 @@ class Actor:
     """
 
     def __init__(self):
+        import ray
+
+        if ray.get_gpu_ids():  # one of its own
+            os.environ.setdefault(GPU_SWITCH, "1")
         self._line, theirs = multiprocessing.Pipe()
         threading.Thread(target=worker.serve, args=[theirs], daemon=True).start()
 

@@ -13,13 +13,13 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from dqn.config import Config
+from dqn.errors import RunError
 from dqn.execution.fleet import AHEAD, News
 from dqn.execution.jobs import LANES, Finished, Job, Key
-from dqn.execution.site import GoneError, Site, Worker
+from dqn.execution.member import Member, Place
+from dqn.execution.registrations import registered
+from dqn.execution.site import GoneError, Site
 from dqn.execution.worker import Broken, Order, Pulse
 from dqn.status import tracebacks
 
@@ -34,71 +34,6 @@ _PATIENCE, _GATHERING = 0.5, 0.25  # seconds to wait for news, and of news writt
 _IDLE = 0.01  # of a processor; a worker that uses less does not train
 
 
-class Place(NamedTuple):
-    """What the jobs of one block have in common."""
-
-    env: str
-    kwargs: str
-    hidden: tuple[int, ...]
-    activation: str
-    batch_size: int
-
-    @classmethod
-    def of(cls, config: Config) -> "Place":
-        """The block that a training of `config` is for."""
-        env = config.env
-        return cls(env.id, repr(env.kwargs), config.hidden, config.activation, config.batch_size)
-
-
-@dataclass(eq=False)
-class _Member:
-    """One worker and what it was given."""
-
-    worker: Worker
-    jobs: dict[Key, Job] = field(default_factory=dict)
-    places: Counter[Place] = field(default_factory=Counter)
-    """How many jobs of each shape it has."""
-    known: set[Place] = field(default_factory=set)
-    """The shapes it has a program for, or has been given jobs of."""
-    short: float | None = None
-    """Since when it has had fewer jobs than lanes though there were jobs of other shapes."""
-    cancelled: set[Key] = field(default_factory=set)
-    """Those of its jobs that it was told not to go on with."""
-    pulse: float = field(default_factory=time.monotonic)
-    """When it was last heard, or given work after it had none."""
-    at_work: float = field(default_factory=time.monotonic)
-    """When it was last known to do something."""
-    processor: float = 0.0
-    """Seconds of it that it had used by then."""
-
-    def give(self, jobs: Sequence[Job]) -> None:
-        if not self.jobs:
-            self.pulse = self.at_work = time.monotonic()
-        self.jobs.update((job.key, job) for job in jobs)
-        self.places.update(Place.of(job.config) for job in jobs)
-        self.known.update(self.places)
-
-    def take_back(self, key: Key) -> Job:
-        job = self.jobs.pop(key)
-        place = Place.of(job.config)
-        self.places[place] -= 1
-        if not self.places[place]:
-            del self.places[place]
-        self.cancelled.discard(key)
-        return job
-
-    def hung(self) -> str:
-        """Why it is to be given up though it has not gone; "" where it is not."""
-        now = time.monotonic()
-        if not self.jobs or not self.worker.ready:
-            return ""
-        if now - self.pulse > FROZEN:
-            return f"it gave no sign of life for {FROZEN:.0f} s"
-        if now - self.at_work > STUCK:
-            return f"it did nothing for {STUCK:.0f} s"
-        return ""
-
-
 class Crew:
     """A `Fleet` of workers at a `site`."""
 
@@ -109,7 +44,8 @@ class Crew:
         self._queues: dict[Place, deque[Job]] = {}
         self._alone: deque[Job] = deque()  # of trials under suspicion: they share no worker
         self._deaths: Counter[int] = Counter()  # by trial
-        self._members: list[_Member] = []
+        self._members: list[Member] = []
+        self._started = False  # whether any of them ever was
         self._hired = 0  # how many there were after the last hiring
 
     @property
@@ -164,7 +100,7 @@ class Crew:
     def _hire(self, news: News) -> None:
         """Start the workers there is capacity for."""
         while len(self._members) < self._site.capacity:
-            self._members.append(_Member(self._site.start()))
+            self._members.append(Member(self._site.start()))
         if 0 < self._hired < len(self._members):
             news.notices.append(f"there are {len(self._members)} workers now")
         self._hired = len(self._members)
@@ -181,12 +117,12 @@ class Crew:
                 one.cancelled.update(mine)
                 one.worker.send(Order([], mine))
 
-    def _give(self, one: _Member, jobs: list[Job]) -> None:
+    def _give(self, one: Member, jobs: list[Job]) -> None:
         if jobs:
-            one.give(jobs)
-            one.worker.send(Order(jobs, []))
+            one.give(jobs, time.monotonic())
+            one.worker.send(Order(jobs, [], registered(jobs)))
 
-    def _supply(self, one: _Member) -> list[Job]:
+    def _supply(self, one: Member) -> list[Job]:
         """Jobs for a worker that has fewer than it can hold."""
         if not (self._queues or self._alone) or not one.worker.ready:
             return []
@@ -204,7 +140,7 @@ class Crew:
             given += self._take(place, LANES + AHEAD)
         return given
 
-    def _one_more(self, one: _Member, has: int) -> Place | None:
+    def _one_more(self, one: Member, has: int) -> Place | None:
         """The shape that a worker with `has` jobs is to have jobs of besides, if any."""
 
         def rank(place: Place) -> tuple[bool, bool, int]:
@@ -231,7 +167,7 @@ class Crew:
         self._alone = deque(job for job in self._alone if job not in taken)
         return taken
 
-    def _hear(self, one: _Member, news: News, speaks: bool) -> None:
+    def _hear(self, one: Member, news: News, speaks: bool) -> None:
         """Take in all that a worker has said, and its end if that is what it was."""
         try:
             for said in one.worker.hear() if speaks else ():
@@ -239,7 +175,8 @@ class Crew:
                 if isinstance(said, Broken):
                     if tracebacks():
                         print(said.trace, file=sys.stderr)
-                    raise GoneError(said.reason)
+                    raise GoneError(said.reason, unstarted=said.unstarted)
+                self._started = True
                 if isinstance(said, Pulse):
                     self._feel(one, said)
                     continue
@@ -249,19 +186,23 @@ class Crew:
                 news.episodes.extend(said.episodes)
                 news.finished.extend(said.finished)
                 news.reports.append(said)
-            if reason := one.hung():
+            if reason := one.hung(time.monotonic(), FROZEN, STUCK):
                 raise GoneError(reason)
         except GoneError as gone:
             self._lose(one, news, gone)
 
-    def _feel(self, one: _Member, pulse: Pulse) -> None:
+    def _feel(self, one: Member, pulse: Pulse) -> None:
         if pulse.processor - one.processor > _IDLE * (one.pulse - one.at_work):
             one.at_work, one.processor = one.pulse, pulse.processor
 
-    def _lose(self, one: _Member, news: News, gone: GoneError) -> None:
+    def _lose(self, one: Member, news: News, gone: GoneError) -> None:
         """Let a worker go that is no more; its jobs are trained again, or given up."""
         ended = one.worker.end()
         reason = str(gone) or ended
+        if gone.unstarted and not self._started:
+            raise RunError(
+                f"a worker cannot start ({reason}); fleet=processes workers=0 needs none"
+            )
         self._members.remove(one)
         for key in list(one.cancelled):
             news.finished.append(Finished.pruned(one.take_back(key)))

@@ -13,12 +13,13 @@ from dqn.algorithm.block import Shape
 from dqn.algorithm.compiled import Program
 from dqn.algorithm.hosted import HostedFunctions, HostedProgram
 from dqn.config import Config, EnvConfig
-from dqn.envs import host
+from dqn.envs import exclusive, host
 from dqn.envs.compiled import dynamics_named, dynamics_of
 from dqn.errors import UserError
 from dqn.execution import memory, runtime
 from dqn.execution.block import Block
 from dqn.execution.jobs import LANES, Checkpoint, Episodes, Finished, Job, Key
+from dqn.quiet import leave_gpus
 
 _FAIRNESS = 8  # calls of `advance`; one in so many goes to the block that has waited longest
 CAPACITY = 8192  # transitions a lane can store; a job that needs more doubles it until it fits
@@ -32,6 +33,7 @@ class Engine:
     """Trains jobs in blocks of lanes, all in this process."""
 
     def __init__(self, lanes: int = LANES):
+        leave_gpus()  # also of a TensorFlow that an environment has imported
         self._lanes = lanes
         self._waiting: dict[Place, deque[Job | Checkpoint]] = {}
         self._blocks: dict[Place, Block] = {}
@@ -76,7 +78,7 @@ class Engine:
                 return [], finished + [Finished.failed(_job(item), reason) for item in waiting]
             block = Block(_program(*place))
         compilations = block.compilations
-        block.fill(waiting)
+        block.fill(waiting, most=1 if _is_alone(place) else self._lanes)
         episodes = block.advance(return_early=bool(waiting))
         finished += block.take_finished()
         self.ticks += block.lane_ticks
@@ -110,6 +112,8 @@ class Engine:
         has waited longest has its turn.
         """
         places = list(dict.fromkeys([*self._waiting, *self._blocks]))
+        if held := [place for place in self._blocks if _is_alone(place)]:
+            places = [place for place in places if place in held or not _is_alone(place)]
         if not places:
             return None
 
@@ -175,6 +179,12 @@ class Engine:
 
 def _job(item: Job | Checkpoint) -> Job:
     return item if isinstance(item, Job) else item.job
+
+
+def _is_alone(place: Place) -> bool:
+    """Whether its environment is known to exist once at a time: one lane, in one block."""
+    env = place[1]
+    return isinstance(env, EnvConfig) and exclusive.alone(env, look=False) != ""
 
 
 def _program(shape: Shape, env: str | EnvConfig, arguments: str) -> Program | HostedProgram:

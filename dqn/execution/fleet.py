@@ -5,19 +5,24 @@ this machine (`processes.Processes`) or over a cluster (`cluster.Cluster`). None
 trials to come, of Optuna or of files.
 """
 
-import os
+import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
+from dqn import limits
 from dqn.config import Config
 from dqn.envs.compiled import is_compiled
+from dqn.errors import UserError
 from dqn.execution import worker
 from dqn.execution.jobs import LANES, Episodes, Finished, Job, Key
+from dqn.execution.registrations import bound_here
 from dqn.execution.worker import Report
-from dqn.schema import AUTO
+from dqn.schema import AUTO, shown
 
 AHEAD = LANES // 2
 """Jobs that wait in a worker beside those in its lanes."""
+WORKER_BYTES = 500_000_000
+"""Of memory that a worker takes, at least: most of it is TensorFlow."""
 
 
 class News(NamedTuple):
@@ -98,13 +103,14 @@ class Inline:
 def workers_for(workers: int | str, jobs: int, configs: Iterable[Config]) -> int:
     """How many processes `jobs` are worth with the key `workers`; 0: this process alone.
 
-    `auto` is one a core, but no more than have a block of lanes to fill; of environments that are
-    stepped in Python no more than have a lane.
+    `auto` is one a core, but no more than have a block of lanes to fill, of environments that are
+    stepped in Python no more than have a lane, and no more than there is memory for.
     """
     if workers != AUTO:
         return int(workers)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    wanted = min(cores or 1, most_workers(jobs, configs))
+    wanted = min(limits.cores(), most_workers(jobs, configs))
+    if wanted > 1 and (free := limits.free_bytes()) is not None:
+        wanted = min(wanted, free // WORKER_BYTES)
     return wanted if wanted > 1 else 0
 
 
@@ -112,3 +118,23 @@ def most_workers(jobs: int, configs: Iterable[Config]) -> int:
     """More than these would not all have a block of lanes, or an environment in Python, to fill."""
     lanes = LANES if all(is_compiled(config.env) for config in configs) else 1
     return -(-jobs // lanes)
+
+
+def refuse_workers(config: Config, configs: Iterable[Config]) -> None:
+    """Raise `UserError` where workers are asked for that could not make an environment."""
+    apart = config.fleet == "ray" or config.workers not in (AUTO, 0)
+    if apart and (env_id := bound_here(configs)):
+        asked = "fleet=ray" if config.fleet == "ray" else f"workers={config.workers}"
+        raise UserError(
+            f"{asked} needs environments that other processes can import, got {shown(env_id)}, "
+            f"which this script alone registers; {_REMEDY}, or leave {asked} out"
+        )
+
+
+def tell_bound(env_id: str) -> None:
+    """Say that there are no workers, and why."""
+    line = f"{env_id} is registered by this script alone: all is trained in this process; {_REMEDY}"
+    print(line, file=sys.stderr)
+
+
+_REMEDY = "register it in a module of its own and write env.id=your_module:YourEnv-v0"

@@ -1,13 +1,12 @@
 """Whether a block fits into memory, found out before it is made: the system would kill us later."""
 
 import math
-from pathlib import Path
 
 from dqn.algorithm.block import Shape
+from dqn.limits import free_bytes
 from dqn.schema import INT_BOUND
 
 _COPIES = 2  # XLA keeps the networks a chunk was given until it has those it returns
-_CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 def shortage(shape: Shape) -> str:
@@ -35,20 +34,3 @@ def block_bytes(shape: Shape) -> int:
     activations = 3 * shape.batch_size * units  # online on s, target on s', the backward pass
     replay = (shape.capacity + 1) * shape.row
     return 4 * shape.lanes * (networks + activations + replay)
-
-
-def free_bytes() -> int | None:
-    """Memory that this process may still take, or None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line[:12] == "MemAvailable")
-    except (OSError, StopIteration, ValueError):
-        return None
-    try:  # a container's own limit; what it has cached of files is given back when it is needed
-        limit = int((_CONTROL_GROUP / "memory.max").read_text())
-        used = int((_CONTROL_GROUP / "memory.current").read_text())
-        kinds = dict(map(str.split, (_CONTROL_GROUP / "memory.stat").read_text().splitlines()))
-        cached = int(kinds["inactive_file"])
-    except (OSError, ValueError, KeyError):
-        return free
-    return min(free, limit - used + cached)

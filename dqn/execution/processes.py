@@ -1,6 +1,7 @@
 """Workers in processes on this machine, each behind a pipe."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
@@ -9,28 +10,62 @@ import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 
+import dqn
+from dqn.errors import RunError
 from dqn.execution.site import GoneError
 from dqn.execution.worker import Broken, Order, Pulse, Report
 
+# Where modules are found is settled by the driver: no folder comes before, and this package is the
+# driver's own, whatever else has its name. Until it is there, only text can be sent.
+_START = """
+import sys
+try:
+    import importlib.util, json
+    sys.path[:] = json.loads(sys.argv[3])
+    spec = importlib.util.spec_from_file_location("dqn", sys.argv[4])
+    sys.modules["dqn"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["dqn"])
+    from dqn.execution import worker
+except BaseException as error:
+    from multiprocessing.connection import Connection
+    Connection(int(sys.argv[2])).send(f"{type(error).__name__}: {error}")
+    sys.exit(1)
+worker.main(int(sys.argv[2]))
+"""
+_FAULTS = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
+
 
 class Process:
-    """One worker, `python -m dqn.execution.worker`."""
+    """One worker, in a Python of its own.
+
+    Raises `RunError` where no further process can be had.
+    """
 
     ready = True
 
     def __init__(self):
-        self.line, theirs = multiprocessing.Pipe()
-        command = [sys.executable, "-m", "dqn.execution.worker", str(theirs.fileno())]
-        path = os.pathsep.join(part or os.getcwd() for part in sys.path)
+        self._heard = False
+        path = [part or os.getcwd() for part in sys.path]
+        arguments = [json.dumps(path), dqn.__file__]
+        try:
+            self.line, theirs = multiprocessing.Pipe()
+        except OSError as error:
+            raise _none_left(error) from error
+        command = [sys.executable, "-P", "-c", _START, "dqn.execution.worker"]
         # Ctrl-C is the driver's to hear; a mask is inherited, and holds from the start on.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             self.process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], env=os.environ | {"PYTHONPATH": path}
+                [*command, str(theirs.fileno()), *arguments],
+                pass_fds=[theirs.fileno()],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
             )
+        except OSError as error:
+            self.line.close()
+            raise _none_left(error) from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()  # or its end would not be the pipe's end
+            theirs.close()  # or its end would not be the pipe's end
 
     def send(self, order: Order) -> None:
         """As `site.Worker.send`."""
@@ -42,11 +77,20 @@ class Process:
         said = []
         try:
             while self.line.poll():
-                said.append(self.line.recv())
+                one = self.line.recv()
+                said.append(Broken(one, "", unstarted=True) if isinstance(one, str) else one)
         except (EOFError, OSError):
             if not said:  # else its end is heard next time
-                raise GoneError("") from None
+                raise GoneError("", unstarted=self._has_not_started()) from None
+        self._heard |= any(not isinstance(one, Broken) for one in said)
         return said
+
+    def _has_not_started(self) -> bool:
+        """Whether it has ended by itself, and never said that it had begun."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = self.process.wait(timeout=1.0)
+            return not self._heard and (status >= 0 or -status in _FAULTS)
+        return False
 
     def end(self) -> str:
         """As `site.Worker.end`."""
@@ -73,6 +117,13 @@ class Processes:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _none_left(error: OSError) -> RunError:
+    return RunError(
+        f"a worker must be started, and the system refuses ({error.strerror or error}); ask for "
+        "fewer with workers=, 0 trains in this process"
+    )
 
 
 def _how_it_ended(status: int) -> str:

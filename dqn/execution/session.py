@@ -11,16 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from dqn.config import Config
+from dqn.envs import exclusive
 from dqn.errors import TrainingError
 from dqn.execution import runtime
 from dqn.execution.closing import best_of, leaderboards
 from dqn.execution.crew import Crew
 from dqn.execution.drawing import drawn
 from dqn.execution.driver import Account, Driver
-from dqn.execution.fleet import Fleet, Inline, News, most_workers, workers_for
+from dqn.execution.fleet import (
+    Fleet,
+    Inline,
+    News,
+    most_workers,
+    refuse_workers,
+    tell_bound,
+    workers_for,
+)
 from dqn.execution.live import SweepView
 from dqn.execution.processes import Processes
 from dqn.execution.progress import RunView
+from dqn.execution.registrations import bound_here
 from dqn.execution.source import Fixed, Source, Trial
 from dqn.execution.summary import count, summary
 from dqn.results.columns import Row
@@ -41,6 +51,7 @@ def train(config: Config, path: Path) -> int:
     folder that holds another configuration or is in use, `RunError` where writing fails.
     """
     runtime.prepare()  # before TensorFlow is imported
+    refuse_workers(config, [config])
     seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
     stopped, failed = False, None
     with Folder(path, config) as folder:
@@ -92,6 +103,8 @@ class Sweep:
     over: Callable[[Sequence[Row]], float] | None = None
     ordered_by: str = "IQM"
     """What `over` gives, in words."""
+    defaults: Mapping[str, Any] | None = None
+    """What the record says by default: that of an earlier version lacks what it did not know."""
     trials: Collection[int] | None = None
     """Numbers of all trials that this command is about; None: whatever the folder holds."""
 
@@ -104,6 +117,7 @@ def sweep(
     The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C. Raises as `train`.
     """
     runtime.prepare()
+    refuse_workers(base, about.configs)
     account, stopped, lost = Account(), False, None
     with runtime.nothing_collected():
         opened = Folder(
@@ -114,6 +128,7 @@ def sweep(
             swept=about.swept,
             objective=about.objective,
             over=about.over,
+            defaults=about.defaults,
         )
     with opened as folder:
         with runtime.nothing_collected():
@@ -180,13 +195,17 @@ def _driven(
 def fleet_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterator[Fleet]:
     """The fleet that `config` asks for, of a size for `jobs` trainings like `configs`."""
     fleet: Fleet = Inline()
+    alone = jobs > 1 and len([one for one in configs if exclusive.is_alone(one)]) > 0
     if config.fleet == "ray" and jobs:
         from dqn.execution.cluster import Cluster
 
         most = most_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
         fleet = Crew(Cluster(looked_up(config.ray_address, "ray_address"), most))
-    elif workers := workers_for(config.workers, jobs, configs):
-        fleet = Crew(Processes(workers))
+    elif not alone and (workers := workers_for(config.workers, jobs, configs)):
+        if env_id := bound_here(configs):
+            tell_bound(env_id)
+        else:
+            fleet = Crew(Processes(workers))
     try:
         yield fleet
     finally:

@@ -7,11 +7,14 @@ from dqn.execution.worker import Broken, Order, Pulse, Report
 
 
 class GoneError(Exception):
-    """A worker is no more. `blameless`: it went with its machine, whatever it had to do."""
+    """A worker is no more. `blameless`: it went with its machine, whatever it had to do.
 
-    def __init__(self, reason: str, blameless: bool = False):
+    `unstarted`: it went before it could be given anything, and another may well go the same way.
+    """
+
+    def __init__(self, reason: str, blameless: bool = False, unstarted: bool = False):
         super().__init__(reason)
-        self.blameless = blameless
+        self.blameless, self.unstarted = blameless, unstarted
 
 
 class Worker(Protocol):

@@ -1,19 +1,20 @@
-"""A worker process: one engine behind a pipe, `python -m dqn.execution.worker DESCRIPTOR`.
+"""A worker process: one engine behind a pipe.
 
 It asks nobody and writes no file. When its driver is gone, however it went, the pipe ends and so
 does the worker.
 """
 
 import contextlib
-import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from dqn.execution import runtime
+from gymnasium.envs.registration import EnvSpec
+
+from dqn.execution import registrations, runtime
 from dqn.execution.jobs import Episodes, Finished, Job, Key
 from dqn.secrets import hidden
 
@@ -26,6 +27,8 @@ class Order(NamedTuple):
 
     new: list[Job]
     cancelled: list[Key]
+    environments: Sequence[EnvSpec] = ()
+    """Registrations that the new ones need."""
 
 
 class Report(NamedTuple):
@@ -53,6 +56,8 @@ class Broken(NamedTuple):
 
     reason: str
     trace: str
+    unstarted: bool = False
+    """Whether that was before it had an engine, and so whatever it was given to do."""
 
 
 def serve(connection: Connection) -> None:
@@ -69,22 +74,25 @@ def serve(connection: Connection) -> None:
                 say(Pulse(time.process_time()))
 
     threading.Thread(target=beat, daemon=True).start()
+    engine = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
-            runtime.prepare()
+            runtime.prepare(quiet=True)
             from dqn.quiet import import_tensorflow
 
             import_tensorflow()
             from dqn.execution.engine import Engine
 
             engine = Engine()
+            say(Pulse(time.process_time()))
             while True:
                 order = _received(connection, wait=not engine.busy)
-                say(advance(engine, *order))
+                registrations.take_in(order.environments)
+                say(advance(engine, order.new, order.cancelled))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except Exception as error:
-            say(broken(error))
+            say(broken(error)._replace(unstarted=engine is None))
         finally:
             over.set()
 
@@ -105,22 +113,16 @@ def broken(error: Exception) -> Broken:
 
 def _received(connection: Connection, wait: bool) -> Order:
     """All orders that have come, as one; with `wait` there is at least one."""
-    new, cancelled = [], []
+    new, cancelled, environments = [], [], []
     while wait or connection.poll():
         order: Order = connection.recv()
         new += order.new
         cancelled += order.cancelled
+        environments += order.environments
         wait = False
-    return Order(new, cancelled)
+    return Order(new, cancelled, environments)
 
 
-def main() -> None:
-    """Serve the pipe whose descriptor is this process's argument."""
-    serve(Connection(int(sys.argv[1])))
-
-
-if __name__ == "__main__":
-    # By its name, or what it sends would be of classes that only this process has.
-    from dqn.execution import worker
-
-    worker.main()
+def main(descriptor: int) -> None:
+    """Serve the pipe of that descriptor."""
+    serve(Connection(descriptor))

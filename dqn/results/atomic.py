@@ -1,9 +1,11 @@
 """Files that are there whole or not at all, whenever the process is killed."""
 
 import errno
+import functools
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,9 @@ TEMPORARY = ".tmp-dqn-study-"
 _MARK = os.urandom(4).hex()
 _IS_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY)}\d+-[0-9a-f]{{8}}-(?:([01])-)?(.+)")
 _OLD = "1"  # how `replacing_folder` marks what it has put aside for a moment
+# What file systems of networks, of user space and of other systems answer to a sync they have not.
+_NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+_NO_SYNC_OF_FOLDERS = _NO_SYNC | {errno.EACCES, errno.EBADF, errno.EIO, errno.EISDIR, errno.EPERM}
 
 
 def temporary_name(path: Path, place: str = "") -> Path:
@@ -34,7 +39,7 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
             _sync(temporary)
         os.replace(temporary, path)
         if durable:
-            _sync(path.parent)
+            _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -126,9 +131,46 @@ def _link_or_copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
+def sync(file: int) -> None:
+    """Have what was written to an open file on the disk itself; done without where it cannot be.
+
+    Raises `OSError` where writing has failed.
+    """
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+        _say_once(
+            f"this file system cannot sync files ({error.strerror or error}): done without; what "
+            "was written last may be lost with the machine's power"
+        )
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def _sync(path: Path) -> None:
+    with _opened(path) as file:
+        sync(file)
+
+
+def _sync_folder(path: Path) -> None:
+    """Have the names in a folder on the disk itself, where the file system can do that."""
+    try:
+        with _opened(path) as folder:
+            os.fsync(folder)
+    except OSError as error:
+        if error.errno not in _NO_SYNC_OF_FOLDERS:
+            raise
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)

@@ -27,6 +27,7 @@ def keep(
     config: Config,
     sweep: Mapping[str, Any] | None = None,
     grows: Collection[str] = (),
+    defaults: Mapping[str, Any] | None = None,
 ) -> str | None:
     """Write config.yaml, and sweep.yaml of a sweep, or hold them against what `folder` has.
 
@@ -34,6 +35,7 @@ def keep(
     before either is written. The keys in `FREE` may differ, and of the sweep those that `grows`
     names: of `seeds` and of these the higher number is what the file then says. Any other
     difference raises `UserError`, which shows it; a file that cannot be read raises `RunError`.
+    What a record does not say, as the version that wrote it did not know it, is as in `defaults`.
     """
     new = config.to_mapping()
     old, old_sweep = read_config(folder / CONFIG), _read_identified(folder / SWEEP)
@@ -45,7 +47,8 @@ def keep(
         _refuse(folder / CONFIG, [d for d in differences(old, new) if d[0] not in FREE])
     identity = None
     if sweep is not None:
-        identity = _keep_sweep(folder / SWEEP, old_sweep, plain(_yaml(sweep)), grows)
+        known = {**(defaults or {}), **({} if old is None else {"seeds": old["seeds"]})}
+        identity = _keep_sweep(folder / SWEEP, old_sweep, plain(_yaml(sweep)), grows, known)
     if old is None or old["seeds"] < new["seeds"]:
         _write(folder / CONFIG, new)
     return identity
@@ -83,19 +86,33 @@ def write_preset(path: Path, config: Config, title: str) -> None:
 
 
 def _keep_sweep(
-    path: Path, old: Mapping[str, Any] | None, new: dict[str, Any], grows: Collection[str]
+    path: Path,
+    old: Mapping[str, Any] | None,
+    new: dict[str, Any],
+    grows: Collection[str],
+    defaults: Mapping[str, Any],
 ) -> str:
     if old is None:
         identity = uuid.uuid4().hex
         _write(path, {_IDENTITY: identity, **new})
         return identity
     identity = old[_IDENTITY]
-    changed = list(differences(old, {_IDENTITY: identity, **new}))
+    known = {name: value for name, value in plain(_yaml(defaults)).items() if name in new}
+    changed = list(differences(_filled(old, known), _filled({_IDENTITY: identity, **new}, known)))
     _refuse(path, [d for d in changed if not (d[0] in grows and _are_numbers(d[1], d[2]))])
     if any(now > was for _, was, now in changed):
         highest = {name: max(was, now) for name, was, now in changed}
         _write(path, _with({_IDENTITY: identity, **new}, highest))
     return identity
+
+
+def _filled(mapping: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """`mapping` with what only the nested `defaults` have."""
+    both = {**defaults, **mapping}
+    for name, value in defaults.items():
+        if isinstance(value, Mapping) and isinstance(both[name], Mapping):
+            both[name] = _filled(both[name], value)
+    return both
 
 
 def _with(mapping: Mapping[str, Any], values: Mapping[str, Any], outer: str = "") -> dict[str, Any]:

@@ -115,12 +115,15 @@ class Episodes:
         homes = dict.fromkeys(lines, next(reversed(self._kept)))  # of those without an episode
         homes |= {key: part for part, kept in self._kept.items() for key in kept.keys}
         homes |= {key: part for part, counts in self._counts.items() for key in counts}
+        own: dict[Path, dict[Key, str]] = {part: {} for part in self._kept}
+        for key, line in lines.items():
+            own[homes[key]][key] = line
         for part, kept in list(self._kept.items()):
-            mine = {key: line for key, line in lines.items() if homes[key] == part}
-            last = set() if kept.last is None else kept.last.intersection(lines)
+            mine = own[part]
+            last = {key for key in kept.last or () if key in lines}
             new = Kept().with_lines(mine, columns if mine else (), last)
             counts = self._counts[part]
-            left = counts.keys() & lines.keys() - set(without)
+            left = {key for key in counts if key in lines and key not in without}
             if len(left) < len(counts) or kept.damaged or new != kept:
                 table = self._table(part)
                 self._write(part, table if len(left) == len(counts) else only(table, left), new)
@@ -140,7 +143,7 @@ class Episodes:
         part = self.path / _name(self._last)
         for other, counts in list(self._counts.items()):
             kept = self._kept[other]
-            if other != part and not (counts.keys() | kept.keys).isdisjoint(replaced):
+            if other != part and not {*counts, *kept.keys}.isdisjoint(replaced):
                 left = only(self._table(other), counts.keys() - set(replaced))
                 self._write(other, left, kept.without(replaced))
         before = self._open
@@ -151,14 +154,11 @@ class Episodes:
         self._write(part, table, kept.with_lines(lines, columns, set(lines)))
         self._start_new_part_if_full()
 
-    def settle(self) -> None:
-        """Say that every training that was added has its line in seeds.csv."""
-        part = self.path / _name(self._last)
-        if part not in self._kept and self._kept:
-            part = next(reversed(self._kept))
-        kept = self._kept.get(part)
-        if kept is not None and kept.last:
-            self._write(part, self._table(part), replace(kept, last=set()))
+    def settle(self, finished: Collection[Key]) -> None:
+        """Say that trainings that were added and are `finished` have their lines in seeds.csv."""
+        part, kept = next(reversed(self._kept.items()))
+        if kept.last and (left := kept.last.difference(finished)) != kept.last:
+            self._write(part, self._table(part), replace(kept, last=left))
 
     def frame(self, trial: int | None = None) -> pd.DataFrame:
         """Every row, as `pandas.read_parquet(path)` gives it; or those of one trial alone.

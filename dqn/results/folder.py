@@ -6,8 +6,6 @@ what has no line is removed when the folder is opened again, and that seed is tr
 trials.csv follows from seeds.csv and is written anew, a fiftieth of the time at most.
 """
 
-import fcntl
-import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +19,7 @@ from dqn.results import composed, format, machines
 from dqn.results.atomic import remove_temporaries
 from dqn.results.best import Best, BestWeights
 from dqn.results.columns import Row, hyperparameters, is_same_cell
+from dqn.results.lock import Lock
 from dqn.results.opening import open_tables
 from dqn.results.ranking import Ranking
 from dqn.results.seeds_text import Key
@@ -39,7 +38,8 @@ class Folder:
     plain values of what is swept, kept in sweep.yaml; `grows` names those of its keys, dotted, that
     a later command may raise; `swept` the configuration's keys and groups that differ between
     trials, so that the tables have a column for each; `objective` the metric trials are ordered by,
-    by what `over` gives of a trial's rows, by default the IQM.
+    by what `over` gives of a trial's rows, by default the IQM; `defaults` what `sweep` says where
+    the record of an earlier version says nothing.
 
     To be closed, or used with `with`. Raises `UserError` where the folder cannot be written,
     another process is writing to it, or it holds another configuration or sweep; `RunError` where
@@ -62,6 +62,7 @@ class Folder:
         swept: Iterable[str] = (),
         objective: str = "mean_return",
         over: Callable[[Sequence[Row]], float] | None = None,
+        defaults: Mapping[str, Any] | None = None,
     ):
         self.path = path
         self.objective, self._over = objective, over
@@ -72,13 +73,12 @@ class Folder:
         try:
             format.refuse_unfit(path, self._key)
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = (path / ".lock").open("a")
+            self._lock = Lock(path)
         except OSError as error:
             raise self._not_writable(error) from error
         try:
-            self._take_lock()
             remove_temporaries(path, ("episodes.parquet", "figures"))
-            self.identity = composed.keep(path, config, sweep, grows)
+            self.identity = composed.keep(path, config, sweep, grows, defaults)
             """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
             self._open(config, composed.varied(path, sweep, self._swept))
         except OSError as error:
@@ -117,7 +117,7 @@ class Folder:
         if self._lock.closed:
             return
         try:
-            self._episodes.settle()
+            self._episodes.settle(self._seeds.rows)
             if not self._trials.is_written:
                 self._trials.write()
         except OSError as error:
@@ -128,7 +128,8 @@ class Folder:
     def add(self, *results: SeedResult) -> None:
         """Put finished trainings on disk; once this returns, no kill loses one.
 
-        One that has a line already is refused, unless that is to be tried again: see `finished`.
+        One that has a line already is refused, unless it is to be trained again: see `finished`.
+        That line goes then, and so do those of the trial's trainings that were given up.
         """
         keys = [(result.trial, result.seed) for result in results]
         again = {key for trial, _ in keys for key in retried(self._of_trial.get(trial, ()))}
@@ -137,19 +138,19 @@ class Folder:
             if is_there or (trial, seed) in keys[:i]:
                 raise RunError(f"{self.path}: trial {trial} seed {seed} is in seeds.csv already")
         rows = [result.row(self.threshold(result.config.env), self._swept) for result in results]
-        again = again.intersection(keys)
+        again = {key for key in again if key in keys or self.row(*key)["status"] == "pruned"}
         try:
             lines = {key: self._seeds.line(row)[:-1] for key, row in zip(keys, rows, strict=True)}
             self._weights.forget(again)
             episodes, names = (result.episodes() for result in results), self._seeds.columns
             self._episodes.add(*episodes, lines=lines, columns=names, replaced=again)
             best = self._weights.save_if_best(rows, [result.weights for result in results])
-            self._seeds.add(*rows)
+            self._seeds.add(*rows, replaced=again)
             self._weights.settle(best)
+            for trial, seed in again:
+                self._of_trial[trial] = [r for r in self._of_trial[trial] if r["seed"] != seed]
             for trial, seed in keys:
-                of_trial = self._of_trial[trial]
-                of_trial[:] = [row for row in of_trial if row["seed"] != seed]
-                of_trial.append(self._seeds.rows[trial, seed])
+                self._of_trial[trial].append(self._seeds.rows[trial, seed])
             for trial in {trial for trial, _ in keys}:
                 self._trials.update(trial)
             self._trials.write_if_due()
@@ -258,19 +259,6 @@ class Folder:
     def threshold(self, env: EnvConfig) -> float | None:
         """The mean return that counts as solved in `env`; None where there is none."""
         return self._thresholds.of(env)
-
-    def _take_lock(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            process = (self.path / ".lock").read_text() or "unknown"
-            raise UserError(
-                f"{self.path}: one run at a time may write here, process {process} does; wait for "
-                "it, or choose another folder with name=NAME"
-            ) from error
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
 
     def _not_writable(self, error: OSError) -> UserError:
         return UserError(

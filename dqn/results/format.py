@@ -44,7 +44,9 @@ def refuse_newer(folder: Path) -> int:
     return found
 
 
-def refuse_unfit(folder: Path, key: str, also: Collection[str] = (), hydra: bool = False) -> None:
+def refuse_unfit(
+    folder: Path, key: str, also: Collection[str] = (), hydra: str | None = None
+) -> None:
     """Refuse a folder that results must not be written to; nothing in it is touched.
 
     Raises as `refuse_newer` and `places.refuse_foreign`, which says what `key`, `also` and `hydra`

@@ -35,8 +35,9 @@ class Frames:
                 return
         try:
             frame = _last(self._env.render())
-            if frame is None:
-                raise EnvError(self._env.name, "render", f"gave None, {_WANTED}")
+            if frame is None:  # of an environment that draws nothing, or nothing yet
+                self.reason = str(EnvError(self._env.name, "render", f"gave None, {_WANTED}"))
+                return
             self.kept.append(_pixels(frame, self._env.name))
         except EnvError as error:
             self.reason, self._draws = str(error), False

@@ -49,6 +49,7 @@ class _Opening:
         sums = [it for kept in self._kept.values() for it in kept.checksums.values()]
         is_kept = not self._totals or any(kept.lines for kept in self._kept.values())
         self._seeds = Seeds(self._path, base, varied, sums, is_kept)
+        self._was_lost = self._seeds.is_lost
         self._lines = Lines(self._seeds, self._kept, base, varied, threshold)
         self._problems: list[str] = []
         self._done: Counter[str] = Counter()
@@ -60,8 +61,8 @@ class _Opening:
         if seeds.is_lost:
             self._restore_all()
         else:
+            self._leave_second_tries()
             self._restore_damaged()
-        self._leave_second_tries()
         self._judge()
         reasons = self._remove_incomplete()
         self._set_aside_unknown(reasons)
@@ -69,13 +70,20 @@ class _Opening:
         is_lossy = seeds.foreign or any(self._done[kind] for kind in _LOSSY)
         if is_lossy and self._path.exists() and self._path.stat().st_size:
             aside = damage.copy_aside(self._path, self._path.parent)
-        lines = {key: seeds.line(row)[:-1] for key, row in seeds.rows.items()}
+        lines = {key: self._line(key, row) for key, row in seeds.rows.items()}
         episodes.keep(lines, seeds.columns, self._without)
         if is_lossy or self._done or self._gone or self._without or not seeds.fits:
             seeds.rewrite()
         self._say(aside)
         self._say_of_episodes(reasons)
         return seeds, episodes
+
+    def _line(self, key: Key, row: Row) -> str:
+        """A row's line, by now the one that its part keeps where that keeps any."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.columns == self._seeds.columns and (line := kept.line(key)):
+            return line
+        return self._seeds.line(row)[:-1]
 
     def _restore_all(self) -> None:
         """Of a file that is lost, each line that a part keeps with all its episodes."""
@@ -119,7 +127,8 @@ class _Opening:
         rows, others = self._seeds.rows, list(self._seeds.text.lines)
         order = sorted(rows) if others == sorted(others) else list(self._kept)
         if set(order) >= rows.keys():
-            self._seeds.rows = {key: rows[key] for key in order if key in rows}
+            for key in [key for key in order if key in rows]:
+                rows[key] = rows.pop(key)
 
     def _leave_second_tries(self) -> None:
         """Undo what a kill has left of a training that was tried again, but has its old line."""
@@ -129,9 +138,8 @@ class _Opening:
         last = self._episodes.last_added(())
         for key in (key for rows in trials.values() for key in retried(rows)):
             expected = self._seeds.rows[key]["episodes"]
-            if self._totals[key] != expected or (
-                key in last and not self._lines.is_as_written(key)
-            ):
+            is_begun = key in last and not self._lines.is_as_written(key)
+            if is_begun or self._totals[key] != expected:
                 self._without.add(key)
                 self._totals[key] = 0
                 self._kept.pop(key, None)
@@ -180,8 +188,9 @@ class _Opening:
         """Set aside the episodes of trainings without a line, unless a kill explains them."""
         rows = self._seeds.rows
         unknown = {key for key, count in self._totals.items() if count and key not in rows}
-        unknown -= self._episodes.last_added(rows) | self._without
-        unknown -= self._episodes.copied
+        unknown -= self._without | self._episodes.copied
+        if not self._was_lost:
+            unknown -= self._episodes.last_added(rows)
         if unknown:
             reason = "episodes of trial {} seed {} must have a line in seeds.csv, have none"
             said = f"{self._episodes.path}: {reason.format(*min(unknown))}"

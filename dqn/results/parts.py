@@ -58,9 +58,9 @@ class Kept:
     damaged: bool = False
 
     @property
-    def keys(self) -> set[Key]:
-        """The trainings of which it keeps anything."""
-        return self.checksums.keys() | self.lines.keys()
+    def keys(self) -> Collection[Key]:
+        """The trainings of which it keeps anything, as they were added."""
+        return dict.fromkeys([*self.checksums, *self.lines]).keys()
 
     def line(self, key: Key) -> str | None:
         """A training's whole line, without its end; None where there is none, or it is damaged."""

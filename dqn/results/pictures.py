@@ -23,13 +23,14 @@ from dqn.results.best import Best
 from dqn.results.columns import config_of
 from dqn.results.composed import write_preset
 from dqn.results.folder import Folder
+from dqn.results.places import BEST_FILES
 from dqn.results.ranking import task_folder
 from dqn.results.trials import named
 
 
 def load() -> None:
     """Import what the functions here import only when they come to it."""
-    importlib.import_module("keras")
+    importlib.import_module("dqn.algorithm.backend")
     importlib.import_module("dqn.results.figures")
     from dqn.results import recorder
 
@@ -61,15 +62,18 @@ def draw_best(folder: Folder, config: Config) -> list[str]:
 def draw_best_trial(folder: Folder, base: Config) -> list[str]:
     """best/: what the above draw of a run, of the best trial, and its config.yaml; or nothing.
 
-    It takes the place of the best/ before it as a whole, without the files that could not be made:
-    a line for each. `base` is the sweep's configuration; config.yaml has the trial's
-    hyperparameters alone, and can be used as a preset. Of several tasks each has a folder in best/.
+    It takes the place of the best/ before it as a whole, but for files that are not ours, and
+    without those that could not be made: a line for each. `base` is the sweep's configuration;
+    config.yaml has the trial's hyperparameters alone, and can be used as a preset. Of several tasks
+    each has a folder in best/.
     """
     problems: list[str] = []
     places = _places(folder)
     if not places:
         return problems
-    with attempted("new best/", problems), replacing_folder(folder.path / "best") as fresh:
+    ours = {*BEST_FILES, *(f"{name}/{file}" for name in places for file in BEST_FILES)}
+    best = folder.path / "best"
+    with attempted("new best/", problems), replacing_folder(best, ours.__contains__) as fresh:
         for name, trial in places.items():
             path = own_folder(fresh / name) if name else fresh
             problems += _draw_trial(folder, base, trial, path)

@@ -24,7 +24,6 @@ WEIGHTS = re.compile(r"\.weights-(\d+)-(\d+)\.npz")
 """A file of weights: its trial and its seed."""
 
 _NAMES = {*_TABLES, *_LATER, *_FOLDERS, "model.keras", "episode.gif", ".lock", "study.db"}
-_BY_HYDRA = (".hydra/config.yaml", "multirun.yaml")
 _ENOUGH = 20  # of our keys in a mapping: nobody else's configuration has so many
 
 
@@ -33,44 +32,51 @@ def is_written(name: str) -> bool:
     return name in _NAMES or bool(WEIGHTS.fullmatch(name))
 
 
-def is_of_best(name: str) -> bool:
-    """Whether best/ may have this path within it from us; one task's folder may be between."""
-    return name in BEST_FILES or name.partition("/")[2] in BEST_FILES
-
-
 def is_results(folder: Path) -> bool:
     """Whether a folder holds results of this program, damaged ones included."""
     if os.path.lexists(folder / FORMAT_FILE) or _is_ours(_mapping(folder / "config.yaml")):
         return True
     sweep = _mapping(folder / "sweep.yaml")
-    return "identity" in sweep or _begins(
-        folder / "seeds.csv", b"trial,seed,", b"\xef\xbb\xbftrial,seed,"
-    )
+    seeds = _beginning(folder / "seeds.csv").removeprefix(b"\xef\xbb\xbf")
+    return "identity" in sweep or seeds.startswith(b"trial,seed,env,")
 
 
-def refuse_foreign(folder: Path, key: str, also: Collection[str] = (), hydra: bool = False) -> None:
-    """Refuse a folder that is none of ours, where a file of the user's has a name that we write.
+def refuse_foreign(
+    folder: Path, key: str, also: Collection[str] = (), hydra: str | None = None
+) -> None:
+    """Refuse a folder that is none of ours, where something of the user's has a name that we write.
 
-    `also` are further names; with `hydra` those count that Hydra writes before we are called. `key`
-    is what names the folder. Raises `UserError`; anything under other names is no obstacle.
+    `also` are further such names, `hydra` is the folder in it that Hydra writes to before we are
+    called, `key` what names the folder. Raises `UserError`; anything under other names, a folder
+    `figures` or `best` included, is no obstacle and is left alone.
     """
-    if not folder.is_dir() or is_results(folder):
+    if not folder.is_dir():
         return
-    obstacle = next(_obstacles(folder, also, hydra), None)
-    if obstacle is None:
-        return
+    many = key == "hydra.sweep.dir"
+    obstacle = None if is_results(folder) else next(_obstacles(folder, also, many), None)
     advice = f"move it away, or choose another folder with {key}=FOLDER"
-    if obstacle.startswith(".hydra/"):
-        advice += ", or write hydra.output_subdir=null"
-    raise UserError(
-        f"{folder / obstacle}: must not be there before the first training, got a file that is "
-        f"not of this program and would be replaced; {advice}"
-    )
+    if obstacle is None:
+        obstacle = next(_of_hydra(folder, many, hydra), None)
+        if not many:
+            advice += ", or write hydra.output_subdir=null"
+    if obstacle is not None:
+        raise UserError(
+            f"{folder / obstacle}: would be replaced, but is not of this program; {advice}"
+        )
 
 
-def _obstacles(folder: Path, also: Collection[str], hydra: bool) -> Iterator[str]:
-    best = (f"best/{name}" for name in BEST_FILES)
-    for name in (*_TABLES, *_LATER, *NETWORK_FILES, *best, *also):
+def refuse_other(path: Path, *marks: bytes) -> None:
+    """Refuse to replace a file that does not begin as ours do, with all of `marks`; `UserError`."""
+    if os.path.lexists(path) and not all(mark in _beginning(path) for mark in marks):
+        raise UserError(
+            f"{path}: would be replaced, but is not of this program; move it away, or give it "
+            "another name"
+        )
+
+
+def _obstacles(folder: Path, also: Collection[str], many: bool) -> Iterator[str]:
+    pictures = [f"best/{name}" for name in BEST_FILES] if many else NETWORK_FILES
+    for name in (*_TABLES, *pictures, *also):
         if os.path.lexists(folder / name):
             yield name
     for path in sorted(folder.iterdir()):
@@ -78,9 +84,21 @@ def _obstacles(folder: Path, also: Collection[str], hydra: bool) -> Iterator[str
             yield path.name
     if not _is_lock(folder / ".lock"):
         yield ".lock"
-    for name in _BY_HYDRA if hydra else ():
-        if os.path.lexists(folder / name) and not _is_ours(_mapping(folder / name)):
-            yield name
+
+
+def _of_hydra(folder: Path, many: bool, inner: str | None) -> Iterator[str]:
+    if many and _is_others(folder / "multirun.yaml"):
+        yield "multirun.yaml"
+    if inner is not None and _is_others(folder / inner / "config.yaml"):
+        yield f"{inner}/config.yaml"
+    if inner is not None and not os.path.lexists(folder / inner / "config.yaml"):
+        names = (f"{inner}/{name}.yaml" for name in ("hydra", "overrides"))
+        yield from (name for name in names if os.path.lexists(folder / name))
+
+
+def _is_others(path: Path) -> bool:
+    """Whether a configuration is there that is none of this program's."""
+    return os.path.lexists(path) and bool(_beginning(path)) and not _is_ours(_mapping(path))
 
 
 def _is_ours(config: Mapping[str, Any]) -> bool:
@@ -97,14 +115,14 @@ def _mapping(path: Path) -> Mapping[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _begins(path: Path, *with_: bytes) -> bool:
+def _beginning(path: Path) -> bytes:
     try:
         if not path.is_file():
-            return False
+            return b""
         with path.open("rb") as file:
-            return file.read(64).startswith(with_)
+            return file.read(1000)
     except OSError:
-        return False
+        return b""
 
 
 def _is_lock(path: Path) -> bool:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dqn.errors import RunError
 from dqn.results import columns
-from dqn.results.atomic import replacing
+from dqn.results.atomic import replacing, sync
 from dqn.results.columns import Cell, Row
 from dqn.results.document import refuse_endless
 from dqn.results.seeds_text import Key, SeedsText, checksum_of, key_of, line_of
@@ -42,11 +42,13 @@ class Seeds:
         self.hyperparameters = tuple(hyperparameters)
         self.columns = columns.columns_of(self.hyperparameters)
         defaults = hyperparameters if isinstance(hyperparameters, Mapping) else {}
-        self._data = _bytes_of(path) if path.exists() else b""
+        raw = path.read_bytes() if path.exists() else b""
+        self._data = _with_line_ends(raw)
         self._header = line_of(self.columns).encode()
         sums = frozenset(checksums)
         if checksum_of(self._data[self._data.rfind(b"\n") + 1 :]) in sums:
             self._data += b"\n"  # the last line is whole, but for its end
+        self._is_mended = self._data != raw
         cut = b"\n" not in self._data and self._data != self._header[:-1]
         self.is_lost = not self._data.strip() or (is_kept and cut)
         """Whether there is no file, or nothing in it that can be understood."""
@@ -69,24 +71,23 @@ class Seeds:
         """Whether the file has our columns in our order, and ends with a whole line."""
         first, end, _ = self._data.partition(b"\n")
         first = first.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")
-        return first + end == self._header and self.text.end == len(self._data)
+        is_whole = self.text.end == len(self._data) and not self.text.is_padded
+        return first + end == self._header and is_whole and not self._is_mended
 
     @property
     def foreign(self) -> bool:
         """Whether it has columns that are not ours."""
         return not set(self.columns).issuperset(self.text.header)
 
-    def add(self, *rows: Mapping[str, Cell]) -> None:
+    def add(self, *rows: Mapping[str, Cell], replaced: Collection[Key] = ()) -> None:
         """Append rows: a value for every column, None or NaN for a blank.
 
-        Those of a training that has a row replace it, in one replacement of the file.
+        Where rows of `replaced` trainings go, it is in one replacement of the file.
         """
         lines = {key_of(row): self.row(row) for row in rows}
-        if self.is_lost or not self.rows.keys().isdisjoint(lines):
-            kept = {key: row for key, row in self.rows.items() if key not in lines}
-            self._write({**kept, **lines})
-            self.rows = {**kept, **lines}
-            self.is_lost = False
+        if self.is_lost or replaced:
+            kept = {key: row for key, row in self.rows.items() if key not in replaced}
+            self._put({**kept, **lines})
             return
         _append(self.path, "".join(map(self.line, lines.values())).encode())
         self.rows.update(lines)
@@ -102,8 +103,7 @@ class Seeds:
     def sort(self) -> None:
         """Order the rows by trial and seed, in one replacement of the file unless they are."""
         if list(self.rows) != (ordered := sorted(self.rows)):
-            self.rows = {key: self.rows[key] for key in ordered}
-            self.rewrite()
+            self._put({key: self.rows[key] for key in ordered})
 
     def frame(self) -> pd.DataFrame:
         """The table as `pandas.read_csv` gives it: NaN where a cell is blank."""
@@ -116,13 +116,15 @@ class Seeds:
 
     def rewrite(self) -> None:
         """Put the rows as they are now in the place of the file."""
-        self._write(self.rows)
-        self.is_lost = False
+        self._put(dict(self.rows))
 
-    def _write(self, rows: Mapping[Key, Row]) -> None:
+    def _put(self, rows: Mapping[Key, Row]) -> None:
         lines = [line_of(self.columns), *map(self.line, rows.values())]
         with replacing(self.path, durable=True) as temporary:
             temporary.write_text("".join(lines), encoding="utf-8")
+        self.rows.clear()
+        self.rows.update(rows)
+        self.is_lost = False
 
 
 def read_seeds(path: Path) -> list[Row]:
@@ -146,7 +148,7 @@ def read_text(
     """
     try:
         refuse_endless(path)
-        data = _bytes_of(path)
+        data = _with_line_ends(path.read_bytes())
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: must be readable, is not ({error})") from error
     try:
@@ -165,9 +167,8 @@ def _damaged(path: Path, number: int, reason: str) -> RunError:
     )
 
 
-def _bytes_of(path: Path) -> bytes:
-    data = path.read_bytes()
-    if b"\n" not in data and data.count(b"\r") > 1:  # line ends of an old spreadsheet
+def _with_line_ends(data: bytes) -> bytes:
+    if b"\n" not in data and data.count(b"\r") > 1:  # those of an old spreadsheet
         return data.replace(b"\r", b"\n")
     return data
 
@@ -183,7 +184,7 @@ def _append(path: Path, lines: bytes) -> None:
             written = 0
             while written < len(lines):
                 written += file.write(lines[written:])
-            os.fsync(file.fileno())
+            sync(file.fileno())
         except OSError:
             os.truncate(path, size)  # a full disk took half a line: the next one must not join it
             raise

@@ -49,13 +49,17 @@ class SeedsText:
     """What is wrong with a header without which the columns are known too."""
     end: int = 0
     """Bytes up to the end of the last whole line."""
+    is_padded: bool = False
+    """Whether lines without anything in them stand at the end."""
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for a header that cannot be understood."""
         self.end = self.data.rfind(b"\n") + 1
         first, *lines = self.data[: self.end].split(b"\n")[:-1] or [self.data]
-        while lines and not lines[-1].strip():
+        count = len(lines)
+        while lines and not lines[-1].strip(b" \t\r,;"):
             lines.pop()
+        self.is_padded = len(lines) < count
         first = first.removeprefix(_MARK)
         self._delimiter = max(b",;\t", key=first.count)
         places = self._places(first, lines)

@@ -1,0 +1,56 @@
+"""Environments that can exist only once at a time: of a port, a licence, a device, a robot."""
+
+from gymnasium.envs.registration import EnvSpec
+
+from dqn.config import Config, EnvConfig
+from dqn.envs import host
+from dqn.envs.adapter import Adapter
+from dqn.envs.compiled import is_compiled
+from dqn.envs.lookup import registration_of, said
+from dqn.errors import EnvError, UserError
+from dqn.schema import AUTO
+
+_alone: dict[str, tuple[EnvSpec, str]] = {}
+
+
+def alone(env: EnvConfig, look: bool = True) -> str:
+    """Why a second environment cannot be while one like `env` is; "" where it can.
+
+    Found out once in a process for each id, by making two; not now, unless `look`.
+    """
+    spec = registration_of(env.id)
+    if look and (env.id not in _alone or _alone[env.id][0] is not spec):
+        size, reason = host.describe(env).observation_size, ""
+        first = Adapter(host.make(env), env.id, size)
+        try:
+            first.reset(seed=0)  # some take hold of what they need only then
+            second = Adapter(host.make(env), env.id, size)
+            try:
+                second.reset(seed=0)
+            finally:
+                second.close()
+        except (UserError, EnvError) as error:
+            reason = said(error.__cause__ or error)
+        finally:
+            first.close()
+        _alone[env.id] = spec, reason
+    return _alone[env.id][1] if env.id in _alone else ""
+
+
+def is_alone(config: Config) -> bool:
+    """Whether trainings of `config` must follow one another in this process: see `alone`.
+
+    Raises `UserError` where its keys ask for workers.
+    """
+    reason = "" if is_compiled(config.env) else alone(config.env)
+    if not reason:
+        return False
+    asked = "fleet=ray" if config.fleet == "ray" else f"workers={config.workers}"
+    if config.fleet == "ray" or config.workers not in (AUTO, 0):
+        write = "fleet=processes workers=0" if config.fleet == "ray" else "workers=0"
+        raise UserError(
+            f"workers must be 0 where an environment can exist only once, got {asked} with "
+            f"env.id={config.env.id} ({reason}); write {write}: its trainings then follow one "
+            "another"
+        )
+    return True
