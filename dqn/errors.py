@@ -3,22 +3,23 @@
 from dqn.secrets import hidden
 
 
-class UserError(Exception):
+class _LineError(Exception):
+    """Passwords are left out of its texts."""
+
+    def __init__(self, *texts: str):
+        super().__init__(*map(hidden, texts))
+
+
+class UserError(_LineError):
     """What the user wrote cannot be run: exit status 2, before anything is trained or written."""
 
     exit_status = 2
 
-    def __init__(self, line: str):
-        super().__init__(hidden(line))
 
-
-class RunError(Exception):
+class RunError(_LineError):
     """What was asked is sound and still failed (a full disk, a lost folder): exit status 1."""
 
     exit_status = 1
-
-    def __init__(self, line: str):
-        super().__init__(hidden(line))
 
 
 class TrainingError(RunError):
@@ -29,8 +30,8 @@ class EnvError(RunError):
     """An environment raised an error, or gave what cannot be taken: `problem`, of its `method`."""
 
     def __init__(self, env: str, method: str, problem: str, where: str = ""):
-        Exception.__init__(self, env, method, problem, where)  # what a pickle makes it of
-        self.env, self.method, self.problem, self.where = env, method, problem, where
+        super().__init__(env, method, problem, where)
+        self.env, self.method, self.problem, self.where = self.args
 
     def __str__(self) -> str:
         where = f" ({self.where})" if self.where else ""

@@ -23,26 +23,34 @@ _AS_GOOD_AS_ZERO = 1e-3  # of epsilon_start, where epsilon_min is 0, which a fac
 _AS_GOOD_AS_START = 0.999
 _SMALLEST = 2.0**-149  # of the 32-bit numbers above 0
 _DEFAULT = Config()
+_SAID: set[str] = set()  # kinds that this process has printed a line of
 
 
 def warn(configs: Sequence[Config], limits: Mapping[EnvConfig, int], of_all: bool = False) -> None:
     """Print the lines of `warnings_for` on standard error; `limits` are by environment."""
-    for line in warnings_for(configs, [limits[config.env] for config in configs], of_all):
+    found = warnings_for(configs, [limits[config.env] for config in configs], of_all)
+    for line in found.values():
         print(f"warning: {line}", file=sys.stderr)
+    _SAID.update(found)
 
 
-def warn_of_traps(configs: Sequence[Config], of_all: bool = False) -> None:
-    """The same, the time limits being looked up."""
+def warn_of_traps(configs: Sequence[Config], of_all: bool = False, but_said: bool = False) -> None:
+    """The same, the time limits being looked up.
+
+    With `but_said`, for what ends a command, only where no such line was printed at its start.
+    """
     from dqn.envs.host import describe
 
+    if but_said and _SAID:
+        return
     envs = dict.fromkeys(config.env for config in configs)
     warn(configs, {env: describe(env).max_episode_steps for env in envs}, of_all)
 
 
 def warnings_for(
     configs: Sequence[Config], limits: Sequence[int], of_all: bool = False
-) -> list[str]:
-    """One line for each kind of trap that some of `configs` are in, the first of them shown.
+) -> dict[str, str]:
+    """By kind, one line for each trap that some of `configs` are in, the first of them shown.
 
     `limits` are the time limits of their environments [steps], 0 for none. With `of_all` only the
     kinds that all of them are in: they are the corners of the space of a study.
@@ -52,12 +60,12 @@ def warnings_for(
         for kind, line in _traps(config, most_steps(config, limit)):
             found.setdefault(kind, []).append((number, line))
     if of_all:
-        return [
-            f"{met[0][1]} (every trial is like that)"
-            for met in found.values()
+        return {
+            kind: f"{met[0][1]} (every trial is like that)"
+            for kind, met in found.items()
             if len(met) == len(configs)
-        ]
-    return [_counted(met, len(configs)) for met in found.values()]
+        }
+    return {kind: _counted(met, len(configs)) for kind, met in found.items()}
 
 
 def most_steps(config: Config, limit: int) -> float:

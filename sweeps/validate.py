@@ -235,7 +235,7 @@ def _train(
         same = [Trial(place, places[place], (), twins[place]) for place in sorted(twins)]
         return Fixed([*trials, *same])
 
-    warn_of_traps(list(configs.values()))
+    warn_of_traps(list(configs.values()), but_said=True)
     print(f"{count(len(places) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
     return session.sweep(base, path, about, source)[0], twins
 

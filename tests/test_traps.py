@@ -39,25 +39,25 @@ SOUND = [
 
 @pytest.mark.parametrize(("settings", "told"), TRAPS, ids=str)
 def test_a_trap_is_one_line(settings, told):
-    (found,) = warnings_for([Config(**settings)], [200])
+    (found,) = warnings_for([Config(**settings)], [200]).values()
     assert told in found
     assert found.isprintable()
 
 
 @pytest.mark.parametrize("settings", SOUND, ids=str)
 def test_settings_that_work_are_no_trap(settings):
-    assert warnings_for([Config(**settings)], [200]) == []
+    assert warnings_for([Config(**settings)], [200]) == {}
 
 
 def test_what_no_budget_bounds_is_not_certain():
-    assert warnings_for([Config(target_update=10**6, learning_starts=10**6)], [0]) == []
-    (found,) = warnings_for([Config(epsilon_decay=0)], [0])
+    assert warnings_for([Config(target_update=10**6, learning_starts=10**6)], [0]) == {}
+    (found,) = warnings_for([Config(epsilon_decay=0)], [0]).values()
     assert "random" in found
 
 
 def test_jobs_share_a_line_of_each_kind():
     jobs = [Config(), *(Config(epsilon_decay=d, target_update=10**6) for d in (0.99, 0.995))]
-    floor, target = warnings_for(jobs, [200] * 3)
+    floor, target = warnings_for(jobs, [200] * 3).values()
     assert floor.startswith("epsilon_decay=0.99: ")
     assert floor.endswith(" (job 1, and 1 more)")
     assert target.endswith(" (job 1, and 1 more)")
@@ -77,7 +77,7 @@ def test_a_command_says_it_once_and_trains(line):  # noqa: F811
 
 def of_a_study(**space):
     ends = corners(search_space([], space, compose, PARSER), compose)
-    return warnings_for(ends, [200] * len(ends), of_all=True)
+    return [*warnings_for(ends, [200] * len(ends), of_all=True).values()]
 
 
 def test_of_a_study_what_holds_for_every_trial_is_said():
@@ -95,7 +95,7 @@ def test_no_shipped_preset_or_environment_is_a_trap(preset):
         limit = mapping["env"]["max_episode_steps"] or 1000
         if env == "gymnasium":
             mapping["env"] = EnvConfig("LunarLander-v3")
-        assert warnings_for([Config.from_mapping(mapping)], [limit]) == []
+        assert warnings_for([Config.from_mapping(mapping)], [limit]) == {}
 
 
 @pytest.mark.parametrize("sweep", files("sweep"))
@@ -107,4 +107,4 @@ def test_no_shipped_sweep_is_a_trap(sweep):
             [] if "(" in text else search_space([], {name: text}, compose, PARSER)[name].choices
         )
         configs = [compose([f"{name}={str(value).lower()}"]) for value in values]
-        assert warnings_for(configs, [200] * len(configs)) == []
+        assert warnings_for(configs, [200] * len(configs)) == {}
