@@ -17,6 +17,7 @@ from dqn.errors import RunError, UserError
 from dqn.execution import session
 from dqn.execution.driver import Account
 from dqn.status import INTERRUPTED
+from dqn.version import VERSION
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
@@ -472,9 +473,7 @@ def test_hydras_own_flags_work(line, capfd, flags, part):
 
 def test_the_version_is_this_packages(line):
     assert line("--version") == 0
-    assert line.out.startswith(
-        f"dqn-study {version('dqn-study')} tensorflow {version('tensorflow')} "
-    )
+    assert line.out.startswith(f"dqn-study {VERSION} tensorflow {version('tensorflow')} ")
     assert line.out.count("\n") == 1
 
 

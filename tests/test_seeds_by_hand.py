@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -17,11 +18,18 @@ DATA = Path(__file__).parent / "data" / "0.1.0"
 KEYS = {(0, seed) for seed in range(3)}
 
 
-@pytest.fixture
-def path(tmp_path):
-    """A run of three seeds, in this version's format."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    path = tmp_path_factory.mktemp("by_hand") / "run"
     returns = [[10.1 + seed, 20.7, 30.3 / 7] for seed in range(3)]
-    filled(tmp_path / "run", *(result(seed=s, returns=returns[s]) for s in range(3)))
+    filled(path, *(result(seed=s, returns=returns[s]) for s in range(3)))
+    return path
+
+
+@pytest.fixture
+def path(made, tmp_path):
+    """A run of three seeds, in this version's format."""
+    shutil.copytree(made, tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -234,3 +242,11 @@ def test_a_column_of_ones_own_is_set_aside_and_the_order_is_none(path, capsys):
     (aside,) = path.glob("seeds.csv.damaged-*")
     assert aside.name in capsys.readouterr().err
     assert b"note" in aside.read_bytes()
+
+
+@pytest.mark.timeout(60)
+def test_no_pipe_is_waited_for(path):
+    (path / "seeds.csv").unlink()
+    os.mkfifo(path / "seeds.csv")
+    with pytest.raises(RunError, match=r"seeds\.csv: must be a file, is none; move it away"):
+        Folder(path, CONFIG)

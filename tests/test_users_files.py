@@ -121,6 +121,14 @@ def test_a_page_of_the_users_is_not_written_over(tmp_path, capsys):
         assert main(["report", str(tmp_path / "run")]) == 0
 
 
+def test_nor_is_a_figure(tmp_path, capsys):
+    filled(tmp_path / "run", result(seed=0), result(seed=1))
+    mine = made(tmp_path / "run", "figures/best_curve.png")
+    assert main(["report", str(tmp_path / "run")]) == 2
+    assert "best_curve.png: would be replaced, but is not of" in capsys.readouterr().err
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in mine} == mine
+
+
 @pytest.mark.parametrize("name", ["validation.csv", "recommended.yaml"])
 def test_nor_is_a_table_or_a_preset(tmp_path, capsys, name):
     filled(tmp_path / "grid", result(seed=0), result(seed=1), sweep={"kind": "grid"})

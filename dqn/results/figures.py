@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from numpy.typing import ArrayLike, NDArray
 
 from dqn.results.atomic import replacing
+from dqn.results.places import MADE_BY
 from dqn.results.stats import WINDOW, quartiles, running_mean
 
 BLUE, SKY, ORANGE, VERMILLION, GREEN, BLACK = (
@@ -163,7 +164,7 @@ def finish(
             fontsize=9,
         )  # fmt: skip
     with replacing(path) as temporary:
-        figure.savefig(temporary, metadata={"Software": None})
+        figure.savefig(temporary, metadata={"Software": MADE_BY})
 
 
 def _curves(episodes: pd.DataFrame, column: str) -> dict[tuple[int, int], NDArray[np.float64]]:

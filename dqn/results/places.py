@@ -20,6 +20,8 @@ _TABLES = ("config.yaml", "sweep.yaml", "seeds.csv", "trials.csv", "episodes.par
            "machine.yaml", FORMAT_FILE)  # fmt: skip
 _LATER = ("report.html", "validation.csv", "recommended.yaml")
 _FOLDERS = ("figures", "best", "validation", "tensorboard", ".hydra")
+MADE_BY = "dqn-study"
+"""In the metadata of every figure."""
 WEIGHTS = re.compile(r"\.weights-(\d+)-(\d+)\.npz")
 """A file of weights: its trial and its seed."""
 
@@ -38,7 +40,7 @@ def is_results(folder: Path) -> bool:
         return True
     sweep = _mapping(folder / "sweep.yaml")
     seeds = _beginning(folder / "seeds.csv").removeprefix(b"\xef\xbb\xbf")
-    return "identity" in sweep or seeds.startswith(b"trial,seed,env,")
+    return "identity" in sweep or seeds.startswith(b"trial,seed")
 
 
 def refuse_foreign(
@@ -130,6 +132,6 @@ def _is_lock(path: Path) -> bool:
     if not path.is_file():
         return not os.path.lexists(path)
     try:
-        return not (said := path.read_bytes()[:64].strip()) or said.isdigit()
+        return not (said := path.read_bytes()[:64].strip()) or said[:1].isdigit()
     except OSError:
         return True

@@ -42,6 +42,10 @@ class Seeds:
         self.hyperparameters = tuple(hyperparameters)
         self.columns = columns.columns_of(self.hyperparameters)
         defaults = hyperparameters if isinstance(hyperparameters, Mapping) else {}
+        try:
+            refuse_endless(path)
+        except ValueError as error:
+            raise RunError(f"{path}: {error}; move it away") from error
         raw = path.read_bytes() if path.exists() else b""
         self._data = _with_line_ends(raw)
         self._header = line_of(self.columns).encode()

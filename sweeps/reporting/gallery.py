@@ -12,6 +12,7 @@ from PIL import Image
 from dqn.config import KEYS, key_of
 from dqn.execution.summary import count
 from dqn.results.atomic import own_folder
+from dqn.results.places import MADE_BY, refuse_other
 from dqn.results.trials import named
 from sweeps.contenders import TITLES
 from sweeps.findings import statistic_name
@@ -25,7 +26,7 @@ from sweeps.reporting.knobs import Knob
 from sweeps.reporting.page import Picture
 from sweeps.reporting.tables import of_pair, points
 
-FOLDER = "figures"
+FOLDER, PAGE = "figures", "report.html"
 _COLOURS = 64
 
 Drawn = dict[str, Picture]
@@ -48,6 +49,8 @@ class Gallery:
         self._tell = tell
         self._folder = folder
         self._threshold = solved_return(evidence.tables.results.base.env)
+        # An earlier report drew what is there; before one, what is not marked is the user's.
+        self._is_again = (evidence.tables.results.path / PAGE).exists()
         self.drawn: Drawn = {}
 
     def draw(self) -> Drawn:
@@ -175,6 +178,8 @@ class Gallery:
     ) -> None:  # fmt: skip
         self._tell(f"figure {len(self.drawn) + 1}: {name}.png")
         path = self._folder / f"{name}.png"
+        if not self._is_again:
+            refuse_other(path, MADE_BY.encode())
         still(path)
         self.drawn[name] = Picture(name, title, caption, str(chart.to_json()), _small(path), wide)
 
