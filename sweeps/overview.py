@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from dqn.config import EnvConfig
+from dqn.envs.lookup import known_registration
 from dqn.execution.summary import as_text, interval_of, number
 from dqn.results.comparison import optimality_gap
 from dqn.results.stats import METRICS, STATISTICS, Statistic, interval
@@ -129,7 +130,7 @@ def solved_return(env: EnvConfig) -> float | None:
     """
     if env.solved_return is not None:
         return env.solved_return
-    threshold = getattr(_registered(env), "reward_threshold", None)
+    threshold = getattr(known_registration(env.id), "reward_threshold", None)
     return None if threshold is None else float(threshold)
 
 
@@ -140,14 +141,7 @@ def time_limit(env: EnvConfig) -> int | None:
     """
     if env.max_episode_steps is not None:
         return env.max_episode_steps
-    return getattr(_registered(env), "max_episode_steps", None)
-
-
-def _registered(env: EnvConfig) -> Any:
-    """What Gymnasium has of it without importing anything for it; None where it has nothing."""
-    import gymnasium
-
-    return gymnasium.registry.get(env.id.rpartition(":")[2])
+    return getattr(known_registration(env.id), "max_episode_steps", None)
 
 
 def _seeds(one: Contender) -> str:

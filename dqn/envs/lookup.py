@@ -45,6 +45,11 @@ def registration_of(env_id: str) -> EnvSpec:
     return gymnasium.registry[name]
 
 
+def known_registration(env_id: str) -> EnvSpec | None:
+    """The registration that Gymnasium has without importing anything for it, if there is one."""
+    return gymnasium.registry.get(env_id.rpartition(":")[2])
+
+
 def unusable(env_id: str, error: Exception) -> UserError:
     """The one line for an environment whose module or constructor raised `error`."""
     missing = missing_module(error)

@@ -123,7 +123,7 @@ def _compute(text: SeedsText, path: Path, base: Config) -> None:
     """Fill what the columns of an earlier version leave out, from the episodes."""
     frame = read_episodes(path / "episodes.parquet")
     of = dict(list(frame.groupby(["trial", "seed"], sort=False)))
-    thresholds = Thresholds(base)
+    thresholds = Thresholds(base, imports=False)
     for row in text.rows.values():
         mine = of.get(key_of(row), frame[:0])
         computed = computed_of(mine["return"].to_numpy(), thresholds.of_row(row))

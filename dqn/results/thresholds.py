@@ -4,14 +4,19 @@ from collections.abc import Mapping
 
 from dqn.config import Config, EnvConfig
 from dqn.envs import host
+from dqn.envs.lookup import known_registration
 from dqn.results.columns import Cell, config_of
 
 
 class Thresholds:
-    """Asks Gymnasium once for each id; `base` has what a row of seeds.csv leaves out."""
+    """Asks Gymnasium once for each id; `base` has what a row of seeds.csv leaves out.
 
-    def __init__(self, base: Config):
-        self._base = base
+    With `imports` false no module of the user's is imported for it: what such a one alone registers
+    then has no threshold.
+    """
+
+    def __init__(self, base: Config, imports: bool = True):
+        self._base, self._imports = base, imports
         self._registered: dict[str, float | None] = {}
 
     def of(self, env: EnvConfig) -> float | None:
@@ -19,8 +24,14 @@ class Thresholds:
         if env.solved_return is not None:
             return env.solved_return
         if env.id not in self._registered:
-            self._registered[env.id] = host.describe(env).solved_return
+            self._registered[env.id] = self._look_up(env)
         return self._registered[env.id]
+
+    def _look_up(self, env: EnvConfig) -> float | None:
+        if self._imports:
+            return host.describe(env).solved_return
+        threshold = getattr(known_registration(env.id), "reward_threshold", None)
+        return None if threshold is None else float(threshold)
 
     def of_row(self, row: Mapping[str, Cell]) -> float | None:
         """The same for the environment of a row; `UserError` where it is no configuration."""
