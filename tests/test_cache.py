@@ -194,8 +194,8 @@ def test_without_a_home_it_is_said_once_that_nothing_is_kept(fresh, capsys):
     runtime.prepare()
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        "programs are compiled anew each time, as they cannot be kept: Could not determine home "
-        "directory.; DQN_COMPILE_CACHE=FOLDER keeps them in another place"
+        "compiled programs cannot be kept: Could not determine home directory.; those that are not "
+        "there are compiled anew each time, DQN_COMPILE_CACHE=FOLDER keeps them in another place"
     )
     assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_auto_jit=0"
     runtime.prepare(quiet=True)
@@ -208,7 +208,7 @@ def test_a_cache_folder_that_cannot_be_made_is_done_without(fresh, tmp_path, cap
     fresh.setenv(runtime.SWITCH, str(tmp_path / odd))
     runtime.prepare()
     (line,) = capsys.readouterr().err.splitlines()
-    assert "they cannot be kept" in line
+    assert "cannot be kept" in line
     assert runtime.graphs() is None
 
 
@@ -228,6 +228,13 @@ def test_a_cache_that_is_read_only_is_read(fresh, tmp_path, capsys):
     runtime.prepare()
     assert "Read-only file system" in capsys.readouterr().err
     assert runtime.graphs().get("a") == b"graph"
+
+
+def test_a_cache_on_a_full_disk_is_done_without_with_a_line(fresh, tmp_path, capsys):
+    fresh.setenv(runtime.SWITCH, str(tmp_path))
+    fresh.setattr(runtime, "has_room", lambda place: False)
+    runtime.prepare()
+    assert f"{runtime.cache_folder()}: the disk is full" in capsys.readouterr().err
 
 
 def test_another_users_cache_is_not_trusted(fresh, tmp_path, capsys):

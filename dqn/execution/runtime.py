@@ -19,7 +19,7 @@ from typing import TypeVar
 import platformdirs
 
 from dqn.errors import RunError
-from dqn.execution.staging import PREFIX, Staging, places
+from dqn.execution.staging import PREFIX, Staging, has_room, places
 from dqn.results import atomic
 
 T = TypeVar("T")
@@ -53,8 +53,8 @@ def prepare(quiet: bool = False) -> None:
         os.environ["TF_XLA_FLAGS"] = f"{flags} {_CACHE_FLAG}{staging.path}".strip()
     if lack and not quiet:
         print(
-            f"programs are compiled anew each time, as they cannot be kept: {lack}; "
-            f"{SWITCH}=FOLDER keeps them in another place",
+            f"compiled programs cannot be kept: {lack}; those that are not there are compiled anew "
+            f"each time, {SWITCH}=FOLDER keeps them in another place",
             file=sys.stderr,
         )
 
@@ -199,6 +199,8 @@ def _cache() -> tuple[Path | None, str]:
         _shrink(folder)
         with tempfile.TemporaryFile(dir=folder, prefix=PREFIX) as file:
             file.write(b"0")
+        if not has_room(folder):
+            return folder, f"{folder}: the disk is full"
     except OSError as error:
         return folder, f"{folder}: {error.strerror or error}"
     return folder, ""

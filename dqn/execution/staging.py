@@ -82,10 +82,15 @@ def places(folder: Path | None) -> list[Path]:
     return found
 
 
+def has_room(place: Path) -> bool:
+    """Whether several programs fit there; raises `OSError` where there is no such folder."""
+    about = os.statvfs(place)
+    return about.f_bavail * about.f_frsize >= _LEAST
+
+
 def _can_write(place: Path) -> bool:
     try:
-        about = os.statvfs(place)
-        if about.f_bavail * about.f_frsize < _LEAST:
+        if not has_room(place):
             return False
         with tempfile.TemporaryFile(dir=place, prefix=PREFIX) as file:
             file.write(b"0")
