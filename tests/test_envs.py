@@ -5,6 +5,7 @@ its start is moved by eight float32 roundings, one coordinate at a time. A state
 changes under that is left out, and counted.
 """
 
+import dataclasses
 from collections.abc import Callable
 from functools import cache
 from math import cos, pi
@@ -14,6 +15,7 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
+from gymnasium.envs.classic_control import CartPoleEnv
 from scipy import stats
 
 from dqn.config import EnvConfig
@@ -373,3 +375,18 @@ def test_cartpole_of_either_version_is_one_program():
 )
 def test_any_other_environment_or_argument_is_left_to_gymnasium(env):
     assert dynamics_of(env) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"entry_point": "tests.mine:Other"},
+        {"entry_point": type("Other", (CartPoleEnv,), {})},
+        {"kwargs": {"sutton_barto_reward": True}},
+    ],
+)
+def test_an_id_that_was_registered_anew_is_stepped_as_it_is(changed, monkeypatch):
+    spec = dataclasses.replace(gymnasium.registry["CartPole-v1"], **changed)
+    monkeypatch.setitem(gymnasium.registry, "CartPole-v1", spec)
+    assert dynamics_of(EnvConfig("CartPole-v1")) is None
+    assert dynamics_of(EnvConfig("CartPole-v0")) is not None
