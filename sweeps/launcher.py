@@ -40,7 +40,7 @@ def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> 
     about = Sweep(
         record={"kind": "grid", "seeds": base.seeds, "params": params},
         grows=("seeds",) if more_seeds else (),
-        swept=(*params, *differing_env((base, *configs))),
+        swept=tuple(params) if "env" in params else (*params, *differing_env((base, *configs))),
         configs=configs,
     )
 

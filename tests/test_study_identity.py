@@ -201,10 +201,11 @@ from gymnasium.envs.classic_control import CartPoleEnv
 class Flaky(CartPoleEnv):
     def __init__(self, gravity_of_mars=False, **kwargs):
         super().__init__(**kwargs)
-        self.broken = gravity_of_mars
+        self.broken, self.steps = gravity_of_mars, 0
 
     def step(self, action):
-        if self.broken and Path({flag!r}).exists():
+        self.steps += 1  # the first ones are looked at before anything is trained
+        if self.broken and self.steps > 20 and Path({flag!r}).exists():
             raise OSError("the port is taken")
         observation, reward, *rest = super().step(action)
         return observation, reward + 10 * self.broken, *rest
