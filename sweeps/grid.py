@@ -29,11 +29,13 @@ class Point:
 
 
 def varied(jobs: Sequence[Sequence[str]]) -> Params:
-    """The keys and groups that differ between jobs, each with its values in order."""
+    """The keys and groups that differ between jobs, each with its values in order.
+
+    Of a key that a job sets twice the last value counts, as for Hydra.
+    """
     values: dict[str, dict[str, None]] = {}
     for job in jobs:
-        for text in job:
-            name, value = _split(text)
+        for name, value in dict(map(_split, job)).items():
             values.setdefault(name, {})[value] = None
     return {name: list(each) for name, each in values.items() if len(each) > 1}
 

@@ -68,14 +68,15 @@ class World:
     `value` gives a seed's return: NaN has diverged, None could not be trained.
     """
 
-    def __init__(self, path, *texts, value=quadratic, seeds=2, **settings):
+    def __init__(self, path, *texts, value=quadratic, seeds=2, identity="a", **settings):
         self.path, self.value, self.rows, self.same = path, value, {}, {}
         texts = texts or ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
-        self.space, self.params = space_of(*texts), {}
+        self.space, self.params, self.identity = space_of(*texts), {}, identity
         self.base = Config(seeds=seeds)
         self.settings = {"name": "s", "n_trials": TRIALS, "parallel": 4, "sampler": TPE, **settings}
 
-    def study(self, identity="a", **changes) -> Study:
+    def study(self, identity=None, **changes) -> Study:
+        identity = identity or self.identity
         settings = Settings(**{**self.settings, **changes})
         return Study(settings, self.space, self.path, self.base, compose, identity, self.rows)
 

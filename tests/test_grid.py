@@ -135,6 +135,13 @@ def test_two_values_do_not(meaning, name, one, other):
     assert meaning.of(name, one) != meaning.of(name, other)
 
 
+def test_of_a_key_that_a_job_sets_twice_the_last_value_counts(meaning):
+    jobs = [["a=1", "b=1", "++a=2"], ["a=1", "b=2", "++a=2"]]
+    assert varied(jobs) == {"b": ["1", "2"]}
+    assert len(points(jobs, varied(jobs), meaning)) == 2
+    assert len(points([["a=1", "++a=2"]], {}, meaning)) == 1
+
+
 def test_of_two_jobs_with_one_configuration_the_first_has_the_seeds(meaning):
     jobs = [["a=1", "b=1"], ["a=1", "b=2"], ["a=2", "b=1"], ["a=2", "b=2"]]
     made = {1: Config(lr=0.1), 2: Config(lr=0.2)}

@@ -63,8 +63,8 @@ def server():
 
 @pytest.fixture
 def world(server, tmp_path):
-    """A study in the server, by the name of the test's folder."""
-    return World(tmp_path, storage=server.url, name=tmp_path.name)
+    """A study in the server, by the name of the test's folder, and of an identity of its own."""
+    return World(tmp_path, storage=server.url, name=tmp_path.name, identity=tmp_path.name)
 
 
 @pytest.fixture(scope="module")
