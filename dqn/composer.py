@@ -130,16 +130,19 @@ class Composer:
             others = [text for text in job if text not in numbers]
             groups = tuple(text for text in others if self._is_group(text))
             base, choice, values = self._base(groups)
-            keys = [self._override(text) for text in others if text not in groups]
-            if values is None or any("${" in str(key.value()) for key in keys):
-                keys = [self._override(text) for text in job if text not in groups]
-                one = copy.deepcopy(base)
-                ConfigLoaderImpl._apply_overrides_to_config(keys, one)
+            keys = {text: self._override(text) for text in others if text not in groups}
+            if values is None or any("${" in str(key.value()) for key in keys.values()):
+                one, own = copy.deepcopy(base), [text for text in job if text not in groups]
+                ConfigLoaderImpl._apply_overrides_to_config(list(map(self._override, own)), one)
                 return self.checked(one), True
-            for key in keys:
-                values = _with(values, key.key_or_group.split("."), key.value())
-            for text, value in numbers.items():
-                values = _with(values, text.partition("=")[0].split("."), value)
+            for text in job:  # in its order: of a key that is there twice the last counts
+                if text in numbers:
+                    name, value = text.partition("=")[0], numbers[text]
+                elif text in keys:
+                    name, value = keys[text].key_or_group, keys[text].value()
+                else:
+                    continue
+                values = _with(values, name.split("."), value)
             return self._config_of(values, choice), False
 
     def checked(self, composed: DictConfig) -> Config:

@@ -1,6 +1,8 @@
 """Numbers are read past Hydra's parser: held against it."""
 
+import pandas as pd
 import pytest
+from commands import here
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -36,3 +38,11 @@ def test_plain_numbers_of_known_keys_are_read_at_once(text):
 @pytest.mark.parametrize("text", ["lrr=1", "+lr=1", "lr=abc", "lr=1,2", "lr=${gamma}", "env=1x"])
 def test_what_is_no_number_of_a_known_key_is_left_to_hydra(text):
     assert _number(text) is None
+
+
+def test_of_a_key_that_is_given_twice_the_last_value_counts(tmp_path, capfd):
+    for texts, lr in ((["lr=0.5", "++lr=0.25"], 0.25), (["++lr=0.25", "lr=0.5"], 0.5)):
+        folder = tmp_path / f"{lr}"
+        small = ["gamma=0.5,0.6", "episodes=1", "test_episodes=0", "seeds=1", "workers=0"]
+        assert here("-m", f"hydra.sweep.dir={folder}", *small, *texts) == 0
+        assert set(pd.read_csv(folder / "seeds.csv").lr) == {lr}

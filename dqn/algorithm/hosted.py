@@ -5,8 +5,7 @@ reset is seeded by (seed, episode) alone, so that an episode can be brought back
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -79,7 +78,7 @@ class HostedProgram:
 
     def __init__(self, functions: HostedFunctions, env: EnvConfig):
         self.shape, self.env, self._functions = functions.shape, env, functions
-        self._envs: dict[int, Adapter] = {}
+        self._envs: dict[int, Adapter] = {}  # by lane; below 0 those for tests alone
         self.actions: list[list[int]] = [[] for _ in range(functions.shape.lanes)]
         """Those of each lane's episode under way."""
         self.broken: dict[int, str] = {}
@@ -111,44 +110,43 @@ class HostedProgram:
     ) -> np.ndarray:
         """Returns [episodes] of greedy episodes of one network, of `limit` steps at most.
 
-        They have starts of their own. No environment is made for them: they are played in lane
-        `i`'s, and beside it in those that `free` lanes have. Raises `EnvError`.
+        They have starts of their own. They are played in lane `i`'s environment, and beside it in
+        those that `free` lanes have; where several exist anyway, in further ones too. Raises
+        `EnvError`.
         """
+        seed, limit = int(seed), int(limit)
         s = np.zeros([episodes, self.shape.observation_size], "f4")
         returns, steps = np.zeros(episodes, np.float32), [0] * episodes
         envs = {i: self._env(i)} | {j: self._envs[j] for j in free if j in self._envs}
+        if any(j >= 0 and j != i for j in self._envs):
+            more = min(episodes - len(envs), self.shape.lanes)
+            envs |= {j: self._env(j) for j in range(-more, 0)}
         for env in envs.values():
             env.forget()
         waiting = deque(range(episodes))
         played: dict[int, int] = {}  # the episode in each lane's environment
-        while waiting or played:
-            for j in envs:
-                if j not in played and waiting:
-                    played[j] = e = waiting.popleft()
-                    with self._tested(j, seed, e, 0):
-                        s[e] = envs[j].reset(_reset_seed(int(seed), _TEST + e))
-            # All rows, also of episodes that are over or not begun: the shape of a batch decides
-            # the last bits of each.
-            a = self._functions.greedy(weights, tf.constant(s), episodes=episodes).numpy()
-            for j, e in list(played.items()):
-                steps[e] += 1
-                with self._tested(j, seed, e, steps[e]):
-                    s[e], r, terminal, truncated = envs[j].step(int(a[e]))
-                returns[e] += r
-                if terminal or truncated or steps[e] >= limit:
-                    del played[j]
-        return returns
-
-    @contextmanager
-    def _tested(self, i: int, seed, episode: int, step: int) -> Iterator[None]:
-        """What a lane's environment does wrong is of this step of a test episode."""
+        j = e = 0
         try:
-            yield
-            if (error := self._envs[i].not_finite) is not None:
-                raise error
+            while waiting or played:
+                for j in envs:
+                    if j not in played and waiting:
+                        played[j] = e = waiting.popleft()
+                        s[e] = envs[j].reset(_reset_seed(seed, _TEST + e))
+                        envs[j].refuse_not_finite()
+                # All rows, also of episodes that are over or not begun: the shape of a batch
+                # decides the last bits of each.
+                a = self._functions.greedy(weights, tf.constant(s), episodes=episodes).numpy()
+                for j, e in list(played.items()):
+                    steps[e] += 1
+                    s[e], r, terminal, truncated = envs[j].step(int(a[e]))
+                    envs[j].refuse_not_finite()
+                    returns[e] += r
+                    if terminal or truncated or steps[e] >= limit:
+                        del played[j]
         except EnvError as error:
-            self._let_go(i)
-            raise error.at(int(seed), step, f"test episode {episode + 1}") from error
+            self._let_go(j)
+            raise error.at(seed, steps[e], f"test episode {e + 1}") from error
+        return returns
 
     def bring_back(self, i: int, seed: int, episode: int, actions: list[int]) -> None:
         """Step lane `i`'s environment to where `actions` left it in the given episode."""

@@ -109,6 +109,11 @@ class Adapter:
         """Nothing that was given so far counts as not finite from now on."""
         self.not_finite = None
 
+    def refuse_not_finite(self) -> None:
+        """Raise `not_finite` if there is one."""
+        if self.not_finite is not None:
+            raise self.not_finite
+
     def _finite(self, method: str, s: np.ndarray) -> np.ndarray:
         if self._size and not np.isfinite(s).all() and self.not_finite is None:
             problem = f"gave as observation {shown(s.tolist())}, must give {_FINITE}"
