@@ -1,6 +1,7 @@
 """best/: the best trial of a sweep, as one looks at it and goes on from it."""
 
 import dataclasses
+import sys
 
 import keras
 import numpy as np
@@ -108,6 +109,18 @@ def test_a_file_of_it_that_cannot_be_made_is_a_line_and_is_made_the_next_time(
         assert pictures.draw_best_trial(folder, CONFIG) == []
         assert files(tmp_path / "best") == FILES
         assert not list(tmp_path.glob(".tmp-*"))
+
+
+def test_what_needs_no_figure_is_made_where_nothing_can_be_drawn(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dqn.results.figures", None)  # as where matplotlib refuses
+    monkeypatch.delattr("dqn.results.figures", raising=False)
+    with Folder(tmp_path, CONFIG, {"kind": "grid"}) as folder:
+        trial(folder, 1, 20.0)
+        problems = pictures.draw_best_trial(folder, CONFIG)
+    assert [line.split(":")[0] for line in problems] == [
+        "no figures/returns.png", "no figures/losses.png", "no figures/q_values.png",
+    ]  # fmt: skip
+    assert files(tmp_path / "best") == ["config.yaml", "episode.gif", "model.keras"]
 
 
 @pytest.mark.parametrize("where", ["pictures.write_preset", "pictures.replacing_folder"])

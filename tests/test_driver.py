@@ -109,8 +109,8 @@ def test_the_same_command_again_trains_nothing_and_more_seeds_are_added(finished
 
 
 def test_ctrl_c_leaves_whole_seeds_and_their_figures_and_says_how_to_go_on(tmp_path):
-    # 16 lanes train at once, so the first of 24 seeds end long before the last have begun.
-    budget = ["seeds=24", "steps=3000", "episodes=0", "train_freq=1"]
+    # 16 lanes train at once, so the first of 64 seeds end long before the last have begun.
+    budget = ["seeds=64", "steps=3000", "episodes=0", "train_freq=1"]
     interrupted = started(tmp_path / "cut", *budget)
     for line in interrupted.stderr:
         if line.startswith("seed "):
@@ -119,8 +119,8 @@ def test_ctrl_c_leaves_whole_seeds_and_their_figures_and_says_how_to_go_on(tmp_p
     out, _ = interrupted.communicate(timeout=200)
     assert interrupted.returncode == 130, out
     rows = seeds_of(tmp_path / "cut")
-    assert 0 < len(rows) < 24
-    assert f"stopped with {len(rows)} of 24 seeds trained and saved" in out
+    assert 0 < len(rows) < 64
+    assert f"stopped with {len(rows)} of 64 seeds trained and saved" in out
     assert f"hydra.run.dir={tmp_path / 'cut'}" in out.split("to go on: ")[1]
     assert (tmp_path / "cut" / "figures" / "returns.png").exists()
     assert (tmp_path / "cut" / "model.keras").exists()

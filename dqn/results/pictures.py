@@ -118,21 +118,23 @@ def _title(folder: Folder, trial: int) -> str:
 def _draw_curves(
     path: Path, episodes: Callable[[], DataFrame], seeds: DataFrame, config: Config
 ) -> list[str]:
-    from dqn.results import figures
-
     returns, losses = CURVES
     problems: list[str] = []
     with attempted(returns, problems):
+        from dqn.results import figures  # here: matplotlib may refuse the user's settings
+
         solved = host.describe(config.env).solved_return
         figures.draw_returns(_figure(path, returns), episodes(), seeds, solved)
     with attempted(losses, problems):
+        from dqn.results import figures
+
         figures.draw_losses(_figure(path, losses), episodes(), seeds)
     return problems
 
 
 def _draw_network(path: Path, best: Best, config: Config) -> list[str]:
     from dqn.algorithm import network
-    from dqn.results import figures, recorder
+    from dqn.results import recorder
 
     problems: list[str] = []
     with attempted(MODEL, problems):
@@ -147,6 +149,8 @@ def _draw_network(path: Path, best: Best, config: Config) -> list[str]:
     with attempted(Q_VALUES, problems):
         if episode is None:
             raise NotMadeError("no episode could be played")
+        from dqn.results import figures
+
         bounds = figures.q_bounds(
             config.env.id,
             len(episode.q),
