@@ -1,7 +1,9 @@
 """What an earlier version left out of seeds.csv, put in from what its study sampled."""
 
 import csv
+import io
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.results.atomic import replacing
-from dqn.results.columns import hyperparameters
+from dqn.results.columns import hyperparameters, is_within
+from dqn.results.lock import Lock
+from dqn.results.seeds import env_columns
 from sweeps.space import Compose, overrides_of
 from sweeps.stored import IDENTITY
 
@@ -25,36 +29,57 @@ def complete(
     open_storage: Callable[[], RDBStorage],
     identity: str,
 ) -> None:
-    """Give the seeds.csv at `path` the columns of the environment's settings that it lacks.
+    """Give the seeds.csv in the folder `path` the columns of the environment that it lacks.
 
     What varied between trials was not written down where it was swept with a +, or set by a preset;
-    but the study with `identity` knows what each trial was sampled as. Where it does not know it of
-    all of them, the file is left as it is.
+    but the study with `identity` knows what each trial was sampled as.
     """
-    if not path.exists():
+    if not _missing(path, base, swept):
         return
-    wanted = [name for name in hyperparameters(base, swept) if name.startswith("env.")]
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        header = next(csv.reader(file), [])
-        missing = [name for name in wanted if name not in header]
-        if not missing or "env" not in header or "trial" not in header:
-            return
-        lines = list(csv.reader(file))
-    try:
+    with suppress(SQLAlchemyError, StorageInternalError, UserError, OSError):
         sampled = _sampled(open_storage, identity)
-        cells = {
-            number: hyperparameters(compose(overrides_of(params)), missing)
-            for number, params in sampled.items()
-        }
-        trial, place = header.index("trial"), header.index("env") + 1
-        found = [cells[int(line[trial])] for line in lines]
-    except (SQLAlchemyError, StorageInternalError, UserError, OSError, ValueError, LookupError):
+        configs = {number: compose(overrides_of(params)) for number, params in sampled.items()}
+        add_columns(path, base, swept, configs)
+
+
+def add_columns(
+    path: Path, base: Config, swept: Sequence[str], configs: Mapping[int, Config]
+) -> None:
+    """The same, `configs` being what the trials were trained with, by their numbers.
+
+    The file is left as it is where that is not known of all of its trials.
+    """
+    if not (missing := _missing(path, base, swept)):
         return
-    with replacing(path, durable=True) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+    lock, file = Lock(path), path / "seeds.csv"
+    try:
+        cells = {number: hyperparameters(config, missing) for number, config in configs.items()}
+        # Whatever bytes are there stay as they are.
+        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+        header, *lines = csv.reader(text[: text.rfind("\n") + 1].splitlines())
+        trial, place = header.index("trial"), header.index("env") + 1
+        lines = [line for line in lines if line]
+        found = [cells[int(line[trial])] for line in lines]
+        written = io.StringIO()
+        writer = csv.writer(written, lineterminator="\n")
         writer.writerow([*header[:place], *missing, *header[place:]])
         for line, own in zip(lines, found, strict=True):
             writer.writerow([*line[:place], *(own[name] for name in missing), *line[place:]])
+        with replacing(file, durable=True) as temporary:
+            temporary.write_bytes(written.getvalue().encode("utf-8", "surrogateescape"))
+    except (OSError, ValueError, LookupError, csv.Error):
+        return
+    finally:
+        lock.close()
+
+
+def _missing(path: Path, base: Config, swept: Sequence[str]) -> list[str]:
+    """The columns of the environment that seeds.csv is to have and has not."""
+    if not (path / "seeds.csv").is_file():
+        return []
+    there = env_columns(path / "seeds.csv")
+    wanted = [name for name in hyperparameters(base, swept) if name.startswith("env.")]
+    return [name for name in wanted if not is_within(name, there)]
 
 
 def _sampled(open_storage: Callable[[], RDBStorage], identity: str) -> dict[int, Mapping[str, Any]]:

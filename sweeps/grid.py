@@ -56,7 +56,7 @@ class Meaning:
     def _read(self, name: str, text: str) -> str:
         (override,) = self._parser.parse_overrides([f"{name}={text}"])
         value: Any = override.value()
-        if name in KEYS:
+        if name in KEYS and "${" not in str(value):  # of another key, or a variable
             value = checked(name, KEYS[name], value)
         return text_of(value)
 

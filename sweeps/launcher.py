@@ -20,6 +20,7 @@ from dqn.results.composed import SWEEP, read_sweep
 from dqn.results.folder import Folder
 from dqn.secrets import without_passwords
 from dqn.status import INTERRUPTED, settled
+from sweeps.earlier import add_columns
 from sweeps.grid import Meaning, points, same_params, trials_of, varied
 
 
@@ -27,20 +28,24 @@ def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> 
     """Train `jobs`, the overrides of each; raises `SystemExit` with a status other than 0."""
     composer, path = Composer(loader, composed), folder_of(composed)
     params, meaning = varied(jobs), Meaning(composer.parser)
-    base = _base_of(composer, jobs[0], params)
-    seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
     known = _recorded(path)
     with one_line():
-        if known is not None and same_params(meaning, known["params"], params):
-            params = known["params"]
-        trials = trials_of(points(jobs, params, meaning), composer.config, seeds)
+        is_known = known is not None and same_params(meaning, known["params"], params)
+        params = known["params"] if known is not None and is_known else params
+        found = points(jobs, params, meaning)
+        base = _base_of(composer, found[0].job, params)
+        seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
+        trials = trials_of(found, composer.config, seeds)
     refuse_run_keys(base, [(f"trial {trial.number}", trial.config) for trial in trials])
     configs = tuple(dict.fromkeys(trial.config for trial in trials))
+    swept = tuple(params) if "env" in params else (*params, *differing_env((base, *configs)))
+    if is_known:
+        add_columns(path, base, swept, {trial.number: trial.config for trial in trials})
     more_seeds = known is None or base.seeds >= known.get("seeds", 0)
     about = Sweep(
         record={"kind": "grid", "seeds": base.seeds, "params": params},
         grows=("seeds",) if more_seeds else (),
-        swept=tuple(params) if "env" in params else (*params, *differing_env((base, *configs))),
+        swept=swept,
         configs=configs,
     )
 

@@ -10,7 +10,7 @@ from dqn.execution.screen import steps
 from dqn.execution.summary import count
 from dqn.results.atomic import own_folder, replacing
 from dqn.results.places import refuse_other
-from dqn.results.ranking import task_folder
+from dqn.results.ranking import task_folders
 from dqn.results.reading import Results, read
 from dqn.results.stats import METRICS
 
@@ -63,16 +63,17 @@ def _report(
     path, figures = args.folder / PAGE, args.folder / FOLDER
     tasks = {task: results.of_task(task) for task in results.tasks}
     tasks = tasks if len(tasks) > 1 else {"": results}
+    names = task_folders(tasks)
     said, above, below, drawn = [], [], [], []
     try:
         for task, own in tasks.items():
             evidence = evidence_of(own, args.metric or results.objective)
             found = answer(evidence)
-            where = own_folder(figures) / task_folder(task) if task else figures
+            where = own_folder(figures) / names[task] if task else figures
             pictures = Gallery(evidence, where, tell).draw()
             written = sections(evidence, pictures)
             if task:
-                written = [of_task(each, task, task_folder(task)) for each in written]
+                written = [of_task(each, task, names[task]) for each in written]
             said.append((task, evidence, found))
             above += top(evidence, found)
             below += written

@@ -59,7 +59,15 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
             f"{args.folder}: trial {args.trial} seed {args.seed} must be done or diverged, is "
             f"{old['status']}: what ended it was not its own; choose another row"
         )
-    config = replace(results.config(args.trial), seeds=1, first_seed=args.seed, workers=0)
+    config = replace(
+        results.config(args.trial),
+        seeds=1,
+        first_seed=args.seed,
+        workers=0,
+        fleet="processes",
+        ray_address=None,
+        name=None,
+    )
     new = trained_again(config, tuple(name for name in old if name.startswith("env.")))
     moved = _moved(args.folder)
     starts = "" if is_compiled(config.env) else _other_starts(args.folder)

@@ -86,7 +86,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         url, file = settings.storage, path / FILE
         storage = partial(open_storage, url) if url else partial(open_file, file)
         if url or file.exists():
-            complete(path / "seeds.csv", about.swept, base, compose, storage, begun["identity"])
+            complete(path, about.swept, base, compose, storage, begun["identity"])
     studies: list[Study] = []
 
     def source(folder: Folder) -> Source:

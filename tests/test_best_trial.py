@@ -73,7 +73,7 @@ def test_its_file_says_whose_settings_they_are(tmp_path, number, whose):
         folder.add(result(number, 0, returns=[20.0] * 12, config=CONFIG))
         pictures.draw_best_trial(folder, CONFIG)
     text = (tmp_path / "found" / "best" / "config.yaml").read_text()
-    assert text.splitlines()[1] == f"# {whose} of found"
+    assert text.splitlines()[1].startswith(f"# {whose} of found: 1 seed")
 
 
 def test_the_network_is_the_best_seeds(tmp_path):

@@ -13,7 +13,7 @@ from dqn.config import Config, EnvConfig
 from dqn.errors import UserError
 from dqn.results.columns import differing_env
 from dqn.results.folder import Folder
-from dqn.results.ranking import incomparable, task_folder
+from dqn.results.ranking import incomparable, task_folders
 from sweeps.__main__ import main as sweeps
 from sweeps.grid import Meaning, points, same_params, trials_of, varied
 
@@ -297,10 +297,8 @@ def test_trials_that_differ_in_the_threshold_alone_compare():
     assert "env.kwargs.g" in incomparable([{"env.kwargs.g": 1}, {"env.kwargs.g": 2}])
 
 
-@pytest.mark.parametrize(
-    ("task", "name"),
-    [("CartPole-v0", "CartPole-v0"), ("ALE/Pong-v5", "ALE_Pong-v5"), ("mine:My-v0", "My-v0"),
-     ("..", "task")],
-)  # fmt: skip
-def test_a_task_has_a_folder_that_every_file_system_takes(task, name):
-    assert task_folder(task) == name
+def test_each_task_has_a_folder_of_its_own_that_every_file_system_takes():
+    tasks = ["CartPole-v0", "ALE/Pong-v5", "mine:My-v0", "..", "other:my-v0", "ALE_Pong-v5"]
+    assert list(task_folders(tasks).values()) == [
+        "CartPole-v0", "ALE_Pong-v5", "My-v0", "task", "my-v0-2", "ALE_Pong-v5-2",
+    ]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 from dqn.execution.summary import count, leaderboard
 from dqn.results.columns import COLUMN_OF_KEY
-from dqn.results.ranking import incomparable, task_folder
+from dqn.results.ranking import incomparable, task_folders
 from dqn.results.trials import named
 
 
@@ -49,4 +49,5 @@ def best_of(trials: Mapping[str, int]) -> list[str]:
     """Which trial best/ is of, by the task; of several tasks each in a folder of its own."""
     if len(trials) < 2:
         return [f"best/ is {named(trial)}" for trial in trials.values()]
-    return [f"best/{task_folder(task)} is {named(trial)}" for task, trial in trials.items()]
+    names = task_folders(trials)
+    return [f"best/{names[task]} is {named(trial)}" for task, trial in trials.items()]

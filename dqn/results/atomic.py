@@ -12,7 +12,7 @@ from pathlib import Path
 
 TEMPORARY = ".tmp-dqn-study-"
 _MARK = os.urandom(4).hex()
-_IS_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY)}\d+-[0-9a-f]{{8}}-(?:([01])-)?(.+)")
+_IS_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY)}(\d+)-[0-9a-f]{{8}}-(?:([01])-)?(.+)")
 _OLD = "1"  # how `replacing_folder` marks what it has put aside for a moment
 # What file systems of networks, of user space and of other systems answer to a sync they have not.
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -97,15 +97,28 @@ def remove_temporaries(folder: Path, inner: Iterable[str] = ()) -> None:
             continue
         for path in list(place.iterdir()):
             found = _IS_TEMPORARY.fullmatch(path.name)
-            if found is None:
+            if found is None or _is_at_work(int(found[1])):
                 continue
-            order, name = found.groups()
+            _, order, name = found.groups()
             if order == _OLD and path.is_dir() and not os.path.lexists(place / name):
                 os.replace(path, place / name)
             elif path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _is_at_work(process: int) -> bool:
+    """Whether another process lives: what it writes is not left over."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _keep_others(old: Path, fresh: Path, is_ours: Callable[[str], bool]) -> None:

@@ -41,16 +41,35 @@ def hyperparameters(config: Config, swept: Iterable[str] = ()) -> Row:
 
 def differing_env(configs: Iterable[Config]) -> tuple[str, ...]:
     """The columns of the environment's settings, beside its id, in which configurations differ."""
-    first, *others = [config.to_mapping()["env"] for config in configs]
+    envs = [config.to_mapping()["env"] for config in configs]
     names = dict.fromkeys(
-        name.partition("[")[0] for env in others for name, *_ in differences(first, env, "env")
+        _column(name.partition("[")[0], envs)
+        for env in envs[1:]
+        for name, *_ in differences(envs[0], env, "env")
     )
     return tuple(name for name in names if name != "env.id")
+
+
+def _column(name: str, envs: Sequence[Any]) -> str:
+    """The setting `name`, or the mapping around it where its keys are no words of a column."""
+    path, values = ["env"], envs
+    for part in name.split(".")[1:]:
+        keys = [key for value in values if isinstance(value, Mapping) for key in value]
+        if not all(isinstance(key, str) and not set(key) & set(".[,") for key in keys):
+            break
+        path.append(part)
+        values = [value.get(part) if isinstance(value, Mapping) else None for value in values]
+    return ".".join(path)
 
 
 def columns_of(hyperparameters: Iterable[str]) -> tuple[str, ...]:
     """All columns of seeds.csv, around those of the hyperparameters."""
     return (*_BEFORE, *hyperparameters, *_AFTER)
+
+
+def is_within(column: str, others: Iterable[str]) -> bool:
+    """Whether a column is one of `others`, or part of what one of them says as a whole."""
+    return any(column == other or column.startswith(f"{other}.") for other in others)
 
 
 def is_same_cell(column: str, one: Cell, other: Cell) -> bool:

@@ -141,7 +141,7 @@ class Episodes:
         trainings, which were added before, are removed.
         """
         part = self.path / _name(self._last)
-        for other, counts in list(self._counts.items()):
+        for other, counts in list(self._counts.items()) if replaced else ():
             kept = self._kept[other]
             if other != part and not {*counts, *kept.keys}.isdisjoint(replaced):
                 left = only(self._table(other), counts.keys() - set(replaced))
@@ -189,7 +189,7 @@ def read_episodes(path: Path, trial: int | None = None) -> pd.DataFrame:
     """
     filters = None if trial is None else [("trial", "==", trial)]
     try:
-        for part in path.glob("*"):
+        for part in path.glob("part-*.parquet"):
             refuse_endless(part)
         return pd.read_parquet(path, filters=filters, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -22,6 +22,7 @@ from dqn.results.columns import Row, hyperparameters, is_same_cell
 from dqn.results.lock import Lock
 from dqn.results.opening import open_tables
 from dqn.results.ranking import Ranking
+from dqn.results.seeds import env_columns
 from dqn.results.seeds_text import Key
 from dqn.results.thresholds import Thresholds
 from dqn.results.training import SeedResult
@@ -66,7 +67,8 @@ class Folder:
     ):
         self.path = path
         self.objective, self._over = objective, over
-        self._swept = tuple(swept)
+        # What trials differed in before counts too, whatever a command says by now.
+        self._swept = (*swept, *env_columns(path / "seeds.csv"))
         self._wanted = range(config.first_seed, config.first_seed + config.seeds)
         self._key = "hydra.run.dir" if sweep is None else "hydra.sweep.dir"
         self._thresholds = Thresholds(config)

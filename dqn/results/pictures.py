@@ -24,7 +24,7 @@ from dqn.results.columns import config_of
 from dqn.results.composed import write_preset
 from dqn.results.folder import Folder
 from dqn.results.places import BEST_FILES
-from dqn.results.ranking import task_folder
+from dqn.results.ranking import task_folders
 from dqn.results.trials import named
 
 
@@ -96,8 +96,8 @@ def is_best_whole(folder: Folder) -> bool:
 def _places(folder: Folder) -> dict[str, int]:
     """The best trial of each task by the name of its folder in best/; "" is best/ itself."""
     best = folder.best_trials()
-    several = len(best) > 1
-    return {task_folder(task) if several else "": trial for task, trial in best.items()}
+    names = task_folders(best) if len(best) > 1 else dict.fromkeys(best, "")
+    return {names[task]: trial for task, trial in best.items()}
 
 
 def _draw_trial(folder: Folder, base: Config, trial: int, path: Path) -> list[str]:
@@ -112,7 +112,10 @@ def _draw_trial(folder: Folder, base: Config, trial: int, path: Path) -> list[st
 
 
 def _title(folder: Folder, trial: int) -> str:
-    return f"{named(trial)} of {folder.path.name}"
+    """What a best/ is of: drawn anew once the trial has more seeds, or another best one."""
+    best, seeds = folder.best(trial), len(folder.rows_of(trial))
+    network = f", the network of seed {best.seed}" if best is not None else ""
+    return f"{named(trial)} of {folder.path.name}: {seeds} seed{'s' * (seeds != 1)}{network}"
 
 
 def _draw_curves(

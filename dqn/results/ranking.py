@@ -3,6 +3,7 @@
 Tasks stand apart, as returns of two tasks do not compare. A task is an environment's id.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -65,9 +66,15 @@ class Ranking:
         return {task: best[task] for task in self.tasks()}
 
 
-def task_folder(task: str) -> str:
-    """The name of a task's folder in best/, of what every file system takes."""
-    return re.sub(r"[^\w.-]+", "_", task.rpartition(":")[2]).strip(".") or "task"
+def task_folders(tasks: Iterable[str]) -> dict[str, str]:
+    """By task, the name of its folder in best/: of what every file system takes, each another."""
+    names: dict[str, str] = {}
+    for task in tasks:
+        word = re.sub(r"[^\w.-]+", "_", task.rpartition(":")[2]).strip(".") or "task"
+        taken = {name.casefold() for name in names.values()}
+        numbered = (f"{word}-{n}" if n > 1 else word for n in itertools.count(1))
+        names[task] = next(name for name in numbered if name.casefold() not in taken)
+    return names
 
 
 def incomparable(settings: Iterable[Mapping[str, Any]]) -> str:

@@ -11,12 +11,12 @@ import pandas as pd
 from dqn.config import Config
 from dqn.errors import UserError
 from dqn.results import composed
-from dqn.results.columns import Row, config_of, hyperparameters
+from dqn.results.columns import Row, config_of, hyperparameters, is_within
 from dqn.results.episodes import read_episodes
 from dqn.results.format import refuse_newer
 from dqn.results.lines import computed_of
 from dqn.results.ranking import Ranking
-from dqn.results.seeds import read_text
+from dqn.results.seeds import env_columns, read_text
 from dqn.results.seeds_text import FOLLOWING, SeedsText, key_of
 from dqn.results.thresholds import Thresholds
 from dqn.results.trials import read_same
@@ -105,6 +105,7 @@ def read(path: Path) -> Results:
     sweep, base = composed.read_sweep(path / composed.SWEEP), Config.from_mapping(mapping)
     varied = composed.varied(path, sweep)
     text = read_text(path / "seeds.csv", hyperparameters(base), varied)
+    _refuse_unknown(path, sweep)
     if not set(FOLLOWING).isdisjoint(text.missing):
         _compute(text, path, base)
     rows: dict[int, list[Row]] = defaultdict(list)
@@ -117,6 +118,20 @@ def read(path: Path) -> Results:
     same = {n: of for n, of in read_same(path / "trials.csv").items()
             if of in rows and n not in rows}  # fmt: skip
     return Results(path, base, sweep, dict(rows), same)
+
+
+def _refuse_unknown(path: Path, sweep: Mapping[str, Any] | None) -> None:
+    """Refuse trials of which it is not known what the environment of each was."""
+    params, there = (sweep or {}).get("params"), env_columns(path / "seeds.csv")
+    for name in params if isinstance(params, Mapping) else ():
+        key = name.lstrip("+")
+        is_inner = any(is_within(column, [key]) for column in there)
+        if key.startswith("env.") and key != "env.id" and not (is_inner or is_within(key, there)):
+            raise UserError(
+                f"{path}: trials differ in {key}, which seeds.csv must have a column for, has none "
+                "(version 0.1.0 wrote none); give the command that made it again: it adds the "
+                "column, and trains nothing again"
+            )
 
 
 def _compute(text: SeedsText, path: Path, base: Config) -> None:

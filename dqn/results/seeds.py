@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -129,6 +130,18 @@ class Seeds:
         self.rows.clear()
         self.rows.update(rows)
         self.is_lost = False
+
+
+def env_columns(path: Path) -> tuple[str, ...]:
+    """Columns of the environment's settings that the seeds.csv at `path` has; none of no file."""
+    try:
+        refuse_endless(path)
+        with path.open("rb") as file:
+            first = file.readline().removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+    except (OSError, ValueError):
+        return ()
+    names = [name.strip(' "\r\n') for name in re.split("[,;\t]", first)]
+    return tuple(name for name in names if name.startswith("env.") and columns.known(name))
 
 
 def read_seeds(path: Path) -> list[Row]:
