@@ -13,6 +13,7 @@ import yaml
 from commands import here
 from test_report import _blank_stills  # noqa: F401
 
+from dqn.errors import UserError
 from dqn.results.format import FORMAT
 from dqn.results.reading import read
 from dqn.version import VERSION
@@ -140,6 +141,25 @@ def test_a_key_that_trials_differ_in_cannot_be_made_up(old, capfd):
         "overrides.yaml", "config.yaml", "hydra.yaml", "multirun.yaml", ".lock"
     }  # fmt: skip
     is_kept(old, "study")
+
+
+def test_a_grid_puts_in_what_its_trials_say(old, capfd):
+    """As where an earlier version had no column for what a group set of the environment."""
+    grid = old / "grid"
+    whole = pd.read_csv(grid / "seeds.csv")
+    whole.drop(columns="env.max_episode_steps").to_csv(grid / "seeds.csv", index=False)
+    assert main(["compare", f"{grid}:0", f"{grid}:1"]) == 2
+    assert "give the command that made it again" in capfd.readouterr().err
+    assert command(grid) == 0
+    assert "nothing was left to do" in capfd.readouterr().out
+    after = pd.read_csv(grid / "seeds.csv")
+    assert after["env.max_episode_steps"].tolist() == whole["env.max_episode_steps"].tolist()
+    assert main(["compare", f"{grid}:0", f"{grid}:1"]) == 0
+
+
+def test_a_study_of_which_it_is_not_known_what_its_trials_were_is_read_after_its_command():
+    with pytest.raises(UserError, match=r"env\.kwargs\.sutton_barto_reward.*give the command"):
+        read(DATA.parent / "0.1.0-plus")
 
 
 def test_metrics_that_did_not_exist_follow_from_the_episodes(old):

@@ -302,3 +302,56 @@ def test_each_task_has_a_folder_of_its_own_that_every_file_system_takes():
     assert list(task_folders(tasks).values()) == [
         "CartPole-v0", "ALE_Pong-v5", "My-v0", "task", "my-v0-2", "ALE_Pong-v5-2",
     ]  # fmt: skip
+
+
+def test_a_preset_that_was_changed_since_is_refused_with_the_difference(tmp_path, capfd):
+    presets = tmp_path / "conf" / "preset"
+    presets.mkdir(parents=True)
+    setting = "# @package _global_\nenv:\n  kwargs: {{sutton_barto_reward: {}}}\n"
+    (presets / "a.yaml").write_text("# @package _global_\n{}\n")
+    (presets / "b.yaml").write_text(setting.format("true"))
+    flags = "--config-dir", str(tmp_path / "conf")
+    folder, asked = tmp_path / "g", ("env=cartpole_v1", "preset=a,b")
+    assert grid(folder, *asked, "seeds=1", flags=flags) == 0
+    before = (folder / "seeds.csv").read_bytes()
+    (presets / "b.yaml").write_text("# @package _global_\ngamma: 0.5\n")
+    capfd.readouterr()
+    assert grid(folder, *asked, "seeds=2", flags=flags) == 2
+    assert "trial 1 must have env.kwargs.sutton_barto_reward" in capfd.readouterr().err
+    assert (folder / "seeds.csv").read_bytes() == before
+
+
+def test_a_grid_that_is_nothing_without_its_values_resumes_in_any_order(tmp_path, capfd):
+    folder = tmp_path / "g"
+    tasks = ["env=gymnasium", "seeds=1"]
+    assert grid(folder, *tasks, "env.id=CartPole-v1,CartPole-v0") == 0
+    before = table(folder)
+    assert grid(folder, *tasks, "env.id=CartPole-v0,CartPole-v1") == 0
+    assert "nothing was left to do" in capfd.readouterr().out
+    pd.testing.assert_frame_equal(table(folder), before)
+
+
+def test_a_value_that_is_another_keys_may_be_swept(tmp_path):
+    folder = tmp_path / "g"
+    assert grid(folder, "lr=${gamma},1e-3", "gamma=0.5", "seeds=1") == 0
+    assert table(folder).lr.tolist() == [0.5, 0.001]
+
+
+def test_a_row_that_was_trained_over_ray_is_reproduced_without_it(pairs, capfd):
+    config = pairs / "config.yaml"
+    text = config.read_text()
+    ray = text.replace("fleet: processes", "fleet: ray").replace("workers: 0", "workers: auto")
+    config.write_text(ray)
+    try:
+        assert sweeps(["reproduce", str(pairs), "--trial", "1", "--seed", "0"]) == 0
+    finally:
+        config.write_text(text)
+    assert "bit-identical" in capfd.readouterr().out
+
+
+def test_a_mapping_whose_keys_are_no_words_is_a_column_as_a_whole():
+    def config(**kwargs):
+        return Config(env=EnvConfig("CartPole-v1", kwargs=kwargs))
+
+    assert differing_env([config(map={0: 1}), config(map={0: 2})]) == ("env.kwargs.map",)
+    assert differing_env([config(**{"a.b": 1}), config(**{"a.b": 2})]) == ("env.kwargs",)

@@ -138,6 +138,16 @@ def test_nor_is_a_table_or_a_preset(tmp_path, capsys, name):
     assert not (tmp_path / "grid" / "validation").exists()
 
 
+def test_what_a_living_process_writes_is_not_left_over(tmp_path):
+    own = temporary_name(tmp_path / "a.csv").name
+    theirs = tmp_path / own.replace(str(os.getpid()), str(os.getppid()), 1)
+    theirs.write_text("being written")
+    gone = tmp_path / own.replace(str(os.getpid()), str(2**22 + 1), 1)  # beyond any process
+    gone.write_text("left over")
+    remove_temporaries(tmp_path)
+    assert (theirs.exists(), gone.exists()) == (True, False)
+
+
 def test_only_whole_names_of_our_own_are_temporary(tmp_path):
     mine = made(tmp_path, *FREE[:7], f"{TEMPORARY}1-0123abcdx-a", f"x{TEMPORARY}1-0123abcd-a")
     for place in (tmp_path, tmp_path / "figures", tmp_path / "deep"):
