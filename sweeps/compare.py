@@ -81,7 +81,7 @@ def _compare(
     if versus:
         texts.append(_versus(them, versus, args.metric))
     drawn_told = "\n".join(f"drawn: {path}" for path in drawn)
-    texts += [_footnotes(them, others), drawn_told]
+    texts += [_footnotes(them, others), _same(args.folders, them), drawn_told]
     plain = {
         "metric": args.metric,
         "contenders": [
@@ -168,6 +168,17 @@ def _footnotes(them: Sequence[Contender], others: Sequence[Contender]) -> str:
         if missing > 0:
             lines.append(f"{one.name}: {missing} of its {one.results.base.seeds} seeds are not in")
     return "\n".join(lines)
+
+
+def _same(texts: Sequence[str], them: Sequence[Contender]) -> str:
+    """Which of the trials that were named have no rows of their own."""
+    asked = [(text, text.rpartition(":")[2], one.trial)
+             for text, one in zip(texts, them, strict=True)]  # fmt: skip
+    return "\n".join(
+        f"{text} has the configuration of trial {trial}, and its rows"
+        for text, number, trial in asked
+        if number.isdecimal() and int(number) != trial and not Path(text).is_dir()
+    )
 
 
 def _at(mapping: Mapping[str, Any], name: str) -> Any:

@@ -172,7 +172,9 @@ def test_a_configuration_that_a_grid_has_twice_is_trained_once(tmp_path, capfd):
         assert (same[2], same[3]) == (same[0], same[1])
     assert "all trials were trained before" in out
     assert sweeps(["compare", f"{folder}:3", f"{folder}:1"]) == 0
-    assert "all have the same configuration" in capfd.readouterr().out
+    out = capfd.readouterr().out
+    assert "all have the same configuration" in out
+    assert f"{folder}:3 has the configuration of trial 1, and its rows" in out
     assert sweeps(["report", str(folder), "--json"]) == 0
     said = json.loads(capfd.readouterr().out)
     assert (said["trials"], said["expected"]) == (4, 4)
