@@ -65,6 +65,7 @@ def _report(
     tasks = tasks if len(tasks) > 1 else {"": results}
     names = task_folders(tasks)
     said, above, below, drawn = [], [], [], []
+    last = list(tasks.values())[-1]
     try:
         for task, own in tasks.items():
             evidence = evidence_of(own, args.metric or results.objective)
@@ -72,8 +73,10 @@ def _report(
             where = own_folder(figures) / names[task] if task else figures
             pictures = Gallery(evidence, where, tell).draw()
             written = sections(evidence, pictures)
-            if task:
-                written = [of_task(each, task, names[task]) for each in written]
+            if task:  # how to read it stands once, at the end
+                *own_sections, reading = written
+                written = [of_task(each, task, names[task]) for each in own_sections]
+                written += [reading] * (own is last)
             said.append((task, evidence, found))
             above += top(evidence, found)
             below += written
