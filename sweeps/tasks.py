@@ -1,5 +1,6 @@
 """What the groups of a space bring with them: the tasks of a study, and keys that must not vary."""
 
+import contextlib
 import itertools
 import math
 from collections.abc import Sequence
@@ -16,8 +17,9 @@ _FEW = 32  # configurations to compose at the start: 80 ms each
 def alternatives(space: Space, compose: Compose) -> list[tuple[list[str], Config]]:
     """What the groups and environments in `space` can make of a configuration, and with what.
 
-    All of their combinations, or where those are many each option by itself; what cannot be
-    composed is left out.
+    All of their combinations, or where those are many each option by itself. What cannot be
+    composed by itself is tried with the least and the most of all else that is searched; what is
+    then refused too is left out.
     """
     groups = {
         name: points_of(distribution)
@@ -31,13 +33,14 @@ def alternatives(space: Space, compose: Compose) -> list[tuple[list[str], Config
         ]
     else:
         combined = [{name: option} for name, options in groups.items() for option in options]
+    others = {n: points_of(of) or [of.low, of.high] for n, of in space.items() if n not in groups}  # pyright: ignore[reportAttributeAccessIssue]
+    rest = [{}, *({name: ends[end] for name, ends in others.items()} for end in (0, -1))]
     found = []
     for params in combined if groups else []:
-        texts = overrides_of(params)
-        try:
-            found.append((texts, compose(texts)))
-        except UserError:  # as a trial it fails, and says why
-            continue
+        for more in rest:
+            with contextlib.suppress(UserError):  # as a trial it fails, and says why
+                found.append((overrides_of(params), compose(overrides_of({**params, **more}))))
+                break
     return found
 
 

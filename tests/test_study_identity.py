@@ -10,10 +10,14 @@ import pandas as pd
 import pytest
 import yaml
 from commands import here
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from dqn.config import Config, EnvConfig
+from dqn.results.columns import differing_env
 from dqn.results.reading import read
 from sweeps.__main__ import main
+from sweeps.tasks import alternatives
 
 STUDY = ["-m", "hydra/sweeper=optuna", "hydra/sweeper/sampler=random", "seeds=1", "episodes=3",
          "test_episodes=0", "workers=0", "hidden=[8]", "batch_size=8"]  # fmt: skip
@@ -297,3 +301,22 @@ def test_a_study_of_before_whose_parameter_has_a_plus_goes_on(tmp_path, capsys):
     rewards = [results.config(n).env.kwargs["sutton_barto_reward"] for n in range(4)]
     assert rewards == after[column].tolist()
     assert main(["reproduce", str(folder), "--trial", "3", "--seed", "0"]) == 0
+
+
+def test_an_option_that_needs_another_parameter_has_its_columns_too():
+    space = {
+        "preset": CategoricalDistribution(["exercise", "big"]),
+        "buffer_size": IntDistribution(100, 200),
+    }
+
+    def compose(texts):
+        sets = dict(text.split("=", 1) for text in texts)
+        big = sets.get("preset") == "big"
+        kwargs = {"sutton_barto_reward": True} if big else {}
+        return Config(
+            env=EnvConfig("CartPole-v1", kwargs=kwargs), batch_size=64 if big else 32,
+            buffer_size=int(sets.get("buffer_size", 100)),
+        )  # fmt: skip
+
+    found = alternatives(space, compose)
+    assert differing_env([config for _, config in found]) == ("env.kwargs.sutton_barto_reward",)
