@@ -105,6 +105,40 @@ def test_whether_one_exists_only_once_is_found_out_once(monkeypatch):
     assert exclusive.alone(EnvConfig("strange:Walk-v0")) == ""
 
 
+LICENSED = replace(WALK, env=EnvConfig("strange:Licensed-v0"), episodes=9, test_episodes=5)
+
+
+@pytest.fixture(scope="module")
+def unlicensed():
+    """Weights and tests, by the seed, where there is no limit to how many exist."""
+    free = replace(LICENSED, env=WALK.env)
+    return {seed: trained(Job(0, seed, free))[0] for seed in range(6)}
+
+
+@pytest.mark.parametrize("at_reset", [False, True])
+@pytest.mark.parametrize("seeds", [2, 6])
+def test_where_three_exist_trainings_and_tests_make_do_with_three(at_reset, seeds, unlicensed):
+    config = replace(LICENSED, env=replace(LICENSED.env, kwargs={"at_reset": at_reset}))
+    results = trained(*(Job(0, seed, config) for seed in range(seeds)))
+    assert sorted(one.job.seed for one in results) == list(range(seeds))
+    for one in results:
+        assert (one.status, one.reason) == ("done", "")
+        other = unlicensed[one.job.seed]
+        assert one.test_returns.tolist() == other.test_returns.tolist()
+        assert all((w == v).all() for w, v in zip(one.weights, other.weights, strict=True))
+    assert not strange.Licensed.taken
+
+
+def test_trainings_of_other_shapes_share_the_three_and_one_that_fails_alone_fails(monkeypatch):
+    configs = [replace(LICENSED, hidden=(width,)) for width in (8, 4)]
+    jobs = [Job(n, seed, config) for n, config in enumerate(configs) for seed in range(4)]
+    assert [one.status for one in trained(*jobs)] == ["done"] * 8
+    assert not strange.Licensed.taken
+    monkeypatch.setattr(strange.Licensed, "licences", 0)
+    (failed,) = trained(jobs[0])
+    assert (failed.status, "no licence is left" in failed.reason) == ("failed", True)
+
+
 def test_what_draws_nothing_has_its_table_and_a_line_why_there_is_no_gif(tmp_path, capfd):
     status, out, lines = run(capfd, tmp_path, "NoRender")
     assert status == 0

@@ -62,12 +62,18 @@ class Block:
         """How many programs its shape has by now, whichever block asked for them."""
         return self._program.compilations
 
-    def fill(self, waiting: deque[Job | Checkpoint], most: int) -> None:
-        """Put waiting jobs into the free lanes, taking them off `waiting`: `most` at once."""
+    def fill(self, waiting: deque[Job | Checkpoint], most: int, elsewhere: bool = False) -> None:
+        """Put waiting jobs into the free lanes, taking them off `waiting`: `most` at once.
+
+        Also fewer: where other lanes, or with `elsewhere` other blocks, have all environments that
+        can exist, a job waits for one of those.
+        """
         begun = np.zeros(len(self._slots), bool)
         resumed: dict[int, Checkpoint] = {}
         for i, slot in enumerate(self._slots):
             if slot is not None or not waiting or len(self.keys) >= most:
+                continue
+            if not self._can_begin(i, waiting[0], elsewhere):
                 continue
             item = waiting.popleft()
             if isinstance(item, Checkpoint):
@@ -147,6 +153,12 @@ class Block:
         """Let go of environments stepped in Python."""
         if isinstance(self._program, HostedProgram):
             self._program.close()
+
+    def _can_begin(self, i: int, item: Job | Checkpoint, elsewhere: bool) -> bool:
+        if not isinstance(self._program, HostedProgram):
+            return True
+        seed = None if isinstance(item, Checkpoint) else item.seed
+        return self._program.can_begin(i, seed, elsewhere)
 
     def _restore(self, i: int, checkpoint: Checkpoint) -> None:
         parts = []
