@@ -261,6 +261,27 @@ def test_a_constructor_that_fails_is_told(register):
     assert "can be made, met 'Own-v0': OSError: no licence;" in refusal(EnvConfig("Own-v0"))
 
 
+def test_a_module_a_function_or_arguments_that_end_the_program_are_told_and_end_nothing(
+    module, register
+):
+    module("ending_envs", "import sys\nsys.exit('no simulator')")
+    told = "can be made, met '{}': SystemExit: no simulator;"
+    assert told.format("ending_envs:X-v0") in refusal(EnvConfig("ending_envs:X-v0"))
+    gymnasium.register("Ending-v0", "ending_envs:Env")
+    try:
+        assert told.format("Ending-v0") in refusal(EnvConfig("Ending-v0"))
+    finally:
+        del gymnasium.registry["Ending-v0"]
+
+    def ends(port=0):
+        raise SystemExit("no simulator")
+
+    register(ends)
+    assert told.format("Own-v0") in refusal(EnvConfig("Own-v0"))
+    line = refusal(EnvConfig("Own-v0", kwargs={"port": 2}))
+    assert "arguments of Own-v0, met {'port': 2}: SystemExit: no simulator; it takes port" in line
+
+
 @pytest.mark.parametrize(
     ("env_id", "package", "remedy"),
     [

@@ -143,7 +143,7 @@ def spec_of(env: gymnasium.Env) -> EnvSpec | None:
     """How it was registered; None where it was not."""
     try:
         return env.spec
-    except Exception:  # no such attribute, or a property of the user's own
+    except (Exception, SystemExit):  # no such attribute, or a property of the user's own
         return None
 
 
@@ -207,7 +207,7 @@ def told(value: Any) -> str:
         return f"an array of shape {value.shape} of {value.dtype}"
     try:
         return repr(value) if value is None or isinstance(value, bool) else shown(value)
-    except Exception:  # of the user's own __repr__
+    except (Exception, SystemExit):  # of the user's own __repr__
         return f"a {type(value).__name__}"
 
 
@@ -220,7 +220,7 @@ def _array(value: Any, wanted: str = "numbers") -> np.ndarray:
             if any(one is None or isinstance(one, str | bytes) for one in array.flat):
                 raise refused
             array = array.astype(np.float64)
-    except Exception as error:  # whatever the value's own class raises
+    except (Exception, SystemExit) as error:  # whatever the value's own class raises
         raise refused from error
     if array.dtype.kind not in _REAL:
         raise refused

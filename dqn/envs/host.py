@@ -140,7 +140,7 @@ def _space(made: gymnasium.Env, name: str) -> Any:
     """A space of the environment's, or None where it has none."""
     try:
         return getattr(made, name)
-    except Exception:  # a property of the user's own, or no such attribute
+    except (Exception, SystemExit):  # a property of the user's own, or no such attribute
         return None
 
 
@@ -191,7 +191,7 @@ def _creator(spec: EnvSpec, env_id: str) -> tuple[Any, Mapping[str, inspect.Para
         entry = spec.entry_point
         creator: Any = load_env_creator(entry) if isinstance(entry, str) else entry
         return creator, inspect.signature(creator).parameters
-    except Exception as error:  # whatever the module, perhaps the user's own, raises
+    except (Exception, SystemExit) as error:  # whatever the module, perhaps the user's own, raises
         raise unusable(env_id, error) from error
 
 
@@ -220,7 +220,7 @@ def _made(
         )
     except UserError:  # of a variable that is not set
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not env.kwargs or missing_module(error):
             raise unusable(env.id, error) from error
         takes = ", ".join(name for name in parameters if name != "render_mode") or "none"
@@ -250,7 +250,7 @@ def metadata_of(made: gymnasium.Env) -> Mapping[str, Any]:
     """Its `metadata`; empty where there is none, or it is no mapping."""
     try:
         metadata = made.metadata
-    except Exception:  # a property of the user's own, or no such attribute
+    except (Exception, SystemExit):  # a property of the user's own, or no such attribute
         return {}
     return metadata if isinstance(metadata, Mapping) else {}
 
