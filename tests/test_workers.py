@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import dqn
 from dqn import limits
 from dqn.config import Config, EnvConfig
 from dqn.errors import RunError, UserError
-from dqn.execution import processes, registrations, session
+from dqn.execution import processes, registrations, session, worker
 from dqn.execution.crew import Crew
 from dqn.execution.fleet import refuse_workers
 from dqn.execution.jobs import Job
@@ -104,6 +105,22 @@ def test_workers_that_cannot_start_end_the_command_with_the_reason(monkeypatch, 
     assert str(caught.value) == (
         f"a worker cannot start ({reason}); fleet=processes workers=0 needs none"
     )
+
+
+def test_a_worker_whose_users_code_ends_the_program_says_so(monkeypatch):
+    def ends(**_):
+        raise SystemExit("no simulator")
+
+    monkeypatch.setattr(worker.runtime, "prepare", ends)
+    ours, theirs = multiprocessing.Pipe()
+    worker.serve(theirs)
+    said = ours.recv()
+    assert (said.reason, said.unstarted) == ("SystemExit: no simulator", True)
+
+
+def test_parts_of_the_path_that_are_no_text_are_left_out(monkeypatch):
+    monkeypatch.setattr(sys, "path", [STUB, Path("/nowhere"), *sys.path])
+    assert [type(one) for one in first_words(Process())] == [Pulse]
 
 
 def test_a_system_that_refuses_another_process_is_said_in_one_line(monkeypatch):
