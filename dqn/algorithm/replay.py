@@ -1,5 +1,6 @@
 """Experience replay (Lin 1992; Mnih et al. 2015): the last transitions, sampled uniformly."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from dqn.envs.adapter import NotTakenError, flag, number
 from dqn.errors import UserError
+from dqn.schema import shown
+from dqn.values import number_in
 
 
 class Batch(NamedTuple):
@@ -87,6 +90,30 @@ def whole(name: str, value: Any) -> int:
     except (NotTakenError, ValueError, OverflowError):
         raise UserError(f"{name} must be a whole number, got {value!r}") from None
     return int(taken)
+
+
+def real(name: str, value: Any) -> float:
+    """A number, of Python's, NumPy's or as a text plainly says it, infinite or not; else UserError.
+
+    A Python float whatever it was: TensorFlow mixes no kinds of numbers.
+    """
+    if isinstance(value, str):
+        value = number_in(value)
+    try:
+        taken = float(number(value))
+        if isinstance(value, bool) or math.isnan(taken):
+            raise ValueError
+    except (NotTakenError, ValueError, OverflowError):
+        raise UserError(f"{name} must be a number, got {shown(value)}") from None
+    return taken
+
+
+def yes_or_no(name: str, value: Any) -> bool:
+    """True or False, of Python's, NumPy's or as 1 or 0; else UserError."""
+    try:
+        return flag(value)
+    except NotTakenError:
+        raise UserError(f"{name} must be True or False, got {shown(value)}") from None
 
 
 def _taken(as_what: Callable[[Any], Any], name: str, value: Any) -> Any:
