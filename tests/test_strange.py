@@ -12,6 +12,7 @@ from dqn.envs import exclusive
 from dqn.execution.engine import Engine
 from dqn.execution.jobs import Job
 from dqn.results import figures, machines, recorder
+from dqn.results.folder import Folder
 from sweeps.__main__ import main
 
 S = ["env=gymnasium", "seeds=1", "episodes=3", "test_episodes=2", "workers=0", "hidden=[8]",
@@ -245,6 +246,32 @@ def test_so_it_is_of_a_sweep(tmp_path, capfd, monkeypatch):
     before = (tmp_path / "best" / "episode.gif").stat().st_mtime_ns
     assert here(*command) == 0
     assert (tmp_path / "best" / "episode.gif").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    "where", ["dqn.results.trial_table.TrialTable.write", "dqn.results.seeds.Seeds.sort"]
+)
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_disk_that_fills_once_all_is_trained_keeps_no_table_away(
+    where, sweep, tmp_path, capfd, undrawn, monkeypatch
+):
+    command = asked(tmp_path, "Walk", "seeds=2")
+    if sweep:
+        command = ["-m", f"hydra.sweep.dir={tmp_path}", *command[1:], "lr=1e-3,1e-2"]
+    with monkeypatch.context() as patch:
+        patch.setattr("dqn.results.trial_table.TrialTable.write_if_due", lambda table: None)
+        patch.setattr(Folder, "__enter__", lambda folder: patch.setattr(where, full) or folder)
+        assert here(*command) == 1
+    out, err = capfd.readouterr()
+    assert "return" in out
+    assert f"results: {tmp_path}" in out
+    last = err.splitlines()[-1]
+    assert "writing failed (No space left on device); what was finished before is safe" in last
+    assert here(*command) == 0
+    assert "trained before" in capfd.readouterr().out
+    assert rows_of(tmp_path).seed.tolist() == [0, 1] * (1 + sweep)
+    trials = pd.read_csv(tmp_path / "trials.csv")
+    assert trials.seeds_done.tolist() == [2] * (1 + sweep)
 
 
 def test_ctrl_c_while_drawing_ends_with_the_table(tmp_path, capfd, monkeypatch):
