@@ -159,12 +159,13 @@ def observation(value: Any, size: int | None) -> np.ndarray:
         return np.array(value)
     if type(value) is np.ndarray and value.dtype.kind in _REAL:
         array = value
-    elif isinstance(value, list | tuple) and len(value) == size:
+    elif isinstance(value, list | tuple) and len(value) == size > 1:
         array = np.array([number(one) for one in value])
     else:
         array = _array(value)
     if array.shape != (size,):
-        if not array.size == size == 1:
+        alone = array.shape[-1:] == (size,) or size == 1  # other axes of 1: one vector all the same
+        if array.size != size or not alone:
             raise ShapeError(array.shape, (size,))
         array = array.reshape(size)
     if array.dtype == np.float32:
@@ -215,6 +216,8 @@ def _array(value: Any, wanted: str = "numbers") -> np.ndarray:
     """`value` as an array of real numbers of any shape; raises `NotTakenError`."""
     refused = NotTakenError(f"{told(value)}, must give {wanted}")
     try:
+        if np.ma.is_masked(value):  # what is behind a mask is no number
+            raise refused
         array = np.asarray(value)
         if array.dtype.kind == "O":  # Decimals, Fractions, other libraries' numbers
             if any(one is None or isinstance(one, str | bytes) for one in array.flat):
