@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dqn.envs.adapter import NotTakenError, flag, number
+from dqn.envs.adapter import NotTakenError, flag, number, numbers
 from dqn.errors import UserError
 from dqn.schema import shown
 from dqn.values import number_in
+
+_LARGEST = int(np.iinfo(np.int32).max)  # of an action
 
 
 class Batch(NamedTuple):
@@ -51,9 +53,12 @@ class ReplayBuffer:
         number, 1 for True. Raises UserError for what is none of it, and when a state's shape is not
         that of the first one stored.
         """
-        action, reward = _taken(number, "action", action), _taken(number, "reward", reward)
-        terminal = _taken(flag, "terminal", terminal)
-        state, next_state = np.asarray(state), np.asarray(next_state)
+        reward, terminal = _taken(number, "reward", reward), _taken(flag, "terminal", terminal)
+        state = _taken(numbers, "state", state)
+        next_state = _taken(numbers, "next_state", next_state)
+        chosen = whole("action", _taken(number, "action", action))
+        if not 0 <= chosen <= _LARGEST:
+            raise UserError(f"action must be of one transition, got {chosen}, must count from 0")
         if self._fields is None:
             self._fields = _allocate(self.max_capacity, np.shape(state))
         expected = self._fields.states.shape[1:]
@@ -65,7 +70,7 @@ class ReplayBuffer:
             )
         i = self._next
         self._fields.states[i] = state
-        self._fields.actions[i] = action
+        self._fields.actions[i] = chosen
         self._fields.rewards[i] = reward
         self._fields.next_states[i] = next_state
         self._fields.terminals[i] = terminal
@@ -75,6 +80,8 @@ class ReplayBuffer:
     def sample(self, batch_size: int) -> Batch | list:
         """`batch_size` transitions, uniform with replacement; [] before 2·batch_size are held."""
         batch_size = whole("batch_size", batch_size)
+        if batch_size < 0:
+            raise UserError(f"batch_size must be at least 0, got {batch_size}")
         if self._fields is None or self._size < 2 * batch_size:
             return []
         chosen = self._generator.integers(self._size, size=batch_size)

@@ -162,7 +162,7 @@ def observation(value: Any, size: int | None) -> np.ndarray:
     elif isinstance(value, list | tuple) and len(value) == size > 1:
         array = np.array([number(one) for one in value])
     else:
-        array = _array(value)
+        array = numbers(value)
     if array.shape != (size,):
         alone = array.shape[-1:] == (size,) or size == 1  # other axes of 1: one vector all the same
         if array.size != size or not alone:
@@ -178,7 +178,7 @@ def number(value: Any) -> float:
     """`value` as one number; raises `NotTakenError` where it is not."""
     if isinstance(value, float):  # NumPy's float64 too
         return value
-    array = _array(value, "a number")
+    array = numbers(value, "a number")
     if array.size != 1:
         given = told(value) if array.ndim == 0 else f"an array of shape {array.shape}"
         raise NotTakenError(f"{given}, must give a number")
@@ -212,8 +212,10 @@ def told(value: Any) -> str:
         return f"a {type(value).__name__}"
 
 
-def _array(value: Any, wanted: str = "numbers") -> np.ndarray:
+def numbers(value: Any, wanted: str = "numbers") -> np.ndarray:
     """`value` as an array of real numbers of any shape; raises `NotTakenError`."""
+    if type(value) is np.ndarray and value.dtype.kind in _REAL:
+        return value
     refused = NotTakenError(f"{told(value)}, must give {wanted}")
     try:
         if np.ma.is_masked(value):  # what is behind a mask is no number
