@@ -167,6 +167,63 @@ def test_a_later_worker_that_cannot_start_is_one_that_was_lost():
     ]
 
 
+class Desks:
+    """A site of two: the first worker begins and does nothing, all others cannot begin."""
+
+    capacity = 2
+
+    def __init__(self):
+        self.made = []
+
+    def start(self):
+        self.made.append(Desk(begins=not self.made))
+        return self.made[-1]
+
+    def wait(self, workers, seconds):
+        return [one for one in workers if not one.heard]
+
+    def close(self):
+        pass
+
+
+class Desk:
+    ready = True
+
+    def __init__(self, begins):
+        self.begins, self.heard, self.given, self.gone = begins, False, [], False
+
+    def hear(self):
+        if self.gone:
+            raise GoneError("ended")
+        self.heard = True
+        if not self.begins:
+            raise GoneError("no memory", unstarted=True)
+        return [Pulse(0.0)]
+
+    def send(self, order):
+        self.given += order.new
+
+    def end(self):
+        return ""
+
+
+def test_workers_that_can_never_start_are_done_without_and_cost_no_training():
+    site = Desks()
+    fleet, jobs, notices = Crew(site), [Job(n, 0, config("CartPole-v1")) for n in range(99)], []
+    for _ in range(9):
+        news = fleet.advance(jobs, [])
+        jobs = []
+        notices += news.notices
+        assert not news.finished
+    assert len(site.made) == 1 + 3
+    assert sum("a worker was lost (no memory)" in line for line in notices) == 3
+    assert notices[-1] == "3 workers in a row could not start: no further one is, 1 is left"
+    first = site.made[0]
+    first.gone, first.heard = True, False  # now another is tried, and there is none at all
+    with pytest.raises(RunError, match=r"a worker cannot start \(no memory\)"):
+        until_over(fleet, [])
+
+
 class Own(CartPoleEnv):
     """A class of this module, which a worker can import."""
 

@@ -6,7 +6,8 @@ loads one more it is short of work for about as long as that takes.
 
 What a lost worker had under way is trained again by another, its trials one at a time, as any of
 them may be why. A trial with which `LIVES` workers were lost, the last of them while it had no
-other, is given up: one that was merely in bad company is not.
+other, is given up: one that was merely in bad company is not. After as many workers in a row that
+could not even start, those that did go on without more.
 """
 
 import sys
@@ -46,6 +47,7 @@ class Crew:
         self._deaths: Counter[int] = Counter()  # by trial
         self._members: list[Member] = []
         self._started = False  # whether any of them ever was
+        self._unstarted = 0  # workers in a row that were lost before they had
         self._hired = 0  # how many there were after the last hiring
 
     @property
@@ -100,6 +102,8 @@ class Crew:
     def _hire(self, news: News) -> None:
         """Start the workers there is capacity for."""
         while len(self._members) < self._site.capacity:
+            if self._unstarted >= LIVES and self._members:
+                break
             self._members.append(Member(self._site.start()))
         if 0 < self._hired < len(self._members):
             news.notices.append(f"there are {len(self._members)} workers now")
@@ -176,7 +180,9 @@ class Crew:
                     if tracebacks():
                         print(said.trace, file=sys.stderr)
                     raise GoneError(said.reason, unstarted=said.unstarted)
-                self._started = True
+                if not one.started:
+                    one.started = self._started = True
+                    self._unstarted = 0
                 if isinstance(said, Pulse):
                     self._feel(one, said)
                     continue
@@ -199,18 +205,20 @@ class Crew:
         """Let a worker go that is no more; its jobs are trained again, or given up."""
         ended = one.worker.end()
         reason = str(gone) or ended
-        if gone.unstarted and not self._started:
+        self._members.remove(one)
+        self._unstarted += gone.unstarted
+        none = not self._started or (self._unstarted >= LIVES and not self._members)
+        if gone.unstarted and none:
             raise RunError(
                 f"a worker cannot start ({reason}); fleet=processes workers=0 needs none"
             )
-        self._members.remove(one)
         for key in list(one.cancelled):
             news.finished.append(Finished.pruned(one.take_back(key)))
         lost = list(one.jobs.values())
         # Of what it had still sent: whoever reads these news hears of the new beginning alone.
         news.episodes[:] = [said for said in news.episodes if said.key not in one.jobs]
         trials = {job.trial for job in lost}
-        if gone.blameless:
+        if gone.blameless or gone.unstarted:
             for job in reversed(lost):
                 self._queues.setdefault(Place.of(job.config), deque()).appendleft(job)
         else:
@@ -224,6 +232,11 @@ class Crew:
         news.restarted.extend(one.jobs)
         anew = f": {len(lost)} trainings begin anew in another" if lost else ""
         news.notices.append(f"a worker was lost ({reason}){anew}")
+        if gone.unstarted and self._unstarted == LIVES:
+            news.notices.append(
+                f"{LIVES} workers in a row could not start: no further one is, "
+                f"{len(self._members)} {'is' if len(self._members) == 1 else 'are'} left"
+            )
 
     def _suspect(self, trials: set[int]) -> None:
         """From now on have trials that were there when a worker was lost share none with others."""
