@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
@@ -21,10 +22,10 @@ from dqn.errors import RunError, UserError
 from dqn.execution import processes, registrations, session, worker
 from dqn.execution.crew import Crew
 from dqn.execution.fleet import refuse_workers
-from dqn.execution.jobs import Job
+from dqn.execution.jobs import Finished, Job
 from dqn.execution.processes import Process, Processes
 from dqn.execution.site import GoneError
-from dqn.execution.worker import Broken, Order, Pulse
+from dqn.execution.worker import Broken, Order, Pulse, Report
 
 STUB = str(Path(__file__).parent / "stub_worker")
 ROOT = Path(dqn.__file__).parents[1]
@@ -222,6 +223,51 @@ def test_workers_that_can_never_start_are_done_without_and_cost_no_training():
     first.gone, first.heard = True, False  # now another is tried, and there is none at all
     with pytest.raises(RunError, match=r"a worker cannot start \(no memory\)"):
         until_over(fleet, [])
+
+
+class Licensed(Desks):
+    """Two workers, of which the second cannot make an environment while the first has some."""
+
+    def start(self):
+        self.made.append(Licensee(self))
+        return self.made[-1]
+
+    def wait(self, workers, seconds):
+        return [one for one in workers if one.given]
+
+
+class Licensee(Desk):
+    def __init__(self, site, begins=True):
+        super().__init__(begins)
+        self.site, self.trained, self.sent = site, 0, 0
+
+    def send(self, order):
+        super().send(order)
+        self.sent += len(order.new)
+
+    def hear(self):
+        first = self is self.site.made[0]
+        refused = not first and self.site.made[0].given
+        jobs, self.given = (self.given, []) if refused else (self.given[:1], self.given[1:])
+        self.trained += not refused
+        over = [Finished.failed(job, "no licence", unmade=True) if refused or self.site.never
+                else replace(Finished.pruned(job), status="done") for job in jobs]  # fmt: skip
+        return [Report([], over, 0.0, 0.0, 0.0)]
+
+
+@pytest.mark.parametrize("never", [False, True])
+def test_where_only_so_many_exist_workers_leave_trainings_to_those_that_have_them(never):
+    site = Licensed()
+    site.never = never
+    fleet, jobs = Crew(site), [Job(n, 0, config("Some-v0")) for n in range(60)]
+    finished, new = [], jobs
+    for _ in range(200):
+        finished += fleet.advance(new, []).finished
+        new = ()
+    assert sorted(one.key for one in finished) == [job.key for job in jobs]
+    assert {one.status for one in finished} == {"failed" if never else "done"}
+    assert site.made[1].sent < 60
+    fleet.close()
 
 
 class Own(CartPoleEnv):

@@ -180,7 +180,8 @@ class Block:
         job, hosted = slot.job, isinstance(self._program, HostedProgram)
         if hosted and i in self._program.broken:
             self._free(i)
-            return Finished.failed(job, self._program.broken[i])
+            unmade = not int(self._lanes.age[i])
+            return Finished.failed(job, self._program.broken[i], unmade)
         weights = self._weights(i)
         tests = 0 if diverged else job.config.test_episodes
         test_returns = np.zeros(0, np.float32)

@@ -8,6 +8,9 @@ What a lost worker had under way is trained again by another, its trials one at 
 them may be why. A trial with which `LIVES` workers were lost, the last of them while it had no
 other, is given up: one that was merely in bad company is not. After as many workers in a row that
 could not even start, those that did go on without more.
+
+A training whose environment cannot be made in one worker while others have such ones is tried once
+more in one of those: it may be that only so many can exist.
 """
 
 import sys
@@ -46,6 +49,7 @@ class Crew:
         self._alone: deque[Job] = deque()  # of trials under suspicion: they share no worker
         self._deaths: Counter[int] = Counter()  # by trial
         self._members: list[Member] = []
+        self._elsewhere: set[Key] = set()  # trainings that failed in a worker without environments
         self._started = False  # whether any of them ever was
         self._unstarted = 0  # workers in a row that were lost before they had
         self._hired = 0  # how many there were after the last hiring
@@ -135,7 +139,10 @@ class Crew:
         if self._alone and not one.jobs:
             return self._take_suspects()
         given: list[Job] = []
+        one.without = {env_id for env_id in one.without if self._others_have(one, env_id)}
         for place, has in one.places.most_common():
+            if place.env in one.without:
+                continue
             given += self._take(place, LANES + AHEAD - has)
         while len(one.jobs) + len(given) < LANES + AHEAD and not self._alone:
             place = self._one_more(one, len(one.jobs) + len(given))
@@ -151,7 +158,8 @@ class Crew:
             nobodys = not any(place in other.known for other in self._members)
             return place in one.known, nobodys, len(self._queues[place])
 
-        place = max((p for p, queue in self._queues.items() if queue), key=rank, default=None)
+        places = (p for p, queue in self._queues.items() if queue and p.env not in one.without)
+        place = max(places, key=rank, default=None)
         if place is None or any(rank(place)[:2]) or not has:
             return place
         patient = one.short is None or time.monotonic() - one.short < _PROGRAM
@@ -187,15 +195,30 @@ class Crew:
                     self._feel(one, said)
                     continue
                 one.at_work = one.pulse
-                for over in said.finished:
-                    one.take_back(over.key)
                 news.episodes.extend(said.episodes)
-                news.finished.extend(said.finished)
+                news.finished.extend(over for over in said.finished if self._is_over(one, over))
                 news.reports.append(said)
             if reason := one.hung(time.monotonic(), FROZEN, STUCK):
                 raise GoneError(reason)
         except GoneError as gone:
             self._lose(one, news, gone)
+
+    def _is_over(self, one: Member, over: Finished) -> bool:
+        """Take a job back from a worker; whether its training is over, or tried once more."""
+        cancelled = over.key in one.cancelled
+        job, env_id = one.take_back(over.key), over.job.config.env.id
+        tried = over.key in self._elsewhere or cancelled or self._deaths[job.trial]
+        if not over.unmade or tried or not self._others_have(one, env_id):
+            return True
+        self._elsewhere.add(over.key)
+        one.without.add(env_id)
+        self._queues.setdefault(Place.of(job.config), deque()).append(job)
+        return False
+
+    def _others_have(self, one: Member, env_id: str) -> bool:
+        """Whether other workers than this one have trainings in environments of that id."""
+        jobs = (job for other in self._members if other is not one for job in other.jobs.values())
+        return any(job.config.env.id == env_id for job in jobs)
 
     def _feel(self, one: Member, pulse: Pulse) -> None:
         if pulse.processor - one.processor > _IDLE * (one.pulse - one.at_work):

@@ -67,7 +67,7 @@ class Engine:
             try:
                 self._waiting.setdefault(self._place(item), deque()).append(item)
             except UserError as error:  # its environment cannot be made: no other training's matter
-                finished.append(Finished.failed(_job(item), str(error)))
+                finished.append(Finished.failed(_job(item), str(error), unmade=True))
         finished += [over for key in cancelled if (over := self._cancel(key)) is not None]
         place = self._next_place()
         if place is None:
