@@ -41,3 +41,9 @@ class EnvError(RunError):
         """The same error, of this seed and step."""
         of = f"{episode}, " if episode else ""
         return EnvError(self.env, self.method, self.problem, f"seed {seed}, {of}step {step}")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, without passwords; its kind where it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return hidden(lines[0]) if lines else type(error).__name__

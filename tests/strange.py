@@ -135,7 +135,33 @@ class Raises(Walk):
         return super().step(action)
 
 
-WALKS = (NoRender, BadClose, Breaks, LateNaN, Raises, Walk)
+class Licensed(Walk):
+    """As many can exist as there are licences; one is taken when it is made, or first reset."""
+
+    taken: ClassVar[list] = []
+    licences = 3
+
+    def __init__(self, at_reset=False, **options):
+        super().__init__(**options)
+        if not at_reset:
+            self.take()
+
+    def reset(self, **options):
+        self.take()
+        return super().reset(**options)
+
+    def take(self):
+        if self not in Licensed.taken:
+            if len(Licensed.taken) >= Licensed.licences:
+                raise OSError("no licence is left")
+            Licensed.taken.append(self)
+
+    def close(self):
+        if self in Licensed.taken:
+            Licensed.taken.remove(self)
+
+
+WALKS = (NoRender, BadClose, Breaks, LateNaN, Raises, Licensed, Walk)
 for kind, limit in ((IntDone, 200), (Arrays, 200), (Once, 50), *((kind, None) for kind in WALKS)):
     gymnasium.register(f"{kind.__name__}-v0", kind, max_episode_steps=limit)
 gymnasium.register("Plain-v0", "gymnasium.envs.classic_control:CartPoleEnv", max_episode_steps=200)

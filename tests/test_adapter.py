@@ -14,7 +14,8 @@ from dqn.envs.host import describe, make
 from dqn.errors import EnvError, UserError
 
 NOT_A_NUMBER = [None, "1", np.array(["1"]), [1, 2], 1j, {}, {1}, object(), [], np.array([1, 2]),
-                10**400, np.datetime64(1, "s"), [None], b"1"]  # fmt: skip
+                10**400, np.datetime64(1, "s"), [None], b"1",
+                np.ma.masked, np.ma.array([2], mask=True)]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,9 @@ def test_neither_yes_nor_no(given):
     "given",
     [[0, 1], (0, 1), np.array([0, 1]), np.array([0, 1], np.float16), np.array([False, True]),
      np.array([0, 1], object), [np.array(0), np.array([1])], [Decimal(0), Fraction(1)],
-     np.arange(4.0)[::2] / 2, [np.array([0.0]), np.array([1.0])], np.array([0, 1], ">f8")],
+     np.arange(4.0)[::2] / 2, [np.array([0.0]), np.array([1.0])], np.array([0, 1], ">f8"),
+     [[0, 1]], np.array([[0, 1]]), np.array([[[0.0, 1.0]]], "f4"), ((0, 1),),
+     np.ma.array([0, 1], mask=[False, False])],
     ids=repr,
 )  # fmt: skip
 def test_a_vector_is_one_however_it_is_written(given):
@@ -70,8 +73,10 @@ def test_one_number_is_a_vector_of_one(given):
 
 @pytest.mark.parametrize(
     "given",
-    [None, "two", ["1", "2"], [1, [2, 3]], {"a": 1}, np.arange(3.0), [[1, 2]], 1.0, (1,), [1j, 2],
-     np.array([[1, 2]]), [None, 1], []],
+    [None, "two", ["1", "2"], [1, [2, 3]], {"a": 1}, np.arange(3.0), 1.0, (1,), [1j, 2],
+     np.array([[1], [2]]), np.ones((2, 2)), [[1, 2], [3, 4]], [None, 1], [],
+     np.ma.array([1, 2], mask=[False, True]), np.ma.array([[1, 2]], mask=True),
+     [np.ma.masked, 1]],
     ids=repr,
 )  # fmt: skip
 def test_what_is_no_such_vector_is_none(given):

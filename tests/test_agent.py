@@ -450,10 +450,19 @@ def test_numbers_lists_and_arrays_of_every_kind_are_what_they_plainly_are():
         batch_size=np.int64(4),
         buffer_size=5000.0,
         train_freq=np.array(4),
+        gamma=np.float64(0.99),
+        tau=1,
+        epsilon_start=1,
+        epsilon_min=np.array([0.05]),
+        epsilon_decay=np.float64(5e-4),
+        reward_scale=np.int8(1),
+        huber_delta="inf",
+        grad_clip=np.float32("inf"),
+        timeout_terminal=0,
         double=np.bool_(False),
         seed=np.int64(2**31 + 5),
     )
-    for one, other in zip(plain.train(4), loose.train(4), strict=True):
+    for one, other in zip(plain.train(4), loose.train(np.int64(4)), strict=True):
         np.testing.assert_array_equal(one, other)
     assert plain.test() == loose.test()
     assert plain.test_return == loose.test_return
@@ -482,3 +491,28 @@ def test_what_is_no_whole_number_is_refused_in_one_line(settings):
     (name,) = settings
     with pytest.raises(UserError, match=f"{name} must be a whole number, got"):
         DQNAgent(Clock(), sgd_model, **settings)
+
+
+@pytest.mark.parametrize(("settings", "has"), [
+    ({"epsilon_decay": None}, "epsilon_decay must be a number, got"),
+    ({"gamma": [0.9, 0.99]}, "gamma must be a number, got"),
+    ({"tau": "soft"}, "tau must be a number, got"),
+    ({"reward_scale": float("nan")}, "reward_scale must be a number, got"),
+    ({"lr": True}, "lr must be a number, got"),
+    ({"double": "no"}, "double must be True or False, got"),
+    ({"timeout_terminal": None}, "timeout_terminal must be True or False, got"),
+    ({"seed": -1}, "seed must be at least 0, met -1"),
+    ({"seed": 2**32}, r"seed must be less than 2\^32, got"),
+])  # fmt: skip
+def test_what_is_no_number_and_no_flag_is_refused_in_one_line(settings, has):
+    with pytest.raises(UserError, match=has):
+        DQNAgent(Clock(), sgd_model, **settings)
+
+
+def test_every_epsilon_of_a_linear_schedule_and_a_decay_of_one_takes_any_number():
+    linear = {"epsilon_schedule": "linear", "exploration_steps": np.float64(10)}
+    for schedule in (linear, {"epsilon_decay": 1}):
+        agent = DQNAgent(Clock(length=9), sgd_model, epsilon_start=np.float64(0.5),
+                         epsilon_min=np.float64(0.25), **schedule)  # fmt: skip
+        agent.train(2)
+        assert agent.epsilon == 0.25

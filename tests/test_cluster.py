@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from commands import argv, ended, here, wait_for_rows
 
-from dqn.errors import RunError
-from dqn.execution.cluster import Member
+from dqn.errors import RunError, UserError
+from dqn.execution.cluster import Cluster, Member
+from dqn.execution.site import GoneError
 
 # Half a minute of work, in trainings of several lengths, so that there are moments to choose from.
 SMALL = ["hidden=[32]", "test_episodes=2", "train_freq=1", "preset=scaled"]
@@ -92,6 +93,38 @@ def test_a_worker_that_cannot_begin_ends_the_command_and_is_not_begun_for_ever()
     Ray.exceptions = exceptions
     with pytest.raises(RunError, match=r"cannot begin on the cluster \(No module named 'dqn'\); "):
         Member(Ray(), mock.MagicMock()).hear()
+
+
+def test_what_ray_says_is_told_without_passwords_also_where_it_says_nothing(monkeypatch):
+    exceptions = pytest.importorskip("ray.exceptions")
+
+    class Ray:
+        said = ""
+
+        def get(self, asked):
+            raise exceptions.RayTaskError("f", self.said, None) if self.said else RayError()
+
+    class RayError(exceptions.RayError):
+        pass
+
+    Ray.exceptions = exceptions
+    monkeypatch.setattr("dqn.execution.cluster._alive", lambda ray, node: True)
+    member = Member(Ray(), mock.MagicMock())
+    member._node = "one"
+    for Ray.said, told in (("", "RayError"), ("at http://me:hunter2@host/", "http://me:***@host/")):
+        with pytest.raises(GoneError) as gone:
+            member.hear()
+        assert told in str(gone.value)
+        assert "hunter2" not in str(gone.value)
+
+
+def test_a_cluster_that_does_not_answer_without_a_word_is_refused(monkeypatch):
+    ray = mock.MagicMock()
+    ray.is_initialized.return_value, ray.init.side_effect = False, RuntimeError()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(UserError, match=r"that answers, met local \(RuntimeError\); start one"):
+        Cluster(None, 1)
 
 
 @pytest.mark.slow

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from dqn.config import EnvConfig
+from dqn.config import Config, EnvConfig
 from dqn.envs.host import Task, describe, make
 from dqn.errors import UserError
+from dqn.results.thresholds import Thresholds
 
 
 class Own(gymnasium.Env):
@@ -161,7 +162,7 @@ def test_an_environment_that_cannot_draw_is_made_without_frames(register, monkey
 def test_nothing_is_printed_and_tensorflow_stays_out():
     program = """
         import sys
-        from dqn.config import EnvConfig
+        from dqn.config import Config, EnvConfig
         from dqn.envs.host import describe, make
         describe(EnvConfig("CartPole-v0"))
         env = make(EnvConfig("CartPole-v0"), render=True)
@@ -259,6 +260,52 @@ def test_a_constructor_that_fails_is_told(register):
 
     register(broken)
     assert "can be made, met 'Own-v0': OSError: no licence;" in refusal(EnvConfig("Own-v0"))
+
+
+@pytest.mark.parametrize(("about", "has"), [
+    ({"max_episode_steps": "abc"}, "with a number as max_episode_steps, got 'Own-v0' with 'abc'"),
+    ({"max_episode_steps": 2.5}, "a whole number of at least 1 as max_episode_steps, got"),
+    ({"max_episode_steps": 0}, "a whole number of at least 1 as max_episode_steps, got"),
+    ({"max_episode_steps": [3]}, None),
+    ({"reward_threshold": "abc"}, "with a number as reward_threshold, got 'Own-v0' with 'abc'"),
+    ({"reward_threshold": [1, 2]}, "with a number as reward_threshold, got 'Own-v0' with [1, 2]"),
+    ({"max_episode_steps": "3", "reward_threshold": np.array([1.5])}, None),
+])  # fmt: skip
+def test_what_it_is_registered_with_is_a_number_or_refused(about, has, register):
+    register(Own, **about)
+    env = EnvConfig("Own-v0")
+    if has is None:
+        assert describe(env).max_episode_steps == 3
+        assert describe(env).solved_return in (None, 1.5)
+    else:
+        with pytest.raises(UserError) as caught:
+            describe(env)
+        assert has in str(caught.value)
+        assert "\n" not in str(caught.value)
+        if "max_episode_steps" in about:  # the user's own is taken instead
+            assert describe(EnvConfig("Own-v0", 7)).max_episode_steps == 7
+    assert Thresholds(Config(env=env), imports=False).of(env) in (None, 1.5)
+
+
+def test_a_module_a_function_or_arguments_that_end_the_program_are_told_and_end_nothing(
+    module, register
+):
+    module("ending_envs", "import sys\nsys.exit('no simulator')")
+    told = "can be made, met '{}': SystemExit: no simulator;"
+    assert told.format("ending_envs:X-v0") in refusal(EnvConfig("ending_envs:X-v0"))
+    gymnasium.register("Ending-v0", "ending_envs:Env")
+    try:
+        assert told.format("Ending-v0") in refusal(EnvConfig("Ending-v0"))
+    finally:
+        del gymnasium.registry["Ending-v0"]
+
+    def ends(port=0):
+        raise SystemExit("no simulator")
+
+    register(ends)
+    assert told.format("Own-v0") in refusal(EnvConfig("Own-v0"))
+    line = refusal(EnvConfig("Own-v0", kwargs={"port": 2}))
+    assert "arguments of Own-v0, met {'port': 2}: SystemExit: no simulator; it takes port" in line
 
 
 @pytest.mark.parametrize(

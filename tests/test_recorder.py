@@ -187,11 +187,14 @@ class Painter(Blind):
 RED = np.zeros((4, 6, 3), np.uint8)
 RED[..., 0] = 200
 BUFFER = RED.copy()
+SPOILT = RED.astype(float)
+SPOILT[0, 0] = 200, np.nan, -np.inf
 DRAWN = {
     "as it should": lambda t: RED,
     "one buffer": lambda t: np.copyto(BUFFER, RED) or BUFFER,
     "transparent": lambda t: np.dstack([RED, np.full((4, 6), 9, np.uint8)]),
     "of ones": lambda t: RED / 255.0,
+    "of ones, but one": lambda t: [SPOILT / 255.0, RED / 255.0][t % 2],
     "floats": lambda t: RED.astype(np.float32),
     "whole numbers": lambda t: RED.astype(np.int64),
     "lists": lambda t: RED.tolist(),

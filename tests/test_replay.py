@@ -128,13 +128,36 @@ def test_what_is_stored_is_taken_for_what_it_plainly_is():
     assert batch.terminals.tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize(("place", "value"), [(1, None), (2, "one"), (2, [1, 2]), (4, 0.5)])
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (0, None),
+        (0, ["a"]),
+        (0, {}),
+        (1, None),
+        (1, -1),
+        (1, 2**40),
+        (2, "one"),
+        (2, [1, 2]),
+        (3, None),
+        (4, 0.5),
+    ],
+)
 def test_what_is_no_part_of_a_transition_is_refused(place, value):
     buffer, transition = ReplayBuffer(4), [[0.0], 1, 1.0, [1.0], False]
     transition[place] = value
     with pytest.raises(UserError, match="must be of one transition, got"):
         buffer.append(*transition)
     assert len(buffer) == 0
+
+
+def test_an_action_between_two_and_a_negative_batch_are_refused():
+    buffer = ReplayBuffer(4)
+    with pytest.raises(UserError, match=r"action must be a whole number, got 1\.7"):
+        buffer.append([0.0], 1.7, 1.0, [1.0], False)
+    buffer.append([0.0], 1.0, 1.0, [1.0], False)
+    with pytest.raises(UserError, match="batch_size must be at least 0, got -1"):
+        buffer.sample(-1)
 
 
 @pytest.mark.parametrize("capacity", [2.5, "many", None, True])

@@ -12,6 +12,7 @@ from dqn.envs import exclusive
 from dqn.execution.engine import Engine
 from dqn.execution.jobs import Job
 from dqn.results import figures, machines, recorder
+from dqn.results.folder import Folder
 from sweeps.__main__ import main
 
 S = ["env=gymnasium", "seeds=1", "episodes=3", "test_episodes=2", "workers=0", "hidden=[8]",
@@ -103,6 +104,40 @@ def test_whether_one_exists_only_once_is_found_out_once(monkeypatch):
     assert "Address already in use" in exclusive.alone(env)
     assert strange.Once.made == made
     assert exclusive.alone(EnvConfig("strange:Walk-v0")) == ""
+
+
+LICENSED = replace(WALK, env=EnvConfig("strange:Licensed-v0"), episodes=9, test_episodes=5)
+
+
+@pytest.fixture(scope="module")
+def unlicensed():
+    """Weights and tests, by the seed, where there is no limit to how many exist."""
+    free = replace(LICENSED, env=WALK.env)
+    return {seed: trained(Job(0, seed, free))[0] for seed in range(6)}
+
+
+@pytest.mark.parametrize("at_reset", [False, True])
+@pytest.mark.parametrize("seeds", [2, 6])
+def test_where_three_exist_trainings_and_tests_make_do_with_three(at_reset, seeds, unlicensed):
+    config = replace(LICENSED, env=replace(LICENSED.env, kwargs={"at_reset": at_reset}))
+    results = trained(*(Job(0, seed, config) for seed in range(seeds)))
+    assert sorted(one.job.seed for one in results) == list(range(seeds))
+    for one in results:
+        assert (one.status, one.reason) == ("done", "")
+        other = unlicensed[one.job.seed]
+        assert one.test_returns.tolist() == other.test_returns.tolist()
+        assert all((w == v).all() for w, v in zip(one.weights, other.weights, strict=True))
+    assert not strange.Licensed.taken
+
+
+def test_trainings_of_other_shapes_share_the_three_and_one_that_fails_alone_fails(monkeypatch):
+    configs = [replace(LICENSED, hidden=(width,)) for width in (8, 4)]
+    jobs = [Job(n, seed, config) for n, config in enumerate(configs) for seed in range(4)]
+    assert [one.status for one in trained(*jobs)] == ["done"] * 8
+    assert not strange.Licensed.taken
+    monkeypatch.setattr(strange.Licensed, "licences", 0)
+    (failed,) = trained(jobs[0])
+    assert (failed.status, "no licence is left" in failed.reason) == ("failed", True)
 
 
 def test_what_draws_nothing_has_its_table_and_a_line_why_there_is_no_gif(tmp_path, capfd):
@@ -211,6 +246,32 @@ def test_so_it_is_of_a_sweep(tmp_path, capfd, monkeypatch):
     before = (tmp_path / "best" / "episode.gif").stat().st_mtime_ns
     assert here(*command) == 0
     assert (tmp_path / "best" / "episode.gif").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    "where", ["dqn.results.trial_table.TrialTable.write", "dqn.results.seeds.Seeds.sort"]
+)
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_disk_that_fills_once_all_is_trained_keeps_no_table_away(
+    where, sweep, tmp_path, capfd, undrawn, monkeypatch
+):
+    command = asked(tmp_path, "Walk", "seeds=2")
+    if sweep:
+        command = ["-m", f"hydra.sweep.dir={tmp_path}", *command[1:], "lr=1e-3,1e-2"]
+    with monkeypatch.context() as patch:
+        patch.setattr("dqn.results.trial_table.TrialTable.write_if_due", lambda table: None)
+        patch.setattr(Folder, "__enter__", lambda folder: patch.setattr(where, full) or folder)
+        assert here(*command) == 1
+    out, err = capfd.readouterr()
+    assert "return" in out
+    assert f"results: {tmp_path}" in out
+    last = err.splitlines()[-1]
+    assert "writing failed (No space left on device); what was finished before is safe" in last
+    assert here(*command) == 0
+    assert "trained before" in capfd.readouterr().out
+    assert rows_of(tmp_path).seed.tolist() == [0, 1] * (1 + sweep)
+    trials = pd.read_csv(tmp_path / "trials.csv")
+    assert trials.seeds_done.tolist() == [2] * (1 + sweep)
 
 
 def test_ctrl_c_while_drawing_ends_with_the_table(tmp_path, capfd, monkeypatch):

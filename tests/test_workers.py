@@ -2,11 +2,13 @@
 
 import importlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
@@ -17,13 +19,13 @@ import dqn
 from dqn import limits
 from dqn.config import Config, EnvConfig
 from dqn.errors import RunError, UserError
-from dqn.execution import processes, registrations, session
+from dqn.execution import processes, registrations, session, worker
 from dqn.execution.crew import Crew
 from dqn.execution.fleet import refuse_workers
-from dqn.execution.jobs import Job
+from dqn.execution.jobs import Finished, Job
 from dqn.execution.processes import Process, Processes
 from dqn.execution.site import GoneError
-from dqn.execution.worker import Broken, Order, Pulse
+from dqn.execution.worker import Broken, Order, Pulse, Report
 
 STUB = str(Path(__file__).parent / "stub_worker")
 ROOT = Path(dqn.__file__).parents[1]
@@ -106,6 +108,22 @@ def test_workers_that_cannot_start_end_the_command_with_the_reason(monkeypatch, 
     )
 
 
+def test_a_worker_whose_users_code_ends_the_program_says_so(monkeypatch):
+    def ends(**_):
+        raise SystemExit("no simulator")
+
+    monkeypatch.setattr(worker.runtime, "prepare", ends)
+    ours, theirs = multiprocessing.Pipe()
+    worker.serve(theirs)
+    said = ours.recv()
+    assert (said.reason, said.unstarted) == ("SystemExit: no simulator", True)
+
+
+def test_parts_of_the_path_that_are_no_text_are_left_out(monkeypatch):
+    monkeypatch.setattr(sys, "path", [STUB, Path("/nowhere"), *sys.path])
+    assert [type(one) for one in first_words(Process())] == [Pulse]
+
+
 def test_a_system_that_refuses_another_process_is_said_in_one_line(monkeypatch):
     def refused(*_, **__):
         raise BlockingIOError(11, "Resource temporarily unavailable")
@@ -148,6 +166,108 @@ def test_a_later_worker_that_cannot_start_is_one_that_was_lost():
     assert fleet.advance([], []).notices == [
         "a worker was lost (not now): 1 trainings begin anew in another"
     ]
+
+
+class Desks:
+    """A site of two: the first worker begins and does nothing, all others cannot begin."""
+
+    capacity = 2
+
+    def __init__(self):
+        self.made = []
+
+    def start(self):
+        self.made.append(Desk(begins=not self.made))
+        return self.made[-1]
+
+    def wait(self, workers, seconds):
+        return [one for one in workers if not one.heard]
+
+    def close(self):
+        pass
+
+
+class Desk:
+    ready = True
+
+    def __init__(self, begins):
+        self.begins, self.heard, self.given, self.gone = begins, False, [], False
+
+    def hear(self):
+        if self.gone:
+            raise GoneError("ended")
+        self.heard = True
+        if not self.begins:
+            raise GoneError("no memory", unstarted=True)
+        return [Pulse(0.0)]
+
+    def send(self, order):
+        self.given += order.new
+
+    def end(self):
+        return ""
+
+
+def test_workers_that_can_never_start_are_done_without_and_cost_no_training():
+    site = Desks()
+    fleet, jobs, notices = Crew(site), [Job(n, 0, config("CartPole-v1")) for n in range(99)], []
+    for _ in range(9):
+        news = fleet.advance(jobs, [])
+        jobs = []
+        notices += news.notices
+        assert not news.finished
+    assert len(site.made) == 1 + 3
+    assert sum("a worker was lost (no memory)" in line for line in notices) == 3
+    assert notices[-1] == "3 workers in a row could not start: no further one is, 1 is left"
+    first = site.made[0]
+    first.gone, first.heard = True, False  # now another is tried, and there is none at all
+    with pytest.raises(RunError, match=r"a worker cannot start \(no memory\)"):
+        until_over(fleet, [])
+
+
+class Licensed(Desks):
+    """Two workers, of which the second cannot make an environment while the first has some."""
+
+    def start(self):
+        self.made.append(Licensee(self))
+        return self.made[-1]
+
+    def wait(self, workers, seconds):
+        return [one for one in workers if one.given]
+
+
+class Licensee(Desk):
+    def __init__(self, site, begins=True):
+        super().__init__(begins)
+        self.site, self.trained, self.sent = site, 0, 0
+
+    def send(self, order):
+        super().send(order)
+        self.sent += len(order.new)
+
+    def hear(self):
+        first = self is self.site.made[0]
+        refused = not first and self.site.made[0].given
+        jobs, self.given = (self.given, []) if refused else (self.given[:1], self.given[1:])
+        self.trained += not refused
+        over = [Finished.failed(job, "no licence", unmade=True) if refused or self.site.never
+                else replace(Finished.pruned(job), status="done") for job in jobs]  # fmt: skip
+        return [Report([], over, 0.0, 0.0, 0.0)]
+
+
+@pytest.mark.parametrize("never", [False, True])
+def test_where_only_so_many_exist_workers_leave_trainings_to_those_that_have_them(never):
+    site = Licensed()
+    site.never = never
+    fleet, jobs = Crew(site), [Job(n, 0, config("Some-v0")) for n in range(60)]
+    finished, new = [], jobs
+    for _ in range(200):
+        finished += fleet.advance(new, []).finished
+        new = ()
+    assert sorted(one.key for one in finished) == [job.key for job in jobs]
+    assert {one.status for one in finished} == {"failed" if never else "done"}
+    assert site.made[1].sent < 60
+    fleet.close()
 
 
 class Own(CartPoleEnv):

@@ -15,11 +15,12 @@ from gymnasium.spaces import Box, Discrete
 from dqn.algorithm import exploration
 from dqn.algorithm.backend import keras
 from dqn.algorithm.pair import Pair
-from dqn.algorithm.replay import ReplayBuffer, whole
+from dqn.algorithm.replay import ReplayBuffer, real, whole, yes_or_no
 from dqn.algorithm.streams import Purpose
 from dqn.envs.adapter import Adapter, flat_size, name_of
 from dqn.errors import EnvError, UserError
 
+_SEEDS = 2**32
 _EPSILONS = 1000  # computed at once: eager TensorFlow takes longer over one than a step may
 
 
@@ -79,6 +80,27 @@ class DQNAgent:
         seed: int | None = None,
     ):
         self._action_count = _actions(env)
+        lr, gamma, tau, epsilon_start, epsilon_min, epsilon_decay = (
+            real(name, value)
+            for name, value in (
+                ("lr", lr),
+                ("gamma", gamma),
+                ("tau", tau),
+                ("epsilon_start", epsilon_start),
+                ("epsilon_min", epsilon_min),
+                ("epsilon_decay", epsilon_decay),
+            )
+        )
+        reward_scale, huber_delta, grad_clip = (
+            real(name, value)
+            for name, value in (
+                ("reward_scale", reward_scale),
+                ("huber_delta", huber_delta),
+                ("grad_clip", grad_clip),
+            )
+        )
+        double = yes_or_no("double", double)
+        timeout_terminal = yes_or_no("timeout_terminal", timeout_terminal)
         schedules = {
             "exponential": (exploration.exponential, epsilon_decay),
             "linear": (exploration.linear, exploration_steps),
@@ -91,7 +113,7 @@ class DQNAgent:
             whole("buffer_size", buffer_size), whole("learning_starts", learning_starts)
         )  # fmt: skip
         batch_size, train_freq, target_update, exploration_steps = (
-            _at_least_one(name, value)
+            _at_least(1, name, value)
             for name, value in (
                 ("batch_size", batch_size),
                 ("train_freq", train_freq),
@@ -105,12 +127,14 @@ class DQNAgent:
                 "learning starts once that many transitions are held"
             )
         if seed is not None:
-            seed = whole("seed", seed)
+            seed = _at_least(0, "seed", seed)
+            if seed >= _SEEDS:
+                raise UserError(f"seed must be less than 2^32, got {seed}: NumPy takes no other")
             keras.utils.set_random_seed(seed)
         self.env = env
         self._adapter = Adapter(env, name_of(env), flat_size(env))
         self._pair = Pair(
-            env, create_model, float(lr), double=bool(double), clipped=bool(np.isfinite(grad_clip))
+            env, create_model, lr, double=double, clipped=bool(np.isfinite(grad_clip))
         )
         self.model, self.target_model = self._pair.model, self._pair.target
         self.buffer = ReplayBuffer(buffer_size, seed=_stream(seed, Purpose.MINIBATCH))
@@ -121,7 +145,7 @@ class DQNAgent:
         self._batch_size = batch_size
         self._first_update = max(learning_starts, 2 * batch_size)
         self._train_freq, self._target_update = train_freq, target_update
-        self._timeout_terminal = bool(timeout_terminal)
+        self._timeout_terminal = timeout_terminal
         schedule, pace = schedules[epsilon_schedule]
         self._schedule = lambda actions: schedule(actions, epsilon_start, epsilon_min, pace).numpy()
         self._epsilons, self._epsilons_from = self._schedule(tf.range(_EPSILONS)), 0
@@ -184,6 +208,7 @@ class DQNAgent:
         its updates, NaN where there was none. An episode's record closes with its last step, before
         the update that may follow: that loss counts to the next episode.
         """
+        nb_episodes = _at_least(0, "nb_episodes", nb_episodes)
         returns, losses = np.zeros(nb_episodes), np.full(nb_episodes, np.nan)
         for episode in range(nb_episodes):
             observation, ended = self._reset(), False
@@ -246,10 +271,10 @@ class DQNAgent:
             raise error.at(self._seed, step) from error
 
 
-def _at_least_one(name: str, value: Any) -> int:
+def _at_least(least: int, name: str, value: Any) -> int:
     taken = whole(name, value)
-    if taken < 1:
-        raise UserError(f"{name} must be at least 1, met {value}")
+    if taken < least:
+        raise UserError(f"{name} must be at least {least}, met {value}")
     return taken
 
 

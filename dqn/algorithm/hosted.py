@@ -24,9 +24,9 @@ from dqn.algorithm.hosted_book import Book
 from dqn.algorithm.lane import Hyper, Lanes
 from dqn.algorithm.traced import Compiled, Kept
 from dqn.config import EnvConfig
-from dqn.envs import host
-from dqn.envs.adapter import SEED_MASK, Adapter
-from dqn.errors import EnvError, UserError
+from dqn.envs.adapter import SEED_MASK
+from dqn.envs.several import Environments
+from dqn.errors import EnvError
 from dqn.record import RECORD
 
 _TEST = 2**31  # test episodes are numbered from here, far from those of training
@@ -78,7 +78,7 @@ class HostedProgram:
 
     def __init__(self, functions: HostedFunctions, env: EnvConfig):
         self.shape, self.env, self._functions = functions.shape, env, functions
-        self._envs: dict[int, Adapter] = {}  # by lane; below 0 those for tests alone
+        self._envs = Environments(env)
         self.actions: list[list[int]] = [[] for _ in range(functions.shape.lanes)]
         """Those of each lane's episode under way."""
         self.broken: dict[int, str] = {}
@@ -95,6 +95,14 @@ class HostedProgram:
         """A block in which no lane has begun, and its replay memory [L, C, columns]."""
         L, C, D = self.shape.lanes, self.shape.capacity, self.shape.observation_size
         return empty_lanes(self.shape, tf.zeros([L, D])), np.zeros([L, C, self.shape.row], "f4")
+
+    def can_begin(self, i: int, seed: int | None, elsewhere: bool) -> bool:
+        """Whether lane `i` can begin with training `seed`, or take up one if that is None.
+
+        Not yet where other lanes, or other blocks (`elsewhere`), have all environments there can
+        be.
+        """
+        return self._envs.try_for(i, None if seed is None else _reset_seed(seed, 0), elsewhere)
 
     def refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
         """Begin a new training in every lane of `mask` (bool [L])."""
@@ -117,10 +125,11 @@ class HostedProgram:
         seed, limit = int(seed), int(limit)
         s = np.zeros([episodes, self.shape.observation_size], "f4")
         returns, steps = np.zeros(episodes, np.float32), [0] * episodes
-        envs = {i: self._env(i)} | {j: self._envs[j] for j in free if j in self._envs}
-        if any(j >= 0 and j != i for j in self._envs):
+        made = self._envs.made
+        envs = {i: self._envs.of(i)} | {j: made[j] for j in free if j in made}
+        if any(j >= 0 and j != i for j in made):
             more = min(episodes - len(envs), self.shape.lanes)
-            envs |= {j: self._env(j) for j in range(-more, 0)}
+            envs |= {j: made[j] for j in self._envs.further(more, _reset_seed(seed, _TEST))}
         for env in envs.values():
             env.forget()
         waiting = deque(range(episodes))
@@ -144,8 +153,10 @@ class HostedProgram:
                     if terminal or truncated or steps[e] >= limit:
                         del played[j]
         except EnvError as error:
-            self._let_go(j)
+            self._envs.let_go(j)
             raise error.at(seed, steps[e], f"test episode {e + 1}") from error
+        finally:
+            self._envs.give_back()
         return returns
 
     def bring_back(self, i: int, seed: int, episode: int, actions: list[int]) -> None:
@@ -157,51 +168,39 @@ class HostedProgram:
             if i in self.broken:
                 return
             try:
-                self._envs[i].step(action)
+                self._envs.made[i].step(action)
             except EnvError as error:
                 self._break(i, error.at(seed, n + 1, f"episode {episode + 1}"))
         self.actions[i] = list(actions)
 
     def close(self) -> None:
         """Close every environment."""
-        for i in list(self._envs):
-            self._let_go(i)
+        for i in list(self._envs.made):
+            self._envs.let_go(i)
 
     def _start(self, i: int, seed: int, episode: int, age: int) -> np.ndarray:
         """The first observation [D] of an episode in lane `i`; zeros where the lane is broken."""
         self.actions[i] = []
         try:
-            env = self._env(i)
-            if not age:
-                env.forget()
-            s = env.reset(_reset_seed(seed, episode))
+            env, s = self._envs.of(i), self._envs.begun.pop(i, None)
+            if s is None:
+                if not age:
+                    env.forget()
+                s = env.reset(_reset_seed(seed, episode))
         except EnvError as error:
             self._break(i, error.at(seed, age))
             return np.zeros(self.shape.observation_size, "f4")
         self._note(i, seed, age)
         return s
 
-    def _env(self, i: int) -> Adapter:
-        """Lane `i`'s environment, made when it is first needed; raises `EnvError`."""
-        if i not in self._envs:
-            try:
-                self._envs[i] = host.adapted(self.env)
-            except UserError as error:
-                raise EnvError(self.env.id, "the constructor", f"failed: {error}") from error
-        return self._envs[i]
-
     def _note(self, i: int, seed: int, age: int) -> None:
-        error = self._envs[i].not_finite
+        error = self._envs.made[i].not_finite
         if error is not None and i not in self.not_finite:
             self.not_finite[i] = str(error.at(seed, age))
 
     def _break(self, i: int, error: EnvError) -> None:
         self.broken[i] = str(error)
-        self._let_go(i)
-
-    def _let_go(self, i: int) -> None:
-        if (env := self._envs.pop(i, None)) is not None:
-            env.close()
+        self._envs.let_go(i)
 
     def chunk(self, lanes: Lanes, replay, hyper: Hyper, ticks, stride, until) -> Chunk:
         """Run until `ticks` are done, fewer than `until` lanes are alive, or a record is full."""
@@ -265,7 +264,7 @@ class HostedProgram:
         for i in on:
             a, seed, age = int(action[i]), int(book.seed[i]), int(book.age[i]) + 1
             try:
-                done.append((i, a, *self._envs[i].step(a)))
+                done.append((i, a, *self._envs.made[i].step(a)))
             except EnvError as error:
                 self._break(i, error.at(seed, age))
                 continue

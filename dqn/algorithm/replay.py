@@ -1,12 +1,17 @@
 """Experience replay (Lin 1992; Mnih et al. 2015): the last transitions, sampled uniformly."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dqn.envs.adapter import NotTakenError, flag, number
+from dqn.envs.adapter import NotTakenError, flag, number, numbers
 from dqn.errors import UserError
+from dqn.schema import shown
+from dqn.values import number_in
+
+_LARGEST = int(np.iinfo(np.int32).max)  # of an action
 
 
 class Batch(NamedTuple):
@@ -48,9 +53,14 @@ class ReplayBuffer:
         number, 1 for True. Raises UserError for what is none of it, and when a state's shape is not
         that of the first one stored.
         """
-        action, reward = _taken(number, "action", action), _taken(number, "reward", reward)
-        terminal = _taken(flag, "terminal", terminal)
-        state, next_state = np.asarray(state), np.asarray(next_state)
+        reward, terminal = _taken(number, "reward", reward), _taken(flag, "terminal", terminal)
+        state = _taken(numbers, "state", state)
+        next_state = _taken(numbers, "next_state", next_state)
+        chosen = action
+        if type(action) is not int:
+            chosen = whole("action", _taken(number, "action", action))
+        if not 0 <= chosen <= _LARGEST:
+            raise UserError(f"action must be of one transition, got {chosen}, must count from 0")
         if self._fields is None:
             self._fields = _allocate(self.max_capacity, np.shape(state))
         expected = self._fields.states.shape[1:]
@@ -62,7 +72,7 @@ class ReplayBuffer:
             )
         i = self._next
         self._fields.states[i] = state
-        self._fields.actions[i] = action
+        self._fields.actions[i] = chosen
         self._fields.rewards[i] = reward
         self._fields.next_states[i] = next_state
         self._fields.terminals[i] = terminal
@@ -72,6 +82,8 @@ class ReplayBuffer:
     def sample(self, batch_size: int) -> Batch | list:
         """`batch_size` transitions, uniform with replacement; [] before 2·batch_size are held."""
         batch_size = whole("batch_size", batch_size)
+        if batch_size < 0:
+            raise UserError(f"batch_size must be at least 0, got {batch_size}")
         if self._fields is None or self._size < 2 * batch_size:
             return []
         chosen = self._generator.integers(self._size, size=batch_size)
@@ -87,6 +99,30 @@ def whole(name: str, value: Any) -> int:
     except (NotTakenError, ValueError, OverflowError):
         raise UserError(f"{name} must be a whole number, got {value!r}") from None
     return int(taken)
+
+
+def real(name: str, value: Any) -> float:
+    """A number, of Python's, NumPy's or as a text plainly says it, infinite or not; else UserError.
+
+    A Python float whatever it was: TensorFlow mixes no kinds of numbers.
+    """
+    if isinstance(value, str):
+        value = number_in(value)
+    try:
+        taken = float(number(value))
+        if isinstance(value, bool) or math.isnan(taken):
+            raise ValueError
+    except (NotTakenError, ValueError, OverflowError):
+        raise UserError(f"{name} must be a number, got {shown(value)}") from None
+    return taken
+
+
+def yes_or_no(name: str, value: Any) -> bool:
+    """True or False, of Python's, NumPy's or as 1 or 0; else UserError."""
+    try:
+        return flag(value)
+    except NotTakenError:
+        raise UserError(f"{name} must be True or False, got {shown(value)}") from None
 
 
 def _taken(as_what: Callable[[Any], Any], name: str, value: Any) -> Any:

@@ -143,7 +143,7 @@ def spec_of(env: gymnasium.Env) -> EnvSpec | None:
     """How it was registered; None where it was not."""
     try:
         return env.spec
-    except Exception:  # no such attribute, or a property of the user's own
+    except (Exception, SystemExit):  # no such attribute, or a property of the user's own
         return None
 
 
@@ -159,12 +159,13 @@ def observation(value: Any, size: int | None) -> np.ndarray:
         return np.array(value)
     if type(value) is np.ndarray and value.dtype.kind in _REAL:
         array = value
-    elif isinstance(value, list | tuple) and len(value) == size:
+    elif isinstance(value, list | tuple) and len(value) == size > 1:
         array = np.array([number(one) for one in value])
     else:
-        array = _array(value)
+        array = numbers(value)
     if array.shape != (size,):
-        if not array.size == size == 1:
+        alone = array.shape[-1:] == (size,) or size == 1  # other axes of 1: one vector all the same
+        if array.size != size or not alone:
             raise ShapeError(array.shape, (size,))
         array = array.reshape(size)
     if array.dtype == np.float32:
@@ -177,7 +178,7 @@ def number(value: Any) -> float:
     """`value` as one number; raises `NotTakenError` where it is not."""
     if isinstance(value, float):  # NumPy's float64 too
         return value
-    array = _array(value, "a number")
+    array = numbers(value, "a number")
     if array.size != 1:
         given = told(value) if array.ndim == 0 else f"an array of shape {array.shape}"
         raise NotTakenError(f"{given}, must give a number")
@@ -207,20 +208,24 @@ def told(value: Any) -> str:
         return f"an array of shape {value.shape} of {value.dtype}"
     try:
         return repr(value) if value is None or isinstance(value, bool) else shown(value)
-    except Exception:  # of the user's own __repr__
+    except (Exception, SystemExit):  # of the user's own __repr__
         return f"a {type(value).__name__}"
 
 
-def _array(value: Any, wanted: str = "numbers") -> np.ndarray:
+def numbers(value: Any, wanted: str = "numbers") -> np.ndarray:
     """`value` as an array of real numbers of any shape; raises `NotTakenError`."""
+    if type(value) is np.ndarray and value.dtype.kind in _REAL:
+        return value
     refused = NotTakenError(f"{told(value)}, must give {wanted}")
     try:
+        if np.ma.is_masked(value):  # what is behind a mask is no number
+            raise refused
         array = np.asarray(value)
         if array.dtype.kind == "O":  # Decimals, Fractions, other libraries' numbers
             if any(one is None or isinstance(one, str | bytes) for one in array.flat):
                 raise refused
             array = array.astype(np.float64)
-    except Exception as error:  # whatever the value's own class raises
+    except (Exception, SystemExit) as error:  # whatever the value's own class raises
         raise refused from error
     if array.dtype.kind not in _REAL:
         raise refused

@@ -20,10 +20,11 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import TransformAction
 
 from dqn.config import EnvConfig
-from dqn.envs.adapter import Adapter, ShapeError
+from dqn.envs.adapter import Adapter, NotTakenError, ShapeError, number
 from dqn.envs.lookup import missing_module, registration_of, said, unusable
 from dqn.errors import EnvError, UserError
 from dqn.schema import shown
+from dqn.values import number_in
 from dqn.variables import looked_up
 
 _LEAST_STEPS, _MOST_STEPS = 4, 16  # that an environment is tried out with
@@ -77,7 +78,7 @@ def _looked_at(env: EnvConfig) -> Task:
     limit = spec.max_episode_steps if spec else env.max_episode_steps
     solved = env.solved_return
     if solved is None and spec:
-        solved = spec.reward_threshold
+        solved = registered_number(spec, "reward_threshold")
     return Task(env.id, size, actions, int(limit or 0), None if solved is None else float(solved))
 
 
@@ -98,7 +99,7 @@ def make(env: EnvConfig, render: bool = False) -> gymnasium.Env:
         warnings.filterwarnings("ignore", "builtin type .* has no __module__ attribute")
         spec = registration_of(env.id)
         creator, parameters = _creator(spec, env.id)
-        spec = _as_made(spec, creator)
+        spec = _as_made(spec, creator, env.max_episode_steps)
         made = _made(spec, env, parameters)
         if render and (mode := drawing_mode(made, parameters)):
             with contextlib.suppress(Exception, SystemExit):
@@ -140,7 +141,7 @@ def _space(made: gymnasium.Env, name: str) -> Any:
     """A space of the environment's, or None where it has none."""
     try:
         return getattr(made, name)
-    except Exception:  # a property of the user's own, or no such attribute
+    except (Exception, SystemExit):  # a property of the user's own, or no such attribute
         return None
 
 
@@ -191,20 +192,44 @@ def _creator(spec: EnvSpec, env_id: str) -> tuple[Any, Mapping[str, inspect.Para
         entry = spec.entry_point
         creator: Any = load_env_creator(entry) if isinstance(entry, str) else entry
         return creator, inspect.signature(creator).parameters
-    except Exception as error:  # whatever the module, perhaps the user's own, raises
+    except (Exception, SystemExit) as error:  # whatever the module, perhaps the user's own, raises
         raise unusable(env_id, error) from error
 
 
-def _as_made(spec: EnvSpec, creator: Any) -> EnvSpec:
-    """`spec`, or a copy without what `gymnasium.make` refuses, or warns of, in vain."""
-    spec, limit = copy.copy(spec), spec.max_episode_steps
-    if limit is not None and not isinstance(limit, int) and float(limit).is_integer():
-        spec.max_episode_steps = int(limit)
+def _as_made(spec: EnvSpec, creator: Any, limit: int | None) -> EnvSpec:
+    """A copy of `spec` without what `gymnasium.make` refuses, or warns of, in vain.
+
+    `limit` is that of an episode where the user asks for one, instead of the registered one.
+    """
+    spec = copy.copy(spec)
+    own = None if limit is not None else registered_number(spec, "max_episode_steps")
+    if own is not None:
+        if not own.is_integer() or own < 1:
+            raise _not_registered_as(spec, "max_episode_steps", "a whole number of at least 1")
+        spec.max_episode_steps = int(own)
     metadata = getattr(creator, "metadata", property())
     modes = metadata.get("render_modes") if isinstance(metadata, dict) else None
     if not isinstance(metadata, property) and not isinstance(modes, list | tuple | set):
         spec.entry_point = lambda **arguments: creator(**arguments)
     return spec
+
+
+def registered_number(spec: EnvSpec, name: str) -> float | None:
+    """What it was registered with under `name`, if anything; `UserError` where it is no number."""
+    given = getattr(spec, name)
+    if given is None:
+        return None
+    try:
+        return number(number_in(given) if isinstance(given, str) else given)
+    except NotTakenError:
+        raise _not_registered_as(spec, name, "a number") from None
+
+
+def _not_registered_as(spec: EnvSpec, name: str, wanted: str) -> UserError:
+    return UserError(
+        f"env.id must be a task that is registered with {wanted} as {name}, got {shown(spec.id)} "
+        f"with {shown(getattr(spec, name))}; mend its gymnasium.register"
+    )
 
 
 def _made(
@@ -220,7 +245,7 @@ def _made(
         )
     except UserError:  # of a variable that is not set
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not env.kwargs or missing_module(error):
             raise unusable(env.id, error) from error
         takes = ", ".join(name for name in parameters if name != "render_mode") or "none"
@@ -250,7 +275,7 @@ def metadata_of(made: gymnasium.Env) -> Mapping[str, Any]:
     """Its `metadata`; empty where there is none, or it is no mapping."""
     try:
         metadata = made.metadata
-    except Exception:  # a property of the user's own, or no such attribute
+    except (Exception, SystemExit):  # a property of the user's own, or no such attribute
         return {}
     return metadata if isinstance(metadata, Mapping) else {}
 

@@ -30,7 +30,7 @@ def registration_of(env_id: str) -> EnvSpec:
     if module:
         try:
             importlib.import_module(module)
-        except Exception as error:  # whatever the user's own module raises
+        except (Exception, SystemExit) as error:  # whatever the user's own module raises
             missing = missing_module(error)
             if f"{module}.".startswith(f"{missing}.") and missing not in INSTALL:
                 raise UserError(
@@ -50,7 +50,7 @@ def known_registration(env_id: str) -> EnvSpec | None:
     return gymnasium.registry.get(env_id.rpartition(":")[2])
 
 
-def unusable(env_id: str, error: Exception) -> UserError:
+def unusable(env_id: str, error: BaseException) -> UserError:
     """The one line for an environment whose module or constructor raised `error`."""
     missing = missing_module(error)
     if missing is None:

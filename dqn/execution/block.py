@@ -62,12 +62,18 @@ class Block:
         """How many programs its shape has by now, whichever block asked for them."""
         return self._program.compilations
 
-    def fill(self, waiting: deque[Job | Checkpoint], most: int) -> None:
-        """Put waiting jobs into the free lanes, taking them off `waiting`: `most` at once."""
+    def fill(self, waiting: deque[Job | Checkpoint], most: int, elsewhere: bool = False) -> None:
+        """Put waiting jobs into the free lanes, taking them off `waiting`: `most` at once.
+
+        Also fewer: where other lanes, or with `elsewhere` other blocks, have all environments that
+        can exist, a job waits for one of those.
+        """
         begun = np.zeros(len(self._slots), bool)
         resumed: dict[int, Checkpoint] = {}
         for i, slot in enumerate(self._slots):
             if slot is not None or not waiting or len(self.keys) >= most:
+                continue
+            if not self._can_begin(i, waiting[0], elsewhere):
                 continue
             item = waiting.popleft()
             if isinstance(item, Checkpoint):
@@ -148,6 +154,12 @@ class Block:
         if isinstance(self._program, HostedProgram):
             self._program.close()
 
+    def _can_begin(self, i: int, item: Job | Checkpoint, elsewhere: bool) -> bool:
+        if not isinstance(self._program, HostedProgram):
+            return True
+        seed = None if isinstance(item, Checkpoint) else item.seed
+        return self._program.can_begin(i, seed, elsewhere)
+
     def _restore(self, i: int, checkpoint: Checkpoint) -> None:
         parts = []
         for x, value in zip(tf.nest.flatten(self._lanes), checkpoint.lane, strict=True):
@@ -168,7 +180,8 @@ class Block:
         job, hosted = slot.job, isinstance(self._program, HostedProgram)
         if hosted and i in self._program.broken:
             self._free(i)
-            return Finished.failed(job, self._program.broken[i])
+            unmade = not int(self._lanes.age[i])
+            return Finished.failed(job, self._program.broken[i], unmade)
         weights = self._weights(i)
         tests = 0 if diverged else job.config.test_episodes
         test_returns = np.zeros(0, np.float32)

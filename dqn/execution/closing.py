@@ -1,8 +1,9 @@
-"""What a sweep ends with: a leaderboard of each task, and what became of the rest."""
+"""What a command ends with: of a sweep a leaderboard of each task, and what became of the rest."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from dqn.errors import RunError
 from dqn.execution.summary import count, leaderboard
 from dqn.results.columns import COLUMN_OF_KEY
 from dqn.results.ranking import incomparable, task_folders
@@ -51,3 +52,15 @@ def best_of(trials: Mapping[str, int]) -> list[str]:
         return [f"best/ is {named(trial)}" for trial in trials.values()]
     names = task_folders(trials)
     return [f"best/{names[task]} is {named(trial)}" for task, trial in trials.items()]
+
+
+def unwritten(write: Callable[[], None]) -> list[RunError]:
+    """What went wrong as `write` wrote what follows from rows that are on disk already.
+
+    It is raised once the results were shown; the next command writes that.
+    """
+    try:
+        write()
+    except RunError as error:
+        return [error]
+    return []

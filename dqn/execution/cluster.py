@@ -16,11 +16,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from dqn.errors import RunError, UserError
+from dqn.errors import RunError, UserError, first_line
 from dqn.execution import worker
 from dqn.execution.site import GoneError
 from dqn.execution.worker import Broken, Order, Pulse, Report
 from dqn.quiet import GPU_SWITCH
+from dqn.secrets import hidden
 
 _LOOK = 2.0  # seconds between looks at how large the cluster is
 _MOST_TOGETHER = 64  # reports that one message may hold
@@ -96,6 +97,7 @@ class Member:
 
     def _gone(self, error: Exception) -> GoneError:
         told = [line.strip() for line in str(error).splitlines() if line.strip()]
+        told = [hidden(line) for line in told or [type(error).__name__]]
         if getattr(error, "actor_init_failed", False):  # it would again, for ever
             raise RunError(
                 f"a worker cannot begin on the cluster ({told[-1]}); each machine needs this "
@@ -136,7 +138,7 @@ class Cluster:
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(
                 f"ray_address must be of a Ray cluster that answers, met {address} "
-                f"({str(error).splitlines()[0]}); start one with ray start --head, or leave it out"
+                f"({first_line(error)}); start one with ray start --head, or leave it out"
             ) from error
         self._on_gpus = ray.cluster_resources().get("GPU", 0) >= 1
         options: Any = {"num_cpus": 1, "num_gpus": int(self._on_gpus), "max_concurrency": 2}
@@ -150,8 +152,10 @@ class Cluster:
             try:
                 resources = self._ray.cluster_resources()
             except self._ray.exceptions.RayError as error:
-                raise RunError(f"the Ray cluster is gone ({error}); what was finished is safe, "
-                               "the same command goes on") from error  # fmt: skip
+                raise RunError(
+                    f"the Ray cluster is gone ({first_line(error)}); what was finished is safe, "
+                    "the same command goes on"
+                ) from error
             self._size = int(resources.get("GPU" if self._on_gpus else "CPU", 0))
             self._looked = time.monotonic()
         return min(self._size, self._most)

@@ -6,7 +6,11 @@ loads one more it is short of work for about as long as that takes.
 
 What a lost worker had under way is trained again by another, its trials one at a time, as any of
 them may be why. A trial with which `LIVES` workers were lost, the last of them while it had no
-other, is given up: one that was merely in bad company is not.
+other, is given up: one that was merely in bad company is not. After as many workers in a row that
+could not even start, those that did go on without more.
+
+A training whose environment cannot be made in one worker while others have such ones is tried once
+more in one of those: it may be that only so many can exist.
 """
 
 import sys
@@ -45,7 +49,9 @@ class Crew:
         self._alone: deque[Job] = deque()  # of trials under suspicion: they share no worker
         self._deaths: Counter[int] = Counter()  # by trial
         self._members: list[Member] = []
+        self._elsewhere: set[Key] = set()  # trainings that failed in a worker without environments
         self._started = False  # whether any of them ever was
+        self._unstarted = 0  # workers in a row that were lost before they had
         self._hired = 0  # how many there were after the last hiring
 
     @property
@@ -100,6 +106,8 @@ class Crew:
     def _hire(self, news: News) -> None:
         """Start the workers there is capacity for."""
         while len(self._members) < self._site.capacity:
+            if self._unstarted >= LIVES and self._members:
+                break
             self._members.append(Member(self._site.start()))
         if 0 < self._hired < len(self._members):
             news.notices.append(f"there are {len(self._members)} workers now")
@@ -131,7 +139,10 @@ class Crew:
         if self._alone and not one.jobs:
             return self._take_suspects()
         given: list[Job] = []
+        one.without = {env_id for env_id in one.without if self._others_have(one, env_id)}
         for place, has in one.places.most_common():
+            if place.env in one.without:
+                continue
             given += self._take(place, LANES + AHEAD - has)
         while len(one.jobs) + len(given) < LANES + AHEAD and not self._alone:
             place = self._one_more(one, len(one.jobs) + len(given))
@@ -147,7 +158,8 @@ class Crew:
             nobodys = not any(place in other.known for other in self._members)
             return place in one.known, nobodys, len(self._queues[place])
 
-        place = max((p for p, queue in self._queues.items() if queue), key=rank, default=None)
+        places = (p for p, queue in self._queues.items() if queue and p.env not in one.without)
+        place = max(places, key=rank, default=None)
         if place is None or any(rank(place)[:2]) or not has:
             return place
         patient = one.short is None or time.monotonic() - one.short < _PROGRAM
@@ -176,20 +188,37 @@ class Crew:
                     if tracebacks():
                         print(said.trace, file=sys.stderr)
                     raise GoneError(said.reason, unstarted=said.unstarted)
-                self._started = True
+                if not one.started:
+                    one.started = self._started = True
+                    self._unstarted = 0
                 if isinstance(said, Pulse):
                     self._feel(one, said)
                     continue
                 one.at_work = one.pulse
-                for over in said.finished:
-                    one.take_back(over.key)
                 news.episodes.extend(said.episodes)
-                news.finished.extend(said.finished)
+                news.finished.extend(over for over in said.finished if self._is_over(one, over))
                 news.reports.append(said)
             if reason := one.hung(time.monotonic(), FROZEN, STUCK):
                 raise GoneError(reason)
         except GoneError as gone:
             self._lose(one, news, gone)
+
+    def _is_over(self, one: Member, over: Finished) -> bool:
+        """Take a job back from a worker; whether its training is over, or tried once more."""
+        cancelled = over.key in one.cancelled
+        job, env_id = one.take_back(over.key), over.job.config.env.id
+        tried = over.key in self._elsewhere or cancelled or self._deaths[job.trial]
+        if not over.unmade or tried or not self._others_have(one, env_id):
+            return True
+        self._elsewhere.add(over.key)
+        one.without.add(env_id)
+        self._queues.setdefault(Place.of(job.config), deque()).append(job)
+        return False
+
+    def _others_have(self, one: Member, env_id: str) -> bool:
+        """Whether other workers than this one have trainings in environments of that id."""
+        jobs = (job for other in self._members if other is not one for job in other.jobs.values())
+        return any(job.config.env.id == env_id for job in jobs)
 
     def _feel(self, one: Member, pulse: Pulse) -> None:
         if pulse.processor - one.processor > _IDLE * (one.pulse - one.at_work):
@@ -199,18 +228,20 @@ class Crew:
         """Let a worker go that is no more; its jobs are trained again, or given up."""
         ended = one.worker.end()
         reason = str(gone) or ended
-        if gone.unstarted and not self._started:
+        self._members.remove(one)
+        self._unstarted += gone.unstarted
+        none = not self._started or (self._unstarted >= LIVES and not self._members)
+        if gone.unstarted and none:
             raise RunError(
                 f"a worker cannot start ({reason}); fleet=processes workers=0 needs none"
             )
-        self._members.remove(one)
         for key in list(one.cancelled):
             news.finished.append(Finished.pruned(one.take_back(key)))
         lost = list(one.jobs.values())
         # Of what it had still sent: whoever reads these news hears of the new beginning alone.
         news.episodes[:] = [said for said in news.episodes if said.key not in one.jobs]
         trials = {job.trial for job in lost}
-        if gone.blameless:
+        if gone.blameless or gone.unstarted:
             for job in reversed(lost):
                 self._queues.setdefault(Place.of(job.config), deque()).appendleft(job)
         else:
@@ -224,6 +255,11 @@ class Crew:
         news.restarted.extend(one.jobs)
         anew = f": {len(lost)} trainings begin anew in another" if lost else ""
         news.notices.append(f"a worker was lost ({reason}){anew}")
+        if gone.unstarted and self._unstarted == LIVES:
+            news.notices.append(
+                f"{LIVES} workers in a row could not start: no further one is, "
+                f"{len(self._members)} {'is' if len(self._members) == 1 else 'are'} left"
+            )
 
     def _suspect(self, trials: set[int]) -> None:
         """From now on have trials that were there when a worker was lost share none with others."""

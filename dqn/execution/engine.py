@@ -38,6 +38,7 @@ class Engine:
         self._waiting: dict[Place, deque[Job | Checkpoint]] = {}
         self._blocks: dict[Place, Block] = {}
         self._ran: dict[Place, int] = {}  # the call of `advance` that ran it last
+        self._short: set[Place] = set()  # those that wait for an environment of another block
         self._calls = 0
         self.ticks = self.work = 0
         """Lane-ticks run, and those of them in which a lane was at work."""
@@ -66,7 +67,7 @@ class Engine:
             try:
                 self._waiting.setdefault(self._place(item), deque()).append(item)
             except UserError as error:  # its environment cannot be made: no other training's matter
-                finished.append(Finished.failed(_job(item), str(error)))
+                finished.append(Finished.failed(_job(item), str(error), unmade=True))
         finished += [over for key in cancelled if (over := self._cancel(key)) is not None]
         place = self._next_place()
         if place is None:
@@ -78,7 +79,14 @@ class Engine:
                 return [], finished + [Finished.failed(_job(item), reason) for item in waiting]
             block = Block(_program(*place))
         compilations = block.compilations
-        block.fill(waiting, most=1 if _is_alone(place) else self._lanes)
+        most = 1 if _is_alone(place) else self._lanes
+        block.fill(waiting, most, elsewhere=self._is_elsewhere(place))
+        if not block.keys:  # other blocks have all environments there can be: one of those goes on
+            block.close()
+            self._waiting[place] = waiting
+            self._short.add(place)
+            episodes, more = self.advance()
+            return episodes, finished + more
         episodes = block.advance(return_early=bool(waiting))
         finished += block.take_finished()
         self.ticks += block.lane_ticks
@@ -114,6 +122,8 @@ class Engine:
         places = list(dict.fromkeys([*self._waiting, *self._blocks]))
         if held := [place for place in self._blocks if _is_alone(place)]:
             places = [place for place in places if place in held or not _is_alone(place)]
+        self._short = {place for place in self._short if self._is_elsewhere(place)}
+        places = [place for place in places if place not in self._short]
         if not places:
             return None
 
@@ -128,6 +138,15 @@ class Engine:
         chosen = max(places, key=rank)
         self._ran[chosen] = self._calls
         return chosen
+
+    def _is_elsewhere(self, place: Place) -> bool:
+        """Whether a block of another place has environments of the same id."""
+        env = place[1]
+        return isinstance(env, EnvConfig) and any(
+            isinstance(other[1], EnvConfig) and other[1].id == env.id
+            for other in self._blocks
+            if other != place
+        )
 
     def checkpoint(self, key: Key) -> Job | Checkpoint:
         """Take a training out, for any engine's `advance` to go on with; the result is the same.

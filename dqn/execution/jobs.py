@@ -102,6 +102,8 @@ class Finished:
     """The training's share of the time its block ran."""
     reason: str = ""
     """Why it failed, in one line; of one that did not, what its environment gave that is odd."""
+    unmade: bool = False
+    """Whether it failed before its first step, as its environment could not be made or reset."""
 
     @property
     def key(self) -> Key:
@@ -109,9 +111,9 @@ class Finished:
         return self.job.key
 
     @classmethod
-    def failed(cls, job: Job, reason: str) -> "Finished":
+    def failed(cls, job: Job, reason: str, unmade: bool = False) -> "Finished":
         """A training that cannot be run at all; what it had done is not kept."""
-        return replace(cls.pruned(job), status="failed", reason=reason)
+        return replace(cls.pruned(job), status="failed", reason=reason, unmade=unmade)
 
     @classmethod
     def pruned(cls, taken: "Job | Checkpoint") -> "Finished":

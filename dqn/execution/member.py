@@ -36,6 +36,10 @@ class Member:
     """How many jobs of each shape it has."""
     known: set[Place] = field(default_factory=set)
     """The shapes it has a program for, or has been given jobs of."""
+    without: set[str] = field(default_factory=set)
+    """Ids of environments that it could not make while others had some: see `Crew`."""
+    started: bool = False
+    """Whether it has been heard of."""
     short: float | None = None
     """Since when it has had fewer jobs than lanes though there were jobs of other shapes."""
     cancelled: set[Key] = field(default_factory=set)

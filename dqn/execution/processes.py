@@ -45,7 +45,8 @@ class Process:
 
     def __init__(self):
         self._heard = False
-        path = [part or os.getcwd() for part in sys.path]
+        # As Python itself does, without what is no text: it finds no module there.
+        path = [part or os.getcwd() for part in sys.path if isinstance(part, str)]
         arguments = [json.dumps(path), dqn.__file__]
         try:
             self.line, theirs = multiprocessing.Pipe()

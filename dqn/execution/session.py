@@ -12,9 +12,9 @@ from typing import Any
 
 from dqn.config import Config
 from dqn.envs import exclusive
-from dqn.errors import TrainingError
+from dqn.errors import RunError, TrainingError
 from dqn.execution import runtime
-from dqn.execution.closing import best_of, leaderboards
+from dqn.execution.closing import best_of, leaderboards, unwritten
 from dqn.execution.crew import Crew
 from dqn.execution.drawing import drawn
 from dqn.execution.driver import Account, Driver
@@ -54,6 +54,7 @@ def train(config: Config, path: Path) -> int:
     refuse_workers(config, [config])
     seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
     stopped, failed = False, None
+    late: list[RunError] = []
     with Folder(path, config) as folder:
         finished = folder.finished()
         missing = [seed for seed in seeds if (0, seed) not in finished]
@@ -68,12 +69,13 @@ def train(config: Config, path: Path) -> int:
                     stopped, _ = _driven(source, folder, fleet, drawing, view.stopping)
                 except TrainingError as error:  # of some seeds: the others are there, and shown
                     failed = error
-            if not stopped:
-                folder.put_in_order()
+        if not stopped and failed is None:
+            late += unwritten(folder.put_in_order)
         from dqn.results import pictures
 
         stopped |= not drawn("", lambda: pictures.draw_run(folder, config))
         rows, trials = folder.rows(), folder.trials()
+        late += unwritten(folder.close)
     if len(rows):
         print(summary(rows, trials.iloc[0].to_dict()))
     if not missing:
@@ -84,8 +86,8 @@ def train(config: Config, path: Path) -> int:
         done = len(set(seeds) & set(rows["seed"].tolist()))
         print(f"stopped with {done} of {count(len(seeds), 'seed')} trained and saved")
     print(f"results: {_shown(path)}")
-    if failed is not None:
-        raise failed
+    if failed is not None or late:
+        raise failed or late[-1]
     return INTERRUPTED if stopped else 0
 
 
@@ -119,6 +121,7 @@ def sweep(
     runtime.prepare()
     refuse_workers(base, about.configs)
     account, stopped, lost = Account(), False, None
+    late: list[RunError] = []
     with runtime.nothing_collected():
         opened = Folder(
             path,
@@ -148,12 +151,13 @@ def sweep(
                     lost = error
                 workers = fleet.workers
         if not stopped:
-            folder.put_in_order()
+            late += unwritten(folder.put_in_order)
         from dqn.results import pictures
 
         if view.trained or not pictures.is_best_whole(folder):
             stopped |= not drawn("the best trial", lambda: pictures.draw_best_trial(folder, base))
         trials, best = _of(about, folder.trials()), folder.best_trials()
+        late += unwritten(folder.close)
     begun = len(trials)
     if stopped:
         trials = trials[trials["trial"].isin(view.ended)]
@@ -172,8 +176,8 @@ def sweep(
     elif account.busy:
         print(_told(account, view.trained, view.steps, workers))
     print("; ".join([f"results: {_shown(path)}", *best_of(best)]))
-    if lost is not None:
-        raise lost
+    if lost is not None or late:
+        raise lost or late[-1]
     return (INTERRUPTED if stopped else int(failed > 0)), account
 
 

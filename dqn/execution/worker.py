@@ -91,7 +91,7 @@ def serve(connection: Connection) -> None:
                 say(advance(engine, order.new, order.cancelled))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # also a user's sys.exit is heard of
             say(broken(error)._replace(unstarted=engine is None))
         finally:
             over.set()
@@ -105,7 +105,7 @@ def advance(engine, new: Iterable[Job], cancelled: Iterable[Key]) -> Report:
     return Report(episodes, finished, *(b - a for a, b in zip(before, after, strict=True)))
 
 
-def broken(error: Exception) -> Broken:
+def broken(error: BaseException) -> Broken:
     """An error as it is told over a pipe, to be shown in one line or whole."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     return Broken(hidden(reason), hidden("".join(traceback.format_exception(error))))

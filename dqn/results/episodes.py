@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from dqn.errors import RunError
+from dqn.errors import RunError, first_line
 from dqn.results.atomic import temporary_name
 from dqn.results.damage import copy_aside, move_aside
 from dqn.results.document import refuse_endless
@@ -194,7 +194,7 @@ def read_episodes(path: Path, trial: int | None = None) -> pd.DataFrame:
         return pd.read_parquet(path, filters=filters, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise RunError(
-            f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}); start the command "
+            f"{path}: cannot be read as Parquet ({first_line(error)}); start the command "
             "that wrote it again: it sets the part that is damaged aside, and trains what it held"
         ) from error
 

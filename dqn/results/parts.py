@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dqn.errors import first_line
 from dqn.results.atomic import replacing
 from dqn.results.seeds_text import Key, checksum_of
 
@@ -89,7 +90,7 @@ def read_part(part: Path) -> tuple[pa.Table, Kept]:
                 raise PartError(part, f"its columns must be {', '.join(SCHEMA.names)}")
             table = file.read()
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise PartError(part, f"cannot be read as Parquet ({reason})") from error
     return table.replace_schema_metadata(None), _kept(table.schema.metadata or {})
 

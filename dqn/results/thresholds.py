@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dqn.config import Config, EnvConfig
 from dqn.envs import host
 from dqn.envs.lookup import known_registration
+from dqn.errors import UserError
 from dqn.results.columns import Cell, config_of
 
 
@@ -30,8 +31,11 @@ class Thresholds:
     def _look_up(self, env: EnvConfig) -> float | None:
         if self._imports:
             return host.describe(env).solved_return
-        threshold = getattr(known_registration(env.id), "reward_threshold", None)
-        return None if threshold is None else float(threshold)
+        spec = known_registration(env.id)
+        try:
+            return None if spec is None else host.registered_number(spec, "reward_threshold")
+        except UserError:  # refused where it would be trained
+            return None
 
     def of_row(self, row: Mapping[str, Cell]) -> float | None:
         """The same for the environment of a row; `UserError` where it is no configuration."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from dqn.errors import RunError
+from dqn.errors import RunError, first_line
 from dqn.results.stats import WINDOW, interval, iqm, running_mean
 from sweeps.reporting.knobs import Knob, regions
 from sweeps.reporting.tables import Tables, comparable
@@ -120,7 +120,7 @@ def _trainings(
         table = pq.read_table(path, columns=["trial", "seed", unit, "return"])
     except (pa.ArrowException, OSError, KeyError) as error:
         raise RunError(
-            f"{path}: must be readable as Parquet, is not ({str(error).splitlines()[0]}); the "
+            f"{path}: must be readable as Parquet, is not ({first_line(error)}); the "
             "command that wrote it sets damaged parts aside and trains what they held anew"
         ) from error
     trial, seed, place, returns = (column.to_numpy() for column in table.columns)
