@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from dqn.config import KEYS, Config
@@ -76,8 +76,7 @@ class Composer:
 
     def overrides(self) -> list[Override]:
         """What is set and swept: a grid's `params`, then the command line's, which wins."""
-        node: Any = OmegaConf.to_container(self.sweeper, resolve=True) if self.is_grid else {}
-        params = sweep_texts(node.get("params") or {})
+        params = sweep_texts(settings_of(self.sweeper).get("params") or {} if self.is_grid else {})
         return self.parser.parse_overrides([*params, *self._task])
 
     def grid(self) -> list[Config]:
@@ -251,6 +250,24 @@ def values_of(composed: DictConfig) -> dict[str, Any]:
     raw["ray_address"] = escaped(raw.get("ray_address"))
     values: Any = OmegaConf.to_container(OmegaConf.create(raw), resolve=True)
     return values
+
+
+def settings_of(sweeper: DictConfig) -> dict[str, Any]:
+    """The settings below `hydra.sweeper`, interpolations resolved.
+
+    But for `${oc.env:VAR}` in the `params` for arguments of the environment, as in `values_of`.
+    """
+    sweeper = copy.deepcopy(sweeper)
+    params = sweeper.get("params")
+    if isinstance(params, DictConfig):
+        raw: Any = OmegaConf.to_container(params, resolve=False)
+        with flag_override(sweeper, ["readonly", "struct"], False):
+            sweeper.params = {
+                name: escaped(value) if str(name).lstrip("+").startswith("env.kwargs") else value
+                for name, value in raw.items()
+            }
+    settings: Any = OmegaConf.to_container(sweeper, resolve=True)
+    return settings
 
 
 def _choice(composed: DictConfig) -> str | None:

@@ -41,8 +41,10 @@ class GridSweeper(BasicSweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """As Hydra's, which will write the configuration into the folder: without passwords."""
+        from dqn.composer import settings_of
         from dqn.secrets import has_secret, without_secrets
 
+        self._settings = settings_of(config.hydra.sweeper)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         if has_secret(OmegaConf.to_yaml(config)):
             kept = without_secrets(OmegaConf.to_container(config, resolve=False))
@@ -52,10 +54,8 @@ class GridSweeper(BasicSweeper):
         """As Hydra's, a list being a choice; called by `sweep`."""
         from dqn.overrides import sweep_texts
 
-        params: Any = self.params
-        if OmegaConf.is_config(params):
-            params = OmegaConf.to_container(params, resolve=True)
-        return sweep_texts(params or {})
+        # Not from self.params, in which Hydra has resolved what a secret may stand behind.
+        return sweep_texts(self._settings.get("params") or {})
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Nothing: every job was composed and checked before; Hydra takes 80 ms for each."""

@@ -105,9 +105,9 @@ from gymnasium.envs.classic_control import CartPoleEnv
 
 
 class Locked(CartPoleEnv):
-    def __init__(self, token, wrong=False):
+    def __init__(self, token="", wrong=False):
         super().__init__()
-        if wrong or token != "t0ken-of-mine":
+        if wrong or token not in ("", "t0ken-of-mine"):
             raise RuntimeError(f"cannot log in with {token}")
 
 
@@ -187,3 +187,17 @@ def test_an_environment_is_the_same_by_what_was_written(monkeypatch):
     made.close()
     assert Config.from_mapping(Config(env=env).to_mapping()).env == env
     assert os.environ["DQN_FLAG"] == "true"
+
+
+@pytest.mark.parametrize("study", [False, True])
+def test_a_token_in_the_params_of_a_sweep_stays_as_written(locked, capfd, monkeypatch, study):
+    monkeypatch.setenv("DQN_TOKEN_2", "t0ken-of-mine")
+    small = ("seeds=1", "episodes=2", "test_episodes=0", "workers=0", "hidden=[8]", "name=g")
+    choice = "+env.kwargs.token:['${oc.env:DQN_TOKEN}','${oc.env:DQN_TOKEN_2}']"
+    words = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2") if study else ()
+    assert here("-m", *LOCKED, *words, f"+hydra.sweeper.params={{{choice}}}", *small) == 0
+    out, err = capfd.readouterr()
+    assert "t0ken-of-mine" not in out + err
+    assert found_in(locked, "t0ken-of-mine") == []
+    seeds = (locked / "outputs" / "sweeps" / "g" / "seeds.csv").read_text("utf-8")
+    assert "${oc.env:DQN_TOKEN}" in seeds or "${oc.env:DQN_TOKEN_2}" in seeds
