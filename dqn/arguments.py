@@ -7,8 +7,9 @@ a word plainly means is written here as Hydra reads it; all others stay as they 
 import os
 import re
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -16,6 +17,8 @@ from hydra.errors import HydraException
 
 from dqn.errors import UserError
 from dqn.help import default_groups
+from dqn.schema import override_text
+from dqn.values import number_in
 
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 TEXTS = ("name", "ray_address", "env.id", "hydra.sweeper.storage", *FOLDERS)
@@ -54,6 +57,21 @@ def quoted(text: str) -> str:
     if re.fullmatch(r"[A-Za-z_./][\w./-]*", text) and not _is_read_as_other(text):
         return text
     return QuotedString(text, Quote.single).with_quotes()
+
+
+def grammar_text(value: Any) -> str:
+    """A plain value as it stands behind `key=`, whole, however long: read back as the same."""
+    if isinstance(value, Mapping):
+        pairs = (f"{_name(str(name))}:{grammar_text(part)}" for name, part in value.items())
+        return f"{{{','.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(grammar_text, value))}]"
+    return quoted(value) if isinstance(value, str) else override_text(value)
+
+
+def _name(text: str) -> str:
+    """A name of a mapping, which the grammar has without quotes."""
+    return re.sub(r"([\\()\[\]{}:=, \t])", r"\\\1", text)
 
 
 def shell_word(key: str, text: str) -> str:
@@ -96,7 +114,7 @@ def _unquoted(value: str) -> str:
 
 
 def _is_read_as_other(text: str) -> bool:
-    return text.lower() in ("null", "true", "false", "nan", "inf")
+    return text.lower() in ("null", "true", "false") or number_in(text) is not None
 
 
 def _at_home(key: str, path: str) -> str:

@@ -5,6 +5,7 @@ some come after it has made a folder, so what a user may write is looked at here
 """
 
 import argparse
+import contextlib
 import re
 import tempfile
 from collections.abc import Callable, Sequence
@@ -37,9 +38,9 @@ from dqn.origin import refuse_misread
 from dqn.overrides import refuse_wrong
 from dqn.results.format import refuse_unfit
 from dqn.schema import nearest
-from dqn.secrets import remember_variables
 from dqn.traps import warn
 from dqn.trust import refuse_calls
+from dqn.variables import remember_literals, remember_secrets
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
@@ -58,7 +59,7 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
             refuse_wrong(override, loader)
         name = args.config_name or CONFIG_NAME
         composed = _composed(loader, name, args.overrides)
-        remember_variables(_texts(composed))
+        remember_secrets(_told(composed))
         refuse_calls(composed)
         many = args.multirun or composed.hydra.mode == RunMode.MULTIRUN
         if not many:
@@ -160,16 +161,23 @@ def _near_setting(key: str, composed: DictConfig) -> str | None:
     return None
 
 
-def _texts(composed: DictConfig) -> str:
+def remember_all(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> None:
+    """Have no secret of a configuration shown that `args` ask Hydra to print, right or wrong."""
+    with contextlib.suppress(Exception):  # Hydra says itself what is wrong, and prints nothing
+        composed = _composed(_loader(args, task), args.config_name or CONFIG_NAME, args.overrides)
+        remember_secrets(_told(composed))
+        remember_literals(OmegaConf.to_container(composed.env, resolve=False))
+
+
+def _told(composed: DictConfig) -> list[Any]:
     """All that may name a secret: not the name and the folders of results, which are shown."""
     shown = {"name", *(key for key, setting in KEYS.items() if key_of(setting).choices)}
     own = OmegaConf.masked_copy(
         own_keys(composed), [str(key) for key in composed if key not in shown]
     )
     sweeper = composed.hydra.sweeper
-    return OmegaConf.to_yaml(own) + (
-        OmegaConf.to_yaml(sweeper) if OmegaConf.is_config(sweeper) else ""
-    )
+    nodes = [own, *([sweeper] if OmegaConf.is_config(sweeper) else [])]
+    return [OmegaConf.to_container(node, resolve=False) for node in nodes]
 
 
 def _refuse_sweep(override: Override) -> None:

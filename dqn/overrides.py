@@ -8,7 +8,7 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 
-from dqn.arguments import TEXTS, quoted, shell_word
+from dqn.arguments import TEXTS, grammar_text, quoted, shell_word
 from dqn.config import KEYS, Config, fields_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.habits import LAUNCHERS, SAMPLERS
@@ -142,16 +142,19 @@ def _sweep_text(name: str, value: Any) -> str:
             f"example '{name}.{inner}': 'choice(1,2)'"
         )
     if not isinstance(value, list | tuple):
-        return value if isinstance(value, str) else override_text(value)
+        return value if isinstance(value, str) else grammar_text(value)
     if name.lstrip("+") == "hidden" and all(isinstance(width, int) for width in value):
-        return override_text(value)
-    return f"choice({','.join(_choice_text(name, item) for item in value)})"
+        return grammar_text(value)
+    items = ",".join(_choice_text(name, item) for item in value)
+    return items if any(item is None for item in value) else f"choice({items})"
 
 
 def _choice_text(name: str, item: Any) -> str:
     """One of a list's values; text in quotes, unless it is what its key wants it to be."""
-    if not isinstance(item, str) or item.startswith(("[", "{", "${", "'", '"')):
-        return override_text(item)
+    if not isinstance(item, str):
+        return grammar_text(item)
+    if item.startswith(("[", "{", "${", "'", '"')):
+        return item
     is_number = number_in(item) is not None or flag_in(item) is not None
     return item if is_number and name.lstrip("+") not in TEXTS else quoted(item)
 

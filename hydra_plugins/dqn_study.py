@@ -42,12 +42,13 @@ class GridSweeper(BasicSweeper):
     ) -> None:
         """As Hydra's, which will write the configuration into the folder: without passwords."""
         from dqn.composer import settings_of
-        from dqn.secrets import has_secret, without_secrets
+        from dqn.secrets import without_secrets
 
         self._settings = settings_of(config.hydra.sweeper)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        if has_secret(OmegaConf.to_yaml(config)):
-            kept = without_secrets(OmegaConf.to_container(config, resolve=False))
+        said = OmegaConf.to_container(config, resolve=False)
+        kept = without_secrets(said)
+        if kept != said:
             self.config = OmegaConf.create(kept)
 
     def _parse_config(self) -> list[str]:

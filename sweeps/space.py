@@ -7,6 +7,7 @@ that any value survives its storage and comes back the same.
 import contextlib
 import itertools
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from optuna.distributions import (
 )
 
 from dqn import traps
+from dqn.arguments import grammar_text, quoted
 from dqn.config import KEYS, Config
 from dqn.errors import UserError
 from dqn.results.columns import COLUMN_OF_KEY, Cell, hyperparameters, is_same_cell
@@ -70,7 +72,8 @@ def points_of(distribution: BaseDistribution) -> list[Value]:
 def written(distribution: BaseDistribution) -> str:
     """A distribution as a command line has it."""
     if isinstance(distribution, CategoricalDistribution):
-        return f"choice({','.join(value_text(value) for value in points_of(distribution))})"
+        texts = [value_text(value) for value in points_of(distribution)]
+        return ",".join(texts) if "null" in texts else f"choice({','.join(texts)})"
     low, high, log, step = (getattr(distribution, n) for n in ("low", "high", "log", "step"))
     if isinstance(distribution, IntDistribution):
         ends = f"{low},{high + step}" if step == 1 else f"{low},{high + step},{step}"
@@ -92,9 +95,16 @@ def canonical(value: Any, written: Any) -> Value:
     """How a sample holds a value: equal values alike, however they were `written`."""
     if isinstance(value, bool | int | float):
         return value
-    if isinstance(value, str) and isinstance(written, QuotedString) and not value.isalnum():
-        return written.with_quotes()
-    return override_text(value)
+    if not isinstance(value, str):
+        return grammar_text(value)
+    if isinstance(written, QuotedString):
+        kept = value.isalnum() and quoted(value) == value
+        return value if kept else written.with_quotes()
+    return value if "${" in value or not _IN_QUOTES.search(value) else quoted(value)
+
+
+_IN_QUOTES = re.compile(r"""[\\()\[\]{}=,'"]|^\s|\s$|^$""")
+"""In a text, what the grammar has in quotes alone, or behind a backslash."""
 
 
 def corners(space: Space, compose: Compose) -> list[Config]:
