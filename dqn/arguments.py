@@ -28,6 +28,8 @@ _FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 _WORD = re.compile(r"(\+{0,2})([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _HOME = re.compile(r"~[\w.-]*(?:/.*)?", re.DOTALL)
 _URL = re.compile(r"[A-Za-z][\w+.-]*://\S+")
+_REFERENCE = re.compile(r"[\w./:-]*\$\{[^{}'\"]*\}[\w./:-]*")
+_IN_QUOTES = re.compile(r"""[\\()\[\]{}=,'"]|^\s|\s$|^$""")
 _OF_THE_GRAMMAR = ("'", '"', "[", "{", "(")
 
 
@@ -60,17 +62,26 @@ def quoted(text: str) -> str:
 
 
 def grammar_text(value: Any) -> str:
-    """A plain value as it stands behind `key=`, whole, however long: read back as the same."""
+    """A plain value as it stands behind `key=`, whole, however long: read back as the same.
+
+    Raises `UserError` for a mapping that the grammar cannot say.
+    """
     if isinstance(value, Mapping):
-        pairs = (f"{_name(str(name))}:{grammar_text(part)}" for name, part in value.items())
+        pairs = (f"{_name(name)}:{grammar_text(part)}" for name, part in value.items())
         return f"{{{','.join(pairs)}}}"
     if isinstance(value, list | tuple):
         return f"[{','.join(map(grammar_text, value))}]"
     return quoted(value) if isinstance(value, str) else override_text(value)
 
 
-def _name(text: str) -> str:
+def _name(name: Any) -> str:
     """A name of a mapping, which the grammar has without quotes."""
+    text = name if isinstance(name, str) else override_text(name)
+    if isinstance(name, str) and (_is_read_as_other(text) or not text or {*text} & {*"'\"$"}):
+        raise UserError(
+            f"a mapping to choose from must have names that need no quotes, got {text!r}; write "
+            f"another, or train it in a command of its own"
+        )
     return re.sub(r"([\\()\[\]{}:=, \t])", r"\\\1", text)
 
 
@@ -113,7 +124,15 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if closed else value
 
 
+def needs_quotes(text: str) -> bool:
+    """Whether a text that a `choice(...)` gave is another, or none, without quotes."""
+    if _REFERENCE.fullmatch(text):
+        return False
+    return _is_read_as_other(text) or _IN_QUOTES.search(text) is not None
+
+
 def _is_read_as_other(text: str) -> bool:
+    """Whether the grammar has a number, a flag or null for this text without quotes."""
     return text.lower() in ("null", "true", "false") or number_in(text) is not None
 
 

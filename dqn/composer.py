@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -26,7 +25,7 @@ from dqn.habits import advice_on_sweeper
 from dqn.hydra_errors import first_line, one_line
 from dqn.nesting import refuse_dotted
 from dqn.origin import file_that_sets
-from dqn.overrides import fixed, options_of, refuse_vast, refuse_wrong, sweep_texts
+from dqn.overrides import fixed, jobs_of, options_of, refuse_vast, refuse_wrong, sweep_texts
 from dqn.schema import override_text
 from dqn.variables import escaped, refuse_literal
 
@@ -100,7 +99,7 @@ class Composer:
                 f"leave it out, all jobs are trained together"
             )
         configs = []
-        for number, job in enumerate(BasicSweeper.split_arguments(overrides, None)[0]):
+        for number, job in enumerate(jobs_of(overrides)):
             try:
                 configs.append(self.config(job))
             except UserError as error:

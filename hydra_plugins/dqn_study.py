@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -57,6 +58,13 @@ class GridSweeper(BasicSweeper):
 
         # Not from self.params, in which Hydra has resolved what a secret may stand behind.
         return sweep_texts(self._settings.get("params") or {})
+
+    @staticmethod
+    def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[Any]:
+        """The jobs as Hydra's, one batch of them, each value the one that was written."""
+        from dqn.overrides import jobs_of
+
+        return [jobs_of(overrides)]
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Nothing: every job was composed and checked before; Hydra takes 80 ms for each."""

@@ -7,7 +7,6 @@ that any value survives its storage and comes back the same.
 import contextlib
 import itertools
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ from optuna.distributions import (
 )
 
 from dqn import traps
-from dqn.arguments import grammar_text, quoted
+from dqn.arguments import grammar_text, needs_quotes, quoted
 from dqn.config import KEYS, Config
 from dqn.errors import UserError
 from dqn.results.columns import COLUMN_OF_KEY, Cell, hyperparameters, is_same_cell
@@ -100,11 +99,7 @@ def canonical(value: Any, written: Any) -> Value:
     if isinstance(written, QuotedString):
         kept = value.isalnum() and quoted(value) == value
         return value if kept else written.with_quotes()
-    return value if "${" in value or not _IN_QUOTES.search(value) else quoted(value)
-
-
-_IN_QUOTES = re.compile(r"""[\\()\[\]{}=,'"]|^\s|\s$|^$""")
-"""In a text, what the grammar has in quotes alone, or behind a backslash."""
+    return quoted(value) if needs_quotes(value) else value  # choice() gives text without them
 
 
 def corners(space: Space, compose: Compose) -> list[Config]:

@@ -17,6 +17,7 @@ from test_command_line import line  # noqa: F401
 from dqn.arguments import as_meant
 from dqn.config import Config, EnvConfig
 from dqn.errors import UserError
+from dqn.overrides import jobs_of, sweep_texts
 from dqn.results import composed, document
 from dqn.results.identity import identity_of
 
@@ -284,3 +285,14 @@ def test_a_variable_of_the_shell_is_the_value_it_plainly_is(line, tmp_path, monk
         assert "DQN_NONE" in line.err
         assert "DEFAULT}" in line.err
         assert len(line.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[None, 100], [{"a": 1}, {"b": {"c": [1, "x y"]}}], ["true", True, "a,b"], [["a" * 70, "b"]]],
+)
+def test_values_of_params_are_those_of_a_grid(values):
+    (text,) = sweep_texts({"+env.kwargs.x": values})
+    overrides = PARSER.parse_overrides([text])
+    taken = [PARSER.parse_overrides(job)[0].value() for job in jobs_of(overrides)]
+    assert [*map(repr, taken)] == [*map(repr, values)]
