@@ -113,7 +113,8 @@ def corners(space: Space, compose: Compose) -> list[Config]:
         key = name.lstrip("+")
         ends = _ends(distribution)
         if key in traps.SCALES:
-            ends = [max(ends, key=float)]
+            low, high = min(ends, key=float), max(ends, key=float)
+            ends = [low, high] if float(high) >= traps.LARGEST else [high]
         elif key in KEYS and key not in traps.KEYS and not key.startswith("env."):
             continue
         values.append([(name, end) for end in ends])
