@@ -34,7 +34,7 @@ from dqn.errors import UserError
 from dqn.habits import advice_on_sweeper
 from dqn.help import CONF
 from dqn.hydra_errors import one_line
-from dqn.origin import refuse_misread
+from dqn.origin import naming_undecoded, refuse_misread
 from dqn.overrides import refuse_wrong
 from dqn.results.format import refuse_unfit
 from dqn.schema import nearest
@@ -112,9 +112,10 @@ def _loader(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> Conf
 def _composed(loader: ConfigLoaderImpl, name: str, overrides: Sequence[str]) -> DictConfig:
     """What Hydra makes of a command line that may hold sweeps."""
     try:
-        return loader.load_configuration(
-            name, list(overrides), RunMode.MULTIRUN, validate_sweep_overrides=False
-        )
+        with naming_undecoded(loader):
+            return loader.load_configuration(
+                name, list(overrides), RunMode.MULTIRUN, validate_sweep_overrides=False
+            )
     except ConfigCompositionException as error:
         missing = re.match(r"Could not override '(hydra(?:\..+)?)\.([^.']+)'", str(error))
         if missing is None:

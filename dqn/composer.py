@@ -24,7 +24,7 @@ from dqn.errors import UserError
 from dqn.habits import advice_on_sweeper
 from dqn.hydra_errors import first_line, one_line
 from dqn.nesting import refuse_dotted
-from dqn.origin import file_that_sets
+from dqn.origin import file_that_sets, naming_undecoded, refuse_without_package
 from dqn.overrides import fixed, jobs_of, options_of, refuse_vast, refuse_wrong, sweep_texts
 from dqn.schema import override_text
 from dqn.variables import escaped, refuse_literal
@@ -165,9 +165,11 @@ class Composer:
             yield
         except UserError as error:
             key = str(error).partition(" ")[0]
+            files = self.loader, self._command[1], [*self._hydra, *job]
+            refuse_without_package(key, *files)
             if any(word.lstrip("+").startswith(f"{key}=") for word in (*job, *self._task)):
                 raise
-            file = file_that_sets(key, self.loader, self._command[1], [*self._hydra, *job])
+            file = file_that_sets(key, *files)
             if file is None:
                 raise
             raise UserError(f"{error} (in {file})") from error
@@ -188,9 +190,10 @@ class Composer:
         None of the values where one of them depends on another key.
         """
         if groups not in self._bases:
-            base = self.loader.load_configuration(
-                self._command[1], [*self._hydra, *groups], RunMode.RUN
-            )
+            with naming_undecoded(self.loader):
+                base = self.loader.load_configuration(
+                    self._command[1], [*self._hydra, *groups], RunMode.RUN
+                )
             tied = "${" in OmegaConf.to_yaml(own_keys(base), resolve=False)
             self._bases[groups] = base, _choice(base), None if tied else self._values(base)
         return self._bases[groups]
