@@ -138,6 +138,8 @@ def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
     is_study = isinstance(sweeper, DictConfig) and "n_trials" in sweeper
     if own and (advice := advice_on_sweeper(key.removeprefix("hydra.sweeper."), is_study)):
         return advice
+    if others := _of_another_file(parent, last):
+        return f"it is of {' or '.join(others)}"
     if near := nearest(last, known):
         return f"did you mean {parent}.{near}?"
     if not own:
@@ -147,6 +149,21 @@ def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
     near = nearest(last, re.findall(r"^(\w+):", _STUDY.read_text("utf-8"), re.MULTILINE))
     meant = "" if near in ("", last) else f"did you mean {parent}.{near}? "
     return f"{meant}if it is one of a study, add -m hydra/sweeper=optuna"
+
+
+def _of_another_file(parent: str, last: str) -> list[str]:
+    """The options of the group `parent`, a sampler's or a pruner's, that have the setting `last`.
+
+    None of what is no such group.
+    """
+    folder = CONF / parent.replace(".", "/")
+    if not parent.startswith("hydra.sweeper.") or not folder.is_dir():
+        return []
+    return [
+        f"{parent.replace('.', '/')}={path.stem}"
+        for path in sorted(folder.glob("*.yaml"))
+        if re.search(rf"^{re.escape(last)}:", path.read_text("utf-8"), re.MULTILINE)
+    ]
 
 
 def _near_setting(key: str, composed: DictConfig) -> str | None:

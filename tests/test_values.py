@@ -318,3 +318,8 @@ def test_a_file_that_cannot_be_read_is_named(line, tmp_path, text, told):  # noq
         assert str(path) in line.err
         assert len(line.err.splitlines()) == 1
         assert "HYDRA_FULL_ERROR" not in line.err
+
+
+def test_infinity_is_one_however_it_is_written():
+    for text in ("Infinity", ".inf", "+infinity", "inf", ".Inf"):
+        assert Config.from_mapping({"grad_clip": text}).grad_clip == math.inf
