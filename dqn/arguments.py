@@ -7,8 +7,9 @@ a word plainly means is written here as Hydra reads it; all others stay as they 
 import os
 import re
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -16,6 +17,8 @@ from hydra.errors import HydraException
 
 from dqn.errors import UserError
 from dqn.help import default_groups
+from dqn.schema import override_text
+from dqn.values import number_in
 
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 TEXTS = ("name", "ray_address", "env.id", "hydra.sweeper.storage", *FOLDERS)
@@ -25,6 +28,8 @@ _FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 _WORD = re.compile(r"(\+{0,2})([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _HOME = re.compile(r"~[\w.-]*(?:/.*)?", re.DOTALL)
 _URL = re.compile(r"[A-Za-z][\w+.-]*://\S+")
+_REFERENCE = re.compile(r"[\w./:-]*\$\{[^{}'\"]*\}[\w./:-]*")
+_IN_QUOTES = re.compile(r"""[\\()\[\]{}=,'"]|^\s|\s$|^$""")
 _OF_THE_GRAMMAR = ("'", '"', "[", "{", "(")
 
 
@@ -54,6 +59,30 @@ def quoted(text: str) -> str:
     if re.fullmatch(r"[A-Za-z_./][\w./-]*", text) and not _is_read_as_other(text):
         return text
     return QuotedString(text, Quote.single).with_quotes()
+
+
+def grammar_text(value: Any) -> str:
+    """A plain value as it stands behind `key=`, whole, however long: read back as the same.
+
+    Raises `UserError` for a mapping that the grammar cannot say.
+    """
+    if isinstance(value, Mapping):
+        pairs = (f"{_name(name)}:{grammar_text(part)}" for name, part in value.items())
+        return f"{{{','.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(grammar_text, value))}]"
+    return quoted(value) if isinstance(value, str) else override_text(value)
+
+
+def _name(name: Any) -> str:
+    """A name of a mapping, which the grammar has without quotes."""
+    text = name if isinstance(name, str) else override_text(name)
+    if isinstance(name, str) and (_is_read_as_other(text) or not text or {*text} & {*"'\"$"}):
+        raise UserError(
+            f"a mapping to choose from must have names that need no quotes, got {text!r}; write "
+            f"another, or train it in a command of its own"
+        )
+    return re.sub(r"([\\()\[\]{}:=, \t])", r"\\\1", text)
 
 
 def shell_word(key: str, text: str) -> str:
@@ -95,8 +124,16 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if closed else value
 
 
+def needs_quotes(text: str) -> bool:
+    """Whether a text that a `choice(...)` gave is another, or none, without quotes."""
+    if _REFERENCE.fullmatch(text):
+        return False
+    return _is_read_as_other(text) or _IN_QUOTES.search(text) is not None
+
+
 def _is_read_as_other(text: str) -> bool:
-    return text.lower() in ("null", "true", "false", "nan", "inf")
+    """Whether the grammar has a number, a flag or null for this text without quotes."""
+    return text.lower() in ("null", "true", "false") or number_in(text) is not None
 
 
 def _at_home(key: str, path: str) -> str:

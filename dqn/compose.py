@@ -5,6 +5,7 @@ some come after it has made a folder, so what a user may write is looked at here
 """
 
 import argparse
+import contextlib
 import re
 import tempfile
 from collections.abc import Callable, Sequence
@@ -33,13 +34,13 @@ from dqn.errors import UserError
 from dqn.habits import advice_on_sweeper
 from dqn.help import CONF
 from dqn.hydra_errors import one_line
-from dqn.origin import refuse_misread
+from dqn.origin import naming_undecoded, refuse_misread
 from dqn.overrides import refuse_wrong
 from dqn.results.format import refuse_unfit
 from dqn.schema import nearest
-from dqn.secrets import remember_variables
 from dqn.traps import warn
 from dqn.trust import refuse_calls
+from dqn.variables import remember_literals, remember_secrets
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
@@ -58,7 +59,7 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
             refuse_wrong(override, loader)
         name = args.config_name or CONFIG_NAME
         composed = _composed(loader, name, args.overrides)
-        remember_variables(_texts(composed))
+        remember_secrets(_told(composed))
         refuse_calls(composed)
         many = args.multirun or composed.hydra.mode == RunMode.MULTIRUN
         if not many:
@@ -111,9 +112,10 @@ def _loader(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> Conf
 def _composed(loader: ConfigLoaderImpl, name: str, overrides: Sequence[str]) -> DictConfig:
     """What Hydra makes of a command line that may hold sweeps."""
     try:
-        return loader.load_configuration(
-            name, list(overrides), RunMode.MULTIRUN, validate_sweep_overrides=False
-        )
+        with naming_undecoded(loader):
+            return loader.load_configuration(
+                name, list(overrides), RunMode.MULTIRUN, validate_sweep_overrides=False
+            )
     except ConfigCompositionException as error:
         missing = re.match(r"Could not override '(hydra(?:\..+)?)\.([^.']+)'", str(error))
         if missing is None:
@@ -136,6 +138,8 @@ def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
     is_study = isinstance(sweeper, DictConfig) and "n_trials" in sweeper
     if own and (advice := advice_on_sweeper(key.removeprefix("hydra.sweeper."), is_study)):
         return advice
+    if others := _of_another_file(parent, last):
+        return f"it is of {' or '.join(others)}"
     if near := nearest(last, known):
         return f"did you mean {parent}.{near}?"
     if not own:
@@ -145,6 +149,21 @@ def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
     near = nearest(last, re.findall(r"^(\w+):", _STUDY.read_text("utf-8"), re.MULTILINE))
     meant = "" if near in ("", last) else f"did you mean {parent}.{near}? "
     return f"{meant}if it is one of a study, add -m hydra/sweeper=optuna"
+
+
+def _of_another_file(parent: str, last: str) -> list[str]:
+    """The options of the group `parent`, a sampler's or a pruner's, that have the setting `last`.
+
+    None of what is no such group.
+    """
+    folder = CONF / parent.replace(".", "/")
+    if not parent.startswith("hydra.sweeper.") or not folder.is_dir():
+        return []
+    return [
+        f"{parent.replace('.', '/')}={path.stem}"
+        for path in sorted(folder.glob("*.yaml"))
+        if re.search(rf"^{re.escape(last)}:", path.read_text("utf-8"), re.MULTILINE)
+    ]
 
 
 def _near_setting(key: str, composed: DictConfig) -> str | None:
@@ -160,16 +179,23 @@ def _near_setting(key: str, composed: DictConfig) -> str | None:
     return None
 
 
-def _texts(composed: DictConfig) -> str:
+def remember_all(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> None:
+    """Have no secret of a configuration shown that `args` ask Hydra to print, right or wrong."""
+    with contextlib.suppress(Exception):  # Hydra says itself what is wrong, and prints nothing
+        composed = _composed(_loader(args, task), args.config_name or CONFIG_NAME, args.overrides)
+        remember_secrets(_told(composed))
+        remember_literals(OmegaConf.to_container(composed.env, resolve=False))
+
+
+def _told(composed: DictConfig) -> list[Any]:
     """All that may name a secret: not the name and the folders of results, which are shown."""
     shown = {"name", *(key for key, setting in KEYS.items() if key_of(setting).choices)}
     own = OmegaConf.masked_copy(
         own_keys(composed), [str(key) for key in composed if key not in shown]
     )
     sweeper = composed.hydra.sweeper
-    return OmegaConf.to_yaml(own) + (
-        OmegaConf.to_yaml(sweeper) if OmegaConf.is_config(sweeper) else ""
-    )
+    nodes = [own, *([sweeper] if OmegaConf.is_config(sweeper) else [])]
+    return [OmegaConf.to_container(node, resolve=False) for node in nodes]
 
 
 def _refuse_sweep(override: Override) -> None:

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from dqn.config import KEYS, Config
@@ -25,8 +24,8 @@ from dqn.errors import UserError
 from dqn.habits import advice_on_sweeper
 from dqn.hydra_errors import first_line, one_line
 from dqn.nesting import refuse_dotted
-from dqn.origin import file_that_sets
-from dqn.overrides import fixed, options_of, refuse_vast, refuse_wrong, sweep_texts
+from dqn.origin import file_that_sets, naming_undecoded, refuse_without_package
+from dqn.overrides import fixed, jobs_of, options_of, refuse_vast, refuse_wrong, sweep_texts
 from dqn.schema import override_text
 from dqn.variables import escaped, refuse_literal
 
@@ -76,8 +75,7 @@ class Composer:
 
     def overrides(self) -> list[Override]:
         """What is set and swept: a grid's `params`, then the command line's, which wins."""
-        node: Any = OmegaConf.to_container(self.sweeper, resolve=True) if self.is_grid else {}
-        params = sweep_texts(node.get("params") or {})
+        params = sweep_texts(settings_of(self.sweeper).get("params") or {} if self.is_grid else {})
         return self.parser.parse_overrides([*params, *self._task])
 
     def grid(self) -> list[Config]:
@@ -101,7 +99,7 @@ class Composer:
                 f"leave it out, all jobs are trained together"
             )
         configs = []
-        for number, job in enumerate(BasicSweeper.split_arguments(overrides, None)[0]):
+        for number, job in enumerate(jobs_of(overrides)):
             try:
                 configs.append(self.config(job))
             except UserError as error:
@@ -167,9 +165,11 @@ class Composer:
             yield
         except UserError as error:
             key = str(error).partition(" ")[0]
+            files = self.loader, self._command[1], [*self._hydra, *job]
+            refuse_without_package(key, *files)
             if any(word.lstrip("+").startswith(f"{key}=") for word in (*job, *self._task)):
                 raise
-            file = file_that_sets(key, self.loader, self._command[1], [*self._hydra, *job])
+            file = file_that_sets(key, *files)
             if file is None:
                 raise
             raise UserError(f"{error} (in {file})") from error
@@ -190,9 +190,10 @@ class Composer:
         None of the values where one of them depends on another key.
         """
         if groups not in self._bases:
-            base = self.loader.load_configuration(
-                self._command[1], [*self._hydra, *groups], RunMode.RUN
-            )
+            with naming_undecoded(self.loader):
+                base = self.loader.load_configuration(
+                    self._command[1], [*self._hydra, *groups], RunMode.RUN
+                )
             tied = "${" in OmegaConf.to_yaml(own_keys(base), resolve=False)
             self._bases[groups] = base, _choice(base), None if tied else self._values(base)
         return self._bases[groups]
@@ -251,6 +252,24 @@ def values_of(composed: DictConfig) -> dict[str, Any]:
     raw["ray_address"] = escaped(raw.get("ray_address"))
     values: Any = OmegaConf.to_container(OmegaConf.create(raw), resolve=True)
     return values
+
+
+def settings_of(sweeper: DictConfig) -> dict[str, Any]:
+    """The settings below `hydra.sweeper`, interpolations resolved.
+
+    But for `${oc.env:VAR}` in the `params` for arguments of the environment, as in `values_of`.
+    """
+    sweeper = copy.deepcopy(sweeper)
+    params = sweeper.get("params")
+    if isinstance(params, DictConfig):
+        raw: Any = OmegaConf.to_container(params, resolve=False)
+        with flag_override(sweeper, ["readonly", "struct"], False):
+            sweeper.params = {
+                name: escaped(value) if str(name).lstrip("+").startswith("env.kwargs") else value
+                for name, value in raw.items()
+            }
+    settings: Any = OmegaConf.to_container(sweeper, resolve=True)
+    return settings
 
 
 def _choice(composed: DictConfig) -> str | None:

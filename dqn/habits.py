@@ -12,6 +12,9 @@ SAME = {
     "step_size": "lr",
     "discount": "gamma",
     "discount_factor": "gamma",
+    "discount_rate": "gamma",
+    "network": "hidden",
+    "network_arch": "hidden",
     "layers": "hidden",
     "net_arch": "hidden",
     "hidden_sizes": "hidden",
@@ -21,6 +24,9 @@ SAME = {
     "memory_size": "buffer_size",
     "replay_size": "buffer_size",
     "replay_buffer_size": "buffer_size",
+    "replay_capacity": "buffer_size",
+    "replay_memory_size": "buffer_size",
+    "replay_start_size": "learning_starts",
     "buffer_capacity": "buffer_size",
     "warmup": "learning_starts",
     "warmup_steps": "learning_starts",
@@ -36,6 +42,14 @@ SAME = {
     "target_network_update_freq": "target_update",
     "sync_freq": "target_update",
     "target_network_update_rate": "tau",
+    "target_tau": "tau",
+    "soft_update": "tau",
+    "soft_update_tau": "tau",
+    "initial_epsilon": "epsilon_start",
+    "max_epsilon": "epsilon_start",
+    "final_epsilon": "epsilon_min",
+    "min_epsilon": "epsilon_min",
+    "epsilon_decay_steps": "exploration_steps",
     "epsilon": "epsilon_start",
     "start_e": "epsilon_start",
     "eps_start": "epsilon_start",
@@ -51,6 +65,9 @@ SAME = {
     "max_grad_norm": "grad_clip",
     "clip_grad": "grad_clip",
     "gradient_clip": "grad_clip",
+    "gradient_clipping": "grad_clip",
+    "clip_gradients": "grad_clip",
+    "clip_gradient": "grad_clip",
     "clipnorm": "grad_clip",
     "nb_episodes": "episodes",
     "n_episodes": "episodes",
@@ -62,6 +79,8 @@ SAME = {
     "n_jobs": "workers",
     "num_workers": "workers",
     "n_workers": "workers",
+    "num_threads": "workers",
+    "n_threads": "workers",
     "cluster": "fleet",
     "address": "ray_address",
     "study_name": "name",
@@ -70,6 +89,10 @@ SAME = {
     "experiment": "name",
     "n_eval_episodes": "test_episodes",
     "eval_episodes": "test_episodes",
+    "n_evaluations": "test_episodes",
+    "time_limit": "env.max_episode_steps",
+    "max_steps_per_episode": "env.max_episode_steps",
+    "max_episode_length": "env.max_episode_steps",
     "gym_id": "env.id",
     "env_id": "env.id",
     "env_name": "env.id",
@@ -123,6 +146,10 @@ ADVICE = {
     "pruner": f"did you mean hydra/sweeper/pruner? {_OF_A_STUDY}",
     "sampler": f"did you mean hydra/sweeper/sampler? {_OF_A_STUDY}",
     "n_startup_trials": f"did you mean hydra.sweeper.sampler.n_startup_trials? {_OF_A_STUDY}",
+    "optimize_hyperparameters": "write -m sweep=tune, a study of the hyperparameters",
+    "env_wrapper": "there is none: register the wrapped environment in a module of your own and "
+    "write env=gymnasium env.id=MODULE:ID",
+    "gym_packages": "write the module before the id: env=gymnasium env.id=MODULE:ID",
     "multirun": "did you mean the flag -m?",
 }
 """A name elsewhere, and what to write where no key of ours takes the same value."""
@@ -135,6 +162,11 @@ for _name, _others in {
     "dueling": ("dueling_dqn",),
     "prioritized_replay": ("prioritized", "per", "prioritized_replay_alpha"),
     "n_steps": ("n_step", "nstep", "multi_step"),
+    "n_trials": ("max_trials", "num_trials"),
+    "optimize_hyperparameters": ("optimize",),
+    "loss": ("loss_function", "loss_type"),
+    "env_wrapper": ("wrapper", "wrappers"),
+    "gym_packages": ("gym_package", "env_module"),
     "verbose": ("progress", "log_interval"),
     "save_freq": ("save_model", "checkpoint_freq"),
     "eval_freq": ("eval_interval", "evaluate_every"),
@@ -188,7 +220,9 @@ def advice_on(name: str) -> str | None:
         return f"did you mean {SAME[word]}?" if word in SAME else ADVICE[word]
     first, _, rest = word.partition(".")
     if rest and first in ("sampler", "pruner", "sweeper"):
-        return f"did you mean hydra.sweeper.{word.removeprefix('sweeper.')}? {_OF_A_STUDY}"
+        name = word.removeprefix("sweeper.")
+        known = advice_on_sweeper(name, is_study=False)
+        return known or f"did you mean hydra.sweeper.{name}? {_OF_A_STUDY}"
     if rest and first in ("env_kwargs", "kwargs"):
         return f"did you mean +env.kwargs.{name.partition('.')[2]}?"
     return None
@@ -196,7 +230,7 @@ def advice_on(name: str) -> str | None:
 
 def advice_on_sweeper(name: str, is_study: bool = True) -> str | None:
     """The same for a setting below `hydra.sweeper`, such as "direction" or "sampler.seed"."""
-    advice = _SWEEPER.get(name)
+    advice = _SWEEPER.get(name) or _SWEEPER.get(name.partition(".")[0])
     if advice and not is_study and "hydra.sweeper." in advice:
         return f"{advice} ({_OF_A_STUDY})"
     return advice

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import yaml
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -25,6 +26,8 @@ def one_line() -> Iterator[None]:
         ) from error
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {first_line(error)}{_unset(error)}") from error
+    except yaml.YAMLError as error:
+        raise UserError(_of_yaml(error)) from error
     except (HydraException, ValueError, ArithmeticError) as error:  # range(1,nan)
         cause = first_line(error.__cause__ or "")
         raise UserError(": ".join(part for part in (str(error), cause) if part)) from error
@@ -32,6 +35,21 @@ def one_line() -> Iterator[None]:
         raise
     except OSError as error:
         raise RunError(str(error)) from error
+
+
+def _of_yaml(error: yaml.YAMLError) -> str:
+    """Which line of which file cannot be read, and what to do about it."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return f"a file must be YAML, got {' '.join(str(error).split())}; mend it"
+    problem = str(getattr(error, "problem", "") or "what cannot be read")
+    advice = "mend that line"
+    if "duplicate key" in problem:
+        advice = "leave one of them out"
+    elif "'\\t'" in problem:
+        advice = "write blanks in place of the tab"
+    where = f"line {mark.line + 1}, column {mark.column + 1}"
+    return f"{mark.name} must be YAML, {where}: {problem}; {advice}"
 
 
 def _unset(error: object) -> str:

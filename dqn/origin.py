@@ -1,6 +1,7 @@
 """Which file of the user's own a value came from: a refusal names it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from dqn.errors import UserError
-from dqn.help import CONF
+from dqn.help import CONF, default_groups
 from dqn.results.document import texts_of
 
 
@@ -47,13 +49,48 @@ def refuse_misread(
             )
 
 
+@contextmanager
+def naming_undecoded(loader: ConfigLoaderImpl) -> Iterator[None]:
+    """Turn a file that is no UTF-8 into a `UserError` that names it."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        folders = [one.path or "" for one in loader.config_search_path.get_path()]
+        for folder in folders:
+            if not folder.startswith("file://"):
+                continue
+            for path in Path(folder.removeprefix("file://")).rglob("*.yaml"):
+                if error.object in path.read_bytes():
+                    raise UserError(
+                        f"{path} must be UTF-8 text, got the byte 0x{error.object[error.start]:02x}"
+                        f" in it; save it as UTF-8"
+                    ) from error
+        raise
+
+
+def refuse_without_package(
+    key: str, loader: ConfigLoaderImpl, name: str | None, overrides: Sequence[str]
+) -> None:
+    """Refuse a file in the folder of a group, such as preset, whose keys would be below `key`."""
+    if key == "env" or key not in default_groups():
+        return
+    for path, package, _ in _files(loader, name, overrides):
+        if package == key and not path.is_relative_to(CONF):
+            before = path.read_text("utf-8").startswith("\ufeff")
+            raise UserError(
+                f"{path}: its first line must be # @package _global_, got "
+                f"{'a byte order mark before it' if before else 'another'}; "
+                f"{'save it without one' if before else 'write that line above its keys'}"
+            )
+
+
 def _files(
     loader: ConfigLoaderImpl, name: str | None, overrides: Sequence[str]
 ) -> Iterator[tuple[Path, str, Any]]:
     """Every file that is composed, in order, with its package and what it says."""
     try:
         defaults = loader.compute_defaults_list(name, list(overrides), RunMode.RUN).defaults
-    except HydraException:
+    except (HydraException, YAMLError, UnicodeDecodeError):  # refused by its name already
         return
     for default in defaults:
         found = loader.repository.load_config(default.config_path or "")

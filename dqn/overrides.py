@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
 
-from dqn.arguments import TEXTS, quoted, shell_word
+from dqn.arguments import TEXTS, grammar_text, needs_quotes, quoted, shell_word
 from dqn.config import KEYS, Config, fields_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.habits import LAUNCHERS, SAMPLERS
@@ -142,18 +143,23 @@ def _sweep_text(name: str, value: Any) -> str:
             f"example '{name}.{inner}': 'choice(1,2)'"
         )
     if not isinstance(value, list | tuple):
-        return value if isinstance(value, str) else override_text(value)
+        return value if isinstance(value, str) else grammar_text(value)
     if name.lstrip("+") == "hidden" and all(isinstance(width, int) for width in value):
-        return override_text(value)
-    return f"choice({','.join(_choice_text(name, item) for item in value)})"
+        return grammar_text(value)
+    texts = [_choice_text(name, item) for item in value]
+    # choice() takes no null.
+    return ",".join(texts) if "null" in texts else f"choice({','.join(texts)})"
 
 
 def _choice_text(name: str, item: Any) -> str:
-    """One of a list's values; text in quotes, unless it is what its key wants it to be."""
-    if not isinstance(item, str) or item.startswith(("[", "{", "${", "'", '"')):
-        return override_text(item)
+    """One of a list's values; text in quotes, unless its key reads it as a number or a flag."""
+    if not isinstance(item, str):
+        return grammar_text(item)
+    if item.startswith(("[", "{", "${", "'", '"')):
+        return item
     is_number = number_in(item) is not None or flag_in(item) is not None
-    return item if is_number and name.lstrip("+") not in TEXTS else quoted(item)
+    key = name.lstrip("+")
+    return item if is_number and key in KEYS and key not in TEXTS else quoted(item)
 
 
 def refuse_vast(overrides: Sequence[Override]) -> None:
@@ -183,6 +189,20 @@ def _size(override: Override) -> float:
 def options_of(loader: ConfigLoaderImpl, group: str) -> list[str]:
     """The options of a group, none of what is no group; Hydra takes 15 ms to tell."""
     return loader.get_group_options(group)
+
+
+def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
+    """The overrides of every job of a grid, as text."""
+    for override in overrides:
+        sweep = override.value()
+        if isinstance(sweep, ChoiceSweep) and not sweep.simple_form:  # whose text has lost quotes
+            sweep.list = [
+                QuotedString(item, Quote.single)
+                if isinstance(item, str) and needs_quotes(item)
+                else item
+                for item in sweep.list
+            ]
+    return [list(job) for job in BasicSweeper.split_arguments(list(overrides), None)[0]]
 
 
 def fixed(overrides: Sequence[Override]) -> list[Override]:

@@ -21,7 +21,7 @@ from dqn import machine
 from dqn.config import KEYS, Config
 from dqn.errors import UserError
 from dqn.habits import advice_on
-from dqn.secrets import clean, without_passwords
+from dqn.secrets import clean, hidden
 from dqn.status import FULL_ERROR, INTERRUPTED, remember_tracebacks, settled
 from dqn.terminal import prepare_streams, refuse_system
 
@@ -76,6 +76,8 @@ def _run(arguments: list[str]) -> int:
     shows = args.cfg or args.info or args.hydra_help or args.shell_completion
     if not shows:
         compose.plan(args, job)
+    elif args.cfg or args.info:
+        compose.remember_all(args, job)
     decorate = hydra.main(
         config_path=str(help_page.CONF),
         config_name=compose.CONFIG_NAME,
@@ -133,12 +135,14 @@ def _shown_without(shows: object) -> Iterator[None]:
     if not shows:
         yield
         return
+    from dqn.variables import without_literals
+
     printed = io.StringIO()
     try:
         with redirect_stdout(printed):
             yield
     finally:
-        print(without_passwords(printed.getvalue()), end="")
+        print(without_literals(hidden(printed.getvalue())), end="")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ an error when it is made, and of whatever is kept.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,11 @@ REMEDY = (
 # Up to the last @ of the word: a password may hold any character.
 _URL = re.compile(r"(\b[A-Za-z][\w+.-]*://[^\s:/@?#'\"]*:)(?!/)(\S*)(?=@)")
 _QUERY = re.compile(
-    r"([?&;](?:password|passwd|pwd|token|secret|api_?key)=)([^&;\s'\",]+)", re.IGNORECASE
+    r"([?&;](?:(?:ssl)?password|passwd|pwd|token|secret|api_?key)=)([^&;\s'\",]+)", re.IGNORECASE
 )
+_TOKEN = re.compile(r"(\bhttps?://)([^\s:/@?#'\"]+)(?=@)", re.IGNORECASE)
+_WHOLE = re.compile(r"[A-Za-z][\w+.-]*://[^\s:/@?#'\"]*:(.+)@[^@]*", re.DOTALL)
+"""A text that is a URL and nothing else: here a password may begin with / or hold a blank."""
 VARIABLE = re.compile(r"\$\{oc\.env:\s*([^,}\s]+)\s*(,[^}]*)?\}")
 _PLAIN = re.compile(r"[\d.eE+_-]{1,9}|true|false|null|inf", re.IGNORECASE)
 _SHORTEST = 3  # characters of a value that a line is searched for
@@ -31,21 +34,32 @@ _KNOWN: dict[str, str] = {}
 
 def hidden(text: str) -> str:
     """`text` without the passwords of URLs, and without what was looked up of `${oc.env:VAR}`."""
-    text = without_passwords(text)
+    return _without_known(without_passwords(text), lambda shown: True)
+
+
+def without_passwords(text: str) -> str:
+    """`text` with `***` for the password of every URL in it; `${oc.env:VAR}` stays.
+
+    What `remember` was given to be shown as `***` is left out too.
+    """
+    return _without_urls(_without_known(text, lambda shown: shown == STARS))
+
+
+def _without_known(text: str, chosen: Callable[[str], bool]) -> str:
+    """`text` with what is known shown as it is to be shown, where that is `chosen`."""
     for value, name in sorted(_KNOWN.items(), key=lambda known: -len(known[0])):
-        if value in text:
+        if value in text and chosen(name):
             text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", lambda _, name=name: name, text)
     return text
 
 
-def without_passwords(text: str) -> str:
-    """`text` with `***` for the password of every URL in it; `${oc.env:VAR}` stays."""
+def _without_urls(text: str) -> str:
     if "://" not in text:
         return text
     kept = list(dict.fromkeys(found[0] for found in VARIABLE.finditer(text) if not found[2]))
     for number, name in enumerate(kept):
         text = text.replace(name, _place(number))
-    text = _QUERY.sub(_starred, _URL.sub(_starred, text))
+    text = _QUERY.sub(_starred, _TOKEN.sub(_starred, _URL.sub(_starred, text)))
     for number, name in enumerate(kept):
         text = text.replace(_place(number), name)
     return text
@@ -57,13 +71,26 @@ def _place(number: int) -> str:
 
 
 def _starred(found: re.Match[str]) -> str:
-    kept = re.fullmatch(r"(\0\d+\0)+", found[2]) or not found[2]
+    kept = re.fullmatch(r"(\0\d+\0)+", found[2]) or found[2] in ("", STARS)
     return found[0] if kept else f"{found[1]}{STARS}"
 
 
 def has_secret(text: str) -> bool:
-    """Whether the password of a URL stands in `text` as it is."""
+    """Whether `without_passwords` leaves something out of `text`."""
     return without_passwords(text) != text
+
+
+def has_password(text: str) -> bool:
+    """Whether `text` is a URL with its password, or holds one."""
+    return _without_urls(text) != text or _hard_password(text) is not None
+
+
+def _hard_password(text: str) -> str | None:
+    """The password of a text that is a URL, where a search for URLs does not find all of it."""
+    found = _WHOLE.fullmatch(text)
+    if found is None or VARIABLE.sub("", found[1]) in ("", STARS):
+        return None
+    return None if _without_urls(text) == text.replace(found[1], STARS) else found[1]
 
 
 def without_secrets(value: Any) -> Any:
@@ -77,16 +104,35 @@ def without_secrets(value: Any) -> Any:
 
 def clean(folder: Path) -> None:
     """Leave passwords out of the YAML files in `folder`, which Hydra has just written."""
+    from omegaconf import OmegaConf
+
     for path in folder.glob("*.yaml"):
-        text = path.read_text(encoding="utf-8")
-        if has_secret(text):
-            path.write_text(without_passwords(text), encoding="utf-8")
+        said = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        kept = without_secrets(said)
+        if kept != said:
+            path.write_text(OmegaConf.to_yaml(OmegaConf.create(kept)), encoding="utf-8")
 
 
 def remember(value: str, shown: str = STARS) -> None:
     """Have `hidden` show a secret as `shown`, unless it is too short or too plain to be one."""
     if len(value) >= _SHORTEST and not _PLAIN.fullmatch(value):
         _KNOWN.setdefault(value, shown)
+
+
+def remember_password(text: str) -> None:
+    """Have the password of a text that is a URL left out, where a search would not find it."""
+    if password := _hard_password(text):
+        remember(password)
+        remember(password.replace("'", "\\'"))  # as an override has it in quotes
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text of plain nested values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from texts_in(part)
 
 
 def remember_variables(text: str) -> None:

@@ -16,8 +16,9 @@ KEYS = (
     "batch_size", "learning_starts", "train_freq", "target_update", "steps", "episodes",
 )  # fmt: skip
 """What a trap depends on, the environment apart."""
-SCALES = ("lr", "tau", "reward_scale")
-"""Of these, a trap is to be too small."""
+SCALES = ("lr", "tau", "reward_scale", "huber_delta", "grad_clip")
+"""Of these, a trap is to be too small, or of some too large, for a 32-bit number."""
+LARGEST = (2 - 2.0**-24) * 2.0**127  # from here on a number is infinite in 32 bits
 
 _AS_GOOD_AS_ZERO = 1e-3  # of epsilon_start, where epsilon_min is 0, which a factor never reaches
 _AS_GOOD_AS_START = 0.999
@@ -89,7 +90,7 @@ def _traps(config: Config, most: float) -> Iterator[tuple[str, str]]:
         *_learning(config, most),
         ("random", _random(config, most)),
         ("schedule", _schedule(config)),
-        *_tiny(config),
+        *_beyond_32_bits(config),
     ):
         if line:
             yield kind, line
@@ -126,7 +127,10 @@ def _actions_to_floor(config: Config) -> float:
     if config.epsilon_decay in (0.0, 1.0):
         return 1 if config.epsilon_decay else math.inf
     floor = max(config.epsilon_min, _AS_GOOD_AS_ZERO * config.epsilon_start)
-    return math.ceil(math.log(floor / config.epsilon_start) / math.log1p(-config.epsilon_decay))
+    if not floor > 0:  # of an epsilon_start that is hardly a number
+        return math.inf
+    actions = math.log(floor / config.epsilon_start) / math.log1p(-config.epsilon_decay)
+    return math.ceil(actions) if math.isfinite(actions) else math.inf
 
 
 def _learning(config: Config, most: float) -> Iterator[tuple[str, str]]:
@@ -185,12 +189,18 @@ def _schedule(config: Config) -> str:
     )
 
 
-def _tiny(config: Config) -> Iterable[tuple[str, str]]:
-    """Numbers above 0 that are none in 32 bits."""
+def _beyond_32_bits(config: Config) -> Iterable[tuple[str, str]]:
+    """Numbers above 0 that are 0 in 32 bits, and finite ones that are infinite."""
     for name in SCALES:
         value = getattr(config, name)
         if value < _SMALLEST / 2:
             yield name, f"{name}={value:g} is 0 as a 32-bit number: nothing is learnt; write more"
+        if value >= LARGEST and name in ("lr", "reward_scale"):
+            yield (
+                f"{name} too large",
+                f"{name}={value:g} is infinite as a 32-bit number: every training diverges at its "
+                f"first update; write less",
+            )
 
 
 def _told(number: float) -> str:

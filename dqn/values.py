@@ -15,7 +15,7 @@ from typing import Any
 
 _PLAIN = (bool, int, float, str)
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?")
-_INFINITE = re.compile(r"([+-]?)\.?(inf|nan)", re.IGNORECASE)
+_INFINITE = re.compile(r"([+-]?)\.?(inf(?:inity)?|nan)", re.IGNORECASE)
 _DEEPEST = 40  # nested lists and mappings, fewer than a reader of ours takes
 _FLAGS = {"true": True, "false": False}
 _WIDTHS = re.compile(r"\s*[\[(]([^\[\]()]*)[\])]\s*")

@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -41,21 +42,29 @@ class GridSweeper(BasicSweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """As Hydra's, which will write the configuration into the folder: without passwords."""
-        from dqn.secrets import has_secret, without_secrets
+        from dqn.composer import settings_of
+        from dqn.secrets import without_secrets
 
+        self._settings = settings_of(config.hydra.sweeper)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        if has_secret(OmegaConf.to_yaml(config)):
-            kept = without_secrets(OmegaConf.to_container(config, resolve=False))
+        said = OmegaConf.to_container(config, resolve=False)
+        kept = without_secrets(said)
+        if kept != said:
             self.config = OmegaConf.create(kept)
 
     def _parse_config(self) -> list[str]:
         """As Hydra's, a list being a choice; called by `sweep`."""
         from dqn.overrides import sweep_texts
 
-        params: Any = self.params
-        if OmegaConf.is_config(params):
-            params = OmegaConf.to_container(params, resolve=True)
-        return sweep_texts(params or {})
+        # Not from self.params, in which Hydra has resolved what a secret may stand behind.
+        return sweep_texts(self._settings.get("params") or {})
+
+    @staticmethod
+    def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[Any]:
+        """The jobs as Hydra's, one batch of them, each value the one that was written."""
+        from dqn.overrides import jobs_of
+
+        return [jobs_of(overrides)]
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Nothing: every job was composed and checked before; Hydra takes 80 ms for each."""

@@ -18,7 +18,7 @@ from dqn.program import again
 from dqn.results.columns import differing_env
 from dqn.results.composed import SWEEP, read_sweep
 from dqn.results.folder import Folder
-from dqn.secrets import without_passwords
+from dqn.secrets import without_secrets
 from dqn.status import INTERRUPTED, settled
 from sweeps.earlier import add_columns
 from sweeps.grid import Meaning, points, same_params, trials_of, varied
@@ -87,7 +87,8 @@ def keep_composed(path: Path, composed: DictConfig) -> None:
         "overrides.yaml": composed.hydra.overrides.task,
     }
     for name, node in kept.items():
-        text = without_passwords(OmegaConf.to_yaml(node))
+        said = without_secrets(OmegaConf.to_container(node, resolve=False))
+        text = OmegaConf.to_yaml(OmegaConf.create(said))
         (folder / name).write_text(text, encoding="utf-8")
 
 

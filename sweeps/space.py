@@ -19,6 +19,7 @@ from optuna.distributions import (
 )
 
 from dqn import traps
+from dqn.arguments import grammar_text, needs_quotes, quoted
 from dqn.config import KEYS, Config
 from dqn.errors import UserError
 from dqn.results.columns import COLUMN_OF_KEY, Cell, hyperparameters, is_same_cell
@@ -70,7 +71,8 @@ def points_of(distribution: BaseDistribution) -> list[Value]:
 def written(distribution: BaseDistribution) -> str:
     """A distribution as a command line has it."""
     if isinstance(distribution, CategoricalDistribution):
-        return f"choice({','.join(value_text(value) for value in points_of(distribution))})"
+        texts = [value_text(value) for value in points_of(distribution)]
+        return ",".join(texts) if "null" in texts else f"choice({','.join(texts)})"
     low, high, log, step = (getattr(distribution, n) for n in ("low", "high", "log", "step"))
     if isinstance(distribution, IntDistribution):
         ends = f"{low},{high + step}" if step == 1 else f"{low},{high + step},{step}"
@@ -92,9 +94,12 @@ def canonical(value: Any, written: Any) -> Value:
     """How a sample holds a value: equal values alike, however they were `written`."""
     if isinstance(value, bool | int | float):
         return value
-    if isinstance(value, str) and isinstance(written, QuotedString) and not value.isalnum():
-        return written.with_quotes()
-    return override_text(value)
+    if not isinstance(value, str):
+        return grammar_text(value)
+    if isinstance(written, QuotedString):
+        kept = value.isalnum() and quoted(value) == value
+        return value if kept else written.with_quotes()
+    return quoted(value) if needs_quotes(value) else value  # choice() gives text without them
 
 
 def corners(space: Space, compose: Compose) -> list[Config]:
@@ -108,7 +113,8 @@ def corners(space: Space, compose: Compose) -> list[Config]:
         key = name.lstrip("+")
         ends = _ends(distribution)
         if key in traps.SCALES:
-            ends = [max(ends, key=float)]
+            low, high = min(ends, key=float), max(ends, key=float)
+            ends = [low, high] if float(high) >= traps.LARGEST else [high]
         elif key in KEYS and key not in traps.KEYS and not key.startswith("env."):
             continue
         values.append([(name, end) for end in ends])

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from dqn.composer import Composer
+from dqn.composer import Composer, settings_of
 from dqn.config import Config
 from dqn.execution import session
 from dqn.execution.session import Sweep
@@ -52,7 +52,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         return composer.config([*given, *texts], remember=False)
 
     path = folder_of(composed)
-    node: Any = OmegaConf.to_container(composed.hydra.sweeper, resolve=True)
+    node = settings_of(composed.hydra.sweeper)
     typed = {word.lstrip("+").partition("=")[0] for word in composed.hydra.overrides.hydra}
     settings = Settings.from_mapping(node, path.name, typed)
     base = compose([])

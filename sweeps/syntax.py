@@ -23,12 +23,13 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from dqn.arguments import grammar_text
 from dqn.config import KEYS, key_of, refuse_unknown
 from dqn.errors import UserError
 from dqn.help import default_groups
 from dqn.hydra_errors import one_line
 from dqn.overrides import sweep_texts
-from dqn.schema import checked, override_text
+from dqn.schema import checked
 from sweeps.space import Compose, Space, canonical, overrides_of, value_text
 
 
@@ -162,7 +163,7 @@ def _checked(override: Override, value: Any, compose: Compose) -> Any:
     try:
         if key in KEYS:
             return checked(key, KEYS[key], value)
-        compose(overrides_of({key: override_text(value)}))
+        compose(overrides_of({key: grammar_text(value)}))
     except UserError as error:
         raise UserError(f"{error} (in {override.input_line})") from error
     return value
@@ -172,6 +173,8 @@ def _plain(item: Any) -> Any:
     """An element of Hydra's grammar as plain Python."""
     if isinstance(item, QuotedString):
         return item.text
+    if isinstance(item, dict):
+        return {str(_plain(name)): _plain(part) for name, part in item.items()}
     return [_plain(part) for part in item] if isinstance(item, list) else item
 
 

@@ -50,7 +50,39 @@ TOLD = [
     ("hydra.sweper.n_trials=5", "hydra.sweper.n_trials ; did you mean hydra.sweeper.n_trials?"),
     ("hydra/launchr=lanes", "hydra/launchr ; did you mean hydra/launcher?"),
     ("pruner.n_startup_trials=5", "pruner ; hydra.sweeper.pruner.n_startup_trials"),
+    ("sampler.seed=3", "sampler.seed ; write hydra.sweeper.seed (it is of a study"),
+    ("sweeper.direction=maximize", "sweeper.direction ; hydra.sweeper.objective"),
+    (
+        STUDY + "hydra.sweeper.optuna_config.n_trials=3",
+        "optuna_config.n_trials ; below hydra.sweeper",
+    ),
+    (STUDY + "hydra.sweeper.search_space.lr.type=float", "search_space.lr ; hydra.sweeper.params"),
+    (
+        STUDY + "hydra.sweeper.pruner.n_warmup_steps=3",
+        "hydra.sweeper.pruner.n_warmup_steps ; it is of hydra/sweeper/pruner=median",
+    ),
+    (STUDY + "hydra.sweeper.sampler.popsize=3", "popsize ; it is of hydra/sweeper/sampler=cmaes"),
     # other programs for reinforcement learning
+    ("max_trials=5", "max_trials ; hydra.sweeper.n_trials"),
+    ("time_limit=5", "time_limit ; did you mean env.max_episode_steps?"),
+    ("max_steps_per_episode=5", "max_steps_per_episode ; did you mean env.max_episode_steps?"),
+    ("soft_update=0.01", "soft_update ; did you mean tau?"),
+    ("target_tau=0.01", "target_tau ; did you mean tau?"),
+    ("max_epsilon=1", "max_epsilon ; did you mean epsilon_start?"),
+    ("initial_epsilon=1", "initial_epsilon ; did you mean epsilon_start?"),
+    ("replay_capacity=9", "replay_capacity ; did you mean buffer_size?"),
+    ("replay_memory_size=9", "replay_memory_size ; did you mean buffer_size?"),
+    ("replay_start_size=9", "replay_start_size ; did you mean learning_starts?"),
+    ("network=[8]", "network ; did you mean hidden?"),
+    ("n_evaluations=9", "n_evaluations ; did you mean test_episodes?"),
+    ("env_wrapper=x", "env_wrapper ; there is none; env=gymnasium"),
+    ("gym_packages=x", "gym_packages ; env.id=MODULE:ID"),
+    ("discount_rate=0.9", "discount_rate ; did you mean gamma?"),
+    ("loss_function=mse", "loss_function ; huber_delta"),
+    ("clip_gradients=1", "clip_gradients ; did you mean grad_clip?"),
+    ("epsilon_decay_steps=9", "epsilon_decay_steps ; did you mean exploration_steps?"),
+    ("optimize_hyperparameters=true", "optimize_hyperparameters ; sweep=tune"),
+    ("num_threads=2", "num_threads ; did you mean workers?"),
     ("learning-rate=1e-3", "learning-rate ; did you mean lr?"),
     ("--learning-rate 1e-3", "--learning-rate ; did you mean lr?"),
     ("--lr 1e-3", "--lr ; lr=VALUE"),
@@ -79,7 +111,7 @@ def test_every_key_that_advice_names_is_one():
     assert set(SAME).isdisjoint({*KEYS, *ADVICE})
     for text in ADVICE.values():
         for name in re.findall(r"(?<![./\w])([a-z]\w+)=(?=[\w\[,; ]|$)", text):
-            assert name in KEYS or name in ("dir", "n_trials"), text
+            assert name in KEYS or name in ("dir", "n_trials", "sweep", "env"), text
     for name in (*SAME, *ADVICE):
         with pytest.raises(UserError) as caught:
             Config.from_mapping({name: 1})

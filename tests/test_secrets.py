@@ -105,9 +105,9 @@ from gymnasium.envs.classic_control import CartPoleEnv
 
 
 class Locked(CartPoleEnv):
-    def __init__(self, token, wrong=False):
+    def __init__(self, token="", wrong=False):
         super().__init__()
-        if wrong or token != "t0ken-of-mine":
+        if wrong or token not in ("", "t0ken-of-mine"):
             raise RuntimeError(f"cannot log in with {token}")
 
 
@@ -187,3 +187,83 @@ def test_an_environment_is_the_same_by_what_was_written(monkeypatch):
     made.close()
     assert Config.from_mapping(Config(env=env).to_mapping()).env == env
     assert os.environ["DQN_FLAG"] == "true"
+
+
+@pytest.mark.parametrize("study", [False, True])
+def test_a_token_in_the_params_of_a_sweep_stays_as_written(locked, capfd, monkeypatch, study):
+    monkeypatch.setenv("DQN_TOKEN_2", "t0ken-of-mine")
+    small = ("seeds=1", "episodes=2", "test_episodes=0", "workers=0", "hidden=[8]", "name=g")
+    choice = "+env.kwargs.token:['${oc.env:DQN_TOKEN}','${oc.env:DQN_TOKEN_2}']"
+    words = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2") if study else ()
+    assert here("-m", *LOCKED, *words, f"+hydra.sweeper.params={{{choice}}}", *small) == 0
+    out, err = capfd.readouterr()
+    assert "t0ken-of-mine" not in out + err
+    assert found_in(locked, "t0ken-of-mine") == []
+    seeds = (locked / "outputs" / "sweeps" / "g" / "seeds.csv").read_text("utf-8")
+    assert "${oc.env:DQN_TOKEN}" in seeds or "${oc.env:DQN_TOKEN_2}" in seeds
+
+
+@pytest.mark.parametrize(
+    "flags", [("--cfg", "job"), ("--cfg", "job", "--resolve"), ("--cfg", "all")]
+)
+def test_what_hydra_prints_has_no_token(line, monkeypatch, flags):  # noqa: F811
+    monkeypatch.setenv("DQN_TOKEN", "t0ken-of-mine")
+    monkeypatch.setenv("DQN_PIN", "4711")
+    variables = [
+        f"+env.kwargs.{n}=${{oc.env:DQN_{v}}}" for n, v in (("t", "TOKEN"), ("pin", "PIN"))
+    ]
+    address = "ray_address='ray://u:${oc.env:DQN_TOKEN}@h'"
+    assert line(*flags, *variables, address) == 0, line.err
+    assert "t0ken-of-mine" not in line.out + line.err
+    assert "${oc.env:DQN_TOKEN}" in line.out
+    assert "4711" not in line.out
+    words = ["+env.kwargs.login.token=hunter2-x", "+env.kwargs.pin=4711", "+env.kwargs.pw=kept"]
+    assert line(*flags, *words) == 0
+    assert "hunter2-x" not in line.out
+    assert "4711" not in line.out
+    assert "token: '***'" in line.out or "token: ***" in line.out
+    assert "pw: kept" in line.out
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"password": 12345}, {"token": 1.5}, {"pin": [1, 2, 3]}, {"db_pass": "x"}, {"auth": "x"},
+        {"bearer": "x"}, {"passcode": "x"}, {"license_key": "x"}, {"credentials": {"pass": "x"}},
+        {"headers": {"Authorization": "Bearer x"}}, {"token": "${oc.env:T,lit}"},
+        {"secret": ["a"]}, {"credentials": {"value": "x"}}, {"dbPassword": "x"},
+        {"token": "${oc.env:T,${oc.env:U,lit}}"}, {"at": "postgresql://u:p w@h/db"},
+        {"at": "https://t0ken@host/a"}, {"at": "x://u:/p@h"},
+        {"at": "postgresql://h/db?sslpassword=x"}, {"accessToken": "x"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_password_in_plain_sight_is_refused(kwargs):
+    with pytest.raises(UserError, match="must not be a password in plain sight"):
+        refuse_literal(kwargs, "env.kwargs")
+
+
+def test_what_stands_beside_a_password_or_counts_is_none():
+    refuse_literal(
+        {
+            "credentials": {"user": "bob", "type": "basic", "password": "${oc.env:P}"},
+            "token": "${oc.env:T,${oc.env:U}}", "secret": "${oc.env:T,null}", "auth": True,
+            "tokens": ["up", "down"], "low_pass": 0.5, "compass": "n", "author": "me", "spin": 3,
+            "headers": {"Authorization": "Bearer ${oc.env:T}"}, "tokens_seen": 3, "passes": 3,
+        },
+        "k",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ray://u:s3cret 4@h", "ray://u:/s3cret-4@h", "https://s3cret-4@h", "ray://h?sslpassword=s3cret-4",
+     "ray://u:it's s3cret-4@h"],
+)  # fmt: skip
+def test_no_file_has_the_password_of_any_url(line, tmp_path, url):  # noqa: F811
+    quoted = url.replace("'", "\\'")
+    address = f"ray_address='{quoted}'"
+    line(address)
+    line("-m", "lr=0.1,0.2", address)
+    assert len([*tmp_path.rglob("*.yaml")]) >= 3
+    assert found_in(tmp_path, "s3cret") == []

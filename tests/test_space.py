@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from tabular import PARSER, compose, row_of, space_of
 
+from dqn.arguments import grammar_text
 from dqn.config import Config, EnvConfig
 from dqn.errors import UserError
 from dqn.results.columns import hyperparameters
 from sweeps.recorded import recorded
-from sweeps.space import overrides_of, params_of_row
+from sweeps.space import overrides_of, params_of_row, points_of, written
 from sweeps.syntax import search_space
 
 
@@ -171,3 +172,39 @@ def test_the_space_on_record_is_kept_where_it_means_the_same(texts, params, same
         assert [*found.space] == [name.lstrip("+") for name in params]
         assert [*found.sampled_as.values()] == [*params]
     assert {*found.space} == {*space}
+
+
+LONG = "a" * 70 + "/b c"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [LONG, "b"], [f"[{LONG}", "b"], [[LONG, "x"], ["y"]], ["true", "a", "1e3", ".5", "null"],
+        [{"a": 1}, {"a": 2, "b": [LONG, {"c d": None}]}], [None, 100], [True, "true"],
+        ["a,b", "a=b", "it's", "a\\b", " a", "${oc.env:HOME}"],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_chosen_is_the_very_value(values):
+    """Of any length, and text stays text: from the command line, params and sweep.yaml."""
+    text = ",".join(map(grammar_text, values))
+    given = [text, *([] if None in values else [f"choice({text})"])]
+    given += [] if f"[{LONG}" in values else [values]  # in params such text is read as a list
+    for params in given:
+        distribution = distribution_of(params)
+        for one in (distribution, distribution_of(written(distribution))):
+            texts = [overrides_of({"env.kwargs.x": value}) for value in points_of(one)]
+            taken = [PARSER.parse_overrides(text)[0].value() for text in texts]
+            assert [*map(repr, taken)] == [*map(repr, values)], params
+
+
+def distribution_of(params):
+    name = "env.kwargs.x"
+    return search_space([], {name: params}, lambda texts: None, PARSER)[name]  # pyright: ignore
+
+
+def test_a_name_that_the_grammar_cannot_say_is_one_line():
+    for name in ("1", "true", "it's", ""):
+        with pytest.raises(UserError, match="names that need no quotes"):
+            grammar_text({name: 1})

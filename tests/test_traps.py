@@ -26,6 +26,11 @@ TRAPS = [
     ({"epsilon_schedule": "linear", "exploration_steps": 10**9}, "every action of the training"),
     ({"exploration_steps": 100}, "exploration_steps=100 has no effect"),
     ({"lr": 1e-50}, "lr=1e-50 is 0 as a 32-bit number"),
+    ({"grad_clip": 1e-50}, "grad_clip=1e-50 is 0 as a 32-bit number"),
+    ({"huber_delta": 1e-50}, "huber_delta=1e-50 is 0 as a 32-bit number"),
+    ({"lr": 1e39}, "lr=1e+39 is infinite as a 32-bit number"),
+    ({"reward_scale": 1e39}, "reward_scale=1e+39 is infinite as a 32-bit number"),
+    ({"epsilon_decay": 1e-309}, "every action of the training is random"),
 ]  # fmt: skip
 SOUND = [
     {}, {"epsilon_decay": 0.04}, {"epsilon_start": 0.05}, {"gamma": 0}, {"lr": 1e-30},
@@ -33,7 +38,8 @@ SOUND = [
     {"epsilon_min": 1, "epsilon_start": 1, "epsilon_decay": 0.995}, {"learning_starts": 29_999},
     {"steps": 64, "target_update": 60},
     {"epsilon_schedule": "linear", "exploration_steps": 65}, {"seeds": 1, "episodes": 1},
-    {"steps": 10**6}, {"buffer_size": 64, "learning_starts": 5000},
+    {"steps": 10**6}, {"epsilon_start": 5e-324, "epsilon_min": 0}, {"grad_clip": 1e39},
+    {"huber_delta": 1e39}, {"lr": 3.4e38}, {"buffer_size": 64, "learning_starts": 5000},
 ]  # fmt: skip
 
 
@@ -108,3 +114,9 @@ def test_no_shipped_sweep_is_a_trap(sweep):
         )
         configs = [compose([f"{name}={str(value).lower()}"]) for value in values]
         assert warnings_for(configs, [200] * len(configs)) == {}
+
+
+def test_of_a_study_a_number_too_large_is_said_where_every_one_is():
+    assert of_a_study(lr="interval(1e-3,1e39)") == []
+    assert "infinite" in str(of_a_study(lr="interval(1e39,1e40)"))
+    assert of_a_study(huber_delta="choice(0.5,inf)", grad_clip="choice(1,inf)") == []

@@ -17,6 +17,7 @@ from test_command_line import line  # noqa: F401
 from dqn.arguments import as_meant
 from dqn.config import Config, EnvConfig
 from dqn.errors import UserError
+from dqn.overrides import jobs_of, sweep_texts
 from dqn.results import composed, document
 from dqn.results.identity import identity_of
 
@@ -284,3 +285,41 @@ def test_a_variable_of_the_shell_is_the_value_it_plainly_is(line, tmp_path, monk
         assert "DQN_NONE" in line.err
         assert "DEFAULT}" in line.err
         assert len(line.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[None, 100], [{"a": 1}, {"b": {"c": [1, "x y"]}}], ["true", True, "a,b"], [["a" * 70, "b"]]],
+)
+def test_values_of_params_are_those_of_a_grid(values):
+    (text,) = sweep_texts({"+env.kwargs.x": values})
+    overrides = PARSER.parse_overrides([text])
+    taken = [PARSER.parse_overrides(job)[0].value() for job in jobs_of(overrides)]
+    assert [*map(repr, taken)] == [*map(repr, values)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"lr: 0.5\n", "first line must be # @package _global_, got another; write that line"),
+        (b"\xef\xbb\xbf# @package _global_\nlr: 0.5\n", "got a byte order mark before it; save it"),
+        (b"# @package _global_\nlr: 0.5\nlr: 0.6\n", "line 3, column 1: found duplicate key lr;"),
+        (b"# @package _global_\n\tlr: 0.5\n", "write blanks in place of the tab"),
+        (b"# @package _global_\nname: caf\xe9\n", "must be UTF-8 text, got the byte 0xe9"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(line, tmp_path, text, told):  # noqa: F811
+    path = presets(tmp_path) / "theirs.yaml"
+    path.write_bytes(text)
+    (path.parent / "other.yaml").write_text("# @package _global_\nlr: 0.5\n")
+    for words in (["preset=theirs"], ["-m", "preset=other,theirs"]):
+        assert line("--config-dir", "mine", *words) == 2
+        assert told in line.err
+        assert str(path) in line.err
+        assert len(line.err.splitlines()) == 1
+        assert "HYDRA_FULL_ERROR" not in line.err
+
+
+def test_infinity_is_one_however_it_is_written():
+    for text in ("Infinity", ".inf", "+infinity", "inf", ".Inf"):
+        assert Config.from_mapping({"grad_clip": text}).grad_clip == math.inf
