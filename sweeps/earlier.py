@@ -5,11 +5,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-from optuna.exceptions import StorageInternalError
-from optuna.storages import RDBStorage
-from sqlalchemy.exc import SQLAlchemyError
+from typing import TYPE_CHECKING, Any
 
 from dqn.config import Config
 from dqn.errors import UserError
@@ -17,16 +13,19 @@ from dqn.results.atomic import replacing
 from dqn.results.columns import hyperparameters, is_within
 from dqn.results.lock import Lock
 from dqn.results.seeds import env_columns
-from sweeps.space import Compose, overrides_of
-from sweeps.stored import IDENTITY
+
+if TYPE_CHECKING:  # a grid, which adds columns too, loads no Optuna
+    from optuna.storages import RDBStorage
+
+    from sweeps.space import Compose
 
 
 def complete(
     path: Path,
     swept: Sequence[str],
     base: Config,
-    compose: Compose,
-    open_storage: Callable[[], RDBStorage],
+    compose: "Compose",
+    open_storage: "Callable[[], RDBStorage]",
     identity: str,
 ) -> None:
     """Give the seeds.csv in the folder `path` the columns of the environment that it lacks.
@@ -36,6 +35,11 @@ def complete(
     """
     if not _missing(path, base, swept):
         return
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from sweeps.space import overrides_of
+
     with suppress(SQLAlchemyError, StorageInternalError, UserError, OSError):
         sampled = _sampled(open_storage, identity)
         configs = {number: compose(overrides_of(params)) for number, params in sampled.items()}
@@ -82,7 +86,11 @@ def _missing(path: Path, base: Config, swept: Sequence[str]) -> list[str]:
     return [name for name in wanted if not is_within(name, there)]
 
 
-def _sampled(open_storage: Callable[[], RDBStorage], identity: str) -> dict[int, Mapping[str, Any]]:
+def _sampled(
+    open_storage: "Callable[[], RDBStorage]", identity: str
+) -> dict[int, Mapping[str, Any]]:
+    from sweeps.stored import IDENTITY
+
     storage = open_storage()
     try:
         own = [s for s in storage.get_all_studies() if s.user_attrs.get(IDENTITY) == identity]

@@ -319,6 +319,7 @@ def test_a_thousand_trials_stay_below_ten_megabytes(tmp_path):
         Config(env=EnvConfig("Acrobot-v1", 500, -100.0), episodes=0, steps=1000),
         Config(env=EnvConfig("ALE/Pong-v5", None, 3.5, {"a": {"b": 'it\'s, "1"'}, "c": "true"})),
         Config(env=EnvConfig("LunarLander-v3", 77, None, {"gravity": -9.5, "wind": True})),
+        Config(env=EnvConfig("A-v0", kwargs={"a": "b" * 70, "c": [{"d e": [None, "f"]}, "1"]})),
     ],
 )
 def test_the_command_of_a_configuration_composes_to_it(config):

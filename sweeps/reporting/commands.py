@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 
+from dqn.arguments import grammar_text
 from dqn.config import ELSEWHERE, Config, EnvConfig
 from dqn.help import CONF
 from dqn.schema import override_text
@@ -61,4 +62,4 @@ def _quoted(value: Any) -> str:
         return f"[{','.join(map(_quoted, value))}]"
     if isinstance(value, str) and not (_WORD.fullmatch(value) and yaml.safe_load(value) == value):
         return QuotedString(value, Quote.single).with_quotes()
-    return override_text(value)
+    return grammar_text(value)
