@@ -9,6 +9,7 @@ import pytest
 from gymnasium import spaces
 
 from dqn.config import Config, EnvConfig
+from dqn.envs import host
 from dqn.envs.host import Task, describe, make
 from dqn.errors import UserError
 from dqn.results.thresholds import Thresholds
@@ -325,6 +326,7 @@ def test_a_missing_package_is_named_with_its_installation(monkeypatch, env_id, p
         ):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(host, "_described", {})  # another test may have looked at it
     line = refusal(EnvConfig(env_id))
     assert f"whose packages are installed, met '{env_id}' without {package}; " in line
     assert remedy in line
