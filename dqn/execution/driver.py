@@ -222,15 +222,15 @@ class Driver:
     def _save(self, results: Sequence[Finished]) -> Sequence[Finished]:
         """Write the rows of trainings, and all that belongs to them; of which there are rows."""
         alone = self._source.total == 1
+        lost = [one for one in results if alone and one.status == "failed"]
         kept = [one for one in results if not (alone and one.status == "failed")]
         if kept:
             self._folder.add(*map(_as_written, kept))
         for trial, seed in (one.key for one in kept):
             self._courses[trial].rows[seed] = self._folder.row(trial, seed)
-        for one in results:
-            if one not in kept:
-                self._failures.append(one.reason)
-                self._courses[one.job.trial].seeds.remove(one.job.seed)
+        for one in lost:
+            self._failures.append(one.reason)
+            self._courses[one.job.trial].seeds.remove(one.job.seed)
         return kept
 
 
