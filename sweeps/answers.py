@@ -8,8 +8,7 @@ import numpy as np
 from dqn.results.figures import STEP_REWARD
 from dqn.results.stats import METRICS, WINDOW
 from dqn.results.trials import trial_row
-from sweeps.compare import changes
-from sweeps.contenders import TITLES, Against, Contender, against
+from sweeps.contenders import TITLES, Against, Contender, against, changes
 from sweeps.influence import METRIC, Influence, cell, ranked, section, told
 from sweeps.lessons import Growth, episodes_of, growth, realised
 from sweeps.overview import solved_return, spanned

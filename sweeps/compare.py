@@ -6,15 +6,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dqn.config import ELSEWHERE
 from dqn.errors import UserError
 from dqn.execution.screen import steps
 from dqn.execution.summary import as_text
-from dqn.results.document import differences
 from dqn.results.ranking import incomparable
 from dqn.results.stats import METRICS
 from dqn.schema import override_text
-from sweeps.contenders import TITLES, Against, Contender, against, contenders, told_terms, unlike
+from sweeps.contenders import (
+    TITLES,
+    Against,
+    Contender,
+    against,
+    changes,
+    contenders,
+    told_terms,
+    unlike,
+)
 from sweeps.overview import (
     by_statistic,
     digits_of,
@@ -101,22 +108,6 @@ def _compare(
     return 0, "\n\n".join(text for text in texts if text), plain
 
 
-def changes(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The keys in which configurations differ, each with its value in all of them.
-
-    Keys that no network sees are left out but for `test_episodes`.
-    """
-    free = {"seeds", "first_seed", *ELSEWHERE}
-    first = mappings[0]
-    names = dict.fromkeys(
-        name
-        for mapping in mappings[1:]
-        for name, _, _ in differences(first, mapping)
-        if name not in free
-    )
-    return {name: [_at(mapping, name) for mapping in mappings] for name in names}
-
-
 def _settings(them: Sequence[Contender], changed: Mapping[str, Sequence[Any]]) -> str:
     if not changed:
         return "all have the same configuration" if len(them) > 1 else ""
@@ -179,10 +170,3 @@ def _same(texts: Sequence[str], them: Sequence[Contender]) -> str:
         for text, number, trial in asked
         if number.isdecimal() and int(number) != trial and not Path(text).is_dir()
     )
-
-
-def _at(mapping: Mapping[str, Any], name: str) -> Any:
-    value: Any = mapping
-    for part in name.partition("[")[0].split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value

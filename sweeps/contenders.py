@@ -1,11 +1,12 @@
 """What is compared: one trial of one folder of results each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from dqn.config import Config
+from dqn.config import ELSEWHERE, Config
 from dqn.errors import UserError
 from dqn.results.columns import Row
 from dqn.results.comparison import (
@@ -14,6 +15,7 @@ from dqn.results.comparison import (
     improvement_interval,
     rank_test,
 )
+from dqn.results.document import differences
 from dqn.results.reading import Results, read
 from dqn.results.stats import METRICS, Statistic, iqm
 from dqn.results.trials import value_of
@@ -169,3 +171,26 @@ def _known(value: float) -> float | None:
 
 def _both(ends: tuple[float, float]) -> tuple[float, float] | None:
     return ends if all(_known(end) is not None for end in ends) else None
+
+
+def changes(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The keys in which configurations differ, each with its value in all of them.
+
+    Keys that no network sees are left out but for `test_episodes`.
+    """
+    free = {"seeds", "first_seed", *ELSEWHERE}
+    first = mappings[0]
+    names = dict.fromkeys(
+        name
+        for mapping in mappings[1:]
+        for name, _, _ in differences(first, mapping)
+        if name not in free
+    )
+    return {name: [_at(mapping, name) for mapping in mappings] for name in names}
+
+
+def _at(mapping: Mapping[str, Any], name: str) -> Any:
+    value: Any = mapping
+    for part in name.partition("[")[0].split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value

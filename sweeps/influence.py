@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dqn.execution.summary import count
+from dqn.formatting import count
 from dqn.results.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
 from dqn.results.reading import Results
 from dqn.results.trials import trial_row

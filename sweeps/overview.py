@@ -10,7 +10,8 @@ from rich.table import Table
 
 from dqn.config import EnvConfig
 from dqn.envs.lookup import known_registration
-from dqn.execution.summary import as_text, interval_of, number
+from dqn.execution.summary import as_text
+from dqn.formatting import interval_of, number
 from dqn.results.comparison import optimality_gap
 from dqn.results.stats import METRICS, STATISTICS, Statistic, interval
 from dqn.results.trials import counted, trial_row

@@ -7,7 +7,7 @@ from typing import Any
 
 from dqn.errors import RunError
 from dqn.execution.screen import steps
-from dqn.execution.summary import count
+from dqn.formatting import count
 from dqn.results.atomic import own_folder, replacing
 from dqn.results.places import refuse_other
 from dqn.results.ranking import task_folders

@@ -21,6 +21,7 @@ from dqn.status import INTERRUPTED
 from dqn.traps import warn_of_traps
 from sweeps.earlier import complete
 from sweeps.findings import told
+from sweeps.held_out import Where, validated
 from sweeps.launcher import finish, folder_of, keep_composed
 from sweeps.objective import Objective
 from sweeps.options import options_of
@@ -35,7 +36,6 @@ from sweeps.stored import open_file
 from sweeps.study import Study
 from sweeps.syntax import search_space
 from sweeps.tasks import alternatives, refuse_tasks
-from sweeps.validate import Where, validated
 
 GROWS = ("n_trials",)
 # Where a study is, and what follows it, not what it is; a URL may hold a password.

@@ -16,11 +16,10 @@ import pytest
 from dqn.config import Config
 from dqn.execution import crew
 from dqn.execution.crew import LIVES, Crew
-from dqn.execution.fleet import News
 from dqn.execution.jobs import Finished, Job
+from dqn.execution.messages import News, Pulse, Report
 from dqn.execution.processes import Processes
 from dqn.execution.site import GoneError
-from dqn.execution.worker import Pulse, Report
 
 STUB = str(Path(__file__).parent / "stub_worker")
 SHORT = Config(episodes=5, hidden=(8,))

@@ -19,8 +19,8 @@ from dqn.errors import UserError
 from dqn.execution import jobs, memory
 from dqn.execution.block import hyper_of
 from dqn.execution.engine import Engine
-from dqn.execution.fleet import News
 from dqn.execution.jobs import Episodes, Finished, Job
+from dqn.execution.messages import News
 from dqn.execution.progress import RunView
 from dqn.execution.summary import summary
 from dqn.results.folder import Folder

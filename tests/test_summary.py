@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from trainings import CONFIG, result
 
-from dqn.execution.summary import as_text, count, figures, leaderboard, setting
+from dqn.execution.summary import as_text, leaderboard
+from dqn.formatting import count, figures, setting
 from dqn.results.columns import hyperparameters
 from dqn.results.trials import EXERCISE, named, numbered, trial_rows
 from sweeps.overview import spanned, table

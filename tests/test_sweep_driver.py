@@ -17,8 +17,8 @@ from dqn.config import Config
 from dqn.errors import RunError
 from dqn.execution import live, screen
 from dqn.execution.driver import Driver
-from dqn.execution.fleet import News
 from dqn.execution.jobs import Episodes, Finished
+from dqn.execution.messages import News
 from dqn.execution.source import Fixed, Trial
 from dqn.record import RECORD
 from dqn.results.folder import Folder

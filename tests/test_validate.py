@@ -17,10 +17,10 @@ from dqn.results.reading import read
 from dqn.results.trials import EXERCISE
 from sweeps.__main__ import main
 from sweeps.findings import Finding, best_bound, findings_of, objective_of
+from sweeps.held_out import _held
 from sweeps.objective import Objective
 from sweeps.overview import Estimate
 from sweeps.settings import Validate
-from sweeps.validate import _held
 
 BASE = Config(hidden=(8,), batch_size=8, episodes=12, seeds=2, test_episodes=2, workers=0)
 LRS = (1e-3, 1e-2, 1e-4)

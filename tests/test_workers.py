@@ -23,9 +23,9 @@ from dqn.execution import processes, registrations, session, worker
 from dqn.execution.crew import Crew
 from dqn.execution.fleet import refuse_workers
 from dqn.execution.jobs import Finished, Job
+from dqn.execution.messages import Broken, Order, Pulse, Report
 from dqn.execution.processes import Process, Processes
 from dqn.execution.site import GoneError
-from dqn.execution.worker import Broken, Order, Pulse, Report
 
 STUB = str(Path(__file__).parent / "stub_worker")
 ROOT = Path(dqn.__file__).parents[1]

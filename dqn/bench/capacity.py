@@ -24,7 +24,7 @@ from dqn.errors import RunError
 from dqn.execution import session
 from dqn.execution.crew import Crew
 from dqn.execution.jobs import LANES, Episodes, Finished, Job
-from dqn.execution.worker import Order, Report
+from dqn.execution.messages import Order, Report
 from dqn.record import RECORD
 
 WORKERS, SEEDS = (2, 100, 1000), 10

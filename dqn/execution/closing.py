@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dqn.errors import RunError
-from dqn.execution.summary import count, leaderboard
+from dqn.execution.summary import leaderboard
+from dqn.formatting import count
 from dqn.results.columns import COLUMN_OF_KEY
 from dqn.results.ranking import incomparable, task_folders
 from dqn.results.trials import named

@@ -18,8 +18,8 @@ from typing import Any
 
 from dqn.errors import RunError, UserError, first_line
 from dqn.execution import worker
+from dqn.execution.messages import Broken, Order, Pulse, Report
 from dqn.execution.site import GoneError
-from dqn.execution.worker import Broken, Order, Pulse, Report
 from dqn.quiet import GPU_SWITCH
 from dqn.secrets import hidden
 

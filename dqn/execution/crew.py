@@ -19,12 +19,12 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
 from dqn.errors import RunError
-from dqn.execution.fleet import AHEAD, News
+from dqn.execution.fleet import AHEAD
 from dqn.execution.jobs import LANES, Finished, Job, Key
 from dqn.execution.member import Member, Place
+from dqn.execution.messages import Broken, News, Order, Pulse
 from dqn.execution.registrations import registered
 from dqn.execution.site import GoneError, Site
-from dqn.execution.worker import Broken, Order, Pulse
 from dqn.status import tracebacks
 
 LIVES = 3

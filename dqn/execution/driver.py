@@ -13,10 +13,10 @@ from typing import Protocol
 
 from dqn.errors import TrainingError
 from dqn.execution.course import Course
-from dqn.execution.fleet import Fleet, News
 from dqn.execution.jobs import Finished, Job, Key
+from dqn.execution.messages import Fleet, News
 from dqn.execution.source import Source, Trial
-from dqn.execution.summary import count
+from dqn.formatting import count
 from dqn.results.folder import Folder, SeedResult
 from dqn.results.trials import named, retried
 

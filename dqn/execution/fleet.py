@@ -7,65 +7,22 @@ trials to come, of Optuna or of files.
 
 import sys
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from dqn import limits
 from dqn.config import Config
 from dqn.envs.compiled import is_compiled
 from dqn.errors import UserError
 from dqn.execution import worker
-from dqn.execution.jobs import LANES, Episodes, Finished, Job, Key
+from dqn.execution.jobs import LANES, Job, Key
+from dqn.execution.messages import News
 from dqn.execution.registrations import bound_here
-from dqn.execution.worker import Report
 from dqn.schema import AUTO, shown
 
 AHEAD = LANES // 2
 """Jobs that wait in a worker beside those in its lanes."""
 WORKER_BYTES = 500_000_000
 """Of memory that a worker takes, at least: most of it is TensorFlow."""
-
-
-class News(NamedTuple):
-    """What a call of `advance` brought."""
-
-    episodes: list[Episodes]
-    finished: list[Finished]
-    restarted: list[Key]
-    """Trainings that were lost and begin anew: what was heard of them is void."""
-    reports: list[Report]
-    notices: list[str]
-    """What a person must know of the workers, a line each."""
-    workers: int = 1
-    """How many there were."""
-
-
-class Fleet(Protocol):
-    """What the driver needs of its workers."""
-
-    apart: bool
-    """Whether they work beside this process, not in it."""
-
-    @property
-    def workers(self) -> int:
-        """How many there are, or will be once they have started."""
-        ...
-
-    @property
-    def room(self) -> int:
-        """Jobs that could be taken in now without waiting long; 0 or less where there is none."""
-        ...
-
-    def advance(self, new: Iterable[Job], cancelled: Iterable[Key]) -> News:
-        """Take in jobs and cancellations, and return what has come meanwhile, perhaps nothing.
-
-        Every job comes back once as `Finished`; a cancelled one within a chunk, as `pruned` unless
-        it had ended before.
-        """
-        ...
-
-    def close(self) -> None:
-        """Let go of all workers; jobs under way are lost."""
-        ...
 
 
 class Inline:

@@ -9,9 +9,9 @@ from rich.progress import BarColumn, TextColumn
 
 from dqn.config import Config
 from dqn.execution.course import Course
-from dqn.execution.fleet import News
+from dqn.execution.messages import News
 from dqn.execution.screen import Screen
-from dqn.execution.summary import count
+from dqn.formatting import count
 from dqn.results.columns import Row
 from dqn.results.folder import Folder
 from dqn.results.trials import named, trial_row

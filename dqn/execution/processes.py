@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection, wait
 
 import dqn
 from dqn.errors import RunError
+from dqn.execution.messages import Broken, Order, Pulse, Report
 from dqn.execution.site import GoneError
-from dqn.execution.worker import Broken, Order, Pulse, Report
 
 # Where modules are found is settled by the driver: no folder comes before, and this package is the
 # driver's own, whatever else has its name. Until it is there, only text can be sent.

@@ -11,9 +11,9 @@ from rich.progress import BarColumn, TaskID, TextColumn
 
 from dqn.config import Config
 from dqn.execution.course import Course, spent
-from dqn.execution.fleet import News
+from dqn.execution.messages import News
 from dqn.execution.screen import Screen
-from dqn.execution.summary import count
+from dqn.formatting import count
 
 WINDOW = 10  # episodes of the running mean
 _BARS = 12  # seeds shown at once

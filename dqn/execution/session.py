@@ -18,21 +18,15 @@ from dqn.execution.closing import best_of, leaderboards, unwritten
 from dqn.execution.crew import Crew
 from dqn.execution.drawing import drawn
 from dqn.execution.driver import Account, Driver
-from dqn.execution.fleet import (
-    Fleet,
-    Inline,
-    News,
-    most_workers,
-    refuse_workers,
-    tell_bound,
-    workers_for,
-)
+from dqn.execution.fleet import Inline, most_workers, refuse_workers, tell_bound, workers_for
 from dqn.execution.live import SweepView
+from dqn.execution.messages import Fleet, News
 from dqn.execution.processes import Processes
 from dqn.execution.progress import RunView
 from dqn.execution.registrations import bound_here
 from dqn.execution.source import Fixed, Source, Trial
-from dqn.execution.summary import count, summary
+from dqn.execution.summary import summary
+from dqn.formatting import count
 from dqn.results.columns import Row
 from dqn.results.folder import Folder
 from dqn.schema import AUTO

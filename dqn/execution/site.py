@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from dqn.execution.worker import Broken, Order, Pulse, Report
+from dqn.execution.messages import Broken, Order, Pulse, Report
 
 
 class GoneError(Exception):

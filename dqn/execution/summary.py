@@ -3,14 +3,13 @@
 import io
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dqn.formatting import count, interval_of, number, setting
 from dqn.results.columns import COLUMN_OF_KEY
 from dqn.results.trials import numbered
 
@@ -24,7 +23,6 @@ _METRICS = {
 _TITLES = {**_METRICS, "solved_at": "solved at"}
 _WIDTH = 120
 _ORDER = "ordered by"  # a column of a leaderboard beside those of trials.csv
-_PLAIN = 1e-4, 1e5  # numbers in between are written without an exponent
 
 
 def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
@@ -45,11 +43,6 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     table.add_row("IQM", count(len(rows), "seed"), "", "", *middles, solved)
     table.add_row("", "95 % interval", "", "", *(interval_of(trial, name) for name in _METRICS), "")
     return as_text(table)
-
-
-def count(n: int, what: str) -> str:
-    """How many of what, in words."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def leaderboard(
@@ -162,44 +155,3 @@ def _text(table: Table) -> str:
 
 def _width(text: str) -> int:
     return max(map(len, text.splitlines()))
-
-
-def setting(value: Any) -> str:
-    """A hyperparameter in as few characters as tell it from its neighbours."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        if pd.isna(value):
-            return "-"
-        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else figures(value, 4)
-    return str(value)
-
-
-def figures(value: float, most: int) -> str:
-    """A number rounded to `most` figures; whole ones and usual ones are without an exponent."""
-    text = f"{value:.{most}g}"
-    rounded = float(text)
-    whole = rounded.is_integer() and abs(rounded) < 1e9
-    if whole or _PLAIN[0] <= abs(rounded) < _PLAIN[1]:
-        return np.format_float_positional(rounded, trim="-")
-    return text
-
-
-def interval_of(trial: Mapping[Any, Any], metric: str) -> str:
-    """The interval of a metric in a row of trials.csv, or - where there is none."""
-    low, high = trial[f"{metric}_low"], trial[f"{metric}_high"]
-    if pd.isna(low) or pd.isna(high):
-        return "-"
-    return f"{_short(low)}{'–' if low >= 0 else ' to '}{_short(high)}"
-
-
-def _short(end: float) -> str:
-    """Three figures are enough for the end of an interval."""
-    return f"{end:.0f}" if abs(end) >= 100 else f"{end:.3g}" if abs(end) >= 1 else f"{end:.2f}"
-
-
-def number(value: float, metric: str) -> str:
-    """A metric in as many digits as mean something."""
-    if pd.isna(value):
-        return "-"
-    return f"{value:.2f}" if metric == "collapse" else f"{value:.1f}"

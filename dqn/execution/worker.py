@@ -8,56 +8,13 @@ import contextlib
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from multiprocessing.connection import Connection
-from typing import NamedTuple
-
-from gymnasium.envs.registration import EnvSpec
 
 from dqn.execution import registrations, runtime
-from dqn.execution.jobs import Episodes, Finished, Job, Key
+from dqn.execution.jobs import Job, Key
+from dqn.execution.messages import BEAT, Broken, Order, Pulse, Report
 from dqn.secrets import hidden
-
-BEAT = 10.0
-"""Seconds from one pulse to the next."""
-
-
-class Order(NamedTuple):
-    """What a driver sends: jobs to train, and those that are not to be gone on with."""
-
-    new: list[Job]
-    cancelled: list[Key]
-    environments: Sequence[EnvSpec] = ()
-    """Registrations that the new ones need."""
-
-
-class Report(NamedTuple):
-    """What a worker sends after each chunk; of the times, what has come since the last report."""
-
-    episodes: list[Episodes]
-    finished: list[Finished]
-    seconds: float
-    """Spent in chunks, once their programs were compiled."""
-    useful: float
-    """Of these, what lanes at work had as their share."""
-    compiling: float
-    """Spent in chunks whose programs were compiled."""
-
-
-class Pulse(NamedTuple):
-    """What a worker says besides, every `BEAT` seconds, so that one sees that it lives."""
-
-    processor: float
-    """Seconds of a processor that it has used so far."""
-
-
-class Broken(NamedTuple):
-    """A worker's last words: what went wrong in it, and where."""
-
-    reason: str
-    trace: str
-    unstarted: bool = False
-    """Whether that was before it had an engine, and so whatever it was given to do."""
 
 
 def serve(connection: Connection) -> None:

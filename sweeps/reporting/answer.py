@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dqn.execution.summary import count, number
+from dqn.formatting import count, number
 from dqn.results.columns import Row
 from dqn.results.document import plain_of
 from dqn.results.reading import Results

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dqn.execution.summary import count, number
+from dqn.formatting import count, number
 from dqn.results.figures import BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION
 from dqn.results.stats import METRICS
 from sweeps.contenders import TITLES

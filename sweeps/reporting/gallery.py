@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from dqn.config import KEYS, key_of
-from dqn.execution.summary import count
+from dqn.formatting import count
 from dqn.results.atomic import own_folder
 from dqn.results.places import MADE_BY, refuse_other
 from dqn.results.trials import named

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqn.execution.summary import figures, setting
+from dqn.formatting import figures, setting
 from dqn.results.columns import COLUMN_OF_KEY, Cell, columns_of
 from dqn.results.reading import Results
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dqn.execution.summary import count, setting
+from dqn.formatting import count, setting
 from dqn.results.stats import METRICS
 from dqn.results.trials import named, numbered
 from sweeps.contenders import TITLES, Contender, told_terms

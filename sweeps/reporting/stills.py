@@ -20,7 +20,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from dqn.execution.summary import count, figures, number
+from dqn.formatting import count, figures, number
 from dqn.results.figures import (
     BLACK,
     BLUE,

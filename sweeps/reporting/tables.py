@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dqn.execution.summary import figures
+from dqn.formatting import figures
 from dqn.results.reading import Results
 from dqn.results.stats import METRICS, interval, iqm
 from dqn.results.trials import counted, standing, trial_rows, value_of
