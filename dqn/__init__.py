@@ -16,10 +16,10 @@ if "keras" not in sys.modules:  # this one is no choice: DQN here is a TensorFlo
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
 _HOMES = {
-    "DQNAgent": "dqn.algorithm.agent",
-    "ReplayBuffer": "dqn.algorithm.replay",
-    "create_model": "dqn.algorithm.network",
-    "record_episode": "dqn.results.recorder",
+    "DQNAgent": "dqn.agents.keras.agent",
+    "ReplayBuffer": "dqn.agents.keras.replay_buffer",
+    "create_model": "dqn.agents.networks",
+    "record_episode": "dqn.plotting.episode_recorder",
 }
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 

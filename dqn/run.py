@@ -16,14 +16,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dqn import help as help_page
-from dqn import machine
-from dqn.config import KEYS, Config
-from dqn.errors import UserError
-from dqn.habits import advice_on
-from dqn.secrets import clean, hidden
-from dqn.status import FULL_ERROR, INTERRUPTED, remember_tracebacks, settled
-from dqn.terminal import prepare_streams, refuse_system
+from dqn.compose import help as help_page
+from dqn.config import Config
+from dqn.config.config import KEYS
+from dqn.config.familiar import advice_on
+from dqn.runtime import machine
+from dqn.runtime.errors import UserError
+from dqn.runtime.exit_codes import FULL_ERROR, INTERRUPTED, remember_tracebacks, settled
+from dqn.runtime.secrets import clean, hidden
+from dqn.runtime.standard_streams import prepare_streams, refuse_system
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -53,9 +54,9 @@ def _run(arguments: list[str]) -> int:
     import hydra
     from hydra._internal.utils import get_args_parser
 
-    from dqn import arguments as words
-    from dqn import compose
-    from dqn.hydra_errors import one_line
+    from dqn.compose import arguments as words
+    from dqn.compose import compose
+    from dqn.compose.hydra_errors import one_line
 
     arguments = words.as_meant(arguments)
     parser = get_args_parser()
@@ -92,15 +93,15 @@ def _train(composed: "DictConfig") -> int:
     """The one job of a run, in the folder that Hydra has made for it."""
     from hydra.core.hydra_config import HydraConfig
 
-    from dqn.composer import values_of
-    from dqn.program import again
+    from dqn.compose.fast_compose import values_of
+    from dqn.compose.resume_command import again
 
     config = Config.from_mapping(values_of(composed))
     settings = HydraConfig.get()
     if settings.output_subdir is not None:
         clean(Path(settings.runtime.output_dir) / settings.output_subdir)
 
-    from dqn.execution.session import train
+    from dqn.session import train
 
     status = train(config, Path(settings.runtime.output_dir))
     if status == INTERRUPTED:
@@ -135,7 +136,7 @@ def _shown_without(shows: object) -> Iterator[None]:
     if not shows:
         yield
         return
-    from dqn.variables import without_literals
+    from dqn.config.interpolation import without_literals
 
     printed = io.StringIO()
     try:

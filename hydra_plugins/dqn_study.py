@@ -29,7 +29,7 @@ class LanesLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Train them; whatever the exit status but 0 ends the process."""
-        from sweeps.launcher import launch
+        from sweeps.plugins.grid import launch
 
         launch(self._loader, self._config, job_overrides)
         return []
@@ -42,8 +42,8 @@ class GridSweeper(BasicSweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """As Hydra's, which will write the configuration into the folder: without passwords."""
-        from dqn.composer import settings_of
-        from dqn.secrets import without_secrets
+        from dqn.compose.fast_compose import settings_of
+        from dqn.runtime.secrets import without_secrets
 
         self._settings = settings_of(config.hydra.sweeper)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
@@ -54,7 +54,7 @@ class GridSweeper(BasicSweeper):
 
     def _parse_config(self) -> list[str]:
         """As Hydra's, a list being a choice; called by `sweep`."""
-        from dqn.overrides import sweep_texts
+        from dqn.compose.overrides import sweep_texts
 
         # Not from self.params, in which Hydra has resolved what a secret may stand behind.
         return sweep_texts(self._settings.get("params") or {})
@@ -62,7 +62,7 @@ class GridSweeper(BasicSweeper):
     @staticmethod
     def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[Any]:
         """The jobs as Hydra's, one batch of them, each value the one that was written."""
-        from dqn.overrides import jobs_of
+        from dqn.compose.overrides import jobs_of
 
         return [jobs_of(overrides)]
 
@@ -93,6 +93,6 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the study; whatever the exit status but 0 ends the process."""
-        from sweeps.sweeper import search
+        from sweeps.plugins.study import search
 
         search(self._loader, self._config, arguments)

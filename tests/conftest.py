@@ -15,7 +15,7 @@ import pytest
 from absl import logging as absl_logging
 from hypothesis import settings
 
-from dqn.execution import runtime
+from dqn.runtime import compile_cache as runtime
 
 runtime.prepare()
 absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)

@@ -11,14 +11,14 @@ import numpy as np
 import reference
 import tensorflow as tf
 
-from dqn.algorithm.compiled import Program
-from dqn.algorithm.hosted import HostedProgram
-from dqn.algorithm.lane import Hyper
+from dqn.agents.compiled_loop import Program
+from dqn.agents.dqn import Hyper
+from dqn.agents.stepped_loop import HostedProgram
 from dqn.config import Config, EnvConfig
-from dqn.execution import engine
-from dqn.execution.block import hyper_of
-from dqn.execution.engine import Engine
-from dqn.execution.jobs import Checkpoint, Finished, Job, Key
+from dqn.training import engine
+from dqn.training.engine import Engine
+from dqn.training.jobs import Checkpoint, Finished, Job, Key
+from dqn.training.lane_block import hyper_of
 
 LANES = 4
 SEED = 3  # with it online and target network do disagree on actions, as double DQN needs

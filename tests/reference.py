@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from dqn.algorithm import network, streams
-from dqn.algorithm.streams import Purpose
+from dqn.agents import networks as network
+from dqn.agents import random as streams
+from dqn.agents.random import Purpose
 from dqn.config import Config
-from dqn.envs import host
+from dqn.envs import gymnasium_env as host
 
 HORIZON = 500  # steps and episodes that random words are drawn for
 

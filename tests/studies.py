@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dqn.config import Config
-from dqn.results import composed
-from dqn.results.columns import columns_of, hyperparameters
-from dqn.results.episodes import SCHEMA
-from dqn.results.stats import metrics_of
+from dqn.statistics.metrics import metrics_of
+from dqn.storage import manifest as composed
+from dqn.storage.columns import columns_of, hyperparameters
+from dqn.storage.episodes import SCHEMA
 
 TPE = {"_target_": "optuna.samplers.TPESampler"}
 SPACE = {

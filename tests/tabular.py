@@ -9,14 +9,14 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.storages._rdb.storage import _VersionManager
 
-from dqn.composer import one_line
+from dqn.compose.fast_compose import one_line
 from dqn.config import Config
-from dqn.results.columns import hyperparameters
-from dqn.results.stats import metrics_of
-from dqn.results.trials import retried
-from sweeps.settings import Settings
-from sweeps.study import Study
-from sweeps.syntax import search_space
+from dqn.statistics.metrics import metrics_of
+from dqn.storage.columns import hyperparameters
+from dqn.storage.trials import retried
+from sweeps.search.settings import Settings
+from sweeps.search.space_parser import search_space
+from sweeps.search.study import Study
 
 CONF = Path(__file__).parent.parent / "conf"
 PARSER = OverridesParser.create(ConfigLoaderImpl(create_config_search_path(str(CONF))))

@@ -10,8 +10,8 @@ from gymnasium.spaces import Box, Discrete
 
 from dqn.config import EnvConfig
 from dqn.envs.adapter import Adapter, NotTakenError, flag, number, observation
-from dqn.envs.host import describe, make
-from dqn.errors import EnvError, UserError
+from dqn.envs.gymnasium_env import describe, make
+from dqn.runtime.errors import EnvError, UserError
 
 NOT_A_NUMBER = [None, "1", np.array(["1"]), [1, 2], 1j, {}, {1}, object(), [], np.array([1, 2]),
                 10**400, np.datetime64(1, "s"), [None], b"1",

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from test_command_line import INTERRUPTED, line  # noqa: F401
 
-from dqn import program
-from dqn.config import KEYS, Config
-from dqn.envs.lookup import INSTALL
-from dqn.errors import UserError
-from dqn.habits import ADVICE, SAME
-from sweeps.options import parts_of
-from sweeps.settings import Settings
+from dqn.compose import resume_command as program
+from dqn.config import Config
+from dqn.config.config import KEYS
+from dqn.config.familiar import ADVICE, SAME
+from dqn.envs.registry_errors import INSTALL
+from dqn.runtime.errors import UserError
+from sweeps.search.options import parts_of
+from sweeps.search.settings import Settings
 
 STUDY = "-m hydra/sweeper=optuna lr=interval(1e-4,1e-2) "
 TOLD = [

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from dqn.algorithm import td
-from dqn.algorithm.agent import DQNAgent
-from dqn.algorithm.network import create_model
-from dqn.bench.recipe import Recipe
+from benchmarks.recipe import Recipe
+from dqn.agents import losses as td
+from dqn.agents.keras.agent import DQNAgent
+from dqn.agents.networks import create_model
 from dqn.config import EnvConfig
-from dqn.envs import host
-from dqn.errors import EnvError, UserError
+from dqn.envs import gymnasium_env as host
+from dqn.runtime.errors import EnvError, UserError
 
 INF = float("inf")
 B, D, A = 8, 4, 3

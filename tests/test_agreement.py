@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dqn.bench import agreement
-from dqn.bench.agreement import ALPHA, p_value, power
+from benchmarks import agreement
+from benchmarks.agreement import ALPHA, p_value, power
 
 SEEDS = 30
 

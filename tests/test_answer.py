@@ -7,11 +7,11 @@ from studies import record, sampled, write
 from trainings import filled, result
 
 from dqn.config import Config
-from dqn.results.reading import read
-from sweeps.reporting.answer import _luck, answer, expected, progress
-from sweeps.reporting.evidence import evidence_of
-from sweeps.reporting.sections import sections
-from sweeps.reporting.tables import leading, tables_of
+from dqn.storage.reader import read
+from sweeps.analysis.frames import leading, tables_of
+from sweeps.report.data import evidence_of
+from sweeps.report.headline import _luck, answer, expected, progress
+from sweeps.report.sections import sections
 
 BASE = Config(seeds=3, episodes=30)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from lanes import SMALL
 
-from dqn.bench import __main__ as bench
-from dqn.bench import command, core, figures, scaling, study
-from dqn.bench.arithmetic import PRODUCT, Products, multiply_adds, steps_bound
-from dqn.bench.lanes import ENDLESS, FullBlock
-from dqn.bench.measure import Row, alternate, ratios, repeat
+from benchmarks import __main__ as bench
+from benchmarks import command, core, figures, scaling, study
+from benchmarks.arithmetic import PRODUCT, Products, multiply_adds, steps_bound
+from benchmarks.lanes import ENDLESS, FullBlock
+from benchmarks.measure import Row, alternate, ratios, repeat
 
 TINY = replace(SMALL, episodes=0, steps=ENDLESS)
 
@@ -49,7 +49,7 @@ def test_contenders_take_turns_and_a_ratio_is_taken_within_a_round():
 
 def test_work_is_repeated_for_the_time_given_and_at_least_once(monkeypatch):
     clock = iter([0.0, 1.0, 2.0, 4.0])
-    monkeypatch.setattr("dqn.bench.measure.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("benchmarks.measure.perf_counter", lambda: next(clock))
     assert repeat(lambda: 6.0, seconds=2.5) == 3 * 6.0 / 4.0
     clock = iter([0.0, 2.0])
     assert repeat(lambda: 6.0, seconds=0.0) == 3.0

@@ -10,13 +10,14 @@ import yaml
 from PIL import Image
 from trainings import CONFIG, result
 
-from dqn.compose import CONFIG_NAME, VERSION_BASE
-from dqn.config import Config, fields_of
-from dqn.help import CONF
-from dqn.results import pictures
-from dqn.results.atomic import temporary_name
-from dqn.results.folder import Folder
-from dqn.results.trials import EXERCISE
+from dqn.compose.compose import CONFIG_NAME, VERSION_BASE
+from dqn.compose.help import CONF
+from dqn.config import Config
+from dqn.config.config import fields_of
+from dqn.plotting import result_pictures as pictures
+from dqn.runtime.atomic_write import temporary_name
+from dqn.storage.results_dir import Folder
+from dqn.storage.trials import EXERCISE
 
 # Keras 3.15 converts TensorFlow's tensors in a way that NumPy 2 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -100,7 +101,7 @@ def test_a_file_of_it_that_cannot_be_made_is_a_line_and_is_made_the_next_time(
         second = trial(folder, 1, 30.0)
         assert not pictures.is_best_whole(folder)  # it is of another trial
         with monkeypatch.context() as patch:
-            patch.setattr("dqn.results.recorder.save_model", full)
+            patch.setattr("dqn.plotting.episode_recorder.save_model", full)
             problems = pictures.draw_best_trial(folder, CONFIG)
         assert problems == ["no model.keras: No space left on device"]
         assert read(tmp_path / "best") == dataclasses.replace(second, seeds=Config().seeds)
@@ -112,8 +113,10 @@ def test_a_file_of_it_that_cannot_be_made_is_a_line_and_is_made_the_next_time(
 
 
 def test_what_needs_no_figure_is_made_where_nothing_can_be_drawn(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "dqn.results.figures", None)  # as where matplotlib refuses
-    monkeypatch.delattr("dqn.results.figures", raising=False)
+    monkeypatch.setitem(
+        sys.modules, "dqn.plotting.training_figures", None
+    )  # as where matplotlib refuses
+    monkeypatch.delattr("dqn.plotting.training_figures", raising=False)
     with Folder(tmp_path, CONFIG, {"kind": "grid"}) as folder:
         trial(folder, 1, 20.0)
         problems = pictures.draw_best_trial(folder, CONFIG)
@@ -130,7 +133,7 @@ def test_the_one_before_stays_where_none_can_take_its_place(tmp_path, monkeypatc
         pictures.draw_best_trial(folder, CONFIG)
         before = (tmp_path / "best" / "config.yaml").read_bytes()
         trial(folder, 1, 30.0)
-        monkeypatch.setattr(f"dqn.results.{where}", full)
+        monkeypatch.setattr(f"dqn.storage.{where}", full)
         problems = pictures.draw_best_trial(folder, CONFIG)
         assert problems == ["no new best/: No space left on device"]
         assert (tmp_path / "best" / "config.yaml").read_bytes() == before

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from dqn.algorithm.traced import Compiled
-from dqn.errors import RunError
-from dqn.execution import runtime, staging
-from dqn.execution.staging import PREFIX, Staging
+from dqn.runtime import cache_staging as staging
+from dqn.runtime import compile_cache as runtime
+from dqn.runtime.cache_staging import PREFIX, Staging
+from dqn.runtime.errors import RunError
+from dqn.runtime.traced import Compiled
 
 DAMAGES = {
     "whole": lambda file: None,
@@ -30,9 +31,9 @@ DAMAGES = {
 LOAD = """
 import sys
 from pathlib import Path
-from dqn.execution import runtime
+from dqn.runtime import compile_cache as runtime
 runtime.prepare()
-from dqn.algorithm.traced import Compiled
+from dqn.runtime.traced import Compiled
 import tensorflow as tf
 for n, name in enumerate(sys.argv[1:]):
     times = Compiled(lambda x: x * 3.0 + n, f"times {name}", kept=runtime.graphs())

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from commands import argv, ended, here, wait_for_rows
 
-from dqn.errors import RunError, UserError
-from dqn.execution.cluster import Cluster, Member
-from dqn.execution.site import GoneError
+from dqn.runtime.errors import RunError, UserError
+from dqn.workers.backend import GoneError
+from dqn.workers.ray import Cluster, Member
 
 # Half a minute of work, in trainings of several lengths, so that there are moments to choose from.
 SMALL = ["hidden=[32]", "test_episodes=2", "train_freq=1", "preset=scaled"]
@@ -108,7 +108,7 @@ def test_what_ray_says_is_told_without_passwords_also_where_it_says_nothing(monk
         pass
 
     Ray.exceptions = exceptions
-    monkeypatch.setattr("dqn.execution.cluster._alive", lambda ray, node: True)
+    monkeypatch.setattr("dqn.workers.ray._alive", lambda ray, node: True)
     member = Member(Ray(), mock.MagicMock())
     member._node = "one"
     for Ray.said, told in (("", "RayError"), ("at http://me:hunter2@host/", "http://me:***@host/")):

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from trainings import CONFIG, filled, result
 
 from dqn.config import Config, EnvConfig
-from dqn.errors import UserError
-from dqn.results.columns import columns_of, config_of, hyperparameters
-from dqn.results.folder import Folder
-from dqn.results.seeds import Seeds, read_seeds
+from dqn.runtime.errors import UserError
+from dqn.storage.columns import columns_of, config_of, hyperparameters
+from dqn.storage.results_dir import Folder
+from dqn.storage.seeds import Seeds, read_seeds
 
 REST = {
     "status": "done", "steps": 1, "episodes": 1, "mean_return": 1.0, "best_return": None,

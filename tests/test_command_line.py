@@ -10,14 +10,13 @@ import pytest
 from omegaconf import OmegaConf
 
 import dqn.compose
-import dqn.program
-from dqn import run
+import dqn.compose.resume_command
+from dqn import run, session
 from dqn.config import Config
-from dqn.errors import RunError, UserError
-from dqn.execution import session
-from dqn.execution.driver import Account
-from dqn.status import INTERRUPTED
-from dqn.version import VERSION
+from dqn.runtime.errors import RunError, UserError
+from dqn.runtime.exit_codes import INTERRUPTED
+from dqn.runtime.version import VERSION
+from dqn.training.scheduler import Account
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
@@ -372,7 +371,7 @@ def test_the_status_of_a_grid_is_its_own(line, outcome, status, told):
 def test_a_grid_that_is_interrupted_says_how_to_go_on(line):
     line.outcome = lambda config: INTERRUPTED
     assert exit_status(line, "-m", "lr=0.1,0.2", "name=g") == 130
-    program = shlex.join(dqn.program.program())
+    program = shlex.join(dqn.compose.resume_command.program())
     assert line.read()[0] == f"to go on: {program} -m lr=0.1,0.2 name=g\n"
     assert exit_status(line, "-m", "lr=0.1,0.2") == 130
     told, _ = line.read()

@@ -9,7 +9,7 @@ import pytest
 from trainings import CONFIG, filled, result
 
 from dqn.config import EnvConfig
-from dqn.results.folder import Folder
+from dqn.storage.results_dir import Folder
 from sweeps.__main__ import main
 
 GRID = {"kind": "grid", "seeds": 3, "params": {"lr": ["0.01", "0.1"]}}

@@ -4,8 +4,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dqn.results import stats
-from dqn.results.comparison import (
+from dqn.statistics import metrics as stats
+from dqn.statistics.comparison import (
     difference_interval,
     improvement,
     improvement_interval,
@@ -14,7 +14,7 @@ from dqn.results.comparison import (
     profile_interval,
     rank_test,
 )
-from dqn.results.stats import mean, median
+from dqn.statistics.metrics import mean, median
 
 SAMPLES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=12)
 

@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dqn.composer import _number
+from dqn.compose.fast_compose import _number
 
 PARSER = OverridesParser.create()
 

@@ -6,13 +6,13 @@ import pytest
 import yaml
 from tabular import PARSER, compose
 
-from dqn import run
+from dqn import run, session
+from dqn.compose.help import CONF
 from dqn.config import Config
-from dqn.execution import engine, session
-from dqn.execution.driver import Account
-from dqn.help import CONF
-from dqn.results.folder import Folder
-from sweeps.syntax import search_space
+from dqn.storage.results_dir import Folder
+from dqn.training import engine
+from dqn.training.scheduler import Account
+from sweeps.search.space_parser import search_space
 
 NUMBERS = ("lr=tag(log,interval(1e-4,1e-2))", "gamma=interval(0.9,0.99)")
 CHOICES = ("lr=choice(1e-4,1e-3)", "gamma=choice(0.9,0.99)")

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from dqn import help as help_page
-from dqn.config import KEYS, Config, EnvConfig, fields_of, key_of
-from dqn.errors import UserError
-from dqn.help import CONF, SECTIONS
-from dqn.schema import Key, shown
+from dqn.compose import help as help_page
+from dqn.compose.help import CONF, SECTIONS
+from dqn.config import Config, EnvConfig
+from dqn.config.config import KEYS, fields_of, key_of
+from dqn.config.fields import Key, shown
+from dqn.runtime.errors import UserError
 
 
 def refusal(mapping) -> str:
@@ -357,7 +358,7 @@ def test_a_value_is_shown_on_one_short_line():
 
 
 def test_configuration_and_help_import_nothing_heavy():
-    code = "import sys, dqn.config, dqn.help; dqn.help.page(); print(*sys.modules)"
+    code = "import sys, dqn.config, dqn.compose.help; dqn.compose.help.page(); print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"tensorflow", "hydra", "omegaconf", "yaml", "numpy", "pandas", "gymnasium"}
     assert heavy.isdisjoint(told.stdout.split())

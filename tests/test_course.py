@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dqn.config import Config
-from dqn.execution.course import Course, spent
-from dqn.execution.jobs import Episodes
-from dqn.execution.source import Trial
+from dqn.training.jobs import Episodes
+from dqn.training.trial_progress import Course, spent
+from dqn.training.trial_source import Trial
 
 EPISODES = Config(episodes=8, steps=0)
 STEPS = Config(episodes=0, steps=100)

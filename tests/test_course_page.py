@@ -1,4 +1,4 @@
-"""`python -m sweeps course`: numbers by hand, and a page that says what the folders say."""
+"""`python -m examples.exercise`: numbers by hand, and a page that says what the folders say."""
 
 import dataclasses
 
@@ -10,12 +10,12 @@ import pytest
 from trainings import filled, result
 
 from dqn.config import Config, EnvConfig
-from dqn.results.document import written
-from dqn.results.folder import Folder
-from sweeps.__main__ import main
-from sweeps.contenders import contender
-from sweeps.influence import influence, ranked
-from sweeps.lessons import draw_influence, draw_losses, growth, realised
+from dqn.storage.results_dir import Folder
+from dqn.storage.safe_yaml import written
+from examples.exercise.__main__ import main
+from examples.exercise.influence import influence, ranked
+from examples.exercise.lessons import draw_influence, draw_losses, growth, realised
+from sweeps.analysis.candidates import contender
 
 CARTPOLE = "gymnasium.envs.classic_control:CartPoleEnv"
 gymnasium.register("Unlisted-v0", CARTPOLE, max_episode_steps=200)
@@ -58,14 +58,14 @@ def pruned(path, trial, seed):
 
 def made(tmp_path, *arguments):
     """The page of `course`, which must succeed."""
-    assert main(["course", *arguments, "--out", str(tmp_path / "page")]) == 0
+    assert main([*arguments, "--out", str(tmp_path / "page")]) == 0
     return (tmp_path / "page" / "course.md").read_text()
 
 
 def refused(capsys, *arguments):
     """The one line that `course` ends with."""
     capsys.readouterr()
-    assert main(["course", *arguments]) == 2
+    assert main([*arguments]) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     return told.strip()
@@ -114,7 +114,7 @@ def test_knobs_are_trials_that_differ_from_the_base_in_one_key(tmp_path):
 def test_the_page_says_what_the_folders_say(tmp_path, capsys):
     path = study(tmp_path / "knobs", {"huber_delta": 1.0}, {"lr": 0.01})
     out = tmp_path / "page"
-    assert main(["course", *three(tmp_path), path, "--out", str(out)]) == 0
+    assert main([*three(tmp_path), path, "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"written: {out / name}" for name in ("course.md", "losses.png", "values.png", "knobs.png")
     ]
@@ -133,7 +133,9 @@ def test_the_page_says_what_the_folders_say(tmp_path, capsys):
 
 def test_what_values_are_held_against_is_known_of_the_task_or_not_spoken_of(tmp_path, monkeypatch):
     titles = []
-    monkeypatch.setattr("sweeps.lessons._save", lambda _figure, _path, title: titles.append(title))
+    monkeypatch.setattr(
+        "examples.exercise.lessons._save", lambda _figure, _path, title: titles.append(title)
+    )
     for env, known in (("CartPole-v1", True), ("MountainCar-v0", False)):
         page = made(tmp_path, *three(tmp_path / env, env=EnvConfig(env)))
         assert page.startswith(f"# Deep Q-Networks on {env[:-3]}: ")
@@ -175,7 +177,7 @@ def test_what_a_stopped_sweep_has_not_trained_is_left_out_and_counted(tmp_path):
 
 
 def test_trials_beyond_those_last_asked_for_are_not_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr("sweeps.influence.expected", lambda _: 1)
+    monkeypatch.setattr("examples.exercise.influence.expected", lambda _: 1)
     found = influence(contender(study(tmp_path / "s", {"lr": 0.01}, {"lr": 0.1})).results)
     assert found.settings == 3
     assert not any(found.left_out.values())
@@ -275,17 +277,17 @@ def test_the_page_ends_with_its_own_command(tmp_path, monkeypatch):
         (home / "out puts" / name / ".hydra" / "hydra.yaml").write_text(written(node))
     study(home / "out puts" / "knobs", {"lr": 0.01})
     monkeypatch.chdir(home / "out puts")
-    assert main(["course", "exercise", "scaled/", "./recommended"]) == 0
+    assert main(["exercise", "scaled/", "./recommended"]) == 0
     lines = (home / "out puts" / "course" / "course.md").read_text().splitlines()
     assert lines[-6:-1] == [
         *(f"python -m dqn.run name={name}" for name in ("exercise", "scaled", "recommended")),
         "cd 'out puts'",
-        "python -m sweeps course exercise scaled/ ./recommended",
+        "python -m examples.exercise exercise scaled/ ./recommended",
     ]
     page = made(tmp_path, "exercise", "scaled", "recommended", "knobs")
     assert page.splitlines()[-3:-1] == [  # where the last was typed is not known
         "# knobs: no record of its command",
-        f"python -m sweeps course exercise scaled recommended knobs --out {tmp_path / 'page'}",
+        f"python -m examples.exercise exercise scaled recommended knobs --out {tmp_path / 'page'}",
     ]
 
 
@@ -337,7 +339,7 @@ def test_only_a_base_with_the_squared_error_says_what_huber_does_instead(tmp_pat
 def test_sweeps_are_not_required(tmp_path, capsys):
     exercise, scaled, _ = three(tmp_path)
     assert refused(capsys, exercise, scaled) == (
-        "python -m sweeps course: the following arguments are required: RECOMMENDED; --help shows "
+        "python -m examples.exercise: the following arguments are required: RECOMMENDED; --help shows "
         "examples"
     )
 
@@ -355,7 +357,7 @@ def test_a_figure_of_one_knob_has_room_for_its_title(tmp_path):
 
 def test_labels_that_would_touch_are_slanted(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("sweeps.lessons._save", lambda figure, *_: drawn.append(figure))
+    monkeypatch.setattr("examples.exercise.lessons._save", lambda figure, *_: drawn.append(figure))
     many = [{"lr": 0.00101 + 0.00001 * n} for n in range(11)]
     found = influence(contender(study(tmp_path / "s", *many, seeds=2)).results).knobs
     draw_influence(tmp_path, found)
@@ -366,7 +368,7 @@ def test_labels_that_would_touch_are_slanted(tmp_path, monkeypatch):
 
 def test_the_unit_of_the_loss_is_the_square_of_a_scaled_reward(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("sweeps.lessons._save", lambda figure, *_: drawn.append(figure))
+    monkeypatch.setattr("examples.exercise.lessons._save", lambda figure, *_: drawn.append(figure))
     draw_losses(tmp_path, [contender(run(tmp_path / "a", 50.0))])
     assert drawn[0].axes[0].get_ylabel() == "TD loss, in (scaled reward)²"
 

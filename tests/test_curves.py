@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from trainings import CONFIG, filled, result
 
-from dqn.results.reading import read
-from sweeps.contenders import Contender
-from sweeps.curves import KEPT, LEFT_OUT, LOWEST, POINTS, curve, over_steps
+from dqn.storage.reader import read
+from sweeps.analysis.candidates import Contender
+from sweeps.analysis.learning_curves import KEPT, LEFT_OUT, LOWEST, POINTS, curve, over_steps
 
 
 def contender(path, *results, config=CONFIG):

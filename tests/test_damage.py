@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 from test_sweep_driver import BASE, FakeFleet, Scripted, drive, trials
 
-from dqn.errors import RunError, UserError
-from dqn.results.folder import Folder
+from dqn.runtime.errors import RunError, UserError
+from dqn.storage.results_dir import Folder
 
 TIMES = 30
 TABLES = ["seeds.csv", "trials.csv", "episodes.parquet", "weights", "machine.yaml"]
@@ -24,7 +24,7 @@ TABLES = ["seeds.csv", "trials.csv", "episodes.parquet", "weights", "machine.yam
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
-    monkeypatch.setattr("dqn.results.episodes.PART_ROWS", 40)
+    monkeypatch.setattr("dqn.storage.episodes.PART_ROWS", 40)
 
 
 @pytest.fixture

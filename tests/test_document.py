@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dqn.results.document import plain, written
+from dqn.storage.safe_yaml import plain, written
 
 STYLES = [{}, {"default_flow_style": True, "width": math.inf}, {"default_style": '"'}]
 LINE_ENDS = ["\n", "\r", "\x85", "\u2028", "\u2029"]

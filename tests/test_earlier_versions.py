@@ -13,10 +13,10 @@ import yaml
 from commands import here
 from test_report import _blank_stills  # noqa: F401
 
-from dqn.errors import UserError
-from dqn.results.format import FORMAT
-from dqn.results.reading import read
-from dqn.version import VERSION
+from dqn.runtime.errors import UserError
+from dqn.runtime.version import VERSION
+from dqn.storage.format_version import FORMAT
+from dqn.storage.reader import read
 from sweeps.__main__ import main
 
 DATA = Path(__file__).parent / "data" / "0.1.0"

@@ -20,13 +20,14 @@ from lanes import (
     train,
 )
 
-from dqn.algorithm.block import RECORDS
-from dqn.algorithm.streams import Purpose
+from dqn.agents.block import RECORDS
+from dqn.agents.random import Purpose
 from dqn.config import Config, EnvConfig
-from dqn.envs import host
-from dqn.execution import block, engine
-from dqn.execution.engine import CAPACITY, Engine
-from dqn.execution.jobs import Checkpoint, Job
+from dqn.envs import gymnasium_env as host
+from dqn.training import engine
+from dqn.training import lane_block as block
+from dqn.training.engine import CAPACITY, Engine
+from dqn.training.jobs import Checkpoint, Job
 
 JOBS = jobs_of(MIXED)  # seven for four lanes
 

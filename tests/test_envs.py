@@ -19,8 +19,9 @@ from gymnasium.envs.classic_control import CartPoleEnv
 from scipy import stats
 
 from dqn.config import EnvConfig
-from dqn.envs import Dynamics, host
-from dqn.envs.compiled import COMPILED, dynamics_named, dynamics_of
+from dqn.envs import Dynamics
+from dqn.envs import gymnasium_env as host
+from dqn.envs.registry import COMPILED, dynamics_named, dynamics_of
 
 STATES = 3000
 ROUNDINGS = 8 * np.finfo(np.float32).eps

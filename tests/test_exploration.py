@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dqn.algorithm import exploration
+from dqn.agents import exploration
 
 ACTIONS = np.unique(np.r_[0:8000, np.geomspace(8000, 1e7, 500).astype(int)]).astype(np.int32)
 # float32 keeps ln(1 - decay) and n·ln(1 - decay), here at least -3, to 6e-8 each.

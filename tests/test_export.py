@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from trainings import CONFIG, filled, result
 
-from dqn.results.folder import Folder
-from dqn.results.stats import METRICS
+from dqn.statistics.metrics import METRICS
+from dqn.storage.results_dir import Folder
 from sweeps.__main__ import main
 
 pytest.importorskip("tensorboard", reason="needs the extra: pip install -e '.[test]'")

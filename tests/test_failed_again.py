@@ -8,9 +8,9 @@ import pytest
 from killed import before_each_call
 from trainings import CONFIG, pairs, result
 
-from dqn.errors import RunError
-from dqn.results.folder import Folder
-from dqn.results.seeds import read_seeds
+from dqn.runtime.errors import RunError
+from dqn.storage.results_dir import Folder
+from dqn.storage.seeds import read_seeds
 
 SWEEP = {"kind": "grid"}
 BASE = dataclasses.replace(CONFIG, seeds=3)
@@ -84,7 +84,7 @@ def test_it_may_fail_again(path):
 
 
 def test_so_it_is_where_the_first_try_is_in_an_earlier_part(path, monkeypatch):
-    monkeypatch.setattr("dqn.results.episodes.PART_ROWS", 3)
+    monkeypatch.setattr("dqn.storage.episodes.PART_ROWS", 3)
     first_try(path)
     second_try(path)
     frame = pd.read_parquet(path / "episodes.parquet")

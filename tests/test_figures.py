@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dqn.results.figures import draw_losses, draw_q_values, draw_returns, q_bounds
+from dqn.plotting.training_figures import draw_losses, draw_q_values, draw_returns, q_bounds
 
 
 def study(*trainings, diverged=()):

@@ -8,9 +8,9 @@ import stat
 import pytest
 from trainings import CONFIG, pairs, result
 
-from dqn.errors import RunError, UserError
-from dqn.results import atomic
-from dqn.results.folder import Folder
+from dqn.runtime import atomic_write as atomic
+from dqn.runtime.errors import RunError, UserError
+from dqn.storage.results_dir import Folder
 
 NO_LOCKS = [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.EIO, errno.EPERM]
 REFUSED = [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS]

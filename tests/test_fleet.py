@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import pytest
 
 from dqn.config import Config
-from dqn.execution import crew
-from dqn.execution.crew import LIVES, Crew
-from dqn.execution.jobs import Finished, Job
-from dqn.execution.messages import News, Pulse, Report
-from dqn.execution.processes import Processes
-from dqn.execution.site import GoneError
+from dqn.training.jobs import Finished, Job
+from dqn.training.messages import News, Pulse, Report
+from dqn.workers import remote_pool as crew
+from dqn.workers.backend import GoneError
+from dqn.workers.local import Processes
+from dqn.workers.remote_pool import LIVES, Crew
 
 STUB = str(Path(__file__).parent / "stub_worker")
 SHORT = Config(episodes=5, hidden=(8,))
@@ -377,9 +377,9 @@ DRIVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from dqn.config import Config
-from dqn.execution.crew import Crew
-from dqn.execution.processes import Processes
-from dqn.execution.jobs import Job
+from dqn.workers.remote_pool import Crew
+from dqn.workers.local import Processes
+from dqn.training.jobs import Job
 fleet = Crew(Processes(2))
 new = [Job(0, seed, Config(episodes=10**6)) for seed in range(48)]
 heard = set()

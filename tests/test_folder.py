@@ -9,10 +9,10 @@ import yaml
 from trainings import CONFIG, filled, pairs, result
 
 from dqn.config import Config, EnvConfig
-from dqn.errors import RunError, UserError
-from dqn.results import episodes as episodes_module
-from dqn.results.best import Best
-from dqn.results.folder import Folder
+from dqn.runtime.errors import RunError, UserError
+from dqn.storage import episodes as episodes_module
+from dqn.storage.best_weights import Best
+from dqn.storage.results_dir import Folder
 
 HYPERPARAMETERS = (  # noqa: SIM905
     "env lr gamma hidden activation batch_size buffer_size learning_starts train_freq "

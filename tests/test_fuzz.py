@@ -23,16 +23,17 @@ from studies import record, sampled, write
 from tabular import PARSER, compose
 from test_report import VALIDATION, _blank_stills  # noqa: F401
 
-from dqn.composer import one_line
-from dqn.config import KEYS, Config
-from dqn.errors import RunError, UserError
-from dqn.execution import session
-from dqn.results import machines
-from dqn.results.composed import read_sweep
-from dqn.results.folder import Folder
+from dqn import session
+from dqn.compose.fast_compose import one_line
+from dqn.config import Config
+from dqn.config.config import KEYS
+from dqn.runtime.errors import RunError, UserError
+from dqn.storage import machines
+from dqn.storage.manifest import read_sweep
+from dqn.storage.results_dir import Folder
 from sweeps.__main__ import main
-from sweeps.settings import Settings, refuse_unsound
-from sweeps.syntax import search_space
+from sweeps.search.settings import Settings, refuse_unsound
+from sweeps.search.space_parser import search_space
 
 SECONDS = 20  # no more for any one of them, on a machine that is busy
 
@@ -168,7 +169,7 @@ PLAIN = st.recursive(
 TARGETS = [f"optuna.samplers.{name}Sampler" for name in ("TPE", "Random", "Grid", "QMC", "CmaEs")]
 TARGETS += [f"optuna.pruners.{name}Pruner" for name in ("Nop", "Median", "Hyperband", "Wilcoxon")]
 NODE = st.fixed_dictionaries(
-    {"_target_": st.sampled_from([*TARGETS, "sweeps.samplers.OneAtATime", "os.system"])},
+    {"_target_": st.sampled_from([*TARGETS, "sweeps.search.samplers.OneAtATime", "os.system"])},
     optional={"n_startup_trials": PLAIN, "popsize": PLAIN, "scramble": PLAIN, "x": PLAIN},
 )
 

@@ -10,12 +10,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from trainings import filled, result
 
 from dqn.config import Config, EnvConfig
-from dqn.errors import UserError
-from dqn.results.columns import differing_env
-from dqn.results.folder import Folder
-from dqn.results.ranking import incomparable, task_folders
+from dqn.runtime.errors import UserError
+from dqn.storage.columns import differing_env
+from dqn.storage.ranking import incomparable, task_folders
+from dqn.storage.results_dir import Folder
 from sweeps.__main__ import main as sweeps
-from sweeps.grid import Meaning, points, same_params, trials_of, varied
+from sweeps.plugins.grid_trials import Meaning, points, same_params, trials_of, varied
 
 SMALL = ["hidden=[8]", "batch_size=8", "episodes=4", "test_episodes=0", "workers=0"]
 

@@ -9,10 +9,10 @@ import pytest
 from gymnasium import spaces
 
 from dqn.config import Config, EnvConfig
-from dqn.envs import host
-from dqn.envs.host import Task, describe, make
-from dqn.errors import UserError
-from dqn.results.thresholds import Thresholds
+from dqn.envs import gymnasium_env as host
+from dqn.envs.gymnasium_env import Task, describe, make
+from dqn.runtime.errors import UserError
+from dqn.storage.thresholds import Thresholds
 
 
 class Own(gymnasium.Env):
@@ -164,7 +164,7 @@ def test_nothing_is_printed_and_tensorflow_stays_out():
     program = """
         import sys
         from dqn.config import Config, EnvConfig
-        from dqn.envs.host import describe, make
+        from dqn.envs.gymnasium_env import describe, make
         describe(EnvConfig("CartPole-v0"))
         env = make(EnvConfig("CartPole-v0"), render=True)
         env.reset(seed=0)

@@ -28,14 +28,15 @@ from lanes import (
 )
 from scipy import stats
 
-from dqn.algorithm.block import RECORDS
-from dqn.algorithm.hosted import HostedProgram
-from dqn.config import Config, EnvConfig, fields_of
-from dqn.envs import host
-from dqn.envs.compiled import dynamics_of
-from dqn.execution import block
-from dqn.execution.engine import Engine
-from dqn.execution.jobs import Checkpoint, Job
+from dqn.agents.block import RECORDS
+from dqn.agents.stepped_loop import HostedProgram
+from dqn.config import Config, EnvConfig
+from dqn.config.config import fields_of
+from dqn.envs import gymnasium_env as host
+from dqn.envs.registry import dynamics_of
+from dqn.training import lane_block as block
+from dqn.training.engine import Engine
+from dqn.training.jobs import Checkpoint, Job
 
 
 def hosted(config: Config) -> Config:

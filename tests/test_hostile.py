@@ -15,13 +15,14 @@ from test_report import VALIDATION, Reader, _blank_stills  # noqa: F401
 from trainings import CONFIG, filled, result
 
 from dqn.config import Config
-from dqn.errors import RunError, UserError
-from dqn.results import document
-from dqn.results.columns import config_of
-from dqn.results.folder import Folder
-from dqn.results.reading import read
+from dqn.runtime.errors import RunError, UserError
+from dqn.storage import safe_yaml as document
+from dqn.storage.columns import config_of
+from dqn.storage.reader import read
+from dqn.storage.results_dir import Folder
+from examples.exercise.__main__ import main as exercise_page
 from sweeps.__main__ import main
-from sweeps.reporting.page import Section, Table, page
+from sweeps.report.page import Section, Table, page
 
 MARKUP = "</script></title><x-evil onload=alert(1)>"
 
@@ -239,7 +240,7 @@ def test_results_import_no_module(folder, tmp_path, canary, monkeypatch, capsys)
     assert main(["compare", str(folder), str(folder), "--out", str(out)]) == 0
     assert main(["report", str(folder)]) == 0
     runs = [f"{path}:0" for path in (folder, scaled, scaled)]
-    assert main(["course", *runs, "--out", str(out)]) == 0
+    assert exercise_page([*runs, "--out", str(out)]) == 0
     assert main(["export", str(folder), "--to", "tensorboard", "--out", str(out / "t")]) == 0
     assert "theirs_module" not in sys.modules
 
@@ -302,7 +303,7 @@ def test_rows_kept_for_later_end_no_script():
 
 
 def test_the_course_quotes_the_command_of_a_folder(folder, tmp_path):
-    from sweeps.course import _command
+    from examples.exercise.__main__ import _command
 
     node = {"hydra": {"overrides": {"hydra": [], "task": ["lr=1; rm -rf ~", "$(x)\x1b[2J"]}}}
     (folder / ".hydra" / "hydra.yaml").write_text(document.written(node))
@@ -321,18 +322,20 @@ def test_no_file_of_results_is_unpickled_or_run():
     )
     root = Path(__file__).parent.parent
     files = [
-        path for room in ("dqn", "sweeps", "hydra_plugins") for path in (root / room).rglob("*.py")
+        path
+        for room in ("dqn", "sweeps", "hydra_plugins", "benchmarks", "examples")
+        for path in (root / room).rglob("*.py")
     ]
     where = {str(path.relative_to(root)) for path in files if calls.search(path.read_text("utf-8"))}
     assert where == {
         "dqn/__init__.py",  # its own names
-        "dqn/envs/compiled.py",  # its own table
-        "dqn/envs/lookup.py",  # env.id=module:ID, where it is trained
-        "dqn/bench/capacity.py",  # its own pickles
-        "dqn/execution/cluster.py",  # pickles of our workers
-        "dqn/quiet.py",  # TensorFlow
-        "dqn/results/document.py",
-        "dqn/results/pictures.py",  # Keras
-        "dqn/results/recorder.py",  # pygame
+        "dqn/envs/registry.py",  # its own table
+        "dqn/envs/registry_errors.py",  # env.id=module:ID, where it is trained
+        "benchmarks/capacity.py",  # its own pickles
+        "dqn/workers/ray.py",  # pickles of our workers
+        "dqn/runtime/tensorflow.py",  # TensorFlow
+        "dqn/storage/safe_yaml.py",
+        "dqn/plotting/result_pictures.py",  # Keras
+        "dqn/plotting/episode_recorder.py",  # pygame
         "sweeps/__main__.py",  # its own commands
     }

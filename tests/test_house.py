@@ -29,7 +29,7 @@ def test_the_house_is_in_order(check):
 def test_no_file_is_too_long_to_be_read_at_once():
     files = [
         path
-        for room in ("dqn", "sweeps", "hydra_plugins")
+        for room in ("dqn", "sweeps", "hydra_plugins", "benchmarks", "examples")
         for path in HOUSE.glob(f"{room}/**/*.py")
     ]
     assert len(files) > 100

@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from dqn.config import Config, EnvConfig, fields_of
-from dqn.results.identity import identity_of
+from dqn.config import Config, EnvConfig
+from dqn.config.config import fields_of
+from dqn.storage.identity import identity_of
 
 OTHER = {
     "env": EnvConfig("Acrobot-v1"), "lr": 0.5, "gamma": 0.5, "hidden": (8,), "activation": "tanh",

@@ -23,16 +23,20 @@ from lanes import (
     varied,
 )
 
-from dqn.algorithm import lane, network, streams
-from dqn.algorithm.agent import DQNAgent
-from dqn.algorithm.block import Chunk, Shape, record, unpack
-from dqn.algorithm.compiled import Program
-from dqn.algorithm.lane import Episode, Hyper, Lanes, Learner
-from dqn.algorithm.streams import Purpose
-from dqn.config import Config, EnvConfig, fields_of
-from dqn.envs import Dynamics, host
-from dqn.execution.block import hyper_of
-from dqn.execution.jobs import Episodes
+from dqn.agents import dqn as lane
+from dqn.agents import networks as network
+from dqn.agents import random as streams
+from dqn.agents.block import Chunk, Shape, record, unpack
+from dqn.agents.compiled_loop import Program
+from dqn.agents.dqn import Episode, Hyper, Lanes, Learner
+from dqn.agents.keras.agent import DQNAgent
+from dqn.agents.random import Purpose
+from dqn.config import Config, EnvConfig
+from dqn.config.config import fields_of
+from dqn.envs import Dynamics
+from dqn.envs import gymnasium_env as host
+from dqn.training.jobs import Episodes
+from dqn.training.lane_block import hyper_of
 
 ANY = 10**6  # more ticks than any test here runs
 

@@ -5,9 +5,9 @@ import resource
 
 import pytest
 
-from dqn import limits, machine
 from dqn.config import Config, EnvConfig
-from dqn.execution.fleet import WORKER_BYTES, workers_for
+from dqn.runtime import limits, machine
+from dqn.workers.pool import WORKER_BYTES, workers_for
 
 GIB = 2**30
 UNIFIED = "31 23 0:28 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup rw,nsdelegate\n"

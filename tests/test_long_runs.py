@@ -12,22 +12,23 @@ from lanes import COMPILED, HOSTED, LANES, SEED, SMALL, stacked
 from rich.console import Console
 from trainings import CONFIG, filled, result
 
-from dqn.algorithm import lane, streams
-from dqn.algorithm.block import Shape
+from dqn.agents import dqn as lane
+from dqn.agents import random as streams
+from dqn.agents.block import Shape
 from dqn.config import Config, EnvConfig
-from dqn.errors import UserError
-from dqn.execution import jobs, memory
-from dqn.execution.block import hyper_of
-from dqn.execution.engine import Engine
-from dqn.execution.jobs import Episodes, Finished, Job
-from dqn.execution.messages import News
-from dqn.execution.progress import RunView
-from dqn.execution.summary import summary
-from dqn.results.folder import Folder
-from dqn.results.reading import read
-from dqn.schema import INT_BOUND
-from sweeps.contenders import contender
-from sweeps.curves import curve
+from dqn.config.fields import INT_BOUND
+from dqn.runtime.errors import UserError
+from dqn.storage.reader import read
+from dqn.storage.results_dir import Folder
+from dqn.terminal.run_progress import RunView
+from dqn.terminal.tables import summary
+from dqn.training import jobs, memory
+from dqn.training.engine import Engine
+from dqn.training.jobs import Episodes, Finished, Job
+from dqn.training.lane_block import hyper_of
+from dqn.training.messages import News
+from sweeps.analysis.candidates import contender
+from sweeps.analysis.learning_curves import curve
 
 LAST = INT_BOUND - 1
 SIGNALLING = 0x7F80_0001  # as bits of a float32 it is a NaN that arithmetic would alter

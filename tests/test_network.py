@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from dqn.algorithm import network
+from dqn.agents import networks as network
 from dqn.config import EnvConfig
-from dqn.envs import host
+from dqn.envs import gymnasium_env as host
 
 SHAPES = [(4, (64, 64), 2), (4, (8,), 2), (6, (3, 5, 7), 3), (1, (32, 6), 1), (20, (24,), 16)]
 

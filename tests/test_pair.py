@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from keras import layers
 
-from dqn.algorithm import pair
-from dqn.algorithm.agent import DQNAgent
-from dqn.algorithm.network import create_model
+from dqn.agents.keras import network_pair as pair
+from dqn.agents.keras.agent import DQNAgent
+from dqn.agents.networks import create_model
 from dqn.config import EnvConfig
-from dqn.envs import host
+from dqn.envs import gymnasium_env as host
 
 GROWTH = """
 import resource, sys
 from dqn import DQNAgent, create_model
 from dqn.config import EnvConfig
-from dqn.envs import host
+from dqn.envs import gymnasium_env as host
 
 def peak():
     unit = 1024 if sys.platform == "linux" else 1024**2

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from tabular import World
 
-from dqn.errors import RunError
-from sweeps import record
+from dqn.runtime.errors import RunError
+from sweeps.search import study_storage as record
 
 pytestmark = pytest.mark.slow
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))

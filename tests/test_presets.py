@@ -13,9 +13,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from dqn.config import Config
-from dqn.execution.engine import Engine
-from dqn.execution.jobs import Finished, Job
-from dqn.results.stats import running_mean
+from dqn.statistics.metrics import running_mean
+from dqn.training.engine import Engine
+from dqn.training.jobs import Finished, Job
 
 SEEDS = 32
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from dqn.algorithm.agent import DQNAgent
-from dqn.algorithm.network import create_model
+from dqn.agents.keras.agent import DQNAgent
+from dqn.agents.networks import create_model
 from dqn.config import EnvConfig
-from dqn.envs import host
+from dqn.envs import gymnasium_env as host
 
 GAMMA = 0.9
 

@@ -9,14 +9,14 @@ from unittest import mock
 
 import pytest
 
-from dqn import quiet
-from dqn.errors import UserError
+from dqn.runtime import tensorflow as quiet
+from dqn.runtime.errors import UserError
 
 MODELS = """
 from pathlib import Path
 import gymnasium
 from dqn import DQNAgent, create_model
-from dqn.results import recorder
+from dqn.plotting import episode_recorder as recorder
 agent = DQNAgent(gymnasium.make("CartPole-v1"), create_model, seed=0)
 kept = agent.model if hasattr(agent, "model") else agent._pair.model
 recorder.save_model(Path("model.keras"), kept.get_weights(), "relu", 4)

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageSequence
 
 from dqn.config import EnvConfig
-from dqn.errors import EnvError
-from dqn.results import recorder
-from dqn.results.recorder import record_episode, save_model, write_gif
+from dqn.plotting import episode_recorder as recorder
+from dqn.plotting.episode_recorder import record_episode, save_model, write_gif
+from dqn.runtime.errors import EnvError
 
 CARTPOLE = EnvConfig("CartPole-v0", max_episode_steps=200)
 

@@ -11,11 +11,11 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from tabular import TPE, World, compose, row_of
 
-from dqn.errors import UserError
-from sweeps import record
-from sweeps.settings import Settings
-from sweeps.space import overrides_of
-from sweeps.study import Study
+from dqn.runtime.errors import UserError
+from sweeps.search import study_storage as record
+from sweeps.search.settings import Settings
+from sweeps.search.space import overrides_of
+from sweeps.search.study import Study
 
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
 QMC = {"_target_": "optuna.samplers.QMCSampler"}

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dqn.algorithm.replay import ReplayBuffer
-from dqn.errors import UserError
+from dqn.agents.keras.replay_buffer import ReplayBuffer
+from dqn.runtime.errors import UserError
 
 
 def fill(buffer, count, first=0):

@@ -16,11 +16,11 @@ from PIL import Image
 from studies import record, sampled, write
 from trainings import filled, result
 
-from dqn.compose import CONFIG_NAME, VERSION_BASE
+from dqn.compose.compose import CONFIG_NAME, VERSION_BASE
+from dqn.compose.help import CONF
 from dqn.config import Config, EnvConfig
-from dqn.help import CONF
 from sweeps.__main__ import COMMANDS, main
-from sweeps.reporting.commands import run_command
+from sweeps.report.run_commands import run_command
 
 HOSTILE = "a, <b>&\"'</script><script>alert(1)</script>"
 VALIDATION = (
@@ -127,8 +127,8 @@ def test_a_run(tmp_path):
 
 
 def test_one_of_a_thing_is_told_so(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("dqn.execution.screen._FIRST", -1.0)
-    monkeypatch.setattr("dqn.execution.screen._PAUSE", 0.0)
+    monkeypatch.setattr("dqn.terminal.console._FIRST", -1.0)
+    monkeypatch.setattr("dqn.terminal.console._PAUSE", 0.0)
     filled(tmp_path / "a", result(returns=range(30)))
     report(tmp_path / "a")
     said = capsys.readouterr()
@@ -157,7 +157,7 @@ def test_a_table_of_points_is_whole_with_its_last_point(tmp_path):
     base = Config(seeds=3, episodes=30)
     points = [base, *(dataclasses.replace(base, lr=lr) for lr in (1e-4, 1e-2))]
     sweep = record({"lr": "choice(0.0001,0.001,0.01)"}, n_trials=40,
-                   sampler={"_target_": "sweeps.samplers.OneAtATime"})  # fmt: skip
+                   sampler={"_target_": "sweeps.search.samplers.OneAtATime"})  # fmt: skip
     page = report(write(tmp_path / "a", points, sweep, base=base))
     assert "trials: the others" not in page.text
     assert "lr: best at 0.001" in page.text
@@ -332,7 +332,7 @@ def test_the_command_of_a_configuration_composes_to_it(config):
 
 def test_other_commands_do_not_wait_for_plotly():
     code = (
-        "import sys; from sweeps.__main__ import main, _parser; _parser([]);"
+        "import sys; from sweeps.__main__ import main, _parser; _parser();"
         "print({'plotly', 'matplotlib', 'optuna', 'tensorflow', 'hydra'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,12 +10,12 @@ from studies import record, sampled, write
 from trainings import CONFIG, filled, result
 
 from dqn.config import Config
-from dqn.results.folder import Folder
-from dqn.results.reading import read
-from sweeps.reporting.curves import by_value, of_trial, read_curves
-from sweeps.reporting.importance import importance
-from sweeps.reporting.knobs import Knob, knobs_of, regions
-from sweeps.reporting.tables import effects, of_pair, of_regions, tables_of
+from dqn.storage.reader import read
+from dqn.storage.results_dir import Folder
+from sweeps.analysis.frames import effects, of_pair, of_regions, tables_of
+from sweeps.analysis.hyperparameters import Knob, knobs_of, regions
+from sweeps.analysis.importance import importance
+from sweeps.analysis.trial_curves import by_value, of_trial, read_curves
 
 LEVELS = {0.01: 20.0, 0.1: 40.0, 1.0: 30.0}  # mean_return of seed 0, by lr
 
@@ -87,7 +87,7 @@ def test_one_at_a_time_looks_only_where_the_knob_moves_alone(tmp_path):
               *(dataclasses.replace(base, train_freq=n) for n in (1, 8))]  # fmt: skip
     sweep = record(
         {"lr": "choice(0.0001,0.001,0.01)", "train_freq": "choice(1,4,8)"},
-        sampler={"_target_": "sweeps.samplers.OneAtATime"}, n_trials=5,
+        sampler={"_target_": "sweeps.search.samplers.OneAtATime"}, n_trials=5,
     )  # fmt: skip
     made = tables(write(tmp_path / "a", points, sweep, base=base))
     frame = of_regions(made, knob(made, "train_freq"))

@@ -7,11 +7,11 @@ import pytest
 import yaml
 from trainings import result
 
+from dqn import session
 from dqn.config import Config
-from dqn.execution import session
-from dqn.execution.source import Fixed, Trial
-from dqn.results import machines
-from dqn.results.folder import Folder
+from dqn.storage import machines
+from dqn.storage.results_dir import Folder
+from dqn.training.trial_source import Fixed, Trial
 from sweeps.__main__ import main
 
 BASE = Config(hidden=(8,), batch_size=8, episodes=12, seeds=2, test_episodes=2, workers=0)
@@ -26,7 +26,7 @@ def swept(tmp_path_factory):
     about = session.Sweep({"kind": "grid"}, (), ("lr", "env.max_episode_steps"), tuple(configs))
     trials = [Trial(n, config, (0, 1)) for n, config in enumerate(configs)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dqn.results.pictures.draw_best_trial", lambda folder, base: None)
+        patch.setattr("dqn.plotting.result_pictures.draw_best_trial", lambda folder, base: None)
         assert session.sweep(BASE, path, about, lambda folder: Fixed(trials))[0] == 0
     return path
 
@@ -58,7 +58,7 @@ def test_a_row_is_trained_again_to_the_last_bit_from_its_record_alone(swept, cap
 
 
 def mean_of(path, trial, seed):
-    from dqn.results.reading import read
+    from dqn.storage.reader import read
 
     return next(row for row in read(path).rows[trial] if row["seed"] == seed)["mean_return"]
 
@@ -91,7 +91,7 @@ def test_a_folder_keeps_each_machine_that_wrote_to_it_once(tmp_path, monkeypatch
     (first,) = machines.read(tmp_path)
     assert {"processor", "cores", "versions", "date"} <= first.keys()
     assert {"python", "tensorflow", "numpy", "gymnasium", "keras"} <= first["versions"].keys()
-    monkeypatch.setattr("dqn.machine.processor", lambda: "Another")
+    monkeypatch.setattr("dqn.runtime.machine.processor", lambda: "Another")
     Folder(tmp_path, BASE).close()
     first, second = machines.read(tmp_path)
     assert machines.changed(first, second) == [f"processor {first['processor']} is now Another"]

@@ -4,15 +4,15 @@ import pytest
 from tabular import TPE, World, space_of
 
 from dqn.config import Config
-from dqn.errors import UserError
-from sweeps.pruners import pruner
-from sweeps.samplers import one_at_a_time, sampling
-from sweeps.settings import Settings, refuse_unsound
+from dqn.runtime.errors import UserError
+from sweeps.search.pruners import pruner
+from sweeps.search.samplers import one_at_a_time, sampling
+from sweeps.search.settings import Settings, refuse_unsound
 
 NUMBERS = ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
 CMAES = {"_target_": "optuna.samplers.CmaEsSampler"}
 GRID = {"_target_": "optuna.samplers.GridSampler"}
-TABLE = {"_target_": "sweeps.samplers.OneAtATime"}
+TABLE = {"_target_": "sweeps.search.samplers.OneAtATime"}
 MEDIAN = {"_target_": "optuna.pruners.MedianPruner"}
 HYPERBAND = {"_target_": "optuna.pruners.HyperbandPruner"}
 

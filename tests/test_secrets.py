@@ -9,10 +9,10 @@ from commands import here
 from test_command_line import INTERRUPTED, exit_status, line  # noqa: F401
 
 from dqn.config import Config, EnvConfig
-from dqn.envs import host
-from dqn.errors import RunError, UserError
-from dqn.secrets import STARS, hidden, without_passwords
-from dqn.variables import looked_up, refuse_literal
+from dqn.config.interpolation import looked_up, refuse_literal
+from dqn.envs import gymnasium_env as host
+from dqn.runtime.errors import RunError, UserError
+from dqn.runtime.secrets import STARS, hidden, without_passwords
 from sweeps.__main__ import main
 
 PASSWORD = "s3cr@t/p:w"

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from trainings import CONFIG, filled, pairs, result
 
-from dqn.errors import RunError
-from dqn.results.folder import Folder
-from dqn.results.seeds import read_seeds
+from dqn.runtime.errors import RunError
+from dqn.storage.results_dir import Folder
+from dqn.storage.seeds import read_seeds
 
 DATA = Path(__file__).parent / "data" / "0.1.0"
 KEYS = {(0, seed) for seed in range(3)}
@@ -144,8 +144,8 @@ def test_a_line_of_an_earlier_version_whose_metrics_follow_is_kept_and_said_once
 
 def config_of(folder):
     from dqn.config import Config
-    from dqn.results.composed import CONFIG as FILE
-    from dqn.results.composed import read_config
+    from dqn.storage.manifest import CONFIG as FILE
+    from dqn.storage.manifest import read_config
 
     return Config.from_mapping(read_config(folder / FILE) or {})
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from tabular import PARSER, compose, row_of, space_of
 
-from dqn.arguments import grammar_text
+from dqn.compose.arguments import grammar_text
 from dqn.config import Config, EnvConfig
-from dqn.errors import UserError
-from dqn.results.columns import hyperparameters
-from sweeps.recorded import recorded
-from sweeps.space import overrides_of, params_of_row, points_of, written
-from sweeps.syntax import search_space
+from dqn.runtime.errors import UserError
+from dqn.storage.columns import hyperparameters
+from sweeps.search.recorded_study import recorded
+from sweeps.search.space import overrides_of, params_of_row, points_of, written
+from sweeps.search.space_parser import search_space
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dqn.results.stats import Metrics, interval, iqm, mean, metrics_of, running_mean
+from dqn.statistics.metrics import Metrics, interval, iqm, mean, metrics_of, running_mean
 
 RETURNS = st.lists(st.integers(-500, 500).map(float), min_size=1, max_size=40)
 

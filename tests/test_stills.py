@@ -10,12 +10,13 @@ from studies import record, sampled, write
 from test_report import VALIDATION
 
 from dqn.config import Config
-from dqn.results.reading import read
-from sweeps.reporting import charts, stills
-from sweeps.reporting.evidence import evidence_of
-from sweeps.reporting.gallery import Gallery
-from sweeps.reporting.knobs import regions
-from sweeps.reporting.tables import of_regions, tables_of
+from dqn.storage.reader import read
+from sweeps.analysis.frames import of_regions, tables_of
+from sweeps.analysis.hyperparameters import regions
+from sweeps.report import plotly_figures as charts
+from sweeps.report import png_figures as stills
+from sweeps.report.data import evidence_of
+from sweeps.report.figures import Gallery
 
 BASE = Config(seeds=3, episodes=30)
 
@@ -46,7 +47,7 @@ def test_the_figure_of_a_validation_names_what_it_draws(
 ):
     path = write(tmp_path / "a", sampled(3, BASE, ["lr"]), record(aggregate=aggregate), base=BASE)
     (path / "validation.csv").write_text(VALIDATION.format(best=0, second=1))
-    monkeypatch.setattr("sweeps.reporting.gallery._small", lambda path: b"")
+    monkeypatch.setattr("sweeps.report.figures._small", lambda path: b"")
     gallery = Gallery(evidence_of(read(path), "mean_return"), path / "figures")
     (path / "figures").mkdir()
     gallery._held_out()

@@ -9,10 +9,12 @@ from commands import here
 
 from dqn.config import Config, EnvConfig
 from dqn.envs import exclusive
-from dqn.execution.engine import Engine
-from dqn.execution.jobs import Job
-from dqn.results import figures, machines, recorder
-from dqn.results.folder import Folder
+from dqn.plotting import episode_recorder as recorder
+from dqn.plotting import training_figures as figures
+from dqn.storage import machines
+from dqn.storage.results_dir import Folder
+from dqn.training.engine import Engine
+from dqn.training.jobs import Job
 from sweeps.__main__ import main
 
 S = ["env=gymnasium", "seeds=1", "episodes=3", "test_episodes=2", "workers=0", "hidden=[8]",
@@ -26,8 +28,8 @@ def asked(folder, name, *more):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Spare a test what is drawn in the end."""
-    monkeypatch.setattr("dqn.results.pictures.draw_run", lambda folder, config: [])
-    monkeypatch.setattr("dqn.results.pictures.draw_best_trial", lambda folder, base: [])
+    monkeypatch.setattr("dqn.plotting.result_pictures.draw_run", lambda folder, config: [])
+    monkeypatch.setattr("dqn.plotting.result_pictures.draw_best_trial", lambda folder, base: [])
 
 
 def run(capfd, folder, name, *more):
@@ -58,7 +60,7 @@ def trained(*jobs):
 def plain(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plain")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dqn.results.pictures.draw_run", lambda folder, config: [])
+        patch.setattr("dqn.plotting.result_pictures.draw_run", lambda folder, config: [])
         assert here(*asked(folder, "Plain")) == 0
     return rows_of(folder)
 
@@ -249,7 +251,7 @@ def test_so_it_is_of_a_sweep(tmp_path, capfd, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "where", ["dqn.results.trial_table.TrialTable.write", "dqn.results.seeds.Seeds.sort"]
+    "where", ["dqn.storage.trial_table.TrialTable.write", "dqn.storage.seeds.Seeds.sort"]
 )
 @pytest.mark.parametrize("sweep", [False, True])
 def test_a_disk_that_fills_once_all_is_trained_keeps_no_table_away(
@@ -259,7 +261,7 @@ def test_a_disk_that_fills_once_all_is_trained_keeps_no_table_away(
     if sweep:
         command = ["-m", f"hydra.sweep.dir={tmp_path}", *command[1:], "lr=1e-3,1e-2"]
     with monkeypatch.context() as patch:
-        patch.setattr("dqn.results.trial_table.TrialTable.write_if_due", lambda table: None)
+        patch.setattr("dqn.storage.trial_table.TrialTable.write_if_due", lambda table: None)
         patch.setattr(Folder, "__enter__", lambda folder: patch.setattr(where, full) or folder)
         assert here(*command) == 1
     out, err = capfd.readouterr()
@@ -283,8 +285,8 @@ def test_ctrl_c_while_drawing_ends_with_the_table(tmp_path, capfd, monkeypatch):
 
 
 def test_curves_that_cannot_be_drawn_meanwhile_do_not_end_a_training(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr("dqn.execution.session._FIRST_CURVES", 0.0)
-    monkeypatch.setattr("dqn.results.pictures.draw_curves", full)
+    monkeypatch.setattr("dqn.session._FIRST_CURVES", 0.0)
+    monkeypatch.setattr("dqn.plotting.result_pictures.draw_curves", full)
     status, out, lines = run(capfd, tmp_path, "Walk")
     assert (status, lines) == (0, ["no figures: No space left on device"])
     assert f"results: {tmp_path}" in out

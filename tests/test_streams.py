@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from dqn.algorithm import streams
-from dqn.algorithm.streams import Purpose
+from dqn.agents import random as streams
+from dqn.agents.random import Purpose
 
 
 def uint32(*values):

@@ -12,10 +12,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from tabular import TPE, TRIALS, World, quadratic, space_of
 
-from dqn.errors import RunError, UserError
-from dqn.results.folder import Folder
-from sweeps.settings import Settings
-from sweeps.sweeper import GROWS, record_of
+from dqn.runtime.errors import RunError, UserError
+from dqn.storage.results_dir import Folder
+from sweeps.plugins.study import GROWS, record_of
+from sweeps.search.settings import Settings
 
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
 MEDIAN = {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 3}
@@ -30,7 +30,7 @@ SAMPLERS = {
     "cmaes": ({"_target_": "optuna.samplers.CmaEsSampler"}, NUMBERS),
     "gp": ({"_target_": "optuna.samplers.GPSampler", "n_startup_trials": 4}, NUMBERS),
     "one_at_a_time": (
-        {"_target_": "sweeps.samplers.OneAtATime"},
+        {"_target_": "sweeps.search.samplers.OneAtATime"},
         ("train_freq=choice(1,4,8)", "batch_size=choice(16,32,64)"),
     ),
 }

@@ -15,7 +15,7 @@ import pytest
 from commands import argv, here, rows, wait_for_rows
 from test_sweep_command import table, workers_of
 
-from dqn.execution import crew
+from dqn.workers import remote_pool as crew
 
 # Seconds, so that there are moments to choose from.
 LONG = ["hydra.sweeper.n_trials=8", "seeds=4", "hydra.sweeper.parallel=3", "episodes=60"]

@@ -14,10 +14,10 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from dqn.config import Config, EnvConfig
-from dqn.results.columns import differing_env
-from dqn.results.reading import read
+from dqn.storage.columns import differing_env
+from dqn.storage.reader import read
 from sweeps.__main__ import main
-from sweeps.tasks import alternatives
+from sweeps.search.tasks import alternatives
 
 STUDY = ["-m", "hydra/sweeper=optuna", "hydra/sweeper/sampler=random", "seeds=1", "episodes=3",
          "test_episodes=0", "workers=0", "hidden=[8]", "batch_size=8"]  # fmt: skip
@@ -27,7 +27,7 @@ BEFORE = Path(__file__).parent / "data" / "0.1.0-plus"
 
 @pytest.fixture(autouse=True)
 def _without_pictures(monkeypatch):
-    monkeypatch.setattr("dqn.results.pictures.draw_best_trial", lambda folder, base: None)
+    monkeypatch.setattr("dqn.plotting.result_pictures.draw_best_trial", lambda folder, base: None)
 
 
 def study(folder, *arguments):

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from trainings import CONFIG, result
 
-from dqn.execution.summary import as_text, leaderboard
-from dqn.formatting import count, figures, setting
-from dqn.results.columns import hyperparameters
-from dqn.results.trials import EXERCISE, named, numbered, trial_rows
-from sweeps.overview import spanned, table
+from dqn.statistics.formatting import count, figures, setting
+from dqn.storage.columns import hyperparameters
+from dqn.storage.trials import EXERCISE, named, numbered, trial_rows
+from dqn.terminal.tables import as_text, leaderboard
+from sweeps.analysis.tables import spanned, table
 
 KNOBS = ("lr", "gamma", "epsilon_decay", "train_freq", "target_update", "reward_scale", "tau",
          "batch_size", "buffer_size", "epsilon_min", "grad_clip", "double")  # fmt: skip

@@ -9,9 +9,9 @@ import pytest
 from killed import before_each_call
 from trainings import CONFIG, filled, pairs, result
 
-from dqn.errors import RunError
-from dqn.results.folder import Folder
-from dqn.results.seeds import read_seeds
+from dqn.runtime.errors import RunError
+from dqn.storage.results_dir import Folder
+from dqn.storage.seeds import read_seeds
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_what_is_damaged_of_seeds_csv_is_restored_from_the_episodes(
 
 
 def test_two_damaged_files_of_one_second_are_both_kept(path, monkeypatch):
-    monkeypatch.setattr("dqn.results.damage.time.strftime", lambda form: "20261125-230000")
+    monkeypatch.setattr("dqn.storage.quarantine.time.strftime", lambda form: "20261125-230000")
     filled(path, result())
     for text in ("one\n", "two\n"):
         (path / "seeds.csv").write_text(text)
@@ -140,7 +140,7 @@ def test_a_seed_whose_episodes_are_not_all_there_is_trained_again(path, capsys):
 
 @pytest.mark.parametrize("damaged", [0, 1, 2])
 def test_a_part_that_is_not_parquet_costs_the_seeds_it_held(path, capsys, monkeypatch, damaged):
-    monkeypatch.setattr("dqn.results.episodes.PART_ROWS", 3)
+    monkeypatch.setattr("dqn.storage.episodes.PART_ROWS", 3)
     filled(path, *(result(seed=seed) for seed in range(3)))
     part = path / "episodes.parquet" / f"part-{damaged:05d}.parquet"
     part.write_bytes(b"PAR1 but no more")
@@ -196,7 +196,7 @@ def test_a_full_disk_costs_the_seed_being_written_and_no_other(path, monkeypatch
         folder.add(result(seed=0))
         before = (path / "seeds.csv").read_bytes()
         with monkeypatch.context() as patch:
-            patch.setattr("dqn.results.seeds.os.fsync", _no_space_for(path / "seeds.csv"))
+            patch.setattr("dqn.storage.seeds.os.fsync", _no_space_for(path / "seeds.csv"))
             with pytest.raises(RunError, match=r"writing failed .No space left"):
                 folder.add(result(seed=1))
         assert (path / "seeds.csv").read_bytes() == before
@@ -208,7 +208,7 @@ def test_ctrl_c_between_two_files_shows_no_half_finished_seed(path, monkeypatch)
     with Folder(path, CONFIG) as folder:
         folder.add(result(seed=0))
         with monkeypatch.context() as patch:
-            patch.setattr("dqn.results.seeds.Seeds.add", _interrupted)
+            patch.setattr("dqn.storage.seeds.Seeds.add", _interrupted)
             with pytest.raises(KeyboardInterrupt):
                 folder.add(result(seed=1))
         assert pairs(folder.episodes()) == pairs(folder.rows()) == [(0, 0)]

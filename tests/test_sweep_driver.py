@@ -14,14 +14,15 @@ import pytest
 from rich.console import Console
 
 from dqn.config import Config
-from dqn.errors import RunError
-from dqn.execution import live, screen
-from dqn.execution.driver import Driver
-from dqn.execution.jobs import Episodes, Finished
-from dqn.execution.messages import News
-from dqn.execution.source import Fixed, Trial
-from dqn.record import RECORD
-from dqn.results.folder import Folder
+from dqn.runtime.errors import RunError
+from dqn.statistics.episode_columns import RECORD
+from dqn.storage.results_dir import Folder
+from dqn.terminal import console as screen
+from dqn.terminal import sweep_progress as live
+from dqn.training.jobs import Episodes, Finished
+from dqn.training.messages import News
+from dqn.training.scheduler import Driver
+from dqn.training.trial_source import Fixed, Trial
 
 EPISODES = 9
 BASE = Config(episodes=EPISODES, seeds=3)

@@ -11,10 +11,10 @@ from killed import before_each_call
 from trainings import CONFIG, filled, result
 
 from dqn.config import Config
-from dqn.errors import RunError, UserError
-from dqn.execution.summary import leaderboard
-from dqn.results import composed
-from dqn.results.folder import Folder
+from dqn.runtime.errors import RunError, UserError
+from dqn.storage import manifest as composed
+from dqn.storage.results_dir import Folder
+from dqn.terminal.tables import leaderboard
 
 SWEEP = {
     "kind": "study", "n_trials": 10, "objective": "mean_return", "space": {"lr": [1e-4, 1e-2]},

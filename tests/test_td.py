@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dqn.algorithm import td
+from dqn.agents import losses as td
 
 INF = float("inf")
 

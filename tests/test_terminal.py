@@ -10,8 +10,9 @@ import sys
 import pytest
 from studies import record, sampled, write
 
-from dqn import run, terminal
+from dqn import run
 from dqn.config import Config
+from dqn.runtime import standard_streams as terminal
 from sweeps import __main__ as sweeps
 
 UNUSUAL = {
@@ -108,8 +109,8 @@ def test_what_cannot_be_shown_is_shown_as_its_nearest(monkeypatch, text, shown):
 @pytest.mark.slow
 def test_bars_are_drawn_on_a_terminal_of_any_kind():
     code = (
-        "from dqn.terminal import prepare_streams; prepare_streams(); "
-        "from dqn.config import Config; from dqn.execution.progress import RunView\n"
+        "from dqn.runtime.standard_streams import prepare_streams; prepare_streams(); "
+        "from dqn.config import Config; from dqn.terminal.run_progress import RunView\n"
         "with RunView([0], Config()) as view: view.notice('\\u03b5 \\xb7 done')"
     )
     ours, theirs = pty.openpty()
@@ -147,7 +148,7 @@ def test_where_the_system_has_not_what_is_needed_one_line_says_which_have(
 def test_there_everything_can_be_imported_and_help_is_shown(tmp_path):
     code = (
         "import sys; sys.modules['fcntl'] = sys.modules['resource'] = None\n"
-        "import dqn, dqn.run, sweeps.__main__, dqn.execution.session, dqn.results.folder\n"
+        "import dqn, dqn.run, sweeps.__main__, dqn.session, dqn.storage.results_dir\n"
         "sys.argv = ['dqn-run', '--help']; sys.exit(dqn.run.main())"
     )
     done = subprocess.run(

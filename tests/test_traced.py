@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dqn.algorithm.traced import Compiled
-from dqn.execution import runtime
+from dqn.runtime import compile_cache as runtime
+from dqn.runtime.traced import Compiled
 
 GRAPHS = """
 import hashlib, sys
-from dqn.execution import runtime
+from dqn.runtime import compile_cache as runtime
 runtime.prepare()
 import tensorflow as tf
-from dqn.algorithm.block import Shape
-from dqn.algorithm.compiled import Program
-from dqn.algorithm.lane import Hyper
+from dqn.agents.block import Shape
+from dqn.agents.compiled_loop import Program
+from dqn.agents.dqn import Hyper
 from dqn.config import Config
-from dqn.envs.compiled import dynamics_named
-from dqn.execution.block import hyper_of
+from dqn.envs.registry import dynamics_named
+from dqn.training.lane_block import hyper_of
 
 values = hyper_of(Config(), 0)
 hyper = Hyper(**{name: tf.fill([2], values[name]) for name in Hyper._fields})

@@ -5,10 +5,10 @@ from tabular import PARSER, compose
 from test_command_line import line  # noqa: F401
 from test_conf import files, said
 
+from dqn.compose.traps import warnings_for
 from dqn.config import Config, EnvConfig
-from dqn.traps import warnings_for
-from sweeps.space import corners
-from sweeps.syntax import search_space
+from sweeps.search.space import corners
+from sweeps.search.space_parser import search_space
 
 TRAPS = [
     ({"epsilon_decay": 0.995}, "write epsilon_decay=0.005"),

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from dqn.results.stats import METRICS
-from dqn.results.trials import columns, trial_row, trial_rows
+from dqn.statistics.metrics import METRICS
+from dqn.storage.trials import columns, trial_row, trial_rows
 
 ROW = {
     "trial": 0, "lr": 0.1, "status": "done", "mean_return": 50.0, "best_return": 90.0,

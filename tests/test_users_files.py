@@ -8,8 +8,8 @@ from commands import here
 from test_report import _blank_stills  # noqa: F401
 from trainings import CONFIG, filled, result
 
-from dqn.results.atomic import TEMPORARY, remove_temporaries, replacing_folder, temporary_name
-from dqn.results.folder import Folder
+from dqn.runtime.atomic_write import TEMPORARY, remove_temporaries, replacing_folder, temporary_name
+from dqn.storage.results_dir import Folder
 from sweeps.__main__ import main
 
 SHORT = ["seeds=1", "episodes=3", "test_episodes=0", "workers=0", "hidden=[8]"]

@@ -9,18 +9,18 @@ import pytest
 import yaml
 from trainings import filled, result
 
-from dqn.compose import CONFIG_NAME, VERSION_BASE
+from dqn.compose.compose import CONFIG_NAME, VERSION_BASE
+from dqn.compose.help import CONF
 from dqn.config import Config
-from dqn.help import CONF
-from dqn.results.folder import Folder
-from dqn.results.reading import read
-from dqn.results.trials import EXERCISE
+from dqn.storage.reader import read
+from dqn.storage.results_dir import Folder
+from dqn.storage.trials import EXERCISE
 from sweeps.__main__ import main
-from sweeps.findings import Finding, best_bound, findings_of, objective_of
-from sweeps.held_out import _held
-from sweeps.objective import Objective
-from sweeps.overview import Estimate
-from sweeps.settings import Validate
+from sweeps.analysis.held_out import _held
+from sweeps.analysis.objective import Objective
+from sweeps.analysis.tables import Estimate
+from sweeps.analysis.validation import Finding, best_bound, findings_of, objective_of
+from sweeps.search.settings import Validate
 
 BASE = Config(hidden=(8,), batch_size=8, episodes=12, seeds=2, test_episodes=2, workers=0)
 LRS = (1e-3, 1e-2, 1e-4)
@@ -41,7 +41,7 @@ def study(path, claims=(30.0, 20.0, 40.0), **changes):
 def _without_pictures():
     """They are test_best_trial's, and take longer than the training."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dqn.results.pictures.draw_best_trial", lambda folder, base: None)
+        patch.setattr("dqn.plotting.result_pictures.draw_best_trial", lambda folder, base: None)
         yield
 
 
@@ -111,7 +111,7 @@ def test_what_is_recommended_is_a_preset(done, tmp_path):
 
 
 def test_again_trains_nothing_and_says_the_same(copy, capsys, monkeypatch):
-    monkeypatch.setattr("dqn.execution.engine.Engine", None)
+    monkeypatch.setattr("dqn.training.engine.Engine", None)
     before = (copy / "validation.csv").read_bytes()
     assert main(["validate", str(copy), "--top", "2", "--seeds", "3", "--json"]) == 0
     said = capsys.readouterr()
@@ -162,7 +162,7 @@ def test_its_folder_is_ranked_as_the_study_is(tmp_path, monkeypatch):
     of_study(path, "mean", lucky, steady)
     about = []
     monkeypatch.setattr(
-        "dqn.execution.session.sweep",
+        "dqn.session.sweep",
         lambda base, path, of, source: (about.append(of), (130, 0))[1],
     )
     assert main(["validate", str(path)]) == 130
@@ -235,14 +235,14 @@ def test_seeds_that_the_study_has_used_since_are_refused(copy, capsys):
 
 def test_what_is_stopped_writes_no_table_and_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     path = study(tmp_path / "study")
-    monkeypatch.setattr("dqn.execution.session.sweep", lambda *arguments: (130, None))
+    monkeypatch.setattr("dqn.session.sweep", lambda *arguments: (130, None))
     assert main(["validate", str(path)]) == 130
     assert capsys.readouterr().out == "to go on: the same command\n"
     assert not (path / "validation.csv").exists()
 
 
 def test_a_study_whose_validation_is_stopped_ends_as_any_that_is(capsys, monkeypatch):
-    from sweeps import sweeper
+    from sweeps.plugins import study as sweeper
 
     monkeypatch.setattr(sweeper, "validated", lambda path, top, seeds, on: None)
     assert sweeper._validated(None, Validate(top=3, seeds=20), Config()) == 130

@@ -14,12 +14,13 @@ import yaml
 from tabular import PARSER
 from test_command_line import line  # noqa: F401
 
-from dqn.arguments import as_meant
+from dqn.compose.arguments import as_meant
+from dqn.compose.overrides import jobs_of, sweep_texts
 from dqn.config import Config, EnvConfig
-from dqn.errors import UserError
-from dqn.overrides import jobs_of, sweep_texts
-from dqn.results import composed, document
-from dqn.results.identity import identity_of
+from dqn.runtime.errors import UserError
+from dqn.storage import manifest as composed
+from dqn.storage import safe_yaml as document
+from dqn.storage.identity import identity_of
 
 
 class Word(enum.StrEnum):

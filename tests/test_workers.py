@@ -16,16 +16,18 @@ import pytest
 from gymnasium.envs.classic_control import CartPoleEnv
 
 import dqn
-from dqn import limits
+from dqn import session
 from dqn.config import Config, EnvConfig
-from dqn.errors import RunError, UserError
-from dqn.execution import processes, registrations, session, worker
-from dqn.execution.crew import Crew
-from dqn.execution.fleet import refuse_workers
-from dqn.execution.jobs import Finished, Job
-from dqn.execution.messages import Broken, Order, Pulse, Report
-from dqn.execution.processes import Process, Processes
-from dqn.execution.site import GoneError
+from dqn.runtime import limits
+from dqn.runtime.errors import RunError, UserError
+from dqn.training.jobs import Finished, Job
+from dqn.training.messages import Broken, Order, Pulse, Report
+from dqn.workers import local as processes
+from dqn.workers import registrations, worker
+from dqn.workers.backend import GoneError
+from dqn.workers.local import Process, Processes
+from dqn.workers.pool import refuse_workers
+from dqn.workers.remote_pool import Crew
 
 STUB = str(Path(__file__).parent / "stub_worker")
 ROOT = Path(dqn.__file__).parents[1]
@@ -81,7 +83,7 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
     monkeypatch.setattr(
         processes,
         "_START",
-        processes._START.replace("from dqn.execution import worker", "import my_envs; 1 / 0"),
+        processes._START.replace("from dqn.training import worker", "import my_envs; 1 / 0"),
     )
     (said,) = first_words(Process())
     assert said == Broken("ZeroDivisionError: division by zero", "", unstarted=True)
@@ -97,7 +99,7 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
     ],
 )
 def test_workers_that_cannot_start_end_the_command_with_the_reason(monkeypatch, fault, reason):
-    start = processes._START.replace("    from dqn.execution import worker", f"    {fault}")
+    start = processes._START.replace("    from dqn.training import worker", f"    {fault}")
     monkeypatch.setattr(processes, "_START", start)
     fleet = Crew(Processes(2))
     with pytest.raises(RunError) as caught:
@@ -354,7 +356,7 @@ def test_an_order_that_names_environments_is_a_pickle():
 def test_a_package_of_the_users_named_sweeps_is_not_ours(tmp_path):
     (tmp_path / "sweeps.py").write_text("raise RuntimeError('the user\\'s own')")
     code = (
-        "import sys; from dqn import run; run._load_sweeps(); import sweeps.launcher, json; "
+        "import sys; from dqn import run; run._load_sweeps(); import sweeps.plugins.grid, json; "
         "print(json.dumps(sweeps.__file__))"
     )
     path = os.pathsep.join([str(tmp_path), *sys.path])

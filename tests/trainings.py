@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from dqn.config import Config
-from dqn.results.folder import Folder, SeedResult
+from dqn.storage.results_dir import Folder, SeedResult
 
 CONFIG = Config(seeds=3)
 

@@ -15,9 +15,9 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 
-from dqn.envs.lookup import said
-from dqn.errors import EnvError
-from dqn.schema import shown
+from dqn.config.fields import shown
+from dqn.envs.registry_errors import said
+from dqn.runtime.errors import EnvError
 
 SEED_MASK = 0x7FFFFFFF  # many a generator takes 31 bits of a seed and no more
 _STEP = "5: observation, reward, terminated, truncated, info"

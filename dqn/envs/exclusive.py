@@ -3,12 +3,12 @@
 from gymnasium.envs.registration import EnvSpec
 
 from dqn.config import Config, EnvConfig
-from dqn.envs import host
+from dqn.config.fields import AUTO
+from dqn.envs import gymnasium_env as host
 from dqn.envs.adapter import Adapter
-from dqn.envs.compiled import is_compiled
-from dqn.envs.lookup import registration_of, said
-from dqn.errors import EnvError, UserError
-from dqn.schema import AUTO
+from dqn.envs.registry import is_compiled
+from dqn.envs.registry_errors import registration_of, said
+from dqn.runtime.errors import EnvError, UserError
 
 _alone: dict[str, tuple[EnvSpec, str]] = {}
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from dqn.config import EnvConfig
-from dqn.envs import host
+from dqn.envs import gymnasium_env as host
 from dqn.envs.adapter import Adapter
-from dqn.errors import EnvError, UserError
+from dqn.runtime.errors import EnvError, UserError
 
 
 class Environments:

@@ -25,8 +25,8 @@ class Engine:
     def advance(self, new, cancelled):
         import numpy as np
 
-        from dqn.execution.jobs import Episodes, Finished
-        from dqn.record import RECORD
+        from dqn.statistics.episode_columns import RECORD
+        from dqn.training.jobs import Episodes, Finished
 
         self._jobs.update((job.key, job) for job in new)
         finished = [Finished.pruned(self._jobs.pop(key)) for key in cancelled if key in self._jobs]
@@ -53,8 +53,8 @@ class Engine:
         return episodes, finished
 
 
-if "dqn.execution.worker" in sys.orig_argv:
-    engine = sys.modules["dqn.execution.engine"] = types.ModuleType("dqn.execution.engine")
+if "dqn.workers.worker" in sys.orig_argv:
+    engine = sys.modules["dqn.training.engine"] = types.ModuleType("dqn.training.engine")
     engine.Engine = Engine
-    quiet = sys.modules["dqn.quiet"] = types.ModuleType("dqn.quiet")
+    quiet = sys.modules["dqn.runtime.tensorflow"] = types.ModuleType("dqn.runtime.tensorflow")
     quiet.import_tensorflow = lambda: None

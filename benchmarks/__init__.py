@@ -1,0 +1,1 @@
+"""How fast DQN is here: `python -m benchmarks`."""

@@ -1,0 +1,122 @@
+"""What a block of lanes is, whoever steps its environments.
+
+`compiled` steps them in TensorFlow, `hosted` in Python; both begin, learn and record with the
+functions here.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from dqn.agents import dqn as lane
+from dqn.agents import losses as td
+from dqn.agents import networks as network
+from dqn.agents.dqn import Batch, Episode, Hyper, Lanes, Learner, Tensor
+
+RECORDS = 256  # episodes a lane can end in one chunk; a chunk returns before there are more
+
+
+class Chunk(NamedTuple):
+    """What a chunk of ticks leaves: the block, its records and how much of it was work."""
+
+    lanes: Lanes
+    records: Tensor  # [L, M + 1, columns]; the first `recorded` of each lane count
+    recorded: Tensor  # int32 [L]
+    alive: Tensor  # bool [L]
+    ticks: Tensor  # int32 []
+    work: Tensor  # int32 [], lane-ticks in which a lane was alive
+
+
+class Shape(NamedTuple):
+    """What a program is compiled for; everything else may differ between its lanes."""
+
+    observation_size: int
+    actions: int
+    hidden: tuple[int, ...]
+    activation: str
+    batch_size: int
+    capacity: int
+    """Transitions a lane's part of the replay memory can hold."""
+    lanes: int
+
+    @property
+    def weights(self) -> list[tuple[int, ...]]:
+        """Shapes of one network's weights."""
+        return network.shapes(self.observation_size, self.hidden, self.actions)
+
+    @property
+    def row(self) -> int:
+        """Columns of a stored transition: s, s', action, reward, terminal."""
+        return 2 * self.observation_size + 3
+
+
+def empty_lanes(shape: Shape, state) -> Lanes:
+    """Lanes that have not begun, in `state` [L, S]."""
+    L = shape.lanes
+    zeros = [tf.zeros([L, *w]) for w in shape.weights]
+    count, real = tf.zeros([L], tf.int32), tf.zeros([L])
+    return Lanes(
+        learner=Learner(zeros, zeros, zeros, zeros, count),
+        state=state,
+        age=count,
+        episodes=count,
+        episode=Episode(real, count, real, real, count),
+        diverged=tf.zeros([L], tf.bool),
+    )
+
+
+def begin(lanes: Lanes, mask, state, hyper: Hyper, shape: Shape) -> Lanes:
+    """Start a new training, in `state` [L, S], in every lane of `mask` (bool [L]).
+
+    Its replay memory needs no clearing: what a lane may sample is bounded by its age.
+    """
+    weights = network.initial_weights(hyper.seed, shape.weights)
+    fresh = empty_lanes(shape, state)
+    fresh = fresh._replace(learner=fresh.learner._replace(weights=weights, target=weights))
+
+    def choose(new, old):
+        return tf.where(td.trailing(mask, new), new, old)
+
+    return tf.nest.map_structure(choose, fresh, lanes)
+
+
+def learn(lanes: Lanes, rows, before, hyper: Hyper, shape: Shape) -> Lanes:
+    """Sync and learn from replay rows [L, B, columns] in the lanes that are due an update.
+
+    `before` int32 [L] is the age of each lane at its last chance to learn.
+    """
+    due = lane.learning_due(lanes.age, before, hyper, shape.batch_size) & ~lanes.diverged
+    learner = lane.sync(lanes.learner, lanes.age, before, hyper)
+    batch = unpack(rows, shape.observation_size)
+    learner, loss, broken = lane.learn(learner, batch, due, hyper, shape.activation)
+    running, counted = lanes.episode, due & ~broken
+    return lanes._replace(
+        learner=learner,
+        episode=running._replace(
+            loss=running.loss + tf.where(counted, loss, 0.0),
+            updates=running.updates + tf.cast(counted, tf.int32),
+        ),
+        diverged=lanes.diverged | broken,
+    )
+
+
+def unpack(rows, D: int) -> Batch:
+    """Transitions from replay rows [L, B, 2·D + 3]."""
+    return Batch(
+        s=rows[..., :D],
+        s_next=rows[..., D : 2 * D],
+        action=tf.cast(rows[..., 2 * D], tf.int32),
+        r=rows[..., 2 * D + 1],
+        terminal=rows[..., 2 * D + 2],
+    )
+
+
+def record(episode: Episode, age, epsilon):
+    """The record of an episode that ends on step `age`, float32 [L, columns].
+
+    Counts are carried as bits, since float32 cannot hold a step beyond 2²⁴.
+    """
+    step, length = (tf.bitcast(x, tf.float32) for x in (age, episode.length))
+    loss = episode.loss / tf.cast(episode.updates, tf.float32)  # 0/0: no update fell into it
+    q = episode.q / tf.cast(episode.length, tf.float32)
+    return tf.stack([step, episode.ret, length, epsilon, loss, q], -1)

@@ -1,0 +1,179 @@
+"""A block of lanes over compiled dynamics: acting, stepping and learning in one XLA program.
+
+Replay memories and episode records are flat arrays, [L·(C+1), columns] and [L·(M+1), columns]: a
+write to one row is then done in place. The last row of each lane takes the writes of masked lanes.
+The replay memory is a variable, which a program changes where it is: a tensor would be copied with
+every chunk.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from dqn.agents import dqn as lane
+from dqn.agents import networks as network
+from dqn.agents import random as streams
+from dqn.agents.block import RECORDS, Chunk, Shape, begin, empty_lanes, learn, record
+from dqn.agents.dqn import Episode, Hyper, Lanes
+from dqn.envs import Dynamics
+from dqn.runtime.traced import Compiled, Kept
+from dqn.statistics.episode_columns import RECORD
+
+
+class Program:
+    """The compiled functions of one shape over one environment's dynamics."""
+
+    def __init__(self, shape: Shape, dynamics: Dynamics, kept: Kept | None = None):
+        self.shape, self.dynamics = shape, dynamics
+        about = f"{dynamics.name} {shape}"
+        self.chunk = Compiled(
+            self._chunk, f"chunk {about}", lambda lanes, *_: Chunk(lanes, *[None] * 5), kept
+        )
+        self.refill = Compiled(self._refill, f"refill {about}", lambda lanes, *_: lanes, kept)
+        self.test = Compiled(self._test, f"test {about}", kept=kept)
+
+    @property
+    def compilations(self) -> int:
+        """How many programs were made of its functions."""
+        return sum(function.compilations for function in (self.chunk, self.refill, self.test))
+
+    def empty(self) -> tuple[Lanes, tf.Variable]:
+        """A block in which no lane has begun, and its replay memory."""
+        L, C = self.shape.lanes, self.shape.capacity
+        state = self.dynamics.reset(tf.zeros([L, self.dynamics.uniforms]))
+        return empty_lanes(self.shape, state), tf.Variable(tf.zeros([L * (C + 1), self.shape.row]))
+
+    def _refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
+        """Begin a new training in every lane of `mask` (bool [L])."""
+        state = self._start(hyper.seed, streams.Purpose.START, tf.zeros_like(lanes.episodes))
+        return begin(lanes, mask, state, hyper, self.shape)
+
+    def _start(self, seed, purpose: streams.Purpose, episode):
+        """Starting states [..., S] of the given episodes, int32 [...]."""
+        uniform = streams.uniform(seed, purpose, episode, self.dynamics.uniforms)
+        return self.dynamics.reset(uniform)
+
+    def _test(self, weights, seed, limit, episodes: int):
+        """Returns [episodes] of greedy episodes of one network, of `limit` steps at most.
+
+        They have starts of their own.
+        """
+        numbers = tf.range(episodes)
+        state = self._start(tf.fill([episodes], seed), streams.Purpose.TEST, numbers)
+
+        def step(t, state, returns, on):
+            q = network.forward(weights, self.dynamics.observe(state), self.shape.activation)
+            state, r, terminal = self.dynamics.step(state, tf.argmax(q, -1, output_type=tf.int32))
+            return t + 1, state, returns + tf.where(on, r, 0.0), on & ~terminal
+
+        on, returns = tf.ones([episodes], tf.bool), tf.zeros([episodes])
+        return tf.while_loop(
+            lambda t, state, returns, on: (t < limit) & tf.reduce_any(on),
+            step,
+            (0, state, returns, on),
+        )[2]
+
+    def _chunk(self, lanes: Lanes, memory, hyper: Hyper, ticks, stride, until) -> Chunk:
+        """Run until `ticks` are done, fewer than `until` lanes are alive, or a record is full.
+
+        `stride` bounds the environment steps of a tick: a lane whose T_train is longer learns
+        once several ticks have taken it there.
+        """
+
+        def going(i, lanes, replay, records, recorded, work):
+            living = tf.reduce_sum(tf.cast(lane.alive(lanes, hyper), tf.int32))
+            room = tf.reduce_max(recorded) + stride <= RECORDS
+            return (i < ticks) & (living >= until) & room
+
+        def tick(i, lanes, replay, records, recorded, work):
+            work += tf.reduce_sum(tf.cast(lane.alive(lanes, hyper), tf.int32))
+            before = lanes.age
+            lanes, replay, records, recorded = self._walk(
+                lanes, replay, records, recorded, hyper, stride
+            )
+            return i + 1, self._learn(lanes, replay, before, hyper), replay, records, recorded, work
+
+        records = tf.zeros([self.shape.lanes * (RECORDS + 1), len(RECORD)])
+        recorded = tf.zeros([self.shape.lanes], tf.int32)
+        i, lanes, replay, records, recorded, work = tf.while_loop(
+            going, tick, (0, lanes, memory.read_value(), records, recorded, 0)
+        )
+        memory.assign(replay)
+        records = tf.reshape(records, [self.shape.lanes, RECORDS + 1, len(RECORD)])
+        return Chunk(lanes, records, recorded, lane.alive(lanes, hyper), i, work)
+
+    def _walk(self, lanes, replay, records, recorded, hyper, stride):
+        """Up to `stride` environment steps in each lane, never beyond its next multiple of T."""
+        before = lanes.age
+        owed = hyper.train_freq - before % hyper.train_freq  # [L]
+        longest = tf.reduce_max(tf.where(lane.alive(lanes, hyper), owed, 0))
+
+        def step(k, lanes, replay, records, recorded):
+            on = lane.alive(lanes, hyper) & (k < owed)
+            return k + 1, *self._step(lanes, replay, records, recorded, hyper, on)
+
+        return tf.while_loop(
+            lambda k, *_: k < tf.minimum(longest, stride),
+            step,
+            (0, lanes, replay, records, recorded),
+        )[1:]
+
+    def _step(self, lanes, replay, records, recorded, hyper, on):
+        """One environment step, act → step → store, in the lanes of `on` (bool [L])."""
+        dynamics, running = self.dynamics, lanes.episode
+        s = dynamics.observe(lanes.state)  # [L, D]
+        action, q_sa = lane.act(lanes.learner.weights, s, lanes.age, hyper, self.shape.activation)
+        state, r, terminal = dynamics.step(lanes.state, action)
+        age, length = lanes.age + 1, running.length + 1
+        timeout = length >= hyper.time_limit
+        cut = terminal | (timeout & hyper.timeout_terminal)
+
+        scalars = [tf.cast(x, tf.float32) for x in (action, r, cut)]
+        row = tf.concat([s, dynamics.observe(state), tf.stack(scalars, -1)], -1)  # [L, row]
+        replay = self._write(replay, row, lanes.age % hyper.buffer_size, on)
+
+        episode = Episode(running.ret + r, length, running.q + q_sa, running.loss, running.updates)
+        ended = on & (terminal | timeout)
+        records = self._write(
+            records, record(episode, age, lane.epsilon(age, hyper)), recorded, ended
+        )
+        episodes = lanes.episodes + tf.cast(ended, tf.int32)
+        start = self._start(hyper.seed, streams.Purpose.START, episodes)
+        state = tf.where(ended[:, None], start, state)
+        episode = Episode(*(tf.where(ended, tf.zeros_like(x), x) for x in episode))
+        return (
+            Lanes(
+                learner=lanes.learner,
+                state=tf.where(on[:, None], state, lanes.state),
+                age=tf.where(on, age, lanes.age),
+                episodes=episodes,
+                episode=Episode(
+                    *(tf.where(on, x, y) for x, y in zip(episode, running, strict=True))
+                ),
+                diverged=lanes.diverged,
+            ),
+            replay,
+            records,
+            recorded + tf.cast(ended, tf.int32),
+        )
+
+    def _write(self, flat, row, position, on):
+        """Write row [L, columns] at `position` [L] of each lane's part of `flat`, where `on`."""
+        part = flat.shape[0] // self.shape.lanes
+        index = self._first(part) + tf.where(on, position, part - 1)
+        return tf.tensor_scatter_nd_update(flat, index[:, None], row)
+
+    def _learn(self, lanes, replay, before, hyper) -> Lanes:
+        def draw(_, index):
+            return False, lane.sample_indices(lanes.age, hyper, self.shape.batch_size)
+
+        # A loop of at most one round, or XLA draws each row anew for every column it gathers.
+        unmoved = tf.zeros([self.shape.lanes, self.shape.batch_size], tf.int32)
+        _, index = tf.while_loop(
+            lambda moved, _: moved, draw, (tf.reduce_any(lanes.age > before), unmoved)
+        )  # [L, B]
+        first = self._first(self.shape.capacity + 1)
+        return learn(lanes, tf.gather(replay, index + first[:, None]), before, hyper, self.shape)
+
+    def _first(self, part: int) -> np.ndarray:
+        """The first row of each lane's part, int32 [L], where a part has so many rows."""
+        return np.arange(self.shape.lanes, dtype=np.int32) * part

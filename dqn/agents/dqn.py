@@ -1,0 +1,187 @@
+"""The whole algorithm, for a block of lanes at once: act → step → store → learn → sync.
+
+A lane is one training run of one (trial, seed). Axes: L lanes, B minibatch, A actions, D
+observation, S environment state, C replay capacity. Every hyperparameter is a vector [L]; a lane
+reads nothing of its neighbours, and a masked lane (ended, diverged, empty) changes nothing.
+Source: Mnih et al. 2015, Algorithm 1, in the order the exercise gives its steps.
+"""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from dqn.agents import exploration
+from dqn.agents import losses as td
+from dqn.agents import networks as network
+from dqn.agents import random as streams
+
+Tensor = Any  # the type stubs of TensorFlow lack operators that its tensors have
+
+ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7  # Kingma & Ba 2015, as Keras has them
+
+
+class Hyper(NamedTuple):
+    """What may differ between lanes, [L] each; symbols, units and ranges are in `dqn.config`."""
+
+    seed: Tensor
+    lr: Tensor
+    gamma: Tensor
+    epsilon_start: Tensor
+    epsilon_min: Tensor
+    epsilon_decay: Tensor
+    epsilon_linear: Tensor
+    exploration_steps: Tensor
+    reward_scale: Tensor
+    train_freq: Tensor
+    target_update: Tensor
+    tau: Tensor
+    buffer_size: Tensor
+    learning_starts: Tensor
+    double: Tensor
+    huber_delta: Tensor
+    grad_clip: Tensor
+    timeout_terminal: Tensor
+    time_limit: Tensor
+    episodes: Tensor
+    steps: Tensor
+
+
+class Learner(NamedTuple):
+    """Networks and Adam's moments, each a flat list of weights [L, ...]; `updates` int32 [L]."""
+
+    weights: list
+    target: list
+    m: list
+    v: list
+    updates: Tensor
+
+
+class Episode(NamedTuple):
+    """Sums over the episode under way, [L] each: float32, or int32 for the two counts."""
+
+    ret: Tensor
+    length: Tensor
+    q: Tensor
+    loss: Tensor
+    updates: Tensor
+
+
+class Lanes(NamedTuple):
+    """All that a block of lanes is, but for its replay memory: `age` counts environment steps."""
+
+    learner: Learner
+    state: Tensor  # [L, S]
+    age: Tensor  # int32 [L]
+    episodes: Tensor  # int32 [L], finished ones
+    episode: Episode
+    diverged: Tensor  # bool [L]
+
+
+class Batch(NamedTuple):
+    """Transitions [L, B, ...]; `terminal` is 1.0 where the target must not bootstrap."""
+
+    s: Tensor  # [L, B, D]
+    s_next: Tensor  # [L, B, D]
+    action: Tensor  # int32 [L, B]
+    r: Tensor  # [L, B]
+    terminal: Tensor  # [L, B]
+
+
+def alive(lanes: Lanes, hyper: Hyper):
+    """Lanes that have budget left and have not diverged, bool [L]."""
+    return (lanes.episodes < hyper.episodes) & (lanes.age < hyper.steps) & ~lanes.diverged
+
+
+def epsilon(age, hyper: Hyper):
+    """Probability of a random action after `age` actions, [L]."""
+    start, minimum = hyper.epsilon_start, hyper.epsilon_min
+    exponential = exploration.exponential(age, start, minimum, hyper.epsilon_decay)
+    linear = exploration.linear(age, start, minimum, hyper.exploration_steps)
+    return tf.where(hyper.epsilon_linear, linear, exponential)
+
+
+def act(weights, s, age, hyper: Hyper, activation: str):
+    """ε-greedy actions int32 [L] for observations s [L, D], and the Q-value of each, [L]."""
+    q = network.forward(weights, s[:, None], activation)[:, 0]  # [L, A]
+    word = streams.words(hyper.seed, streams.Purpose.EXPLORATION, age, 2)  # [L, 2]
+    explore = streams.to_uniform(word[:, 0]) < epsilon(age, hyper)
+    random = streams.to_integer(word[:, 1], q.shape[-1])
+    action = tf.where(explore, random, tf.argmax(q, -1, output_type=tf.int32))
+    return action, td.chosen_value(q, action)
+
+
+def sample_indices(age, hyper: Hyper, batch_size: int):
+    """Replay positions int32 [L, B], uniform with replacement over what each lane has stored."""
+    word = streams.words(hyper.seed, streams.Purpose.MINIBATCH, age, batch_size)
+    return streams.to_integer(word, tf.maximum(tf.minimum(age, hyper.buffer_size), 1)[:, None])
+
+
+def learning_due(age, started, hyper: Hyper, batch_size: int):
+    """Lanes whose steps from `started` to `age` ended on a multiple of T_train, bool [L]."""
+    enough = age >= tf.maximum(hyper.learning_starts, 2 * batch_size)
+    return (age > started) & (age % hyper.train_freq == 0) & enough
+
+
+def sync(learner: Learner, age, started, hyper: Hyper) -> Learner:
+    """Move the target networks as of all multiples of T_target in [started, age).
+
+    Nothing reads a target between two updates, so a copy that was due after the last update may
+    wait until right before this one: the result is the same as copying on the very step.
+    """
+    times = (age - 1) // hyper.target_update - (started - 1) // hyper.target_update
+    keep = tf.pow(1.0 - hyper.tau, tf.cast(times, tf.float32))  # [L]; 0⁰ = 1
+
+    def blend(_, target):
+        pairs = zip(learner.weights, target, strict=True)
+        return False, [td.trailing(1.0 - keep, w) * w + td.trailing(keep, w) * t for w, t in pairs]
+
+    # A loop of at most one round, as XLA copies a conditional's operands and not a loop's.
+    _, target = tf.while_loop(
+        lambda due, target: due, blend, (tf.reduce_any(times > 0), learner.target)
+    )
+    return learner._replace(target=target)
+
+
+def learn(learner: Learner, batch: Batch, due, hyper: Hyper, activation: str):
+    """One Adam step on the mean TD loss in every lane that is `due` (bool [L]).
+
+    Returns the learner, the loss [L], and which lanes were due and found it or its gradient not
+    finite, bool [L]: those keep their last finite weights.
+    """
+    weights = learner.weights
+    q_next = network.forward(learner.target, batch.s_next, activation)  # [L, B, A]
+    greedy = td.greedy_value(q_next)  # [L, B]
+
+    def double():
+        value = td.double_value(q_next, network.forward(weights, batch.s_next, activation))
+        return tf.where(hyper.double[:, None], value, greedy)
+
+    value_next = tf.cond(tf.reduce_any(hyper.double), double, lambda: greedy)
+    y = td.target(
+        batch.r, batch.terminal, value_next, hyper.gamma[:, None], hyper.reward_scale[:, None]
+    )  # [L, B]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(weights)
+        q_sa = td.chosen_value(network.forward(weights, batch.s, activation), batch.action)
+        loss = tf.reduce_mean(td.loss(y - q_sa, hyper.huber_delta[:, None]), -1)  # [L]
+    gradients = tape.gradient(loss, weights)
+    norm = td.global_norm(gradients, leading=1)  # [L]
+    gradients = td.clip_by_global_norm(gradients, norm, hyper.grad_clip)
+
+    finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
+    return _adam(learner, gradients, due & finite, hyper.lr), loss, due & ~finite
+
+
+def _adam(learner: Learner, gradients, apply, lr) -> Learner:
+    """Adam (Kingma & Ba 2015, Algorithm 1 in the form of its section 2), where `apply` bool [L]."""
+    updates = learner.updates + tf.cast(apply, tf.int32)
+    t = tf.cast(tf.maximum(updates, 1), tf.float32)
+    rate = lr * tf.sqrt(1.0 - tf.pow(ADAM_BETA_2, t)) / (1.0 - tf.pow(ADAM_BETA_1, t))
+    rate = tf.where(apply, rate, 0.0)
+    weights, m, v = [], [], []
+    for w, g, m_old, v_old in zip(learner.weights, gradients, learner.m, learner.v, strict=True):
+        on = td.trailing(apply, w)
+        m.append(tf.where(on, m_old + (g - m_old) * (1.0 - ADAM_BETA_1), m_old))
+        v.append(tf.where(on, v_old + (g * g - v_old) * (1.0 - ADAM_BETA_2), v_old))
+        weights.append(w - td.trailing(rate, w) * m[-1] / (tf.sqrt(v[-1]) + ADAM_EPSILON))
+    return Learner(weights, learner.target, m, v, updates)

@@ -1,0 +1,298 @@
+"""DQNAgent, the exercise's own class: one seed, any Gymnasium task, any Keras model.
+
+Deep Q-learning with experience replay (Mnih et al. 2015, Algorithm 1). It is the oracle that lanes
+are held against: the same mathematics (`td`, `exploration`), stepped in plain Python.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from gymnasium.spaces import Box, Discrete
+
+from dqn.agents import exploration
+from dqn.agents.keras.backend import keras
+from dqn.agents.keras.network_pair import Pair
+from dqn.agents.keras.replay_buffer import ReplayBuffer, real, whole, yes_or_no
+from dqn.agents.random import Purpose
+from dqn.envs.adapter import Adapter, flat_size, name_of
+from dqn.runtime.errors import EnvError, UserError
+
+_SEEDS = 2**32
+_EPSILONS = 1000  # computed at once: eager TensorFlow takes longer over one than a step may
+
+
+class DQNAgent:
+    """A Q-network that learns a task by acting in it.
+
+    What it takes; the defaults are the exercise's own values:
+        env: a Gymnasium environment with A Discrete actions and a flat Box of observations [D].
+        create_model: `create_model(env, lr)` → a Keras model from [B, D] to [B, A], any, compiled
+            with any Keras optimizer. Called for the online and for the target network. The loss
+            it was compiled with is not used: `huber_delta` chooses it.
+        lr: learning rate, for `create_model`.
+        gamma: discount of a step, γ.
+        buffer_size, batch_size: transitions kept, and drawn for one update.
+        learning_starts: environment steps before the first update; at least 2·batch_size are.
+        train_freq, target_update: environment steps between updates, and between target copies.
+        tau: a target copy is target ← τ·online + (1 - τ)·target.
+        epsilon_start, epsilon_min: how likely an action is a random one, at first and at last.
+        epsilon_decay, exploration_steps: the share of epsilon lost with each action when
+            epsilon_schedule is "exponential"; the actions until epsilon_min when it is "linear".
+        reward_scale: factor on rewards, inside the Bellman target only.
+        double: van Hasselt et al. 2016.
+        huber_delta, grad_clip: |TD error| beyond which the loss grows linearly, and the limit of
+            the gradient's global norm; infinite for neither.
+        timeout_terminal: a truncated episode ends the return, where it would bootstrap.
+        seed: makes weights, starts, exploration and minibatches reproducible. It sets the global
+            seeds of Python, NumPy and TensorFlow, from which Keras draws weights. None: fresh ones.
+
+    `steps` counts environment steps of training; `test_return` is the return of the last `test`.
+    Raises UserError for spaces, models and settings it cannot work with; where the environment
+    raises, or gives what cannot be taken, EnvError, which names method, seed and step.
+    """
+
+    def __init__(
+        self,
+        env,
+        create_model,
+        *,
+        lr: float = 1e-3,
+        gamma: float = 0.99,
+        buffer_size: int = 5000,
+        batch_size: int = 32,
+        learning_starts: int = 0,
+        train_freq: int = 4,
+        target_update: int = 100,
+        tau: float = 1.0,
+        epsilon_start: float = 1.0,
+        epsilon_min: float = 0.05,
+        epsilon_decay: float = 5e-4,
+        epsilon_schedule: str = "exponential",
+        exploration_steps: int = 5000,
+        reward_scale: float = 1.0,
+        double: bool = False,
+        huber_delta: float = float("inf"),
+        grad_clip: float = float("inf"),
+        timeout_terminal: bool = False,
+        seed: int | None = None,
+    ):
+        self._action_count = _actions(env)
+        lr, gamma, tau, epsilon_start, epsilon_min, epsilon_decay = (
+            real(name, value)
+            for name, value in (
+                ("lr", lr),
+                ("gamma", gamma),
+                ("tau", tau),
+                ("epsilon_start", epsilon_start),
+                ("epsilon_min", epsilon_min),
+                ("epsilon_decay", epsilon_decay),
+            )
+        )
+        reward_scale, huber_delta, grad_clip = (
+            real(name, value)
+            for name, value in (
+                ("reward_scale", reward_scale),
+                ("huber_delta", huber_delta),
+                ("grad_clip", grad_clip),
+            )
+        )
+        double = yes_or_no("double", double)
+        timeout_terminal = yes_or_no("timeout_terminal", timeout_terminal)
+        schedules = {
+            "exponential": (exploration.exponential, epsilon_decay),
+            "linear": (exploration.linear, exploration_steps),
+        }
+        if epsilon_schedule not in schedules:
+            raise UserError(
+                f"epsilon_schedule must be one of {', '.join(schedules)}, met {epsilon_schedule!r}"
+            )
+        buffer_size, learning_starts = (
+            whole("buffer_size", buffer_size), whole("learning_starts", learning_starts)
+        )  # fmt: skip
+        batch_size, train_freq, target_update, exploration_steps = (
+            _at_least(1, name, value)
+            for name, value in (
+                ("batch_size", batch_size),
+                ("train_freq", train_freq),
+                ("target_update", target_update),
+                ("exploration_steps", exploration_steps),
+            )
+        )
+        if buffer_size < 2 * batch_size:
+            raise UserError(
+                f"buffer_size must be at least 2·batch_size = {2 * batch_size}, met {buffer_size}: "
+                "learning starts once that many transitions are held"
+            )
+        if seed is not None:
+            seed = _at_least(0, "seed", seed)
+            if seed >= _SEEDS:
+                raise UserError(f"seed must be less than 2^32, got {seed}: NumPy takes no other")
+            keras.utils.set_random_seed(seed)
+        self.env = env
+        self._adapter = Adapter(env, name_of(env), flat_size(env))
+        self._pair = Pair(
+            env, create_model, lr, double=double, clipped=bool(np.isfinite(grad_clip))
+        )
+        self.model, self.target_model = self._pair.model, self._pair.target
+        self.buffer = ReplayBuffer(buffer_size, seed=_stream(seed, Purpose.MINIBATCH))
+        self.steps = 0
+        self.test_return = float("nan")
+        self._settings = tf.constant([gamma, reward_scale, huber_delta, grad_clip], tf.float32)
+        self._tau = tf.constant(tau, tf.float32)
+        self._batch_size = batch_size
+        self._first_update = max(learning_starts, 2 * batch_size)
+        self._train_freq, self._target_update = train_freq, target_update
+        self._timeout_terminal = timeout_terminal
+        schedule, pace = schedules[epsilon_schedule]
+        self._schedule = lambda actions: schedule(actions, epsilon_start, epsilon_min, pace).numpy()
+        self._epsilons, self._epsilons_from = self._schedule(tf.range(_EPSILONS)), 0
+        self._exploration = np.random.default_rng(_stream(seed, Purpose.EXPLORATION))
+        self._actions = 0
+        self._seed = self._start_seed = seed
+        self._losses: list[float] = []
+
+    @property
+    def epsilon(self) -> float:
+        """How likely the next action is a random one: a function of the actions taken so far."""
+        i = self._actions - self._epsilons_from
+        if i >= len(self._epsilons):
+            self._epsilons_from += i
+            self._epsilons = self._schedule(self._epsilons_from + tf.range(_EPSILONS))
+            i = 0
+        return float(self._epsilons[i])
+
+    def q_values(self, observations) -> np.ndarray:
+        """Q-values float32 [..., A] of observations [..., D]."""
+        observations = np.asarray(observations, np.float32)
+        rows = observations.reshape(-1, observations.shape[-1])
+        return self._pair.q_values(rows).reshape(*observations.shape[:-1], self._action_count)
+
+    def act(self, observation, greedy: bool = False) -> int:
+        """An action in 0 … A-1 for one observation [D]: ε-greedy, or greedy and nothing else.
+
+        An ε-greedy action is one of training: it moves epsilon on.
+        """
+        if not greedy:
+            epsilon = self.epsilon
+            self._actions += 1
+            if self._exploration.random() < epsilon:
+                return int(self._exploration.integers(self._action_count))
+        return int(self._pair.q_values(np.asarray(observation, np.float32)[None])[0].argmax())
+
+    def update(self, batch) -> float:
+        """One step of the optimizer on a `Batch` of B transitions (any five arrays in its order).
+
+        Returns the mean of the squared TD error (of `td.loss`, with a finite huber_delta) over the
+        B transitions. The exercise fits all [B, A] outputs, all but the chosen action's to
+        themselves: its loss is this one divided by A.
+        """
+        states, actions, rewards, next_states, terminals = batch
+        return float(
+            self._pair.update(
+                np.asarray(states, np.float32),
+                np.asarray(actions, np.int32),
+                np.asarray(rewards, np.float32),
+                np.asarray(next_states, np.float32),
+                np.asarray(terminals, np.float32),
+                self._settings,
+            )
+        )
+
+    def train(self, nb_episodes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Learn for so many whole episodes; a further call goes on where this one ended.
+
+        Returns two arrays [nb_episodes]: each episode's return (raw rewards), and the mean loss of
+        its updates, NaN where there was none. An episode's record closes with its last step, before
+        the update that may follow: that loss counts to the next episode.
+        """
+        nb_episodes = _at_least(0, "nb_episodes", nb_episodes)
+        returns, losses = np.zeros(nb_episodes), np.full(nb_episodes, np.nan)
+        for episode in range(nb_episodes):
+            observation, ended = self._reset(), False
+            while not ended:
+                action = self.act(observation)
+                following, reward, terminated, truncated = self._step(action, self.steps)
+                ended = terminated or truncated
+                terminal = terminated or (truncated and self._timeout_terminal)
+                self.buffer.append(observation, action, reward, following, terminal)
+                observation = following
+                self.steps += 1
+                returns[episode] += reward
+                if ended and self._losses:
+                    losses[episode] = np.mean(self._losses)
+                    self._losses.clear()
+                self._learn()
+        return returns, losses
+
+    def test(self) -> int:
+        """One episode, greedy from its first action to its last; learns nothing.
+
+        Returns its number of steps, and leaves its return in `test_return`.
+        """
+        steps, total = 0, 0.0
+        observation, ended = self._reset(), False
+        while not ended:
+            action = self.act(observation, greedy=True)
+            observation, reward, terminated, truncated = self._step(action, steps)
+            ended = terminated or truncated
+            steps += 1
+            total += float(reward)
+        self.test_return = total
+        return steps
+
+    def _learn(self) -> None:
+        """What may follow an environment step: first the update, then the target copy."""
+        if self.steps % self._train_freq == 0 and self.steps >= self._first_update:
+            self._losses.append(self.update(self.buffer.sample(self._batch_size)))
+        if self.steps % self._target_update == 0:
+            self._pair.sync(self._tau)
+
+    def _reset(self) -> np.ndarray:
+        seed, self._start_seed = self._start_seed, None  # twice it would give the same start again
+        with self._at(self.steps):
+            return self._adapter.reset(seed)
+
+    def _step(self, action: int, steps: int) -> tuple[np.ndarray, float, bool, bool]:
+        with self._at(steps + 1):
+            return self._adapter.step(action)
+
+    @contextmanager
+    def _at(self, step: int) -> Iterator[None]:
+        """What the environment does wrong is of this step."""
+        try:
+            yield
+            if self._adapter.not_finite is not None:
+                raise self._adapter.not_finite
+        except EnvError as error:
+            self._adapter.forget()
+            raise error.at(self._seed, step) from error
+
+
+def _at_least(least: int, name: str, value: Any) -> int:
+    taken = whole(name, value)
+    if taken < least:
+        raise UserError(f"{name} must be at least {least}, met {value}")
+    return taken
+
+
+def _stream(seed: int | None, purpose: Purpose) -> list[int] | None:
+    return None if seed is None else [seed, int(purpose)]
+
+
+def _actions(env) -> int:
+    """How many actions (A) an environment has; UserError for spaces that DQN is not for."""
+    actions, observations = env.action_space, env.observation_space
+    if not isinstance(actions, Discrete) or actions.start != 0:
+        raise UserError(
+            f"env must have Discrete actions that count from 0, met {actions}: choose another, or "
+            "wrap it in gymnasium.wrappers.TransformAction"
+        )
+    if not isinstance(observations, Box) or len(observations.shape) != 1:
+        raise UserError(
+            f"env must observe a flat Box, met {observations}: choose another, or wrap it in "
+            "gymnasium.wrappers.FlattenObservation"
+        )
+    return int(actions.n)

@@ -1,1 +1,0 @@
-"""How fast DQN is here: `python -m dqn.bench`."""

@@ -1,0 +1,1 @@
+"""From a command line to checked configurations, with Hydra; nothing is trained or written."""

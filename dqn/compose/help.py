@@ -1,0 +1,105 @@
+"""The page of `--help`, from what the keys say of themselves and from the files of `conf/`.
+
+Nothing but the standard library is imported: the page is there at once.
+"""
+
+import re
+from dataclasses import Field
+from pathlib import Path
+
+from dqn.config import Config
+from dqn.config.config import KEYS, key_of
+from dqn.config.fields import override_text
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+# In a wheel conf/ lies inside the package, in a checkout beside it.
+CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+
+# The heading above a key, here and in conf/config.yaml.
+SECTIONS = {
+    "env.id": "environment",
+    "lr": "learning",
+    "hidden": "network",
+    "batch_size": "replay and updates",
+    "target_update": "target network",
+    "epsilon_start": "exploration",
+    "reward_scale": "target and loss",
+    "episodes": "budget, whichever is reached first",
+    "seeds": "seeds and results",
+}
+
+_OPENING = """\
+Train Deep Q-Networks, one configuration, a grid or a study, and see what each setting does.
+
+  python -m dqn.run [key=value ...]      (dqn-run [key=value ...] where the package is installed)
+
+examples
+  python -m dqn.run lr=0.0005 target_update=200             one configuration, several seeds
+  python -m dqn.run preset=scaled 'hidden=[32,32]' name=a   another network; into outputs/runs/a
+  python -m dqn.run -m lr=1e-4,1e-3,1e-2 gamma=0.95,0.99    a grid: every pair; into outputs/sweeps
+  python -m dqn.run sweep=tune name=cartpole                an Optuna study; again: goes on with it
+  python -m dqn.run -m 'lr=tag(log,interval(1e-4,1e-2))' hydra/sweeper=optuna      your own search
+"""
+_CLOSING = """\
+* shape: another value is another network or program; all other settings may differ side by side.
+
+flags
+  -m                    train every combination of key=value1,value2, side by side
+  --cfg job             show the configuration that key=value ... makes, and train nothing
+  -sc install=bash      print shell completion: eval "$(dqn-run -sc install=bash)"
+  --version             versions of this package and of what it builds on
+  --hydra-help          all other flags, and hydra.run.dir=PATH, hydra.sweep.dir=PATH and the like
+"""
+_WIDEST_RANGE = 12
+_DEFAULT = Config()
+
+
+def page() -> str:
+    """The whole page, lines of at most 120 characters."""
+    return "\n".join([_OPENING, *_groups(), "", *_keys(), "", _CLOSING])
+
+
+def default_groups() -> dict[str, str]:
+    """The configuration groups a run is made of, each with the option that is chosen unasked."""
+    return dict(re.findall(r"^  - (\w+): (\w+)$", (CONF / "config.yaml").read_text("utf-8"), re.M))
+
+
+def _groups() -> list[str]:
+    """One line an option of each group: its name and the first comment of its file."""
+    lines = ["groups"]
+    for group, default in default_groups().items():
+        files = {file.stem: file for file in (CONF / group).glob("*.yaml")}
+        for option in sorted(files, key=lambda name: (name != default, name)):
+            about = re.search(r"^# (?!@)(.*)$", files[option].read_text("utf-8"), re.M)
+            choice = f"{group}={option}"
+            mark = " (default)" if option == default else ""
+            lines.append(f"  {choice:<22}{about.group(1) if about else ''}{mark}")
+    return lines
+
+
+def _keys() -> list[str]:
+    """The table of keys, a heading above each section."""
+    titles = ("key", "symbol", "default", "range", "unit", "meaning")
+    rows = {name: _row(name, setting) for name, setting in KEYS.items()}
+    widths = [max(len(row[i]) for row in (titles, *rows.values())) for i in range(len(titles))]
+    lines = [_aligned(titles, widths)]
+    for name, row in rows.items():
+        lines += [SECTIONS[name]] if name in SECTIONS else []
+        lines.append(_aligned(row, widths))
+    return lines
+
+
+def _row(name: str, setting: Field) -> tuple[str, ...]:
+    about = key_of(setting)
+    shape = "*" if about.kind == "shape" else ""
+    span, meaning = about.range, about.meaning
+    if len(span) > _WIDEST_RANGE:
+        span, meaning = "a choice", f"{meaning}: {', '.join(about.choices)}"
+    default = getattr(_DEFAULT.env if name.startswith("env.") else _DEFAULT, setting.name)
+    cells = (about.symbol, override_text(default), span, about.unit)
+    return (name + shape, *(cell or "-" for cell in cells), meaning)
+
+
+def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return ("  " + "  ".join(padded)).rstrip()

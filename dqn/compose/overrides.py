@@ -1,0 +1,211 @@
+"""What a command line may set and sweep: overrides looked at before Hydra applies them."""
+
+import functools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
+
+from dqn.compose.arguments import TEXTS, grammar_text, needs_quotes, quoted, shell_word
+from dqn.compose.help import CONF, default_groups
+from dqn.config import Config
+from dqn.config.config import KEYS, fields_of, refuse_unknown
+from dqn.config.familiar import LAUNCHERS, SAMPLERS
+from dqn.config.fields import nearest, override_text
+from dqn.config.values import flag_in, number_in
+from dqn.runtime.errors import UserError
+
+_SEVERAL_OBJECTIVES = (
+    "nsgaii",
+    "nsgaiii",
+    "motpe",
+    "nsga2",
+    "nsga3",
+    "partial_fixed",
+    "brute_force",
+)
+_GROUPS = (
+    "launcher",
+    "sweeper",
+    "sweeper/sampler",
+    "sweeper/pruner",
+    "job_logging",
+    "hydra_logging",
+)
+LARGEST_GRID = 100_000  # points; they are all held in memory
+
+
+def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
+    """Refuse a key or a group's option that does not exist, and to add or remove one that does."""
+    key, text = override.key_or_group, override.input_line
+    options = options_of(loader, key) if key else []
+    if override.is_hydra_override() and not options:
+        if override.is_sweep_override():
+            raise UserError(f"{key} must be one value, met {text}; {_of_hydra(override)}")
+        if "/" in key:
+            near = nearest(key, [f"hydra/{group}" for group in _GROUPS])
+            advice = f"did you mean {near}?" if near else f"there are {', '.join(_GROUPS)}"
+            raise UserError(f"{key} is no group of Hydra's settings, met {text}; {advice}")
+        return
+    if not options and key not in KEYS and not key.startswith("env.kwargs."):
+        refuse_unknown(key, text or key, groups=loader.list_groups(""))
+    if override.is_delete():
+        raise UserError(f"{key} cannot be removed, met {text}; leave it out to keep its default")
+    if override.is_add() and key in {*KEYS, *default_groups()} - {"env.kwargs"}:
+        raise UserError(f"{key} is there already, met {text}; write it without the +")
+    if key in fields_of("run") and override.is_sweep_override():
+        raise UserError(f"{key} must be one for all trials, met {text}; {_one_value(override)}")
+    if not options:
+        return
+    if key == "hydra/launcher" and override.value() != "lanes":
+        raise UserError(f"{key} must be lanes, got {text}; {LAUNCHERS}")
+    listed = override.is_discrete_sweep() and not override.is_range_sweep()
+    met = list(override.sweep_iterator()) if listed else override.value()
+    for choice in met if isinstance(met, list) else [met]:
+        word = override_text(choice)
+        if word not in options:
+            raise UserError(
+                f"{key} must be one of {', '.join(options)}, met {word}; "
+                f"{_advice(key, word, options)}"
+            )
+
+
+def _advice(group: str, word: str, options: Sequence[str]) -> str:
+    """What to write instead of an option that a group does not have."""
+    if group == "hydra/sweeper/sampler" and word.lower() in _SEVERAL_OBJECTIVES:
+        return SAMPLERS
+    if near := nearest(word, options):
+        return f"did you mean {group}={near}?"
+    if group == "env":
+        return "any other task is env=gymnasium env.id=ID"
+    if word.endswith(".yaml"):
+        return f"copy it to {CONF / group} and write {group}= and its name without .yaml"
+    return f"write {group}={options[0]}, or leave it out"
+
+
+def _of_hydra(override: Override) -> str:
+    """What to write instead of several values of a key of Hydra's own."""
+    key, text = str(override.key_or_group), str(override.input_line).partition("=")[2]
+    if (name := key.removeprefix("hydra.sweeper.params.")) != key:
+        return f"write the sweep itself, {name}={text}"
+    return f"with its comma it is {shell_word(key, text)}"
+
+
+def _one_value(override: Override) -> str:
+    """What to write instead of several, which may have been one text with commas."""
+    text = str(override.input_line).partition("=")[2]
+    if override.key_or_group not in TEXTS or "(" in text:
+        return "write one value"
+    return f"write one value; with its comma it is {shell_word(override.key_or_group, text)}"
+
+
+def refuse_run_keys(base: Config, others: Iterable[tuple[str, Config]]) -> None:
+    """Refuse groups that set what must be one for all trials of a sweep, such as the seeds.
+
+    `others` are configurations of the sweep, each with what it is of.
+    """
+    for what, config in others:
+        for key in fields_of("run"):
+            one, other = (override_text(getattr(of, key)) for of in (base, config))
+            if one != other:
+                raise UserError(
+                    f"{key} must be one for all trials, got {key}={other} of {what} where the "
+                    f"others have {one}; write {key}={one}, which then holds for all, or another "
+                    f"value"
+                )
+
+
+def refuse_no_mapping(params: Any) -> None:
+    """Refuse `hydra.sweeper.params` that name nothing."""
+    if not isinstance(params, Mapping):
+        raise UserError(
+            f"hydra.sweeper.params must be a mapping of keys to sweeps, met "
+            f"{override_text(params)}; write for example '+hydra.sweeper.params.lr=\"1e-3,1e-2\"'"
+        )
+
+
+def sweep_texts(params: Any) -> list[str]:
+    """`hydra.sweeper.params` as overrides: a list is a choice, `hidden: [64,64]` one value.
+
+    Raises `UserError` for what is no mapping of keys to sweeps.
+    """
+    refuse_no_mapping(params)
+    return [f"{name}={_sweep_text(str(name), value)}" for name, value in params.items()]
+
+
+def _sweep_text(name: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        inner = next(iter(value), "KEY")
+        raise UserError(
+            f"hydra.sweeper.params.{name} must be a sweep or a list, met a mapping; write for "
+            f"example '{name}.{inner}': 'choice(1,2)'"
+        )
+    if not isinstance(value, list | tuple):
+        return value if isinstance(value, str) else grammar_text(value)
+    if name.lstrip("+") == "hidden" and all(isinstance(width, int) for width in value):
+        return grammar_text(value)
+    texts = [_choice_text(name, item) for item in value]
+    # choice() takes no null.
+    return ",".join(texts) if "null" in texts else f"choice({','.join(texts)})"
+
+
+def _choice_text(name: str, item: Any) -> str:
+    """One of a list's values; text in quotes, unless its key reads it as a number or a flag."""
+    if not isinstance(item, str):
+        return grammar_text(item)
+    if item.startswith(("[", "{", "${", "'", '"')):
+        return item
+    is_number = number_in(item) is not None or flag_in(item) is not None
+    key = name.lstrip("+")
+    return item if is_number and key in KEYS and key not in TEXTS else quoted(item)
+
+
+def refuse_vast(overrides: Sequence[Override]) -> None:
+    """Refuse a grid that would never be written down, before Hydra tries to."""
+    size = math.prod(_size(override) for override in overrides if override.is_sweep_override())
+    if not size <= LARGEST_GRID:
+        raise UserError(
+            f"a grid must have at most {LARGEST_GRID:,} jobs, met {size:,}; choose among fewer "
+            f"values, or sample them with hydra/sweeper=optuna"
+        )
+
+
+def _size(override: Override) -> float:
+    """Values of a sweep, before any is made; infinite where there is no end of them."""
+    sweep: Any = override.value()
+    if isinstance(sweep, ChoiceSweep):
+        return len(sweep.list)
+    if not isinstance(sweep, RangeSweep):
+        return 1
+    start, stop, step = (float(end or 0) for end in (sweep.start, sweep.stop, sweep.step))
+    if not (step and math.isfinite(start + stop)):
+        return math.inf
+    return max(0, math.ceil((stop - start) / step))
+
+
+@functools.cache
+def options_of(loader: ConfigLoaderImpl, group: str) -> list[str]:
+    """The options of a group, none of what is no group; Hydra takes 15 ms to tell."""
+    return loader.get_group_options(group)
+
+
+def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
+    """The overrides of every job of a grid, as text."""
+    for override in overrides:
+        sweep = override.value()
+        if isinstance(sweep, ChoiceSweep) and not sweep.simple_form:  # whose text has lost quotes
+            sweep.list = [
+                QuotedString(item, Quote.single)
+                if isinstance(item, str) and needs_quotes(item)
+                else item
+                for item in sweep.list
+            ]
+    return [list(job) for job in BasicSweeper.split_arguments(list(overrides), None)[0]]
+
+
+def fixed(overrides: Sequence[Override]) -> list[Override]:
+    """Those that are not swept."""
+    return [override for override in overrides if not override.is_sweep_override()]

@@ -1,0 +1,207 @@
+"""Settings under which nothing can be learnt or explored within the budget: a line for each kind.
+
+Only what is certain is said, of the configuration and the time limit of its environment alone; the
+training goes ahead.
+"""
+
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from dqn.config import Config, EnvConfig
+from dqn.config.fields import override_text
+
+KEYS = (
+    "epsilon_start", "epsilon_min", "epsilon_decay", "epsilon_schedule", "exploration_steps",
+    "batch_size", "learning_starts", "train_freq", "target_update", "steps", "episodes",
+)  # fmt: skip
+"""What a trap depends on, the environment apart."""
+SCALES = ("lr", "tau", "reward_scale", "huber_delta", "grad_clip")
+"""Of these, a trap is to be too small, or of some too large, for a 32-bit number."""
+LARGEST = (2 - 2.0**-24) * 2.0**127  # from here on a number is infinite in 32 bits
+
+_AS_GOOD_AS_ZERO = 1e-3  # of epsilon_start, where epsilon_min is 0, which a factor never reaches
+_AS_GOOD_AS_START = 0.999
+_SMALLEST = 2.0**-149  # of the 32-bit numbers above 0
+_DEFAULT = Config()
+_SAID: set[str] = set()  # kinds that this process has printed a line of
+
+
+def warn(configs: Sequence[Config], limits: Mapping[EnvConfig, int], of_all: bool = False) -> None:
+    """Print the lines of `warnings_for` on standard error; `limits` are by environment."""
+    found = warnings_for(configs, [limits[config.env] for config in configs], of_all)
+    for line in found.values():
+        print(f"warning: {line}", file=sys.stderr)
+    _SAID.update(found)
+
+
+def warn_of_traps(configs: Sequence[Config], of_all: bool = False, but_said: bool = False) -> None:
+    """The same, the time limits being looked up.
+
+    With `but_said`, for what ends a command, only where no such line was printed at its start.
+    """
+    from dqn.envs.gymnasium_env import describe
+
+    if but_said and _SAID:
+        return
+    envs = dict.fromkeys(config.env for config in configs)
+    warn(configs, {env: describe(env).max_episode_steps for env in envs}, of_all)
+
+
+def warnings_for(
+    configs: Sequence[Config], limits: Sequence[int], of_all: bool = False
+) -> dict[str, str]:
+    """By kind, one line for each trap that some of `configs` are in, the first of them shown.
+
+    `limits` are the time limits of their environments [steps], 0 for none. With `of_all` only the
+    kinds that all of them are in: they are the corners of the space of a study.
+    """
+    found: dict[str, list[tuple[int, str]]] = {}
+    for number, (config, limit) in enumerate(zip(configs, limits, strict=True)):
+        for kind, line in _traps(config, most_steps(config, limit)):
+            found.setdefault(kind, []).append((number, line))
+    if of_all:
+        return {
+            kind: f"{met[0][1]} (every trial is like that)"
+            for kind, met in found.items()
+            if len(met) == len(configs)
+        }
+    return {kind: _counted(met, len(configs)) for kind, met in found.items()}
+
+
+def most_steps(config: Config, limit: int) -> float:
+    """The environment steps that a training cannot exceed; infinite where nothing bounds them."""
+    by_steps = config.steps or math.inf
+    by_episodes = config.episodes * limit if config.episodes and limit else math.inf
+    return min(by_steps, by_episodes)
+
+
+def _counted(met: Sequence[tuple[int, str]], configs: int) -> str:
+    (first, line), *others = met
+    if configs == 1:
+        return line
+    return f"{line} (job {first}{f', and {len(others)} more' if others else ''})"
+
+
+def _traps(config: Config, most: float) -> Iterator[tuple[str, str]]:
+    """The kinds of traps a configuration is in, each with its line."""
+    for kind, line in (
+        ("floor", _floor(config)),
+        *_learning(config, most),
+        ("random", _random(config, most)),
+        ("schedule", _schedule(config)),
+        *_beyond_32_bits(config),
+    ):
+        if line:
+            yield kind, line
+
+
+def _floor(config: Config) -> str:
+    """ε at its floor before there is a minibatch to learn from."""
+    start, minimum, first = config.epsilon_start, config.epsilon_min, 2 * config.batch_size
+    if start <= minimum:
+        return ""
+    actions = _actions_to_floor(config)
+    if actions > first:
+        return ""
+    said = (
+        f"epsilon falls from {_told(start)} to its floor {_told(minimum)} within {actions:,} "
+        f"action{'s' * (actions != 1)}, and the first update is after {first} steps"
+    )
+    if config.epsilon_schedule == "linear":
+        steps = config.exploration_steps
+        return f"exploration_steps={steps}: {said}; write more, for example exploration_steps=5000"
+    decay = config.epsilon_decay
+    advice = "write less, for example epsilon_decay=0.0005"
+    if 0.5 < decay < 1:
+        advice = (
+            f"epsilon_decay is the share that is lost: for a factor of {_told(decay)} per action "
+            f"write epsilon_decay={1 - decay:.6g}"
+        )
+    return f"epsilon_decay={_told(decay)}: {said}; {advice}"
+
+
+def _actions_to_floor(config: Config) -> float:
+    if config.epsilon_schedule == "linear":
+        return config.exploration_steps
+    if config.epsilon_decay in (0.0, 1.0):
+        return 1 if config.epsilon_decay else math.inf
+    floor = max(config.epsilon_min, _AS_GOOD_AS_ZERO * config.epsilon_start)
+    if not floor > 0:  # of an epsilon_start that is hardly a number
+        return math.inf
+    actions = math.log(floor / config.epsilon_start) / math.log1p(-config.epsilon_decay)
+    return math.ceil(actions) if math.isfinite(actions) else math.inf
+
+
+def _learning(config: Config, most: float) -> Iterator[tuple[str, str]]:
+    """No update within the budget; or none that a moved target network is read by."""
+    if not math.isfinite(most):
+        return
+    every, enough = config.train_freq, max(config.learning_starts, 2 * config.batch_size)
+    first, last = -(-enough // every) * every, most // every * every
+    bound = f"a training has at most {most:,} steps"
+    if first > most:
+        yield (
+            "update",
+            f"no update is ever due: the first would be after {first:,} steps (learning_starts="
+            f"{config.learning_starts}, batch_size={config.batch_size}, train_freq={every}), and "
+            f"{bound}; lower them, or raise the budget",
+        )
+    elif config.target_update >= last:
+        yield (
+            "target",
+            f"target_update={config.target_update}: the target network never moves before the "
+            f"last update, as {bound}; write less, for example target_update=100",
+        )
+
+
+def _random(config: Config, most: float) -> str:
+    """Actions that stay random to the end though ε is to fall."""
+    start, minimum = config.epsilon_start, config.epsilon_min
+    if start < 1 or start <= minimum:
+        return ""
+    if config.epsilon_schedule == "linear":
+        key = f"exploration_steps={config.exploration_steps}"
+        share = min(most / config.exploration_steps, 1.0)
+        end = start + (minimum - start) * share
+    else:
+        key = f"epsilon_decay={_told(config.epsilon_decay)}"
+        end = start if config.epsilon_decay == 0 else 0.0
+        if config.epsilon_decay and math.isfinite(most):
+            end = start * math.exp(most * math.log1p(-min(config.epsilon_decay, 1 - 1e-7)))
+    if end < _AS_GOOD_AS_START:
+        return ""
+    return (
+        f"{key}: every action of the training is random, as epsilon does not fall from 1 towards "
+        f"its floor {_told(minimum)} within the budget; write for example epsilon_decay=0.0005"
+    )
+
+
+def _schedule(config: Config) -> str:
+    """A number of steps that the schedule does not read."""
+    if config.epsilon_schedule == "linear":
+        return ""
+    if config.exploration_steps == _DEFAULT.exploration_steps:
+        return ""
+    return (
+        f"exploration_steps={config.exploration_steps} has no effect with epsilon_schedule="
+        f"{config.epsilon_schedule}; write epsilon_schedule=linear with it, or epsilon_decay="
+    )
+
+
+def _beyond_32_bits(config: Config) -> Iterable[tuple[str, str]]:
+    """Numbers above 0 that are 0 in 32 bits, and finite ones that are infinite."""
+    for name in SCALES:
+        value = getattr(config, name)
+        if value < _SMALLEST / 2:
+            yield name, f"{name}={value:g} is 0 as a 32-bit number: nothing is learnt; write more"
+        if value >= LARGEST and name in ("lr", "reward_scale"):
+            yield (
+                f"{name} too large",
+                f"{name}={value:g} is infinite as a 32-bit number: every training diverges at its "
+                f"first update; write less",
+            )
+
+
+def _told(number: float) -> str:
+    return override_text(int(number) if number == int(number) else number)

@@ -1,0 +1,274 @@
+"""Every setting of a run: its default, what it must be, and what a change of it costs.
+
+A `Config` that exists is sound: each value, and each rule between two of them, is checked when it
+is made, so nothing behind the command line's edge checks again. `--help` and the comments of
+`conf/config.yaml` say what the fields below say.
+
+A key's kind tells what may differ between networks that train side by side in one compiled program:
+`lane` (a vector with one entry a lane), `shape` (another value is another program) and `run` (how
+many seeds, where the results go; a network never sees it).
+"""
+
+import copy
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from dqn.config.familiar import advice_on, known_names
+from dqn.config.fields import INT_BOUND, Key, Kind, checked, key, nearest, override_text, shown
+from dqn.config.nesting import nested, refuse_dotted
+from dqn.runtime.errors import UserError
+from dqn.runtime.secrets import without_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class EnvConfig:
+    """Any Gymnasium environment; None stands for what its registration says.
+
+    Raises `UserError` for a value that does not fit its key. Whether the id exists is asked of
+    Gymnasium when the environment is made.
+    """
+
+    id: str = key("CartPole-v0", "shape", "", "", "Gymnasium id", "any registered environment")
+    max_episode_steps: int | None = key(
+        None, "shape", "", "steps", ">= 1", "time limit; null: as registered"
+    )
+    solved_return: float | None = key(
+        None, "shape", "", "return", "", "solved at this mean; null: as registered"
+    )
+    kwargs: Mapping[str, Any] = key(
+        {}, "shape", "", "", "", "its own arguments: +env.kwargs.KEY=VALUE"
+    )
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            value = checked(f"env.{setting.name}", setting, getattr(self, setting.name))
+            object.__setattr__(self, setting.name, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One configuration; what is left out is the exercise's.
+
+    Raises `UserError`: one line with the key, what must hold, the value met and the remedy.
+    """
+
+    env: EnvConfig = field(
+        default_factory=lambda: EnvConfig("CartPole-v0", 200, 195.0),
+        metadata={"key": Key("shape", "", "", "", "the environment")},
+    )
+
+    lr: float = key(1e-3, "lane", "α", "per update", "> 0", "learning rate of Adam")
+    gamma: float = key(0.99, "lane", "γ", "per step", "[0, 1]", "discount")
+
+    hidden: tuple[int, ...] = key(
+        (64, 64), "shape", "H", "units", ">= 1", "width of each hidden layer"
+    )
+    activation: str = key(
+        "relu", "shape", "", "", "relu | tanh | elu | silu | gelu", "hidden layers"
+    )
+
+    batch_size: int = key(32, "shape", "B", "transitions", ">= 1", "minibatch of one update")
+    buffer_size: int = key(
+        5000, "lane", "C", "transitions", ">= 1", "replay capacity, 2 B at least"
+    )
+    learning_starts: int = key(
+        0, "lane", "", "transitions", ">= 0", "stored before any update, 2 B at least"
+    )
+    train_freq: int = key(4, "lane", "T_train", "steps", ">= 1", "from one update to the next")
+
+    target_update: int = key(
+        100, "lane", "T_target", "steps", ">= 1", "between moves of the target network"
+    )
+    tau: float = key(1.0, "lane", "τ", "per move", "(0, 1]", "how far it moves: 1 is a copy")
+
+    epsilon_start: float = key(
+        1.0, "lane", "ε_0", "probability", "[0, 1]", "of a random action, at the start"
+    )
+    epsilon_min: float = key(0.05, "lane", "ε_min", "probability", "[0, 1]", "never below; <= ε_0")
+    epsilon_decay: float = key(
+        5e-4, "lane", "d", "per action", "[0, 1]", "exponential: ε becomes ε (1 - d)"
+    )
+    epsilon_schedule: str = key(
+        "exponential", "lane", "", "", "exponential | linear", "how ε falls"
+    )
+    exploration_steps: int = key(
+        5000, "lane", "T_ε", "steps", ">= 1", "linear: from ε_0 down to ε_min"
+    )
+
+    reward_scale: float = key(1.0, "lane", "c", "", "> 0", "factor of r in the target only")
+    double: bool = key(
+        False, "lane", "", "", "true | false", "double DQN: online net picks the action"
+    )
+    huber_delta: float = key(
+        math.inf, "lane", "κ", "TD error", "> 0 or inf", "squared loss up to here, then absolute"
+    )
+    grad_clip: float = key(
+        math.inf, "lane", "g_max", "norm", "> 0 or inf", "clips the gradient's global norm"
+    )
+    timeout_terminal: bool = key(
+        False, "lane", "", "", "true | false", "true: a time-out ends the return"
+    )
+
+    episodes: int = key(150, "lane", "M", "episodes", ">= 0", "of training; 0: steps alone decide")
+    steps: int = key(0, "lane", "T", "steps", ">= 0", "of training; 0: episodes alone decide")
+
+    seeds: int = key(5, "run", "", "seeds", ">= 1", "trainings of this configuration")
+    first_seed: int = key(0, "run", "", "", ">= 0", "they are first_seed, first_seed + 1, ...")
+    test_episodes: int = key(20, "run", "", "episodes", ">= 0", "greedy, after training")
+    workers: int | str = key(
+        "auto", "run", "", "processes", ">= 0", "auto: one a core; 0: this one alone"
+    )
+    fleet: str = key("processes", "run", "", "", "processes | ray", "where workers run")
+    ray_address: str | None = key(
+        None, "run", "", "", "host:port", "of a Ray cluster; null: RAY_ADDRESS or new"
+    )
+    name: str | None = key(
+        None, "run", "", "", "folder name", "outputs/runs/NAME; null: date and time"
+    )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.env, Mapping):
+            object.__setattr__(self, "env", _env_of(self.env))
+        if not isinstance(self.env, EnvConfig):
+            raise UserError(
+                f"env must be a mapping with an id, met env={override_text(self.env)}; "
+                f"choose one with env=cartpole"
+            )
+        for setting in fields(self)[1:]:
+            value = checked(setting.name, setting, getattr(self, setting.name))
+            object.__setattr__(self, setting.name, value)
+        _check_rules(self)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> "Config":
+        """The configuration of a YAML mapping, nested as in conf/; what is left out is default.
+
+        Raises `UserError` for an unknown key, with the nearest known one, and for all that a
+        `Config` refuses.
+        """
+        if not callable(getattr(mapping, "keys", None)):
+            raise UserError(
+                f"a configuration must be a mapping of keys to values, got {shown(mapping)}; "
+                "write for example {'lr': 0.001}"
+            )
+        values = nested(dict(mapping))
+        for name, value in values.items():
+            if name not in KEYS and name != "env":
+                refuse_unknown(name, f"{override_text(name)}={override_text(value)}")
+        return cls(**values)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain YAML types; `from_mapping` gives an equal configuration back.
+
+        But for the password of a `ray_address`, which is left out.
+        """
+        env = {setting.name: getattr(self.env, setting.name) for setting in fields(self.env)}
+        plain = {setting.name: getattr(self, setting.name) for setting in fields(self)}
+        env["kwargs"] = copy.deepcopy(env["kwargs"])
+        plain["ray_address"] = without_secrets(self.ray_address)
+        return {**plain, "env": env, "hidden": list(self.hidden)}
+
+    def hyperparameters(self) -> dict[str, float | int | bool | str]:
+        """What a table of results names a trial by: the environment's id, each lane and shape key.
+
+        In declared order; `hidden` is text such as "64x64".
+        """
+        names = [setting.name for setting in fields(self) if key_of(setting).kind != "run"]
+        hidden = "x".join(str(width) for width in self.hidden)
+        return {n: getattr(self, n) for n in names} | {"env": self.env.id, "hidden": hidden}
+
+
+# The keys a command line may set, "env.id" and "lr" alike, each with the field that holds it.
+KEYS: dict[str, Field] = {
+    **{f"env.{setting.name}": setting for setting in fields(EnvConfig)},
+    **{setting.name: setting for setting in fields(Config)[1:]},
+}
+
+ELSEWHERE = ("workers", "fleet", "ray_address", "name")
+"""Keys that no result depends on: where it is computed, and what it is called."""
+
+_LONGEST = 2**24  # steps of an episode up to which float32 adds 1 to a sum of ones
+_MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in memory
+
+
+def key_of(setting: Field) -> Key:
+    """What a field of `Config` or `EnvConfig` says of itself."""
+    return setting.metadata["key"]
+
+
+def fields_of(kind: Kind) -> tuple[str, ...]:
+    """Names of `Config`'s fields of one kind, in declared order; `env` is of kind shape."""
+    return tuple(setting.name for setting in fields(Config) if key_of(setting).kind == kind)
+
+
+def refuse_unknown(name: object, met: str, groups: Iterable[str] = ()) -> None:
+    """Raise `UserError`, with the nearest known key or group, unless `name` is a key."""
+    if name in KEYS:
+        return
+    word = override_text(name)
+    advice = advice_on(word)
+    if advice is None:
+        own = [*KEYS, *groups]
+        near = nearest(word, [*own, *known_names(word)], 0.7 if word.startswith("env.") else 0.5)
+        advice = (near not in own and advice_on(near)) or (near and f"did you mean {near}?")
+    if not advice and re.fullmatch(r"env\.\w+", word):
+        advice = f"an argument of the environment's own is +env.kwargs.{word[4:]}=VALUE"
+    advice = advice or "see --help for all of them"
+    raise UserError(f"{word} is no key of the configuration, met {met}; {advice}")
+
+
+def _env_of(mapping: Mapping[Any, Any]) -> EnvConfig:
+    """The environment of a mapping; raises `UserError` for an unknown key."""
+    for name, value in mapping.items():
+        if str(name).startswith("kwargs."):
+            refuse_dotted(f"env.{name}", value)
+        if f"env.{name}" not in KEYS:
+            refuse_unknown(f"env.{name}", f"env.{override_text(name)}={override_text(value)}")
+    return EnvConfig(**{str(name): value for name, value in mapping.items()})
+
+
+def _check_rules(config: Config) -> None:
+    """What must hold between two values, and for a folder's name."""
+    if config.epsilon_min > config.epsilon_start:
+        raise UserError(
+            f"epsilon_min must be at most epsilon_start={config.epsilon_start}, "
+            f"met {config.epsilon_min}; lower epsilon_min or raise epsilon_start"
+        )
+    if config.buffer_size < 2 * config.batch_size:
+        raise UserError(
+            f"buffer_size must be at least 2 x batch_size = {2 * config.batch_size}, "
+            f"met buffer_size={config.buffer_size} with batch_size={config.batch_size}; "
+            f"raise buffer_size or lower batch_size"
+        )
+    if config.episodes == config.steps == 0:
+        raise UserError(
+            "episodes or steps must be > 0, met episodes=0 with steps=0; "
+            "write for example episodes=150"
+        )
+    if (config.env.max_episode_steps or 0) > _LONGEST:
+        raise UserError(
+            f"env.max_episode_steps must be at most 2^24 = {_LONGEST:,}, as a return is a sum of "
+            f"32-bit numbers, met {config.env.max_episode_steps}; write less"
+        )
+    for name in ("seeds", "test_episodes"):
+        if (met := getattr(config, name)) > _MOST:
+            raise UserError(f"{name} must be at most {_MOST:,}, met {met}; write fewer")
+    if config.fleet == "ray" and config.workers == 0:
+        raise UserError(
+            "workers must be auto or >= 1 with fleet=ray, met 0; leave it out, or write "
+            "fleet=processes"
+        )
+    if config.first_seed + config.seeds > INT_BOUND:
+        raise UserError(
+            f"first_seed + seeds must be at most 2^31, met first_seed={config.first_seed} with "
+            f"seeds={config.seeds}; lower first_seed"
+        )
+    if config.name is not None and ("/" in config.name or config.name.startswith(".")):
+        raise UserError(
+            f"name must be a folder name without / and not begin with a dot, met "
+            f"{shown(config.name)}; write for example name=first_try, or hydra.run.dir=PATH for "
+            f"another place"
+        )

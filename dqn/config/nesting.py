@@ -1,0 +1,45 @@
+"""Keys with dots, such as "env.id", in mappings that nest."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from dqn.config.fields import override_text, shown
+from dqn.runtime.errors import UserError
+
+
+def nested(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A mapping with "env.id" and the like in the mapping `env`; raises `UserError` for both."""
+    found = {name: value for name, value in values.items() if str(name).startswith("env.")}
+    left = {name: value for name, value in values.items() if name not in found}
+    for name, value in found.items():
+        *outer, last = str(name).split(".")
+        node = left
+        for part in outer:
+            inner = node.get(part, {})
+            node[part] = dict(inner) if isinstance(inner, Mapping) else _fields(inner)
+            node = node[part]
+        if node.get(last) is not None:
+            raise UserError(
+                f"{name} must be given once, got {shown(value)} and {shown(node[last])}; leave "
+                f"out one of them"
+            )
+        node[last] = value
+    return left
+
+
+def _fields(env: object) -> dict[str, Any]:
+    if not is_dataclass(env):
+        raise UserError(f"env must be a mapping with an id, got {shown(env)}; write its keys in it")
+    return {setting.name: getattr(env, setting.name) for setting in fields(env)}
+
+
+def refuse_dotted(name: str, value: object) -> None:
+    """Raise `UserError` for a key with dots in a file, where it would stand for no mapping."""
+    *outer, last = name.split(".")
+    text = override_text(value)
+    for part in reversed(outer):
+        text, last = f"{{{last}: {text}}}", part
+    raise UserError(
+        f"{name} must be nested in a file, got {name}: {override_text(value)}; write {last}: {text}"
+    )

@@ -1,0 +1,105 @@
+"""From what a user wrote as `env.id` to Gymnasium's registration, or to the one line that helps."""
+
+import difflib
+import importlib
+import re
+
+import gymnasium
+from gymnasium.envs.registration import EnvSpec
+
+from dqn.config.fields import shown
+from dqn.runtime.errors import UserError
+from dqn.runtime.secrets import hidden
+
+# The remedy, by the module that is not there.
+INSTALL = {
+    "Box2D": "pip install 'gymnasium[box2d]'",
+    "ale_py": "pip install 'gymnasium[atari]'",
+    "mujoco": "pip install 'gymnasium[mujoco]' (its tasks need a wrapper with Discrete actions)",
+    "jax": "pip install 'gymnasium[jax]'",
+}
+
+
+def registration_of(env_id: str) -> EnvSpec:
+    """The registration of "EnvId", or of "module:EnvId" once the module is imported.
+
+    Looked up by exact name: Gymnasium would take the newest version for an id without one, and warn
+    of CartPole-v0 that a newer one exists.
+    """
+    module, _, name = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except (Exception, SystemExit) as error:  # whatever the user's own module raises
+            missing = missing_module(error)
+            if f"{module}.".startswith(f"{missing}.") and missing not in INSTALL:
+                raise UserError(
+                    f"env.id must begin with a module that can be found, met {shown(env_id)}; run "
+                    f"python -m dqn.run in the folder that holds {missing}, or install it"
+                ) from error
+            raise unusable(env_id, error) from error
+    if name not in gymnasium.registry:
+        raise UserError(
+            f"env.id must be registered in Gymnasium, met {shown(env_id)}; {_remedy(name)}"
+        )
+    return gymnasium.registry[name]
+
+
+def known_registration(env_id: str) -> EnvSpec | None:
+    """The registration that Gymnasium has without importing anything for it, if there is one."""
+    return gymnasium.registry.get(env_id.rpartition(":")[2])
+
+
+def unusable(env_id: str, error: BaseException) -> UserError:
+    """The one line for an environment whose module or constructor raised `error`."""
+    missing = missing_module(error)
+    if missing is None:
+        return UserError(
+            f"env.id must be a task that can be made, met {shown(env_id)}: {said(error)}; "
+            "choose another, or mend it"
+        )
+    remedy = INSTALL.get(missing.partition(".")[0], f"install the package that provides {missing}")
+    return UserError(
+        f"env.id must be a task whose packages are installed, met {shown(env_id)} without "
+        f"{missing}; {remedy}"
+    )
+
+
+def missing_module(error: BaseException | None) -> str | None:
+    """The module whose absence is behind `error`, if that is what it was."""
+    while error:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            return error.name
+        error = error.__cause__
+    return None
+
+
+def said(error: BaseException) -> str:
+    """An exception in one short line, without what `gymnasium.make` adds to its text."""
+    text = hidden(" ".join(str(error).split()))
+    text = text.partition(" was raised from the environment creator")[0]
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+
+
+def _remedy(name: str) -> str:
+    near = _near(name)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    if name.startswith("ALE/"):
+        return f"{INSTALL['ale_py']} and write env.id=ale_py:{name} +env.kwargs.obs_type=ram"
+    return "env.id=your_module:YourEnv-v0 imports the module of your own that registers it"
+
+
+def _near(name: str) -> list[str]:
+    """At most three registered ids with a name like this one, newest versions first."""
+    ids: dict[str, list[str]] = {}
+    for spec in sorted(gymnasium.registry.values(), key=lambda spec: -(spec.version or 0)):
+        # Gymnasium's JAX copies are not what a misspelt CartPole means.
+        if not spec.id.startswith(("phys2d/", "tabular/")):
+            ids.setdefault(_bare(spec.id), []).append(spec.id)
+    names = difflib.get_close_matches(_bare(name), ids, n=3)
+    return [env_id for near in names for env_id in ids[near]][:3]
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"-v\d+$", "", name).lower()

@@ -1,1 +1,0 @@
-"""Keeps every lane busy: the driver feeds an engine of blocks and owns all writing."""

@@ -1,0 +1,1 @@
+"""Figures of a training, and one greedy episode as a GIF."""

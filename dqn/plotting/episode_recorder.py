@@ -1,0 +1,165 @@
+"""One greedy episode, step by step and as a GIF; and the network as a Keras file."""
+
+import contextlib
+import importlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from PIL import Image
+
+from dqn.config import EnvConfig
+from dqn.envs.adapter import Adapter, flat_size, name_of
+from dqn.envs.gymnasium_env import counted_from_zero
+from dqn.plotting.drawable import drawable, stay_off_screen
+from dqn.plotting.frames import GIF_FPS, Frames
+from dqn.runtime.atomic_write import replacing
+from dqn.runtime.errors import EnvError
+
+QValues = Callable[[np.ndarray], np.ndarray]
+"""Observations [N, D] → Q-values [N, A]."""
+
+MAX_FRAMES = 150
+MAX_STEPS = 10_000  # of a task without a time limit that the policy never ends
+COLOURS = 128
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, repr=False)
+class Episode:
+    """What happened in one episode of T steps, seen from the state before each step."""
+
+    observations: np.ndarray
+    """[T, D]."""
+    actions: np.ndarray
+    """[T], int."""
+    rewards: np.ndarray
+    """[T], raw."""
+    q: np.ndarray
+    """[T]: Q-value of the chosen action."""
+    terminated: bool
+    truncated: bool
+
+    def __repr__(self) -> str:
+        end = "terminated" if self.terminated else "truncated"
+        return f"Episode({len(self.rewards)} steps, return {self.rewards.sum():g}, {end})"
+
+
+def record_episode(
+    policy: Any,
+    path: str | Path = "episode.gif",
+    env: EnvConfig | gymnasium.Env | None = None,
+    seed: int = 0,
+) -> Episode:
+    """Play one episode, greedy to its end, and write it to `path` as a GIF.
+
+    `policy` is a `DQNAgent`, or any function from observations [N, D] to Q-values [N, A]. `env`
+    says where to play: an environment's configuration, or a Gymnasium environment, by default the
+    agent's own. It is played in a copy, wrappers of one's own included, so that a training is not
+    disturbed; one that was not made by `gymnasium.make`, or cannot exist twice, is played in
+    itself. `seed` fixes the start.
+
+    The GIF has 25 frames a second of the environment's own time and at most 150, so that a longer
+    episode plays faster; the last is held for a second. An environment that cannot draw itself is
+    played all the same: one line of the log says that there is no GIF, and why. The file is there
+    whole or not at all. Raises `TypeError` for a function without an `env`, `EnvError` where the
+    environment cannot be played.
+    """
+    given = getattr(policy, "env", None) if env is None else env
+    if given is None:
+        raise TypeError("record_episode must know where to play: give env, the policy has none")
+    episode, frames = play(getattr(policy, "q_values", policy), given, seed)
+    if reason := write_episode(Path(path), frames):
+        log.warning("no %s: %s", path, reason)
+    return episode
+
+
+def play(q_values: QValues, env: EnvConfig | gymnasium.Env, seed: int) -> tuple[Episode, Frames]:
+    """One greedy episode, and what could be seen of it."""
+    made, reason = drawable(env)
+    name = env.id if isinstance(env, EnvConfig) else name_of(made)
+    adapter = Adapter(counted_from_zero(made), name, flat_size(made))
+    try:
+        frames = Frames(adapter, MAX_FRAMES, reason)
+        return _play(q_values, adapter, seed, frames), frames
+    finally:
+        if made is not env:
+            adapter.close()
+
+
+def write_episode(path: Path, frames: Frames) -> str:
+    """What was seen of an episode as a GIF; why there is nothing to write, or ""."""
+    if images := frames.images():
+        write_gif(path, images)
+    return "" if images else frames.reason
+
+
+def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float = GIF_FPS) -> None:
+    """Frames, uint8 [height, width, 3] each, as an endless GIF with one palette for all.
+
+    Each shows for 1 / `fps` seconds, the last for one second.
+    """
+    images = [Image.fromarray(frame) for frame in frames]
+    width, height = images[0].size
+    # A few frames from the whole episode have every colour of it.
+    sample = [images[i] for i in np.linspace(0, len(images) - 1, num=4).astype(int)]
+    strip = Image.new("RGB", (width, height * len(sample)))
+    for number, image in enumerate(sample):
+        strip.paste(image, (0, number * height))
+    palette = strip.quantize(COLOURS, Image.Quantize.FASTOCTREE)
+    first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    with replacing(path) as temporary:
+        first.save(
+            temporary, format="GIF", save_all=True, append_images=rest,
+            duration=[round(1000 / fps)] * len(rest) + [1000], loop=0,
+        )  # fmt: skip
+
+
+def save_model(
+    path: Path, weights: Sequence[np.ndarray], activation: str, observation_size: int
+) -> None:
+    """The network as a file that plain `keras.models.load_model` reads, whole or not at all."""
+    from dqn.agents import networks as network  # loads TensorFlow, which a GIF does not need
+
+    with replacing(path) as temporary:
+        network.to_keras(weights, activation, observation_size).save(temporary)
+
+
+def _play(q_values: QValues, env: Adapter, seed: int, frames: Frames) -> Episode:
+    observations, actions, rewards, q = [], [], [], []
+    terminated = truncated = False
+    try:
+        observation = env.reset(seed)
+        while not (terminated or truncated):
+            frames.see(len(actions))
+            values = np.asarray(q_values(observation[None]))[0]  # [A]
+            action = int(values.argmax())
+            observations.append(observation)
+            actions.append(action)
+            q.append(values[action])
+            observation, reward, terminated, truncated = env.step(action)
+            rewards.append(float(reward))
+            truncated = truncated or len(actions) == MAX_STEPS
+    except EnvError as error:
+        raise error.at(seed, len(actions)) from error
+    frames.see(len(actions))
+    return Episode(
+        np.array(observations),
+        np.array(actions),
+        np.array(rewards),
+        np.array(q),
+        terminated,
+        truncated,
+    )
+
+
+def load() -> None:
+    """Import what most environments draw themselves with, where it is installed."""
+    stay_off_screen()
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pygame")

@@ -1,1 +1,0 @@
-"""What is left on disk: the folder of results, figures, the recorded episode; and statistics."""

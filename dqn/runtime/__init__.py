@@ -1,0 +1,1 @@
+"""The process and its machine: errors, limits, TensorFlow's import, caches."""

@@ -1,0 +1,51 @@
+"""How a command ends: exit statuses, and one line on standard error for whatever was raised."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+from dqn.runtime.errors import RunError, UserError
+from dqn.runtime.secrets import hidden
+
+FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+FULL_ERROR = "HYDRA_FULL_ERROR"
+_TRACEBACKS = "DQN_TRACEBACKS"  # FULL_ERROR as the user set it: while Hydra runs it is always 1
+
+
+def remember_tracebacks() -> None:
+    """Note, before Hydra is made to raise its errors, whether the user wants tracebacks."""
+    os.environ[_TRACEBACKS] = os.environ.get(FULL_ERROR, "")
+
+
+def tracebacks() -> bool:
+    """Whether tracebacks are shown, in this process and in its workers."""
+    return os.environ.get(_TRACEBACKS, os.environ.get(FULL_ERROR)) == "1"
+
+
+def settled(call: Callable[[], int]) -> int:
+    """The exit status of `call`; whatever it raises becomes one and a line on standard error."""
+    try:
+        status = call()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader has gone, as in `dqn-run --help | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        known = isinstance(error, UserError | RunError)
+        line = str(error) if known else f"{type(error).__name__}: {error}"
+        advice = "" if known else f"; {FULL_ERROR}=1 shows the traceback"
+        if tracebacks():
+            print(hidden(traceback.format_exc()), end="", file=sys.stderr)
+        print(printable(line) + advice, file=sys.stderr)
+        return error.exit_status if known else FAILED
+
+
+def printable(text: str) -> str:
+    """`text` in one line that a terminal shows and does not obey, whatever file it comes from.
+
+    Passwords are left out of it.
+    """
+    line = " ".join(hidden(text).split())
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)

@@ -1,0 +1,136 @@
+"""Importing TensorFlow and Keras as this program needs them, whatever a machine is set up for."""
+
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dqn.runtime.errors import UserError
+
+GPU_SWITCH = "DQN_GPU"  # 1: TensorFlow may use the GPUs that it sees
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow with standard error set aside; what it said is shown if the import fails.
+
+    On a machine without a GPU it says so twice, whatever TF_CPP_MIN_LOG_LEVEL is: the lines come
+    from C++ before that is read. Standard error is put aside as a file descriptor for that reason.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    # It would read keras.json too, for the Keras of old that it still holds.
+    with _without_keras(), _environment("KERAS_HOME", os.devnull), _stderr_aside():
+        importlib.import_module("tensorflow")
+        leave_gpus()
+    # It takes the programs of different shapes for one function that is compiled again and again.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def import_keras() -> Any:
+    """Keras on TensorFlow, whatever KERAS_BACKEND and keras.json say; the module.
+
+    Numbers are float32 unless this process chooses others itself: float16 of a keras.json that some
+    other program once needed would change every network.
+    Raises `UserError` where this process has imported it on another backend already.
+    """
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        try:
+            importlib.import_module("keras")
+        except (ValueError, AttributeError, TypeError, OSError) as error:
+            # Of a keras.json that it cannot read, or that asks for what it does not know.
+            _forget("keras")
+            with _environment("KERAS_HOME", os.devnull):
+                importlib.import_module("keras")
+            line = " ".join(str(error).split())
+            print(f"keras.json is done without, as Keras cannot use it: {line}", file=sys.stderr)
+        sys.modules["keras"].config.set_floatx("float32")
+    keras = importlib.import_module("keras")
+    if keras.config.backend() != "tensorflow":
+        raise UserError(
+            f"Keras must run on TensorFlow here, got {keras.config.backend()}, on which this "
+            "process imported it before; import dqn first, or set KERAS_BACKEND=tensorflow"
+        )
+    return keras
+
+
+def leave_gpus() -> None:
+    """Hide GPUs from TensorFlow unless they are asked for: each process would take all of one.
+
+    Where they are, it takes what it needs and no more, so that several workers can share one. To be
+    called once TensorFlow is imported; a process that has used it keeps what it has.
+    """
+    config = sys.modules["tensorflow"].config
+    with contextlib.suppress(RuntimeError):  # it has begun already: its user has settled this
+        if os.environ.get(GPU_SWITCH, "0") in ("", "0"):
+            config.set_visible_devices([], "GPU")
+        else:
+            for gpu in config.list_physical_devices("GPU"):
+                config.experimental.set_memory_growth(gpu, True)
+
+
+@contextmanager
+def _stderr_aside() -> Iterator[None]:
+    """Standard error set aside, as a file descriptor; what was said is shown if it fails."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    with contextlib.ExitStack() as opened:
+        try:
+            aside = opened.enter_context(tempfile.TemporaryFile())
+            kept = os.dup(2)
+        except OSError:  # nowhere to put it, or no standard error
+            yield
+            return
+        opened.callback(os.close, kept)
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            os.dup2(kept, 2)
+            aside.seek(0)
+            os.write(2, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _forget(package: str) -> None:
+    """Have a package imported anew that was imported in part."""
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
+        del sys.modules[name]
+
+
+@contextmanager
+def _without_keras() -> Iterator[None]:
+    """Keep TensorFlow from ending in an import of Keras: half a second that lanes do without.
+
+    It goes on if it cannot have Keras; whoever imports Keras later has it as ever.
+    """
+    modules: dict[str, Any] = sys.modules
+    wanted = "keras.src.optimizers"
+    if wanted in modules:
+        yield
+        return
+    modules[wanted] = None
+    try:
+        yield
+    finally:
+        del modules[wanted]

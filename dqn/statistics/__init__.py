@@ -1,0 +1,1 @@
+"""What samples of trainings say, as pure NumPy, and how numbers are shown."""

@@ -1,0 +1,190 @@
+"""What two samples of trainings say of one another, and what one says against a mark: pure NumPy.
+
+Agarwal et al. (2021), "Deep Reinforcement Learning at the Edge of the Statistical Precipice",
+sections 4.1 to 4.3. One task is compared at a time, so their strata are the two samples here: each
+is resampled within itself, or both alike where they are paired (the same seeds, in the same order).
+Higher is better in all of it; negate what is not. An infinite value is ranked, as in `stats`.
+"""
+
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dqn.statistics.metrics import Statistic, interval, iqm, mean
+
+_PAD = 0.5  # of a training: see `improvement_interval`
+WILCOXON, MANN_WHITNEY = "Wilcoxon signed-rank", "Mann-Whitney U"
+
+
+def optimality_gap(x: ArrayLike, mark: float) -> NDArray[np.float64]:
+    """By how much `x` [..., N] falls short of `mark` on average, what is above it counting as it.
+
+    Agarwal et al. (2021), section 4.3; 0 where all reach the mark, in the unit of `x`.
+    """
+    return mean(np.maximum(mark - np.asarray(x, float), 0.0))
+
+
+def performance_profile(x: ArrayLike, marks: ArrayLike) -> NDArray[np.float64]:
+    """Share of the trainings `x` [N] that are above each of the `marks` [K]; [K], falling.
+
+    Agarwal et al. (2021), equation 1. NaN of none.
+    """
+    return mean(_above(x, marks))
+
+
+def profile_interval(
+    x: ArrayLike, marks: ArrayLike, level: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends [K] of the interval of `performance_profile` at each mark alone: `stats.interval`."""
+    return interval(_above(x, marks), mean, level)
+
+
+def improvement(x: ArrayLike, y: ArrayLike) -> float:
+    """P(X > Y) + ½ P(X = Y) of a training of `x` [N] and one of `y` [M], over all N M pairs.
+
+    The probability of improvement of Agarwal et al. (2021), section 4.3: Mann & Whitney's (1947) U
+    over N M. NaN where either has none. Pairing does not change it, only its interval.
+    """
+    wins = _wins(x, y)
+    return float(wins.mean()) if wins.size else np.nan
+
+
+def improvement_interval(
+    x: ArrayLike, y: ArrayLike, paired: bool = False, level: float = 0.95
+) -> tuple[float, float]:
+    """Ends of an interval of `improvement`; `paired` needs N = M.
+
+    Wilson's (1927) score interval of a proportion, its number of trials being that of independent
+    coin tosses with the variance of `improvement`, θ (1 - θ) / V. V is DeLong et al.'s (1988), from
+    each training's share of wins; paired, of the sum of a pair's two shares. Samples that do not
+    overlap, or all tie, would have V = 0: so half a training is added to each when V is found, in
+    equal parts better and worse than every other.
+
+    (NaN, NaN) where either has fewer than two. Raises `ValueError` for a pair of unlike length.
+
+    Of a 95 % interval, the share that covered the truth in simulations (1,000 with 10 seeds, 400
+    with 50) of 15 pairs of normal, skewed and bimodal samples, some tied at a ceiling, truths from
+    0.50 to 0.99: 0.95 to 0.99 with 10 and with 50; paired, by seeds that go together not at all or
+    by half (a correlation of 0.5), 0.94 to 0.99. With 10 it is too wide, and covers up to 1.00,
+    where they go together by more, and where nine in ten or more of both samples tie.
+    """
+    wins = _wins(x, y)
+    n, m = wins.shape
+    if paired:
+        _refuse_unlike(n, m)
+    if min(n, m) < 2:
+        return np.nan, np.nan
+    shares_x, ends_x = _shares(wins)
+    shares_y, ends_y = _shares(wins.T)
+    if paired:
+        corners = np.add.outer(ends_x, ends_y).ravel()
+        centre, variance = _padded(shares_x + shares_y, corners)
+        centre /= 2.0
+    else:
+        centre, variance = _padded(shares_x, ends_x)
+        variance += _padded(shares_y, ends_y)[1]
+    theta = float(wins.mean())
+    z = NormalDist().inv_cdf((1.0 + level) / 2.0)
+    k = z**2 * variance / (centre * (1.0 - centre))  # z² over the number of coin tosses
+    half = (k * theta * (1.0 - theta) + k**2 / 4.0) ** 0.5
+    low, high = (theta + k / 2.0 - half) / (1.0 + k), (theta + k / 2.0 + half) / (1.0 + k)
+    return (np.nan, np.nan) if np.isnan(theta) else (max(low, 0.0), min(high, 1.0))
+
+
+def difference_interval(
+    x: ArrayLike,
+    y: ArrayLike,
+    paired: bool = False,
+    statistic: Statistic = iqm,
+    level: float = 0.95,
+    resamples: int = 2001,
+) -> tuple[float, float]:
+    """Ends of the percentile bootstrap interval of `statistic(x)` - `statistic(y)`; x [N], y [M].
+
+    (NaN, NaN) where either has fewer than two, and where both statistics are infinite in a
+    resample: no difference of those is known. Raises `ValueError` as `improvement_interval`.
+
+    Of a 95 % interval of the IQM's difference 0.94 to 0.95 covered the truth with 10 seeds
+    and with 50, in the simulations told of there.
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    if paired:
+        _refuse_unlike(x.size, y.size)
+    if min(x.size, y.size) < 2:
+        return np.nan, np.nan
+    picks_x, picks_y = _picks(x.size, y.size, paired, resamples)
+    with np.errstate(invalid="ignore"):
+        return _ends(statistic(x[picks_x]) - statistic(y[picks_y]), level)
+
+
+def rank_test(x: ArrayLike, y: ArrayLike, paired: bool = False) -> tuple[str, float]:
+    """Name and two-sided p-value of the rank test that `x` [N] and `y` [M] do not differ.
+
+    Paired, Wilcoxon's (1945) signed-rank test of the differences, those of 0 left out; else Mann &
+    Whitney's (1947) U test. Both are scipy's, exact for few seeds. No difference at all gives 1,
+    NaN is given where either has none or an unknown value.
+    """
+    from scipy import stats  # 0.9 s: only where it is asked for
+
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    name = WILCOXON if paired else MANN_WHITNEY
+    if min(x.size, y.size) == 0 or np.isnan([*x, *y]).any():
+        return name, np.nan
+    if not paired:
+        return name, float(stats.mannwhitneyu(x, y).pvalue)
+    differences = np.subtract(x, y, where=x != y, out=np.zeros(x.size))  # of ∞ and ∞ is none
+    if not differences.any():
+        return name, 1.0
+    return name, float(stats.wilcoxon(differences).pvalue)
+
+
+def _above(x: ArrayLike, marks: ArrayLike) -> NDArray[np.float64]:
+    return (np.asarray(x, float) > np.asarray(marks, float)[:, None]).astype(float)  # [K, N]
+
+
+def _wins(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    x, y = np.asarray(x, float)[:, None], np.asarray(y, float)
+    wins = (x > y) + 0.5 * (x == y)
+    return np.where(np.isnan(x) | np.isnan(y), np.nan, wins)  # [N, M]
+
+
+def _shares(wins: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """By row of `wins` [N, M] the share of wins [N], half a training being added to the M.
+
+    And that of the rows added: [2], one that beats all but its like, and one that loses to them.
+    """
+    m = wins.shape[1] + _PAD
+    return (wins.sum(1) + _PAD / 2.0) / m, np.array([m - _PAD / 4.0, _PAD / 4.0]) / m
+
+
+def _padded(x: NDArray[np.float64], ends: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and its variance of `x` [N] and half an entry more, in equal parts `ends` [K]."""
+    entries = np.append(x, ends)
+    weights = np.append(np.ones(x.size), np.full(ends.size, _PAD / ends.size))
+    total = x.size + _PAD
+    centre = float(entries @ weights) / total
+    return centre, float((entries - centre) ** 2 @ weights) / (total - 1.0) / total
+
+
+def _picks(
+    n: int, m: int, paired: bool, resamples: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which entries each resample holds, [resamples, n] and [resamples, m]; a fixed generator."""
+    rng = np.random.default_rng(0)
+    of_x = rng.integers(0, n, (resamples, n))
+    return of_x, of_x if paired else rng.integers(0, m, (resamples, m))
+
+
+def _refuse_unlike(n: int, m: int) -> None:
+    if n != m:
+        raise ValueError(f"paired samples must be of one length, are of {n} and {m}")
+
+
+def _ends(estimates: NDArray[np.float64], level: float) -> tuple[float, float]:
+    # Order statistics, as in `stats.interval`: an infinite end stays infinite.
+    if np.isnan(estimates).any():
+        return np.nan, np.nan
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(estimates, [tail, 1.0 - tail], method="inverted_cdf")
+    return float(low), float(high)

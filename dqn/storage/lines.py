@@ -1,0 +1,146 @@
+"""Lines of seeds.csv against what was written: the same, the same in other words, or another."""
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Literal
+
+import numpy as np
+
+from dqn.runtime.errors import UserError
+from dqn.statistics.metrics import metrics_of
+from dqn.storage.columns import Cell, Row
+from dqn.storage.parts import Kept
+from dqn.storage.seeds import Seeds
+from dqn.storage.seeds_text import FOLLOWING, Key, SeedsText, checksum_of, line_of
+
+Verdict = Literal["as written", "rounded", "kept", "restored", "unproven"]
+
+_ROUNDED = 1e-5  # what a spreadsheet leaves of a number that it shows in few digits
+_ALIKE = 0.5  # of a damaged line and the one that it was, at least
+_MOST = 100  # lines that a damaged one is compared with
+
+
+class Lines:
+    """What `kept`, of each training the part that keeps its line, says of the rows of `seeds`.
+
+    `base` are the columns of the base configuration, `varied` says of which trials differ,
+    `threshold` of a row what return counts as solved.
+    """
+
+    def __init__(
+        self,
+        seeds: Seeds,
+        kept: Mapping[Key, Kept],
+        base: Mapping[str, Cell],
+        varied: Callable[[str], bool],
+        threshold: Callable[[Row], float | None],
+    ):
+        self._seeds, self._kept, self._base = seeds, kept, base
+        self._varied, self._threshold = varied, threshold
+
+    def stored(self, key: Key) -> Row | None:
+        """The row that a part keeps of a training, with our columns; None where it keeps none."""
+        kept = self._kept.get(key)
+        line = kept.line(key) if kept else None
+        if kept is None or line is None:
+            return None
+        try:
+            data = f"{line_of(kept.columns)}{line}\n".encode()
+            row = SeedsText(data, self._seeds.columns, self._base, lambda column: False).rows[key]
+        except (ValueError, KeyError):
+            return None
+        return self._seeds.row(row)
+
+    def is_as_written(self, key: Key) -> bool:
+        """Whether a row is the one that was written, in whatever form; of no known line it is."""
+        text, kept = self._seeds.text, self._kept.get(key)
+        if kept is None or key not in kept.checksums or key not in text.lines:
+            return True
+        line, row = text.lines[key], self._seeds.rows[key]
+        if checksum_of(line) == kept.checksums[key]:
+            return True
+        own = line_of([row[name] for name in text.header if name in row])
+        forms = (line.decode("utf-8", "replace"), self._seeds.line(row)[:-1], own[:-1])
+        sums = (checksum_of(form.encode()) for form in forms)
+        return kept.checksums[key] in sums or kept.lines.get(key) in forms
+
+    def judged(self, key: Key, returns: np.ndarray, step: int) -> tuple[Verdict, Row]:
+        """What a row that is not as it was written is worth, and the row to go on with.
+
+        `returns` [E] are those of its episodes, `step` the step at which the last of them ended.
+        Where a part keeps the line, that line counts. Of format 1, which kept its checksum alone,
+        the row counts where its metrics are those of its episodes, and what does not differ between
+        trials is the base configuration's.
+        """
+        row, missing = self._seeds.rows[key], self._seeds.text.missing
+        if (stored := self.stored(key)) is not None:
+            others = [n for n in row if n not in missing and not _same(row[n], stored[n])]
+            if not others:
+                return "as written", stored
+            is_near = all(_near(row[name], stored[name]) for name in others)
+            return ("rounded" if is_near else "restored"), stored
+        try:
+            computed = computed_of(returns, self._threshold(row))
+        except (UserError, ValueError):  # the row is no configuration
+            return "unproven", row
+        given = {name: value for name, value in computed.items() if name not in missing}
+        base = {n: v for n, v in self._base.items() if n != "env" and not self._varied(n)}
+        proven = {**row, **computed, **base}
+        if "steps" in missing:
+            proven["steps"] = step
+        if missing and self.is_as_written(key):
+            return "as written", {**proven, **{name: row[name] for name in given}}
+        kept = self._kept.get(key)
+        sum_of = checksum_of(self._seeds.line(proven).encode())
+        if kept is not None and kept.checksums.get(key) == sum_of:
+            return "restored", proven
+        if all(_near(row[name], proven[name]) for name in (*given, *base)):
+            return "kept", proven
+        return "unproven", row
+
+    def needs_episodes(self, key: Key) -> bool:
+        """Whether something of a row is to be computed from its episodes."""
+        return any(name in FOLLOWING for name in self._seeds.text.missing) or (
+            not self.is_as_written(key)
+        )
+
+    def most_like(self, line: bytes, absent: Iterable[Key]) -> Key | None:
+        """Which of the `absent` trainings a damaged line is of; None where no kept line is near."""
+        said = line.decode("utf-8", "replace")
+        begin, absent = said.split(",", 2)[:2], list(absent)
+        for trial, seed in absent:
+            if begin == [f"{trial}", f"{seed}"]:
+                return trial, seed
+        ratios = {
+            key: difflib.SequenceMatcher(None, said, text, autojunk=False).ratio()
+            for key in absent[:_MOST]
+            if (text := self._kept[key].line(key))
+        }
+        best = max(ratios, key=ratios.__getitem__, default=None)
+        return best if best is not None and ratios[best] > _ALIKE else None
+
+
+def computed_of(returns: np.ndarray, threshold: float | None) -> Row:
+    """The columns of a row that follow from the returns [E] of its episodes."""
+    metrics = asdict(metrics_of(returns, threshold))
+    computed: Row = {"episodes": len(returns), **{n: _blank(v) for n, v in metrics.items()}}
+    del computed["test_return"]
+    return computed
+
+
+def _same(one: Cell, other: Cell) -> bool:
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _near(one: Cell, other: Cell) -> bool:
+    """Whether both are the same value, one of them perhaps in fewer digits."""
+    is_real = isinstance(one, float) or isinstance(other, float)
+    if is_real and isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=_ROUNDED, abs_tol=1e-12)
+    return _same(one, other)
+
+
+def _blank(value: Cell) -> Cell:
+    return None if isinstance(value, float) and math.isnan(value) else value

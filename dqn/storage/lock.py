@@ -1,0 +1,55 @@
+"""One command at a time writes to a folder of results, where the file system has locks."""
+
+import os
+import sys
+from pathlib import Path
+
+from dqn.runtime.errors import UserError
+from dqn.runtime.standard_streams import refuse_system
+
+FILE = ".lock"
+
+
+class Lock:
+    """Held from the moment it is made until `close`, or until its process has ended.
+
+    Raises `UserError` where another process holds it, `OSError` where its file cannot be opened. On
+    a file system without locks (some of clusters) it holds nothing, and standard error says so.
+    """
+
+    def __init__(self, folder: Path):
+        refuse_system()
+        import fcntl  # not on Windows
+
+        self._file = (folder / FILE).open("a", encoding="utf-8")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            process = (folder / FILE).read_text(encoding="utf-8", errors="replace") or "unknown"
+            raise UserError(
+                f"{folder}: one run at a time may write here, process {process} does; wait for "
+                "it, or choose another folder with name=NAME"
+            ) from error
+        except OSError as error:
+            print(
+                f"{folder}: this file system has no locks ({error.strerror or error}): two "
+                "commands must not use this folder at the same time",
+                file=sys.stderr,
+            )
+        try:
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()))
+            self._file.flush()
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was let go of."""
+        return self._file.closed
+
+    def close(self) -> None:
+        """Let another process have it."""
+        self._file.close()

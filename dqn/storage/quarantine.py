@@ -1,0 +1,37 @@
+"""What was damaged is kept under another name and told in one line; it is never overwritten."""
+
+import os
+import shutil
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+from dqn.runtime.atomic_write import replacing
+from dqn.runtime.exit_codes import printable
+
+
+def copy_aside(path: Path, folder: Path) -> Path:
+    """Copy a damaged file into `folder`, under a name that says what it is; the copy's path."""
+    aside = _free(path, folder)
+    with replacing(aside, durable=True) as temporary:
+        shutil.copyfile(path, temporary)
+    return aside
+
+
+def move_aside(path: Path, folder: Path) -> Path:
+    """Move a damaged file, or folder, into `folder` likewise; its new path."""
+    aside = _free(path, folder)
+    os.replace(path, aside)
+    return aside
+
+
+def tell(line: str) -> None:
+    """One line on standard error."""
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def _free(path: Path, folder: Path) -> Path:
+    name = f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = (f"{name}-{n}" if n > 1 else name for n in count(1))
+    return next(free for known in names if not os.path.lexists(free := folder / known))

@@ -1,0 +1,219 @@
+"""The bytes of a seeds.csv as rows: columns by name, values for what they plainly are."""
+
+import csv
+import difflib
+import io
+import math
+import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dqn.statistics.metrics import METRICS
+from dqn.storage import columns
+from dqn.storage.columns import Cell, Row
+
+Key = tuple[int, int]
+"""(trial, seed)."""
+
+_MARK = b"\xef\xbb\xbf"  # a spreadsheet's
+_CLOSE = 0.6  # how alike two names are of which one may be the other, damaged
+FOLLOWING = ("steps", "episodes", *METRICS, "seconds")
+"""Columns that may be missing: computed from the episodes, or blank."""
+_FLAGS = {"true": "True", "false": "False", "1": "True", "0": "False", "1.0": "True",
+          "0.0": "False", "yes": "True", "no": "False"}  # fmt: skip
+
+
+@dataclass
+class SeedsText:
+    """What the bytes `data` of a seeds.csv say.
+
+    `expected` are the columns it should have, by default those that every one has. A column of
+    hyperparameters that is missing has its value in `defaults`, unless it is `varied` between
+    trials; one of `FOLLOWING` is None. `checksums` are of lines as they were written: where they
+    prove that the columns are the expected ones, a damaged header is no obstacle.
+    """
+
+    data: bytes
+    expected: tuple[str, ...] = ()
+    defaults: Mapping[str, Cell] = field(default_factory=dict)
+    varied: Callable[[str], bool] = lambda column: True
+    checksums: Collection[int] = ()
+    header: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    rows: dict[Key, Row] = field(default_factory=dict)
+    lines: dict[Key, bytes] = field(default_factory=dict)
+    """As they stand, without their ends."""
+    damage: list[tuple[int, str, bytes]] = field(default_factory=list)
+    """Line number, from 1, what is wrong with it, and the line."""
+    header_damage: str = ""
+    """What is wrong with a header without which the columns are known too."""
+    end: int = 0
+    """Bytes up to the end of the last whole line."""
+    is_padded: bool = False
+    """Whether lines without anything in them stand at the end."""
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for a header that cannot be understood."""
+        self.end = self.data.rfind(b"\n") + 1
+        first, *lines = self.data[: self.end].split(b"\n")[:-1] or [self.data]
+        count = len(lines)
+        while lines and not lines[-1].strip(b" \t\r,;"):
+            lines.pop()
+        self.is_padded = len(lines) < count
+        first = first.removeprefix(_MARK)
+        self._delimiter = max(b",;\t", key=first.count)
+        places = self._places(first, lines)
+        names = list(places)
+        readers = [_reader_of(name) for name in names]
+        width, order = len(self.header), list(places.values())
+        filled = {name: self.defaults.get(name) for name in self.missing}
+        for number, raw in enumerate(lines, start=2):
+            line = raw.removesuffix(b"\r")
+            try:
+                cells = self._cells(line)
+                del cells[_last_filled(cells, width) :]
+                if len(cells) != width:
+                    raise ValueError(f"must have {width} cells, has {len(cells)}")
+                row = self._row(names, readers, [cells[place] for place in order])
+                row.update(filled)
+                if (key := key_of(row)) in self.rows:
+                    raise ValueError("trial {} seed {} is there twice".format(*key))
+                self.rows[key], self.lines[key] = row, line
+            except ValueError as error:
+                self.damage.append((number, str(error), line))
+
+    def _places(self, first: bytes, lines: Sequence[bytes]) -> dict[str, int]:
+        """Where each column stands."""
+        try:
+            cells = [name.strip() for name in self._cells(first.removesuffix(b"\r"))]
+            self.header = tuple(cells[: _last_filled(cells, 0)])
+            places = self._by_name()
+            if not self.missing or not self.checksums or not self._are_expected(lines):
+                return places
+            self.header_damage = self._wrong(self.missing)
+        except ValueError as error:
+            if not self._are_expected(lines):
+                raise
+            self.header_damage = str(error)
+        self.header, self.missing, self._delimiter = self.expected, (), ord(",")
+        return {name: place for place, name in enumerate(self.expected)}
+
+    def _by_name(self) -> dict[str, int]:
+        wanted = self.expected or (
+            *(name for name in self.header if columns.known(name)),
+            *(name for name in columns.needed() if name not in self.header),
+        )
+        missing = [name for name in wanted if name not in self.header]
+        unknown = [name for name in self.header if not columns.known(name)]
+        lost = [name for name in missing if not self._may_be_missing(name)]
+        renamed = [name for name in missing if difflib.get_close_matches(name, unknown, 1, _CLOSE)]
+        if any(self.header.count(name) > 1 for name in wanted) or lost or renamed:
+            raise ValueError(self._wrong(missing))
+        self.missing = tuple(missing)
+        return {name: self.header.index(name) for name in wanted if name not in missing}
+
+    def _wrong(self, missing: Sequence[str]) -> str:
+        twice = {n: None for n in self.header if self.header.count(n) > 1 and columns.known(n)}
+        unknown = [name for name in self.header if not columns.known(name)]
+        wrong = {"missing": missing, "twice": twice, "unknown": unknown}
+        shown = "; ".join(f"{what}: {', '.join(them)}" for what, them in wrong.items() if them)
+        return f"the columns must be those of seeds.csv; {shown}"
+
+    def _may_be_missing(self, column: str) -> bool:
+        is_default = column in self.defaults and not self.varied(column)
+        return bool(self.defaults) and (column in FOLLOWING or is_default)
+
+    def _are_expected(self, lines: Sequence[bytes]) -> bool:
+        """Whether the lines are as they were written with the expected columns.
+
+        Where no checksum is known, whether the header nearly is the expected one.
+        """
+        if not self.expected:
+            return False
+        if self.checksums:
+            known = [line for line in lines if checksum_of(line) in self.checksums]
+            widths = {len(next(csv.reader([line.decode("utf-8")]))) for line in known[:1]}
+            return 2 * len(known) >= len(lines) and widths == {len(self.expected)}
+        if len(self.header) != len(self.expected):
+            return False
+        others = [(a, b) for a, b in zip(self.header, self.expected, strict=True) if a != b]
+        return len(others) <= 2 and all(
+            difflib.get_close_matches(name, [met], 1, _CLOSE) for met, name in others
+        )
+
+    def _cells(self, line: bytes) -> list[str]:
+        try:
+            text = line.decode("utf-8")
+            found = next(csv.reader([text], strict=True, delimiter=chr(self._delimiter)), [])
+        except csv.Error as error:
+            raise ValueError(f"must be comma-separated cells ({error})") from error
+        if self._delimiter == ord(";"):  # where a comma is the decimal point
+            found = [_with_point(cell) for cell in found]
+        return found
+
+    def _row(self, names: Sequence[str], readers: Sequence, cells: Sequence[str]) -> Row:
+        try:
+            values = [read(text) for read, text in zip(readers, cells, strict=True)]
+        except (ValueError, KeyError):
+            triples = zip(names, readers, cells, strict=True)
+            values = [_plainly(name, read, text) for name, read, text in triples]
+        return dict(zip(names, values, strict=True))
+
+
+def key_of(row: Mapping[str, Cell]) -> Key:
+    """The (trial, seed) of a row."""
+    return row["trial"], row["seed"]  # pyright: ignore[reportReturnType]
+
+
+def checksum_of(line: bytes) -> int:
+    """The CRC-32 of a line, whatever its end."""
+    return zlib.crc32(line.rstrip(b"\r\n"))
+
+
+def line_of(cells: Sequence[Cell]) -> str:
+    """A line of seeds.csv, with its end."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def _reader_of(column: str) -> Callable[[str], Cell]:
+    read = columns.reader_of(column)
+    if read is str:
+        return str.strip
+    return (lambda text: read(text.strip())) if column.startswith("env.kwargs") else read
+
+
+def _last_filled(cells: Sequence[str], least: int) -> int:
+    """How many cells are left without the blank ones at the end, which a spreadsheet adds."""
+    count = len(cells)
+    while count > least and not cells[count - 1].strip():
+        count -= 1
+    return count
+
+
+def _plainly(name: str, read: Callable[[str], Cell], text: str) -> Cell:
+    """A cell in another way to write it: TRUE, 1.0 for a count, spaces around it."""
+    stripped = text.strip()
+    tries = [text, stripped, stripped.lower(), _FLAGS.get(stripped.lower(), stripped)]
+    try:
+        number = float(stripped)
+        if math.isfinite(number) and number.is_integer():
+            tries.append(str(int(number)))
+    except ValueError:
+        pass
+    for one in tries:
+        try:
+            return read(one)
+        except (ValueError, KeyError):
+            continue
+    raise ValueError(f"column {name} must be {columns.expected_in(name)}, is {text[:60]!r}")
+
+
+def _with_point(cell: str) -> str:
+    number = cell.strip().replace(",", ".", 1)
+    try:
+        float(number)
+    except ValueError:
+        return cell
+    return number

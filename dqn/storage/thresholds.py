@@ -1,0 +1,42 @@
+"""The mean return that counts as solved, by environment."""
+
+from collections.abc import Mapping
+
+from dqn.config import Config, EnvConfig
+from dqn.envs import gymnasium_env as host
+from dqn.envs.registry_errors import known_registration
+from dqn.runtime.errors import UserError
+from dqn.storage.columns import Cell, config_of
+
+
+class Thresholds:
+    """Asks Gymnasium once for each id; `base` has what a row of seeds.csv leaves out.
+
+    With `imports` false no module of the user's is imported for it: what such a one alone registers
+    then has no threshold.
+    """
+
+    def __init__(self, base: Config, imports: bool = True):
+        self._base, self._imports = base, imports
+        self._registered: dict[str, float | None] = {}
+
+    def of(self, env: EnvConfig) -> float | None:
+        """The mean return that counts as solved in `env`; None where there is none."""
+        if env.solved_return is not None:
+            return env.solved_return
+        if env.id not in self._registered:
+            self._registered[env.id] = self._look_up(env)
+        return self._registered[env.id]
+
+    def _look_up(self, env: EnvConfig) -> float | None:
+        if self._imports:
+            return host.describe(env).solved_return
+        spec = known_registration(env.id)
+        try:
+            return None if spec is None else host.registered_number(spec, "reward_threshold")
+        except UserError:  # refused where it would be trained
+            return None
+
+    def of_row(self, row: Mapping[str, Cell]) -> float | None:
+        """The same for the environment of a row; `UserError` where it is no configuration."""
+        return self.of(config_of(row, self._base).env)

@@ -1,0 +1,1 @@
+"""What a person sees while seeds train and once they are done."""

@@ -1,0 +1,119 @@
+"""What a person sees while seeds train: live bars on a terminal, plain lines anywhere else."""
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn
+
+from dqn.config import Config
+from dqn.statistics.formatting import count
+from dqn.terminal.console import Screen
+from dqn.training.messages import News
+from dqn.training.trial_progress import Course, spent
+
+WINDOW = 10  # episodes of the running mean
+_BARS = 12  # seeds shown at once
+_TOLD_FROM = 0.05  # of the training: before that, how long it will take is a guess
+
+
+@dataclass
+class _Seed:
+    """How far one seed is."""
+
+    episode: int = 0
+    step: int = 0
+    epsilon: float = 1.0
+    last: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    over: bool = False
+
+    def share(self, config: Config) -> float:
+        """Of the budget that is spent, 0 to 1; the bound that is nearer counts."""
+        return 1.0 if self.over else float(spent(config, self.episode, self.step))
+
+    def __str__(self) -> str:
+        mean = np.mean(self.last) if self.last else np.nan
+        return f"episode {self.episode:>5,} · mean {mean:7.1f} · epsilon {self.epsilon:.2f}"
+
+
+class RunView:
+    """Follows seeds of one configuration from the moment it is entered with `with`."""
+
+    def __init__(self, seeds: Iterable[int], config: Config, console: Console | None = None):
+        self._config = config
+        self._seeds = {seed: _Seed(epsilon=config.epsilon_start) for seed in seeds}
+        columns = (
+            TextColumn("{task.description:>9}"),
+            BarColumn(24),
+            TextColumn("{task.fields[told]}"),
+        )
+        self._screen = Screen(*columns, console=console)
+        self.stopping, self.notice = self._screen.stopping, self._screen.notice
+        self._live = self._screen.bars
+        self._all = self._live.add_task("all", total=1.0, told="compiling the program ...")
+        self._bars: dict[int, TaskID] = {}
+        self._first: tuple[float, int, float] | None = None  # time, steps, share once compiled
+
+    def __enter__(self) -> "RunView":
+        self._screen.__enter__()
+        self._screen.line(f"training {count(len(self._seeds), 'seed')}; compiling the program ...")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._screen.__exit__(*exception)
+
+    def begun(self, course: Course) -> None:
+        """Nothing to show: there is one trial."""
+
+    def over(self, course: Course) -> None:
+        """Nothing to show: there is one trial."""
+
+    def report(self, news: News) -> None:
+        """Take in what workers brought."""
+        for _, number in news.restarted:
+            self._seeds[number] = _Seed(epsilon=self._config.epsilon_start)
+        for episodes in news.episodes:
+            seed = self._seeds[episodes.key[1]]
+            seed.episode += len(episodes.returns)
+            seed.step, seed.epsilon = int(episodes.step[-1]), float(episodes.epsilon[-1])
+            seed.last.extend(episodes.returns.tolist())
+        for result in news.finished:
+            seed = self._seeds[result.job.seed]
+            seed.over, seed.step = True, result.steps
+            self._screen.line(
+                f"seed {result.job.seed} {result.status} · {seed} · {seed.step:,} steps"
+            )
+        for number, seed in self._seeds.items():
+            self._draw(number, seed)
+        summary = self._summary()
+        self._live.update(self._all, completed=self._share(), told=summary)
+        self._screen.now_and_then(summary)
+
+    def _draw(self, number: int, seed: _Seed) -> None:
+        if seed.over and number in self._bars and len(self._seeds) > _BARS:
+            self._live.remove_task(self._bars.pop(number))
+        elif seed.step and number not in self._bars and len(self._bars) < _BARS and not seed.over:
+            self._bars[number] = self._live.add_task(f"seed {number}", total=1.0, told="")
+        if number in self._bars:
+            share = seed.share(self._config)
+            self._live.update(self._bars[number], completed=share, told=str(seed))
+
+    def _share(self) -> float:
+        return float(np.mean([seed.share(self._config) for seed in self._seeds.values()]))
+
+    def _summary(self) -> str:
+        over = sum(seed.over for seed in self._seeds.values())
+        told = f"{over} of {count(len(self._seeds), 'seed')} done"
+        now, share = time.monotonic(), self._share()
+        steps = sum(seed.step for seed in self._seeds.values())
+        if self._first is None:  # the time before was the compiler's and would spoil the speed
+            self._first = now, steps, share
+        began, steps_then, share_then = self._first
+        if share > share_then + _TOLD_FROM:
+            speed = (steps - steps_then) / (now - began)
+            left = (1.0 - share) * (now - began) / (share - share_then)
+            told += f" · {speed:,.0f} steps/s · {left:,.0f} s left"
+        return told

@@ -1,0 +1,173 @@
+"""What a person sees while a sweep runs: two live lines on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+
+from dqn.config import Config
+from dqn.statistics.formatting import count
+from dqn.storage.columns import Row
+from dqn.storage.results_dir import Folder
+from dqn.storage.trials import named, trial_row
+from dqn.terminal.console import Screen
+from dqn.training.messages import News
+from dqn.training.trial_progress import Course
+
+_WINDOW = 20.0  # seconds that speed and load are over
+_PAUSE = 0.2  # seconds between looks at them
+_TOLD_FROM = 0.03  # of the whole: before that, how long it will take is a guess
+
+
+@dataclass
+class Counts:
+    """Trials by how they stand."""
+
+    total: int
+    running: int = 0
+    over: int = 0
+    pruned: int = 0
+    failed: int = 0
+
+    def __str__(self) -> str:
+        told = f"{self.over:,} of {self.total:,} trials over · {self.running} running"
+        told += f" · {self.pruned} pruned" if self.pruned else ""
+        return told + (f" · {self.failed} failed" if self.failed else "")
+
+
+class SweepView:
+    """Follows a sweep from the moment it is entered with `with`."""
+
+    def __init__(self, folder: Folder, total: int, base: Config, console: Console | None = None):
+        self._folder, self._seeds = folder, base.seeds
+        self.counts = Counts(total)
+        self.ended: set[int] = set()
+        """Numbers of the trials that are over."""
+        self.trained = self.steps = 0
+        """Trainings that have ended under this view, and their environment steps."""
+        self._saved = 0  # steps that pruned seeds did not take
+        self._whole = self._whole_steps = 0  # seeds that were not pruned, and their steps
+        self._before = 0  # rows that were on disk already
+        columns = (BarColumn(24), TextColumn("{task.fields[told]}"))
+        self._screen = Screen(*columns, console=console)
+        self.stopping, self.notice = self._screen.stopping, self._screen.notice
+        self._live = self._screen.bars
+        self._bar = self._live.add_task("", total=1.0, told="loading TensorFlow, compiling ...")
+        self._best_line, self._best = "", {}
+        self._outdated = False  # the best trial: sought once a report, however many trials ended
+        self._first: tuple[float, float] | None = None  # time and share at the first report
+        self._recent: list[tuple[float, int, float, int]] = []
+        self._told_at = -_PAUSE
+
+    def __enter__(self) -> "SweepView":
+        self._screen.__enter__()
+        trials, seeds = self.counts.total, self._seeds
+        self._screen.line(f"{count(trials, 'trial')} of {count(seeds, 'seed')}; starting ...")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._screen.__exit__(*exception)
+
+    def begun(self, course: Course) -> None:
+        """A trial has begun."""
+        self.counts.running += 1
+        self._before += len(self._folder.rows_of(course.number))
+
+    def over(self, course: Course) -> None:
+        """A trial is over."""
+        self.counts.running -= 1
+        self.counts.over += 1
+        self.ended.add(course.number)
+        statuses = {str(row["status"]) for row in course.rows.values()}
+        self.counts.failed += "failed" in statuses
+        self.counts.pruned += "pruned" in statuses and "failed" not in statuses
+        self._outdated = True
+
+    def report(self, news: News) -> None:
+        """Take in what workers brought."""
+        now = time.monotonic()
+        if self._outdated:
+            self._find_best()
+        for result in news.finished:
+            self.trained += 1
+            self.steps += result.steps
+            if result.status == "pruned":
+                self._saved += max(0, self._usual() - result.steps)
+            else:
+                self._whole += 1
+                self._whole_steps += result.steps
+        useful = sum(report.useful for report in news.reports)
+        stepped = sum(int(e.lengths.sum()) for e in news.episodes)
+        self._recent.append((now, news.workers, useful, stepped))
+        self._recent = [entry for entry in self._recent if entry[0] > now - _WINDOW]
+        if self._first is None and news.episodes:
+            self._first = now, self._share()
+        if now < self._told_at + _PAUSE:
+            return
+        self._told_at = now
+        told = self._told(now)
+        self._live.update(self._bar, completed=self._share(), told=told)
+        self._screen.now_and_then(f"{told}\n{self._best_line}" if self._best_line else told)
+
+    def _share(self) -> float:
+        wanted = self.counts.total * self._seeds
+        under_way = (self.trained + self._before) / wanted if wanted else 1.0
+        return min(1.0, max(under_way, self.counts.over / max(1, self.counts.total)))
+
+    def _usual(self) -> int:
+        """Steps of a seed that is not pruned, on average."""
+        return self._whole_steps // self._whole if self._whole else 0
+
+    def _told(self, now: float) -> str:
+        told = str(self.counts)
+        first = self._recent[0][0]
+        if now - first > 1.0:
+            after = self._recent[1:]
+            workers = sum(entry[1] for entry in after) / len(after) if after else 1
+            useful = sum(entry[2] for entry in after) / (workers * (now - first))
+            speed = sum(entry[3] for entry in after) / (now - first)
+            told += f" · lanes {100 * useful:.0f} % busy" if useful else ""
+            told += f" · {speed:,.0f} steps/s"
+        if self._saved:
+            told += f" · {100 * self._saved / (self._saved + self.steps):.0f} % of steps saved"
+        if self._first and (gained := self._share() - self._first[1]) > _TOLD_FROM:
+            left = (1.0 - self._share()) * (now - self._first[0]) / gained
+            told += f" · {_clock(left)} left"
+        return told
+
+    def _find_best(self) -> None:
+        self._outdated = False
+        best = self._folder.best_trials()
+        rows = {trial: self._folder.rows_of(trial) for trial in best.values()}
+        now = {trial: len(own) for trial, own in rows.items()}
+        if now == self._best:
+            return
+        self._best = now
+        told = [
+            f"{task} " * (len(best) > 1) + value
+            for task, trial in best.items()
+            if (value := self._value(rows[trial]))
+        ]
+        if told:
+            self._best_line = f"best so far: {'; '.join(told)}"
+            self._screen.above(self._best_line)
+
+    def _value(self, rows: Sequence[Row]) -> str:
+        """A trial and what it has come to; "" where that is nothing finite."""
+        row, name = trial_row(rows, ()), self._folder.objective
+        value, low, high = (row[name + end] for end in ("", "_low", "_high"))
+        if not isinstance(value, float):
+            return ""
+        ends = ""
+        if isinstance(low, float) and isinstance(high, float):
+            ends = f" [{low:.1f}, {high:.1f}]"
+        number = int(row["trial"] or 0)
+        return f"{named(number)}, {name} {value:.1f}{ends}, {count(len(rows), 'seed')}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

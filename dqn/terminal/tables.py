@@ -1,0 +1,157 @@
+"""The small table a command ends with: of a run a row a seed, of a sweep a row a trial."""
+
+import io
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from dqn.statistics.formatting import count, interval_of, number, setting
+from dqn.storage.columns import COLUMN_OF_KEY
+from dqn.storage.trials import numbered
+
+_METRICS = {
+    "mean_return": "mean return",
+    "best_return": "best 10",
+    "final_return": "last 10",
+    "test_return": "test",
+    "collapse": "collapse",
+}
+_TITLES = {**_METRICS, "solved_at": "solved at"}
+_WIDTH = 120
+_ORDER = "ordered by"  # a column of a leaderboard beside those of trials.csv
+
+
+def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
+    """The table of seeds.csv's `rows` of one `trial`, its row of trials.csv, as text."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("seed", justify="right")
+    table.add_column("status")
+    for title in ("episodes", "steps", *_METRICS.values(), "solved at"):
+        table.add_column(title, justify="right")
+    for row in rows.sort_values("seed").to_dict("records"):
+        metrics = [number(row[name], name) for name in _METRICS]
+        solved = "-" if pd.isna(row["solved_at"]) else f"{int(row['solved_at'])}"
+        cells = str(row["seed"]), row["status"], f"{row['episodes']:,}", f"{row['steps']:,}"
+        table.add_row(*cells, *metrics, solved)
+    table.add_section()
+    solved = f"{rows.solved_at.notna().sum()} of {len(rows)}"
+    middles = [number(trial[name], name) for name in _METRICS]
+    table.add_row("IQM", count(len(rows), "seed"), "", "", *middles, solved)
+    table.add_row("", "95 % interval", "", "", *(interval_of(trial, name) for name in _METRICS), "")
+    return as_text(table)
+
+
+def leaderboard(
+    trials: pd.DataFrame,
+    swept: Sequence[str],
+    objective: str = "mean_return",
+    ordered_by: str = "IQM",
+    top: int = 10,
+    value_of: Callable[[int], float] | None = None,
+) -> str:
+    """The first `top` of `trials`, rows of trials.csv, with the values of the `swept` keys.
+
+    The IQM of what the trials were ordered by, `objective`, is shown with its 95 % interval. Where
+    they are ordered by something else of it, `ordered_by` says what, and `value_of` a trial's
+    number is that. Of the other metrics as many as fit in 120 columns; of the swept keys all, but
+    on a terminal that is narrower.
+    """
+    others = [name for name in ("test_return", "collapse", "solved_at") if name != objective]
+    shown, room = trials.head(top), terminal_width()
+    if ordered_by != "IQM" and value_of is not None:
+        shown = shown.assign(**{_ORDER: [value_of(int(n)) for n in shown["trial"]]})
+    keys = [key for key in swept if COLUMN_OF_KEY.get(key, key) in trials.columns]
+    # From all of the others to none; then, on a terminal alone, from all of the keys.
+    tries = [(keys, others[:n]) for n in range(len(others), -1, -1)]
+    tries += [(keys[:n], []) for n in range(len(keys) - 1, -1, -1)] if room else []
+    text, fewer = "", keys
+    for fewer, some in tries:
+        text = _leaders(shown, fewer, objective, some, ordered_by)
+        wide = room or _WIDTH
+        if _width(text) <= (min(wide, _WIDTH) if some else wide):
+            break
+    more = len(trials) - len(shown)
+    if ordered_by != "IQM":
+        text += f"\n  best first by the {ordered_by} of {objective}"
+        text += "" if _ORDER in shown else "; shown is the IQM"
+    if left := len(keys) - len(fewer):
+        text += f"\n  {count(left + len(others), 'more column')}: trials.csv"
+    return text + (f"\n  and {count(more, 'more trial')} in trials.csv" if more else "")
+
+
+def _leaders(
+    trials: pd.DataFrame,
+    keys: Iterable[str],
+    objective: str,
+    others: Iterable[str],
+    ordered_by: str,
+) -> str:
+    columns = {key: COLUMN_OF_KEY.get(key, key) for key in keys}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", justify="right")
+    for title in ("trial", *(key.replace("_", "_\n") for key in columns)):
+        table.add_column(title, justify="right")
+    table.add_column("status")
+    table.add_column("seeds", justify="right")
+    own, twice = [_TITLES[objective]], _ORDER in trials
+    if twice:
+        own = [f"{own[0]}\n{ordered_by.partition(' of ')[0]}", f"{own[0]}\nIQM"]
+    for title in (*own, "95 % interval", *(_TITLES[name] for name in others)):
+        table.add_column(title, justify="right")
+    for rank, row in enumerate(trials.to_dict("records"), start=1):
+        values = [setting(row[column]) for column in columns.values()]
+        order = [number(row[_ORDER], objective)] if twice else []
+        metrics = *order, number(row[objective], objective), interval_of(row, objective)
+        table.add_row(
+            f"{rank}", numbered(row["trial"]), *values, row["status"],
+            f"{row['seeds_done']}", *metrics, *(number(row[name], name) for name in others),
+        )  # fmt: skip
+    return _text(table).strip("\n")
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output is; None where it is none."""
+    return Console(file=sys.stdout).width if sys.stdout.isatty() else None
+
+
+def as_text(table: Table) -> str:
+    """A table as lines, as wide as its cells need.
+
+    On a terminal that is narrower its columns stand in parts below each other, the first column in
+    front of each.
+    """
+    text, room = _text(table), terminal_width()
+    if room is None or _width(text) <= room:
+        return text
+    parts, kept = [], [0]
+    for place in range(1, len(table.columns)):
+        if len(kept) > 1 and _width(_text(_part(table, [*kept, place]))) > room:
+            parts.append(kept)
+            kept = [0]
+        kept.append(place)
+    return "\n\n".join(_text(_part(table, places)).strip("\n") for places in (*parts, kept))
+
+
+def _part(table: Table, places: Iterable[int]) -> Table:
+    """Some columns of a table."""
+    part = Table(box=table.box, pad_edge=table.pad_edge, padding=table.padding)
+    columns = [table.columns[place] for place in places]
+    for column in columns:
+        part.add_column(column.header, justify=column.justify)
+    for row, *cells in zip(table.rows, *(column.cells for column in columns), strict=True):
+        part.add_row(*cells, end_section=row.end_section)
+    return part
+
+
+def _text(table: Table) -> str:
+    text = io.StringIO()
+    Console(file=text, width=500, highlight=False, markup=False).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
+
+
+def _width(text: str) -> int:
+    return max(map(len, text.splitlines()))

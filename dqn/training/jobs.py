@@ -1,0 +1,128 @@
+"""What goes into an engine and what comes out: plain records, no tensors."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from dqn.config import Config
+from dqn.statistics.episode_columns import RECORD
+
+Key = tuple[int, int]
+"""(trial, seed)."""
+
+# A block of 16 is the fastest (`python -m benchmarks --scaling`): with 8 lanes and with 128 it has
+# three quarters of that speed. And 16 fill with few seeds and return soon.
+LANES = 16
+"""Lanes a block has."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training to do: a (trial, seed) with its configuration."""
+
+    trial: int
+    seed: int
+    config: Config
+
+    @property
+    def key(self) -> Key:
+        """(trial, seed), unique among the jobs of an engine."""
+        return self.trial, self.seed
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """Episodes of one training that ended in one chunk, oldest first; arrays over episodes."""
+
+    key: Key
+    step: np.ndarray
+    returns: np.ndarray
+    lengths: np.ndarray
+    epsilon: np.ndarray
+    loss: np.ndarray
+    q: np.ndarray
+
+    @classmethod
+    def of(cls, key: Key, records: np.ndarray) -> "Episodes":
+        """From records float32 [episodes, columns] as a block writes them: counts are bits."""
+        column = dict(zip(RECORD, records.T, strict=True))
+        counts = {name: column[name].copy().view(np.int32) for name in ("step", "length")}
+        return cls(
+            key,
+            step=counts["step"],
+            returns=column["return"],
+            lengths=counts["length"],
+            epsilon=column["epsilon"],
+            loss=column["loss"],
+            q=column["q"],
+        )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training that was stopped on the way.
+
+    Any engine with as many lanes a block goes on with it to the same result, bit for bit.
+    """
+
+    job: Job
+    lane: list[np.ndarray]
+    """The lane's part of every tensor of `dqn.agents.dqn.Lanes`, flattened."""
+    replay: np.ndarray
+    """Its stored transitions [rows, columns]."""
+    actions: list[int]
+    """Of the episode under way; an environment stepped in Python is brought back by them."""
+    records: np.ndarray
+    """Its finished episodes [episodes, columns]."""
+    steps: int
+    weights: list[np.ndarray]
+    seconds: float
+
+    @property
+    def key(self) -> Key:
+        """(trial, seed)."""
+        return self.job.key
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One training that is over, whole."""
+
+    job: Job
+    status: Literal["done", "pruned", "diverged", "failed"]
+    steps: int
+    """Environment steps; of a diverged training, up to the update that was not finite."""
+    episodes: Episodes
+    test_returns: np.ndarray
+    """Of the greedy episodes after training; empty where it is not `done`."""
+    weights: list[np.ndarray]
+    """[in, out] and [out] in turn, as in `dqn.agents.networks`; the last finite ones."""
+    seconds: float
+    """The training's share of the time its block ran."""
+    reason: str = ""
+    """Why it failed, in one line; of one that did not, what its environment gave that is odd."""
+    unmade: bool = False
+    """Whether it failed before its first step, as its environment could not be made or reset."""
+
+    @property
+    def key(self) -> Key:
+        """(trial, seed)."""
+        return self.job.key
+
+    @classmethod
+    def failed(cls, job: Job, reason: str, unmade: bool = False) -> "Finished":
+        """A training that cannot be run at all; what it had done is not kept."""
+        return replace(cls.pruned(job), status="failed", reason=reason, unmade=unmade)
+
+    @classmethod
+    def pruned(cls, taken: "Job | Checkpoint") -> "Finished":
+        """A training that is not gone on with."""
+        nothing = np.zeros(0, np.float32)
+        if isinstance(taken, Job):
+            records = np.zeros((0, len(RECORD)), np.float32)
+            return cls(taken, "pruned", 0, Episodes.of(taken.key, records), nothing, [], 0.0)
+        episodes = Episodes.of(taken.key, taken.records)
+        return cls(
+            taken.job, "pruned", taken.steps, episodes, nothing, taken.weights, taken.seconds
+        )

@@ -1,0 +1,255 @@
+"""One block of lanes at work: which job is in which lane, and what it has earned so far."""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from dqn.agents.compiled_loop import Program
+from dqn.agents.dqn import Hyper
+from dqn.agents.stepped_loop import HostedProgram
+from dqn.config import Config
+from dqn.config.fields import INT_BOUND
+from dqn.envs import gymnasium_env as host
+from dqn.runtime.errors import EnvError
+from dqn.statistics.episode_columns import RECORD
+from dqn.training.jobs import Checkpoint, Episodes, Finished, Job, Key
+
+CHUNK = 0.4  # seconds that one is to take: a cancelled lane goes on no longer, and each is reported
+FIRST_TICKS, TICKS = 128, 4096  # of a block's first chunk, and of any
+STRIDE = 16  # environment steps a tick at most: a longer T_train takes several ticks
+TEST_STEPS = 100_000  # of a test episode at most, in an environment that has no time limit
+_IDLE = -1  # a budget of episodes that is always spent
+_ENDLESS = INT_BOUND - 1  # one that never is; and a lane ends before its age would overflow
+
+
+@dataclass
+class _Slot:
+    """A lane's occupant."""
+
+    job: Job
+    records: list[np.ndarray] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def all_records(self) -> np.ndarray:
+        return np.concatenate([np.zeros((0, len(RECORD)), np.float32), *self.records])
+
+
+class Block:
+    """L lanes of one program, each empty or at work on one job."""
+
+    def __init__(self, program: Program | HostedProgram):
+        self._program = program
+        self._lanes, self._replay = program.empty()
+        self._slots: list[_Slot | None] = [None] * program.shape.lanes
+        idle = hyper_of(Config(), seed=0) | {"episodes": np.int32(_IDLE)}
+        self._hyper = {name: np.full(len(self._slots), idle[name]) for name in Hyper._fields}
+        self._given: Hyper | None = None  # the same as tensors, until it changes
+        self._ticks = FIRST_TICKS
+        self._alive = np.ones(len(self._slots), bool)  # after the last chunk
+        self.lane_ticks = self.work = 0
+        """Of the last chunk: L times its ticks, and how many of them a lane was at work in."""
+
+    @property
+    def keys(self) -> set[Key]:
+        """The jobs under way."""
+        return {slot.job.key for slot in self._slots if slot is not None}
+
+    @property
+    def compilations(self) -> int:
+        """How many programs its shape has by now, whichever block asked for them."""
+        return self._program.compilations
+
+    def fill(self, waiting: deque[Job | Checkpoint], most: int, elsewhere: bool = False) -> None:
+        """Put waiting jobs into the free lanes, taking them off `waiting`: `most` at once.
+
+        Also fewer: where other lanes, or with `elsewhere` other blocks, have all environments that
+        can exist, a job waits for one of those.
+        """
+        begun = np.zeros(len(self._slots), bool)
+        resumed: dict[int, Checkpoint] = {}
+        for i, slot in enumerate(self._slots):
+            if slot is not None or not waiting or len(self.keys) >= most:
+                continue
+            if not self._can_begin(i, waiting[0], elsewhere):
+                continue
+            item = waiting.popleft()
+            if isinstance(item, Checkpoint):
+                resumed[i], job = item, item.job
+                self._slots[i] = _Slot(job, [item.records], item.seconds)
+            else:
+                begun[i], job = True, item
+                self._slots[i] = _Slot(job)
+            self._set(i, hyper_of(job.config, job.seed))
+        if begun.any():
+            self._lanes = self._program.refill(self._lanes, tf.constant(begun), self._tensors())
+        for i, checkpoint in resumed.items():
+            self._restore(i, checkpoint)
+
+    def advance(self, return_early: bool) -> list[Episodes]:
+        """Run one chunk; with `return_early`, only until a lane falls free."""
+        began = time.perf_counter()
+        at_work = [slot for slot in self._slots if slot is not None]
+        most = min(self._ticks, TICKS)
+        chunk = self._program.chunk(
+            self._lanes,
+            self._replay,
+            self._tensors(),
+            tf.constant(most),
+            tf.constant(STRIDE),
+            tf.constant(len(at_work) if return_early else 1),
+        )
+        self._lanes = chunk.lanes
+        records, recorded = np.asarray(chunk.records), np.asarray(chunk.recorded)
+        self._alive = np.asarray(chunk.alive)
+        ticks, took = int(chunk.ticks), time.perf_counter() - began
+        self.lane_ticks, self.work = ticks * len(self._slots), int(chunk.work)
+        if ticks == most:
+            self._ticks = max(1, most // 2, min(round(CHUNK * ticks / took), 2 * most))
+        share = took / len(at_work)
+        episodes = []
+        for slot, rows, count in zip(self._slots, records, recorded, strict=True):
+            if slot is not None:
+                slot.seconds += share
+                if count:
+                    slot.records.append(rows[:count].copy())
+                    episodes.append(Episodes.of(slot.job.key, slot.records[-1]))
+        return episodes
+
+    def take_finished(self) -> list[Finished]:
+        """Read out the trainings that are over and free their lanes."""
+        diverged = self._lanes.diverged.numpy()
+        return [
+            self._finish(i, slot, bool(diverged[i]))
+            for i, slot in enumerate(self._slots)
+            if slot is not None and not self._alive[i]
+        ]
+
+    def checkpoint(self, key: Key) -> Checkpoint:
+        """Take a training out and free its lane."""
+        i, slot = next(
+            (i, slot)
+            for i, slot in enumerate(self._slots)
+            if slot is not None and slot.job.key == key
+        )
+        self._free(i)
+        steps = int(self._lanes.age[i])
+        stored = min(steps, int(self._hyper["buffer_size"][i]))
+        actions = self._program.actions[i] if isinstance(self._program, HostedProgram) else []
+        return Checkpoint(
+            slot.job,
+            lane=[x[i].numpy() for x in tf.nest.flatten(self._lanes)],
+            replay=self._memories()[i, :stored].copy(),
+            actions=list(actions),
+            records=slot.all_records(),
+            steps=steps,
+            weights=self._weights(i),
+            seconds=slot.seconds,
+        )
+
+    def close(self) -> None:
+        """Let go of environments stepped in Python."""
+        if isinstance(self._program, HostedProgram):
+            self._program.close()
+
+    def _can_begin(self, i: int, item: Job | Checkpoint, elsewhere: bool) -> bool:
+        if not isinstance(self._program, HostedProgram):
+            return True
+        seed = None if isinstance(item, Checkpoint) else item.seed
+        return self._program.can_begin(i, seed, elsewhere)
+
+    def _restore(self, i: int, checkpoint: Checkpoint) -> None:
+        parts = []
+        for x, value in zip(tf.nest.flatten(self._lanes), checkpoint.lane, strict=True):
+            part = x.numpy().copy()
+            part[i] = value
+            parts.append(tf.constant(part))
+        self._lanes = tf.nest.pack_sequence_as(self._lanes, parts)
+        memories = self._memories()
+        memories[i, : len(checkpoint.replay)] = checkpoint.replay
+        if isinstance(self._program, HostedProgram):
+            episode = int(self._lanes.episodes[i])
+            self._program.bring_back(i, checkpoint.job.seed, episode, checkpoint.actions)
+        else:
+            self._replay.assign(tf.reshape(memories, self._replay.shape))
+
+    def _finish(self, i: int, slot: _Slot, diverged: bool) -> Finished:
+        began = time.perf_counter()
+        job, hosted = slot.job, isinstance(self._program, HostedProgram)
+        if hosted and i in self._program.broken:
+            self._free(i)
+            unmade = not int(self._lanes.age[i])
+            return Finished.failed(job, self._program.broken[i], unmade)
+        weights = self._weights(i)
+        tests = 0 if diverged else job.config.test_episodes
+        test_returns = np.zeros(0, np.float32)
+        if tests:
+            given = [tf.constant(w) for w in weights]
+            seed, limit = (self._hyper[name][i] for name in ("seed", "time_limit"))
+            if limit == _ENDLESS:
+                limit = np.int32(TEST_STEPS)
+            seed, limit = tf.constant(seed), tf.constant(limit)
+            try:
+                test_returns = np.asarray(self._test(i, given, seed, limit, tests))
+            except EnvError as error:
+                self._free(i)
+                return Finished.failed(job, str(error))
+        self._free(i)
+        return Finished(
+            job,
+            "diverged" if diverged else "done",
+            int(self._lanes.age[i]),
+            Episodes.of(job.key, slot.all_records()),
+            test_returns,
+            weights,
+            slot.seconds + time.perf_counter() - began,
+            reason=self._program.not_finite.get(i, "") if hosted else "",
+        )
+
+    def _test(self, i: int, weights, seed, limit, episodes: int):
+        if isinstance(self._program, HostedProgram):
+            idle = [j for j, slot in enumerate(self._slots) if slot is None or not self._alive[j]]
+            return self._program.test(i, weights, seed, limit, episodes, idle)
+        return self._program.test(weights, seed, limit, episodes=episodes)
+
+    def _free(self, i: int) -> None:
+        self._slots[i] = None
+        self._set(i, {"episodes": np.int32(_IDLE)})
+
+    def _set(self, i: int, values: dict[str, np.generic]) -> None:
+        for name, value in values.items():
+            self._hyper[name][i] = value
+        self._given = None
+
+    def _weights(self, i: int) -> list[np.ndarray]:
+        return [w[i].numpy() for w in self._lanes.learner.weights]
+
+    def _memories(self) -> np.ndarray:
+        """The replay memories [L, rows, columns]: a copy, of a hosted program the very array."""
+        flat = np.asarray(self._replay)
+        return flat.reshape(len(self._slots), -1, flat.shape[-1])
+
+    def _tensors(self) -> Hyper:
+        if self._given is None:
+            self._given = Hyper(**{name: tf.constant(x) for name, x in self._hyper.items()})
+        return self._given
+
+
+def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
+    """One lane's entry of `Hyper`: float32, int32 and bool scalars."""
+    limit = config.env.max_episode_steps
+    if limit is None:
+        limit = host.describe(config.env).max_episode_steps
+    values = {
+        "seed": seed,
+        "epsilon_linear": config.epsilon_schedule == "linear",
+        "episodes": config.episodes or _ENDLESS,
+        "steps": config.steps or _ENDLESS,
+        "time_limit": limit or _ENDLESS,
+    }
+    for name in Hyper._fields:
+        values.setdefault(name, getattr(config, name, None))
+    kinds = {bool: np.bool_, int: np.int32, float: np.float32}
+    return {name: kinds[type(value)](value) for name, value in values.items()}

@@ -1,0 +1,254 @@
+"""Takes trials from a source, keeps a fleet of workers busy with their seeds, owns all writing.
+
+What is finished is on disk before anything else happens, so a command that was stopped goes on
+where it was when it is given again, with the same result. A run, a grid and a study differ in their
+source and in what is shown.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Protocol
+
+from dqn.runtime.errors import TrainingError
+from dqn.statistics.formatting import count
+from dqn.storage.results_dir import Folder, SeedResult
+from dqn.storage.trials import named, retried
+from dqn.training.jobs import Finished, Job, Key
+from dqn.training.messages import Fleet, News
+from dqn.training.trial_progress import Course
+from dqn.training.trial_source import Source, Trial
+
+
+class View(Protocol):
+    """What shows a person how it goes."""
+
+    def begun(self, course: Course) -> None:
+        """A trial has begun, or begun again; some or all of its seeds may be over already."""
+
+    def report(self, news: News) -> None:
+        """Workers have reported; what is finished of it is on disk."""
+
+    def over(self, course: Course) -> None:
+        """A trial is over."""
+
+    def notice(self, text: str) -> None:
+        """Something that a person must read."""
+
+
+@dataclass
+class Account:
+    """Where the time went, in seconds."""
+
+    wall: float = 0.0
+    """From the first chunk that compiled nothing to the last."""
+    driver: float = 0.0
+    """Of this process's processor, but for what an engine in it has used."""
+    busy: float = 0.0
+    """Of all workers together, in chunks that compiled nothing."""
+    useful: float = 0.0
+    """The share of that which lanes at work had."""
+    compiling: float = 0.0
+    """Of all workers together, in the other chunks, but for those before `wall` begins."""
+    offered: float = 0.0
+    """Of all workers together, in chunks or waiting: `wall` for each."""
+
+
+class Driver:
+    """One command's trainings, from the first trial to the last."""
+
+    def __init__(self, source: Source, folder: Folder, fleet: Fleet, view: View):
+        self._source, self._folder, self._fleet, self._view = source, folder, fleet, view
+        self._courses: dict[int, Course] = {}
+        self._followers: dict[int, list[Trial]] = {}  # the same as a trial under way, by its number
+        self._new: list[Job] = []
+        self._cancelled: list[Key] = []
+        self.account = Account()
+        self._failures: list[str] = []  # of the only trial there is: its seeds without a row
+
+    def run(self, asked: Event) -> bool:
+        """Train until the source has nothing more, or `asked` is set: then True.
+
+        Raises `RunError` where writing fails, and `TrainingError` in the end where seeds of the
+        only trial there is failed: all others of it have been trained.
+        """
+        began = None
+        while True:
+            processor = time.process_time()
+            self._begin_trials()
+            if not self._courses:
+                return False
+            if asked.is_set():
+                return True
+            new, cancelled, self._new, self._cancelled = self._new, self._cancelled, [], []
+            asking = time.process_time()
+            news = self._fleet.advance(new, cancelled)
+            engine = 0.0 if self._fleet.apart else time.process_time() - asking
+            self._take(news)
+            self._view.report(news)
+            self.account.driver += time.process_time() - processor - engine
+            now = time.perf_counter()
+            if began is None and self.account.busy:
+                began = now - self.account.busy / news.workers
+            wall = now - began if began else 0.0
+            self.account.offered += (wall - self.account.wall) * news.workers
+            self.account.wall = wall
+
+    def _begin_trials(self) -> None:
+        """Take trials while there is room for their seeds."""
+        while self._fleet.room > len(self._new):
+            trial = self._source.next()
+            if trial is None:
+                return
+            self._folder.refuse_other(trial.number, trial.config)
+            if trial.same_as is not None:
+                if trial.same_as in self._courses:
+                    self._followers.setdefault(trial.same_as, []).append(trial)
+                else:
+                    self._end_same(trial, trial.same_as)
+                continue
+            course = Course(trial, self._folder.threshold(trial.config.env))
+            self._courses[trial.number] = course
+            self._view.begun(course)
+            self._give(course, course.seeds)
+
+    def _give(self, course: Course, seeds: Sequence[int]) -> None:
+        """Have seeds of a trial trained, those left out whose rows are on disk.
+
+        Those that `retried` names are trained like the others.
+        """
+        on_disk = {row["seed"]: row for row in self._folder.rows_of(course.number)}
+        for _, seed in retried(on_disk.values()):
+            del on_disk[seed]
+        rows = {seed: on_disk[seed] for seed in seeds if seed in on_disk}
+        course.rows.update(rows)
+        if any(row["status"] == "pruned" for row in rows.values()):
+            # It was pruned in an earlier session, which ended before all its rows were written.
+            course.stopped = True
+            self._save([Finished.pruned(job) for job in course.missing()])
+        else:
+            new = course.missing()
+            if new and self._source.rungs:
+                self._recall(course)
+            self._new += new
+            for row in rows.values():
+                self._ask(course, self._source.keep_after_seed(course.number, row))
+        self._go_on(course)
+
+    def _recall(self, course: Course) -> None:
+        """Give a trial that goes on the episodes of its seeds that ended in an earlier session."""
+        unheard = course.unheard()
+        if not unheard:
+            return
+        episodes = self._folder.episodes(course.number)
+        for seed in unheard:
+            mine = episodes[episodes["seed"] == seed]
+            course.recall(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
+
+    def _take(self, news: News) -> None:
+        for report in news.reports:
+            if self.account.busy:
+                self.account.compiling += report.compiling
+            self.account.busy += report.seconds
+            self.account.useful += report.useful
+        for trial, seed in news.restarted:
+            self._courses[trial].forget(seed)
+        for notice in news.notices:
+            self._view.notice(notice)
+        heard = set()
+        for episodes in news.episodes:
+            self._courses[episodes.key[0]].hear(episodes)
+            heard.add(episodes.key[0])
+        heard.update(result.job.trial for result in news.finished)
+        for result in self._save(news.finished):
+            course = self._courses[result.job.trial]
+            if result.status == "failed":
+                self._fail(course, result)
+            elif result.reason:
+                self._view.notice(result.reason)
+            if result.status != "pruned":
+                row = course.rows[result.job.seed]
+                self._ask(course, self._source.keep_after_seed(course.number, row))
+        for number in sorted(heard):
+            course = self._courses[number]
+            for rung, metrics in course.rungs_passed(self._source.rungs):
+                if not course.stopped:
+                    self._ask(course, self._source.keep_at_rung(number, rung, metrics))
+            self._go_on(course)
+
+    def _ask(self, course: Course, keep: bool) -> None:
+        if not keep and not course.stopped:
+            course.stopped = True
+            self._cancelled += course.unfinished()
+
+    def _go_on(self, course: Course) -> None:
+        """Ask for more seeds of a trial whose seeds are over, or end it."""
+        if not course.is_over:
+            return
+        if self._failures:
+            more = len(self._failures) - 1
+            raise TrainingError(
+                self._failures[0] + (f"; and {count(more, 'more seed')} failed" if more else "")
+            )
+        rows = list(course.rows.values())
+        more = () if course.stopped else self._source.more_seeds(course.number, rows)
+        if more:
+            course.seeds += more
+            self._give(course, more)
+            return
+        self._folder.close_trial(course.number)
+        self._source.over(course.number, rows)
+        del self._courses[course.number]
+        self._view.over(course)
+        for trial in self._followers.pop(course.number, ()):
+            self._end_same(trial, course.number)
+
+    def _end_same(self, trial: Trial, original: int) -> None:
+        """End a trial whose configuration was trained already, under an earlier number."""
+        rows = self._folder.rows_of(original)
+        course = Course(trial, None)
+        course.rows = {int(row["seed"] or 0): row for row in rows}
+        self._view.begun(course)
+        self._folder.add_same(trial.number, original)
+        self._source.over(trial.number, rows)
+        self._view.over(course)
+
+    def _fail(self, course: Course, result: Finished) -> None:
+        if not course.stopped:
+            self._view.notice(f"{named(course.number)} failed: {result.reason}")
+        self._ask(course, False)
+
+    def _save(self, results: Sequence[Finished]) -> Sequence[Finished]:
+        """Write the rows of trainings, and all that belongs to them; of which there are rows."""
+        alone = self._source.total == 1
+        lost = [one for one in results if alone and one.status == "failed"]
+        kept = [one for one in results if not (alone and one.status == "failed")]
+        if kept:
+            self._folder.add(*map(_as_written, kept))
+        for trial, seed in (one.key for one in kept):
+            self._courses[trial].rows[seed] = self._folder.row(trial, seed)
+        for one in lost:
+            self._failures.append(one.reason)
+            self._courses[one.job.trial].seeds.remove(one.job.seed)
+        return kept
+
+
+def _as_written(result: Finished) -> SeedResult:
+    episodes = result.episodes
+    return SeedResult(
+        trial=result.job.trial,
+        seed=result.job.seed,
+        config=result.job.config,
+        status=result.status,
+        steps=result.steps,
+        returns=episodes.returns,
+        lengths=episodes.lengths,
+        step=episodes.step,
+        epsilon=episodes.epsilon,
+        loss=episodes.loss,
+        q=episodes.q,
+        test_returns=result.test_returns,
+        weights=result.weights,
+        seconds=result.seconds,
+    )

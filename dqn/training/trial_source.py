@@ -1,0 +1,97 @@
+"""Where trials come from: a run, a grid and a study differ in nothing but this."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dqn.config import Config
+from dqn.statistics.metrics import Metrics
+from dqn.storage.columns import Row
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration and the seeds that are to be trained of it."""
+
+    number: int
+    config: Config
+    seeds: tuple[int, ...]
+    same_as: int | None = None
+    """The number of an earlier trial of the same configuration: then nothing is trained."""
+
+
+class Source(Protocol):
+    """Gives trials, hears how they do, and answers whether to go on with them.
+
+    Called by the driver alone, in one thread. Trials come in the order of their numbers, also after
+    a resume: the driver trains only what has no line in seeds.csv yet, so a trial that is whole on
+    disk is over at once, and its source hears of it as if it had just been trained.
+    """
+
+    rungs: tuple[float, ...]
+    """Fractions of a seed's budget, rising, each in (0, 1), at which `keep_at_rung` is asked."""
+
+    total: int
+    """Trials there will be in all."""
+
+    def next(self) -> Trial | None:
+        """The next trial; None where there is none before another one is over, or none at all."""
+
+    def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
+        """Whether to go on with a trial all of whose seeds have come as far as `rungs[rung]`.
+
+        `metrics` has those of every seed given so far, over its episodes up to the rung (the
+        whole training of a seed that ended before). Also asked where all of them have just ended,
+        so that other trials are compared with this one too: it then gets no further seeds.
+        """
+        ...
+
+    def keep_after_seed(self, number: int, row: Row) -> bool:
+        """Whether to go on with a trial one of whose seeds has ended, its line being `row`."""
+        ...
+
+    def more_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
+        """Further seeds of a trial all of whose seeds are over; () ends it. Not asked if pruned."""
+        ...
+
+    def over(self, number: int, rows: Sequence[Row]) -> None:
+        """A trial is over; `rows` are all its lines, those of pruned and failed seeds included.
+
+        Of a trial that is the same as an earlier one, they are that one's.
+        """
+
+    def close(self) -> None:
+        """No more will be asked or told."""
+
+
+class Fixed:
+    """Trials that are known from the start and all trained to their ends: a run, or a grid."""
+
+    rungs = ()
+
+    def __init__(self, trials: Iterable[Trial]):
+        self._trials = list(trials)
+        self._waiting = iter(self._trials)
+        self.total = len(self._trials)
+
+    def next(self) -> Trial | None:
+        """As `Source.next`."""
+        return next(self._waiting, None)
+
+    def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
+        """Always."""
+        return True
+
+    def keep_after_seed(self, number: int, row: Row) -> bool:
+        """Always."""
+        return True
+
+    def more_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
+        """None."""
+        return ()
+
+    def over(self, number: int, rows: Sequence[Row]) -> None:
+        """Nothing to do: what is on disk is all there is to know."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""

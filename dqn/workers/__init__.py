@@ -1,0 +1,1 @@
+"""Where engines run: in this process, in others on this machine, or over a Ray cluster."""

@@ -1,0 +1,135 @@
+"""Workers in processes on this machine, each behind a pipe."""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
+
+import dqn
+from dqn.runtime.errors import RunError
+from dqn.training.messages import Broken, Order, Pulse, Report
+from dqn.workers.backend import GoneError
+
+# Where modules are found is settled by the driver: no folder comes before, and this package is the
+# driver's own, whatever else has its name. Until it is there, only text can be sent.
+_START = """
+import sys
+try:
+    import importlib.util, json
+    sys.path[:] = json.loads(sys.argv[3])
+    spec = importlib.util.spec_from_file_location("dqn", sys.argv[4])
+    sys.modules["dqn"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["dqn"])
+    from dqn.workers import worker
+except BaseException as error:
+    from multiprocessing.connection import Connection
+    Connection(int(sys.argv[2])).send(f"{type(error).__name__}: {error}")
+    sys.exit(1)
+worker.main(int(sys.argv[2]))
+"""
+_FAULTS = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
+
+
+class Process:
+    """One worker, in a Python of its own.
+
+    Raises `RunError` where no further process can be had.
+    """
+
+    ready = True
+
+    def __init__(self):
+        self._heard = False
+        # As Python itself does, without what is no text: it finds no module there.
+        path = [part or os.getcwd() for part in sys.path if isinstance(part, str)]
+        arguments = [json.dumps(path), dqn.__file__]
+        try:
+            self.line, theirs = multiprocessing.Pipe()
+        except OSError as error:
+            raise _none_left(error) from error
+        command = [sys.executable, "-P", "-c", _START, "dqn.workers.worker"]
+        # Ctrl-C is the driver's to hear; a mask is inherited, and holds from the start on.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self.process = subprocess.Popen(
+                [*command, str(theirs.fileno()), *arguments],
+                pass_fds=[theirs.fileno()],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+            )
+        except OSError as error:
+            self.line.close()
+            raise _none_left(error) from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            theirs.close()  # or its end would not be the pipe's end
+
+    def send(self, order: Order) -> None:
+        """As `site.Worker.send`."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.line.send(order)
+
+    def hear(self) -> Sequence[Report | Pulse | Broken]:
+        """As `site.Worker.hear`."""
+        said = []
+        try:
+            while self.line.poll():
+                one = self.line.recv()
+                said.append(Broken(one, "", unstarted=True) if isinstance(one, str) else one)
+        except (EOFError, OSError):
+            if not said:  # else its end is heard next time
+                raise GoneError("", unstarted=self._has_not_started()) from None
+        self._heard |= any(not isinstance(one, Broken) for one in said)
+        return said
+
+    def _has_not_started(self) -> bool:
+        """Whether it has ended by itself, and never said that it had begun."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = self.process.wait(timeout=1.0)
+            return not self._heard and (status >= 0 or -status in _FAULTS)
+        return False
+
+    def end(self) -> str:
+        """As `site.Worker.end`."""
+        self.line.close()
+        self.process.kill()
+        return _how_it_ended(self.process.wait())
+
+
+class Processes:
+    """`capacity` of them."""
+
+    def __init__(self, capacity: int):
+        self.capacity = capacity
+
+    def start(self) -> Process:
+        """As `site.Site.start`."""
+        return Process()
+
+    def wait(self, workers: Sequence[Process], seconds: float) -> Sequence[Process]:
+        """As `site.Site.wait`."""
+        by_line: dict[object, Process] = {one.line: one for one in workers}
+        lines: list[Connection] = [one.line for one in workers]
+        return [by_line[line] for line in wait(lines, seconds)]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _none_left(error: OSError) -> RunError:
+    return RunError(
+        f"a worker must be started, and the system refuses ({error.strerror or error}); ask for "
+        "fewer with workers=, 0 trains in this process"
+    )
+
+
+def _how_it_ended(status: int) -> str:
+    """The end of a process that said nothing."""
+    if status >= 0:
+        return f"it ended with status {status}"
+    killed = " (out of memory?)" if -status == signal.SIGKILL else ""
+    return f"it was ended by {signal.Signals(-status).name}{killed}"

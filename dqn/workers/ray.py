@@ -1,0 +1,200 @@
+"""Workers over a Ray cluster, one an actor: on every core, or on every GPU where there are any.
+
+The driver, and with it the study and all files, stays where the command was given; a worker is sent
+configurations and sends back numbers. Every machine needs this package and what it imports (an
+environment of one's own too), of the same versions.
+"""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import pickle
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from dqn.runtime.errors import RunError, UserError, first_line
+from dqn.runtime.secrets import hidden
+from dqn.runtime.tensorflow import GPU_SWITCH
+from dqn.training.messages import Broken, Order, Pulse, Report
+from dqn.workers import worker
+from dqn.workers.backend import GoneError
+
+_LOOK = 2.0  # seconds between looks at how large the cluster is
+_MOST_TOGETHER = 64  # reports that one message may hold
+
+
+class Actor:
+    """What runs on the cluster: a worker's loop in a thread of its own, and its two ends.
+
+    Its reports go as bytes, so that the driver's arrays are its own and hold no memory of Ray's.
+    """
+
+    def __init__(self):
+        import ray
+
+        if ray.get_gpu_ids():  # one of its own
+            os.environ.setdefault(GPU_SWITCH, "1")
+        self._line, theirs = multiprocessing.Pipe()
+        threading.Thread(target=worker.serve, args=[theirs], daemon=True).start()
+
+    def node(self) -> str:
+        """The machine it is on, as Ray calls it."""
+        import ray
+
+        return ray.get_runtime_context().get_node_id()
+
+    def order(self, order: Order) -> None:
+        """Pass an order on to the loop."""
+        self._line.send(order)
+
+    def said(self) -> list[bytes]:
+        """Wait for the loop to say something; what it has said since."""
+        said = [self._line.recv_bytes()]
+        while len(said) < _MOST_TOGETHER and self._line.poll():
+            said.append(self._line.recv_bytes())
+        return said
+
+
+class Member:
+    """A `site.Worker`: an actor, and what was asked of it last."""
+
+    def __init__(self, ray: Any, actor: Any):
+        self._ray, self._actor = ray, actor
+        self._node = ""
+        self.asked = actor.node.remote()  # answered once it is placed
+
+    @property
+    def ready(self) -> bool:
+        """As `site.Worker.ready`."""
+        return bool(self._node)
+
+    def send(self, order: Order) -> None:
+        """As `site.Worker.send`."""
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            self._actor.order.remote(order)
+
+    def hear(self) -> Sequence[Report | Pulse | Broken]:
+        """As `site.Worker.hear`."""
+        try:
+            answer = self._ray.get(self.asked)
+            self.asked = self._actor.said.remote()
+        except self._ray.exceptions.RayError as error:
+            raise self._gone(error) from error
+        if not self._node:
+            self._node = answer
+            return []
+        return [pickle.loads(said) for said in answer]
+
+    def end(self) -> str:
+        """As `site.Worker.end`."""
+        with contextlib.suppress(self._ray.exceptions.RayError, ValueError):
+            self._ray.kill(self._actor)
+        return "its actor ended"
+
+    def _gone(self, error: Exception) -> GoneError:
+        told = [line.strip() for line in str(error).splitlines() if line.strip()]
+        told = [hidden(line) for line in told or [type(error).__name__]]
+        if getattr(error, "actor_init_failed", False):  # it would again, for ever
+            raise RunError(
+                f"a worker cannot begin on the cluster ({told[-1]}); each machine needs this "
+                "package in this version"
+            ) from error
+        with_its_node = not self._node or not _alive(self._ray, self._node)
+        reason = "its machine has left the cluster" if with_its_node else " ".join(told)[:300]
+        return GoneError(reason, blameless=with_its_node)
+
+
+class Cluster:
+    """The Ray cluster at `address`, or by RAY_ADDRESS, or one of this machine alone.
+
+    `most` bounds the number of workers. Raises `UserError` where Ray is not installed or the
+    cluster does not answer.
+    """
+
+    def __init__(self, address: str | None, most: int):
+        try:
+            import ray
+        except ImportError as error:
+            raise UserError(
+                "fleet=ray must find Ray installed, does not; pip install 'ray>=2.50'"
+            ) from error
+        self._ray, self._most = ray, most
+        self._began_it = not ray.is_initialized()
+        # "local": none that somebody else has begun here and that Ray would find by itself.
+        address = address or os.environ.get("RAY_ADDRESS") or "local"
+        try:
+            if self._began_it:
+                _reach(address)
+                ray.init(
+                    address=address,
+                    include_dashboard=False if address == "local" else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"ray_address must be of a Ray cluster that answers, met {address} "
+                f"({first_line(error)}); start one with ray start --head, or leave it out"
+            ) from error
+        self._on_gpus = ray.cluster_resources().get("GPU", 0) >= 1
+        options: Any = {"num_cpus": 1, "num_gpus": int(self._on_gpus), "max_concurrency": 2}
+        self._remote = ray.remote(**options)(Actor)
+        self._size, self._looked = 0, -_LOOK
+
+    @property
+    def capacity(self) -> int:
+        """As `site.Site.capacity`: looked up every two seconds."""
+        if time.monotonic() - self._looked > _LOOK:
+            try:
+                resources = self._ray.cluster_resources()
+            except self._ray.exceptions.RayError as error:
+                raise RunError(
+                    f"the Ray cluster is gone ({first_line(error)}); what was finished is safe, "
+                    "the same command goes on"
+                ) from error
+            self._size = int(resources.get("GPU" if self._on_gpus else "CPU", 0))
+            self._looked = time.monotonic()
+        return min(self._size, self._most)
+
+    def start(self) -> Member:
+        """As `site.Site.start`: Ray places it as soon as it has room for it."""
+        return Member(self._ray, self._remote.remote())
+
+    def wait(self, workers: Sequence[Member], seconds: float) -> Sequence[Member]:
+        """As `site.Site.wait`."""
+        asked = {one.asked: one for one in workers}
+        if not asked:
+            time.sleep(seconds)
+            return []
+        ready, _ = self._ray.wait(list(asked), num_returns=1, timeout=seconds)
+        if ready:
+            ready, _ = self._ray.wait(list(asked), num_returns=len(asked), timeout=0)
+        return [asked[one] for one in ready]
+
+    def close(self) -> None:
+        """Leave the cluster; one that was begun here ends."""
+        if self._began_it:
+            self._ray.shutdown()
+
+
+def _reach(address: str, seconds: float = 10.0) -> None:
+    """Raise `OSError` where nobody listens: Ray itself would try for five minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=seconds).close()
+
+
+def _alive(ray: Any, node: str) -> bool:
+    """Whether a machine is there: Ray itself takes a while to hear that it is not."""
+    for one in ray.nodes():
+        if one["NodeID"] == node and one["Alive"]:
+            try:
+                _reach(f"{one['NodeManagerAddress']}:{one['NodeManagerPort']}", seconds=2.0)
+                return True
+            except OSError:
+                return False
+    return False

@@ -1,0 +1,83 @@
+"""One of a crew's workers, and what it was given to do."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dqn.config import Config
+from dqn.training.jobs import Job, Key
+from dqn.workers.backend import Worker
+
+
+class Place(NamedTuple):
+    """What the jobs of one block have in common."""
+
+    env: str
+    kwargs: str
+    hidden: tuple[int, ...]
+    activation: str
+    batch_size: int
+
+    @classmethod
+    def of(cls, config: Config) -> "Place":
+        """The block that a training of `config` is for."""
+        env = config.env
+        return cls(env.id, repr(env.kwargs), config.hidden, config.activation, config.batch_size)
+
+
+@dataclass(eq=False)
+class Member:
+    """One worker and what it was given."""
+
+    worker: Worker
+    jobs: dict[Key, Job] = field(default_factory=dict)
+    places: Counter[Place] = field(default_factory=Counter)
+    """How many jobs of each shape it has."""
+    known: set[Place] = field(default_factory=set)
+    """The shapes it has a program for, or has been given jobs of."""
+    without: set[str] = field(default_factory=set)
+    """Ids of environments that it could not make while others had some: see `Crew`."""
+    started: bool = False
+    """Whether it has been heard of."""
+    short: float | None = None
+    """Since when it has had fewer jobs than lanes though there were jobs of other shapes."""
+    cancelled: set[Key] = field(default_factory=set)
+    """Those of its jobs that it was told not to go on with."""
+    pulse: float = 0.0
+    """When it was last heard, or given work after it had none."""
+    at_work: float = 0.0
+    """When it was last known to do something."""
+    processor: float = 0.0
+    """Seconds of it that it had used by then."""
+
+    def give(self, jobs: Sequence[Job], now: float) -> None:
+        """Note what it is given."""
+        if not self.jobs:
+            self.pulse = self.at_work = now
+        self.jobs.update((job.key, job) for job in jobs)
+        self.places.update(Place.of(job.config) for job in jobs)
+        self.known.update(self.places)
+
+    def take_back(self, key: Key) -> Job:
+        """Note that it has a job no more."""
+        job = self.jobs.pop(key)
+        place = Place.of(job.config)
+        self.places[place] -= 1
+        if not self.places[place]:
+            del self.places[place]
+        self.cancelled.discard(key)
+        return job
+
+    def hung(self, now: float, frozen: float, stuck: float) -> str:
+        """Why it is to be given up though it has not gone; "" where it is not.
+
+        After `frozen` seconds without a pulse, or `stuck` seconds without being at work.
+        """
+        if not self.jobs or not self.worker.ready:
+            return ""
+        if now - self.pulse > frozen:
+            return f"it gave no sign of life for {frozen:.0f} s"
+        if now - self.at_work > stuck:
+            return f"it did nothing for {stuck:.0f} s"
+        return ""

@@ -1,0 +1,268 @@
+"""The course's page: a section a question, as Markdown with computed numbers."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from dqn.plotting.training_figures import STEP_REWARD
+from dqn.statistics.metrics import METRICS, WINDOW
+from dqn.storage.trials import trial_row
+from examples.exercise.influence import METRIC, Influence, cell, ranked, section, told
+from examples.exercise.lessons import Growth, episodes_of, growth, realised
+from sweeps.analysis.candidates import TITLES, Against, Contender, against, changes
+from sweeps.analysis.tables import solved_return, spanned
+
+
+def page(
+    them: Sequence[Contender],
+    studies: Sequence[Influence],
+    commands: Sequence[str],
+) -> str:
+    """The whole page; `commands` made the folders, and it."""
+    exercise, scaled, recommended = them
+    of_sweeps = " How many a sweep has is said with its results." * bool(studies)
+    parts = [
+        f"# Deep Q-Networks on {_task(exercise)}: the exercise's questions",
+        f"Every number here was computed by the commands at the end. {_seeds(them)}{of_sweeps} "
+        "Brackets hold 95 % intervals; IQM is the interquartile mean.",
+        "## Which loss?\n\n" + _which_loss(studies),
+        "## Which output layer?\n\n" + _output_layer(them),
+        "## How does the loss evolve?\n\n" + _how_loss_evolves(them),
+        "## Are the Q-values a good output?\n\n" + _are_values_good(them),
+        "## Does scaling the rewards help?\n\n" + _scaling(exercise, scaled, studies),
+        *(f"## What does each parameter do, around {study.base} (`{study.name}`)?\n\n"
+          + section(study) for study in studies),
+        "## Are there better hyperparameters?\n\n" + _better(exercise, scaled, recommended),
+        "## How this page was made\n\n```sh\n" + "\n".join(commands) + "\n```",
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def _task(one: Contender) -> str:
+    """The environment's name, without its version."""
+    return one.config.env.id.rpartition("-v")[0] or one.config.env.id
+
+
+def _seeds(them: Sequence[Contender]) -> str:
+    """How many seeds each run has, and of how many where some are not in."""
+    asked = [max(one.results.base.seeds, len(one.rows)) for one in them]
+    counts = [
+        f"{len(one.rows)}" + f" of its {all_of_them}" * (len(one.rows) < all_of_them)
+        for one, all_of_them in zip(them, asked, strict=True)
+    ]
+    if len(set(counts)) == 1:
+        return f"Each run has {counts[0]} seed{'s' * (counts[0] != '1')}."
+    each = [f"`{one.name}` has {count}" for one, count in zip(them, counts, strict=True)]
+    return f"Of seeds {', '.join(each)}."
+
+
+def _which_loss(studies: Sequence[Influence]) -> str:
+    text = (
+        "The mean squared TD error of the minibatch, (y − Q(s, a))², where the target "
+        "y = c·r + γ max Q′(s′, ·) is held fixed: no gradient flows into it, and c scales the "
+        "reward. It is regression on a moving target. Huber's loss is the same for small errors "
+        "and grows only linearly beyond δ."
+    )
+    for study in studies:
+        levels = study.knobs.get("huber_delta", ())
+        for level in levels if any(one.is_base and one.value == np.inf for one in levels) else ():
+            if level.against_base is not None:
+                text += (
+                    f" Around {study.base} (`{study.name}`, {study.seeds} a setting), "
+                    f"δ = {told(level.value)} instead of the squared error changes the "
+                    f"{TITLES[METRIC]} by {_difference(level.against_base)}; "
+                    f"{_verdict(level.against_base, 'Huber’s loss', 'the squared error')}."
+                )
+    return text
+
+
+def _output_layer(them: Sequence[Contender]) -> str:
+    tops = []
+    for one in them:
+        top = episodes_of(one).groupby("seed")["q"].max()
+        tops.append(f"{top.median():.3g} in `{one.name}`")
+    return (
+        "Linear, one unit an action. A Q-value is a discounted sum of rewards, so it has no bounds "
+        "that an activation could stand for: the largest mean Q-value of an episode was, in the "
+        f"median seed, {', '.join(tops)}. A sigmoid would end at 1, and a softmax would make the "
+        "values of all actions sum to 1, which values do not."
+    )
+
+
+def _how_loss_evolves(them: Sequence[Contender]) -> str:
+    lines, apart = [], []
+    for one in them:
+        frame = episodes_of(one)
+        loss, returns = growth(frame, "loss"), growth(frame, "return")
+        if loss is None or returns is None:
+            continue
+        lines.append(
+            f"- `{one.name}`: the loss of the last {WINDOW} episodes is {_times(loss)} that of "
+            f"the first {WINDOW} with an update, and higher in {loss.higher} of {loss.seeds} "
+            f"seeds; the return is {_times(returns)} what it was."
+        )
+        if loss.ends[0] > 1.0 and returns.ends[0] > 1.0:
+            apart.append(f"`{one.name}`")
+    seen = f"In {' and '.join(apart)} both grew. " * bool(apart)
+    return (
+        "![Loss by episode](losses.png)\n\n" + "\n".join(lines) + "\n\n"
+        f"{seen}The loss says how well the network fits targets that it moves itself, on "
+        "minibatches from a memory that changes, in units of (scaled reward)²; longer episodes "
+        "make larger values and so larger errors. It does not say how well the agent plays: judge "
+        "by returns."
+    )
+
+
+def _are_values_good(them: Sequence[Contender]) -> str:
+    lines = []
+    for one in them:
+        frame = episodes_of(one)
+        followed = realised(one, frame)
+        if followed is None:
+            continue
+        late = frame.assign(gap=frame["q"] / followed)
+        late = late[late["episode"] > late["episode"].max() - WINDOW]
+        gaps = late.groupby("seed")["gap"].mean().dropna().to_numpy()
+        low, high = np.quantile(gaps, [0.25, 0.75])
+        lines.append(
+            f"- `{one.name}`: over the last {WINDOW} episodes Q is {np.median(gaps):.2f} times "
+            f"what followed (median of {len(gaps)} seeds; half of them {low:.2f} to {high:.2f})."
+        )
+    order = "The policy needs only their order: an agent can play well on values that are off."
+    if not lines:
+        return (
+            "A Q-value estimates the discounted sum of the scaled rewards that follow. The records "
+            "of these episodes do not tell what that sum was, so only the values are drawn.\n\n"
+            f"![Q-values by episode](values.png)\n\n{order}"
+        )
+    return (
+        "They can be checked: a Q-value estimates the discounted sum of the scaled rewards that "
+        f"follow, and in {_task(them[0])}, which pays the same at every step, the length of an "
+        "episode says what that sum was.\n\n![Q-values and what followed](values.png)\n\n"
+        + "\n".join(lines)
+        + "\n\nNear 1 the values mean what they should. Above 1 they promise more than the policy "
+        "keeps; the maximum in the target picks what is overestimated (van Hasselt et al. 2016). "
+        f"{order}"
+    )
+
+
+def _bound(reward: float | None, gamma: float) -> str:
+    """How far values go, where every step pays the same reward; None: it may not."""
+    if reward is None:
+        return "are sums of many rewards"
+    if gamma == 1:
+        return "grow with the episodes"
+    way, sign = ("up", "") if reward > 0 else ("down", "-")
+    return f"go {way} to {sign}1/(1 − γ) = {reward / (1 - gamma):.0f}"
+
+
+def _scaling(
+    exercise: Contender,
+    scaled: Contender,
+    studies: Sequence[Influence],
+) -> str:
+    versus = against(scaled.rows, exercise.rows, METRIC)
+    scale, gamma = scaled.config.reward_scale, exercise.config.gamma
+    bound = _bound(STEP_REWARD.get(exercise.config.env.id), gamma)
+    more = ", ".join(_changes(exercise, scaled, {"reward_scale"}))
+    apart = f" `{scaled.name}` differs in {more} too: what that did is not told apart."
+    return (
+        f"Rewards × {scale:g} in the target, returns reported as they are. The {TITLES[METRIC]} is "
+        f"{_metric(scaled, METRIC)} instead of {_metric(exercise, METRIC)}; "
+        f"{_verdict(versus, 'a seed with scaled rewards', 'one without')}. With "
+        f"γ = {gamma:g} the values {bound}, far from the small outputs of a fresh network; "
+        "scaled, they are of its own size, and so are the errors that Adam follows."
+        + apart * bool(more)
+        + _beside_scaling(exercise, studies)
+    )
+
+
+def _beside_scaling(exercise: Contender, studies: Sequence[Influence]) -> str:
+    """Whether the exercise's advice is the single change that does most around its own values."""
+    scale = exercise.config.reward_scale
+    for study in studies:
+        ends = {knob: level for knob, level, _ in ranked(study.knobs)}
+        scaling = ends.get("reward_scale")
+        if scaling is None or all(
+            level.value != scale for level in study.knobs["reward_scale"] if level.is_base
+        ):
+            continue
+        more = [
+            f"`{knob}={told(level.value)}` ({cell(level.summary)})"
+            for knob, level in ends.items()
+            if level.reached > scaling.reached
+        ]
+        told_best = (
+            f" Of the factors tried alone in `{study.name}` ({study.seeds} a setting), "
+            f"{told(scaling.value)} did best ({cell(scaling.summary)})"
+        )
+        if not more:
+            return f"{told_best}, and no other single change tried there did as much."
+        return f"{told_best}; the advice is not what helps most: {' and '.join(more)} did more."
+    return ""
+
+
+def _better(*them: Contender) -> str:
+    exercise, scaled, recommended = them
+    lines = [
+        "| | " + " | ".join(f"`{one.name}`" for one in them) + " |",
+        "|---|" + "---|" * len(them),
+    ]
+    lines += [
+        f"| {TITLES[metric]} | " + " | ".join(_metric(one, metric) for one in them) + " |"
+        for metric in METRICS
+    ]
+    mark = solved_return(exercise.config.env)
+    for title, share in (
+        (
+            ("solved", lambda row: row["solved_at"] is not None),
+            (f"test ≥ {mark:g}", lambda row: (row["test_return"] or 0.0) >= mark),
+        )
+        if mark is not None
+        else ()
+    ):
+        cells = [f"{sum(map(share, o.rows))} of {len(o.rows)}" for o in them]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    versus = against(recommended.rows, scaled.rows, METRIC)
+    verdict = _verdict(versus, f"a seed of `{recommended.name}`", f"one of `{scaled.name}`")
+    return (
+        "\n".join(lines) + f"\n\nIn the {TITLES[METRIC]} {verdict}. "
+        f"`{recommended.name}` differs from `{exercise.name}` in "
+        f"{', '.join(_changes(exercise, recommended)) or 'nothing'}."
+    )
+
+
+def _changes(one: Contender, other: Contender, known: Collection[str] = ()) -> list[str]:
+    """The settings of `other` that are not those of `one`, but for the keys that are `known`."""
+    changed = changes([one.config.to_mapping(), other.config.to_mapping()])
+    return [f"`{key}={_setting(new)}`" for key, (_, new) in changed.items() if key not in known]
+
+
+def _setting(value: Any) -> str:
+    """A value of a configuration, numbers with four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "")
+
+
+def _metric(one: Contender, metric: str) -> str:
+    return cell(trial_row(one.rows, ()), metric)
+
+
+def _times(growth: Growth) -> str:
+    low, high = growth.ends
+    return f"{growth.ratio:.2g} [{low:.2g}, {high:.2g}] times"
+
+
+def _difference(versus: Against) -> str:
+    return spanned(versus.difference, versus.difference_interval, 1)
+
+
+def _verdict(versus: Against, one: str, other: str) -> str:
+    """What P(one beats other) says, in words that its interval allows."""
+    if versus.improvement is None or versus.improvement_interval is None:
+        return f"whether {one} beats {other} is not known"
+    low, high = versus.improvement_interval
+    chance = spanned(versus.improvement, versus.improvement_interval, 2)
+    if low <= 0.5 <= high:
+        return f"whether {one} beats {other} is undecided (P = {chance})"
+    return f"{one} {'beats' if low > 0.5 else 'loses to'} {other} with P = {chance}"

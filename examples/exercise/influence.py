@@ -1,0 +1,203 @@
+"""What one key at a time does around a sweep's base: its settings, and the course's section."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dqn.config.fields import override_text
+from dqn.statistics.formatting import count
+from dqn.storage.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
+from dqn.storage.reader import Results
+from dqn.storage.trials import trial_row
+from sweeps.analysis.candidates import TITLES, Against, Contender, against
+from sweeps.analysis.hyperparameters import order
+from sweeps.analysis.tables import digits_of, spanned
+from sweeps.report.headline import expected
+
+METRIC = "mean_return"
+"""What the course judges by, whatever the objective of a sweep was."""
+UNFINISHED = ("not trained", "not with all their seeds")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One value of one knob, the others being those of the base."""
+
+    value: Cell
+    is_base: bool
+    rows: Sequence[Row]
+    summary: Row
+    """Its row of trials.csv."""
+    against_base: Against | None
+
+    @property
+    def reached(self) -> float:
+        """Its IQM of `METRIC`, of which more is better; 0 where there is none."""
+        return float(self.summary[METRIC] or 0.0)
+
+
+@dataclass(frozen=True)
+class Influence:
+    """A sweep whose trained settings stand around its base."""
+
+    name: str
+    """Of its folder."""
+    results: Results
+    knobs: Mapping[str, Sequence[Level]]
+    """By key, in declared order: the base, and what differs from it in that key alone."""
+    settings: int
+    """How many it has or is to have."""
+    left_out: Mapping[str, int]
+    """How many of them are in no knob, by the reason."""
+
+    @property
+    def base(self) -> str:
+        """The base in words."""
+        level = next(one for levels in self.knobs.values() for one in levels if one.is_base)
+        return f"reward_scale={told(level.rows[0]['reward_scale'])}"
+
+    @property
+    def seeds(self) -> str:
+        """How many seeds its settings have, in words."""
+        return seeds_of(self.knobs)
+
+    @property
+    def contenders(self) -> list[Contender]:
+        """All settings that are in a knob, the base once."""
+        levels = [one for levels in self.knobs.values() for one in levels]
+        trials = dict.fromkeys(int(one.rows[0]["trial"] or 0) for one in levels)
+        return [Contender(f"{self.name}:{trial}", self.results, trial) for trial in trials]
+
+
+def influence(results: Results) -> Influence:
+    """The knobs of a sweep, none where it has no trained base or nothing around it.
+
+    The base is the trial with the hyperparameters of the sweep's own configuration. A setting is
+    trained when all seeds of that configuration are, or in a race as many as one of its stages
+    asks for: what was stopped half-way is known by less than it looks.
+    """
+    whole = {n: rows for n, rows in results.rows.items() if _trained(results, rows)}
+    cells = hyperparameters(results.base)
+    apart = {n: _differs(rows[0], cells) for n, rows in whole.items()}
+    found: dict[str, list[Level]] = {}
+    for base in [n for n, keys in apart.items() if not keys][:1]:
+        for name in cells:
+            if others := [n for n, keys in apart.items() if keys == [name]]:
+                levels = [_level(results, n, name, base) for n in (base, *others)]
+                found[name] = sorted(levels, key=lambda level: order(level.value))
+    settings = max(expected(results), len(results.rows))  # a command may ask for fewer again
+    left_out = {
+        UNFINISHED[0]: settings - len(results.rows),
+        UNFINISHED[1]: len(results.rows) - len(whole),
+        "unlike the base in several knobs": sum(len(keys) > 1 for keys in apart.values()),
+    }
+    return Influence(results.path.resolve().name, results, found, settings, left_out)
+
+
+def ranked(knobs: Mapping[str, Sequence[Level]]) -> Iterator[tuple[str, Level, float]]:
+    """Knobs by how far their values' IQMs lie apart, widest first, each with its best level."""
+    spans = []
+    for name, levels in knobs.items():
+        known = [level for level in levels if level.summary[METRIC] is not None]
+        if known:
+            values = [level.reached for level in known]
+            best = max(known, key=lambda level: level.reached)
+            spans.append((name, best, max(values) - min(values)))
+    return iter(sorted(spans, key=lambda span: -span[2]))
+
+
+def told(value: Cell) -> str:
+    """A value of a knob as one writes it."""
+    return override_text(value) if not isinstance(value, float) else f"{value:g}"
+
+
+def seeds_of(knobs: Mapping[str, Sequence[Level]]) -> str:
+    """How many seeds a setting has, in words."""
+    counts = [len(level.rows) for levels in knobs.values() for level in levels]
+    few, many = min(counts), max(counts)
+    return count(few, "seed") if few == many else f"{few} to {many} seeds"
+
+
+def cell(summary: Mapping[str, Any], metric: str = METRIC) -> str:
+    """A metric of a row of trials.csv with its interval."""
+    ends = summary[metric + "_low"], summary[metric + "_high"]
+    return spanned(summary[metric], None if None in ends else ends, digits_of(metric))
+
+
+def section(study: Influence) -> str:
+    """A sweep's part of the page: its numbers of settings and seeds, a table, what is sure."""
+    lines = [
+        _extent(study),
+        "",
+        f"![IQM of the {TITLES[METRIC]} by value of each knob]({study.name}.png)",
+        "",
+        "| knob | values apart by | best tried | base | P(best beats base) |",
+        "|---|---|---|---|---|",
+    ]
+    for knob, best, span in ranked(study.knobs):
+        base = next(level for level in study.knobs[knob] if level.is_base)
+        lines.append(
+            f"| `{knob}` | {span:.1f} | {told(best.value)}: {cell(best.summary)} | "
+            f"{told(base.value)}: {cell(base.summary)} | {_chance(best.against_base)} |"
+        )
+    return "\n".join(lines) + (
+        f"\n\n{_sure(study)} The best of several values tried looks better than it is, and "
+        "one knob at a time says nothing of two together."
+    )
+
+
+def _extent(study: Influence) -> str:
+    """How many settings and seeds there are, and how many settings are left out and why."""
+    text = f"Sweep `{study.name}`: {study.settings} settings, {study.seeds} a setting."
+    reasons = ", ".join(f"{count} {reason}" for reason, count in study.left_out.items() if count)
+    if not reasons:
+        return text
+    return f"{text} Left out of them: {reasons}."
+
+
+def _chance(versus: Against | None) -> str:
+    if versus is None:
+        return "the base is best"
+    if versus.improvement_interval is None:
+        return "not known"
+    return spanned(versus.improvement, versus.improvement_interval, 2)
+
+
+def _sure(study: Influence) -> str:
+    """The single changes that are surely better, the best first."""
+    best = [
+        (knob, level) for knob, level, _ in ranked(study.knobs)
+        if level.against_base and (level.against_base.improvement_interval or (0.0,))[0] > 0.5
+    ]  # fmt: skip
+    if not best:
+        so_far = " so far" * any(study.left_out[reason] for reason in UNFINISHED)
+        return (
+            f"No other value of any knob{so_far} beats the base's beyond doubt (interval of P "
+            "above 0.5): one change alone does not improve on it."
+        )
+    best.sort(key=lambda one: -one[1].reached)
+    changes = ", ".join(
+        f"`{knob}={told(level.value)}` ({cell(level.summary)})" for knob, level in best
+    )
+    return (
+        "Another value than the base's is better beyond doubt (interval of P above 0.5) of these "
+        f"knobs; changed alone, the best first: {changes}."
+    )
+
+
+def _trained(results: Results, rows: Sequence[Row]) -> bool:
+    """Whether a trial has all the seeds that it was to have, each trained to its end."""
+    stages = (results.sweep or {}).get("racing") or ()
+    ended = sum(row["status"] in ("done", "diverged") for row in rows)
+    return ended == len(rows) and (ended >= results.base.seeds or ended in stages)
+
+
+def _level(results: Results, number: int, name: str, base: int) -> Level:
+    rows = results.rows[number]
+    versus = against(rows, results.rows[base], METRIC) if number != base else None
+    value = rows[0][COLUMN_OF_KEY.get(name, name)]
+    return Level(value, number == base, rows, trial_row(rows, ()), versus)
+
+
+def _differs(row: Mapping[str, Cell], base: Mapping[str, Cell]) -> list[str]:
+    return [name for name, value in base.items() if name in row and row[name] != value]

@@ -1,0 +1,197 @@
+"""What is compared: one trial of one folder of results each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dqn.config import Config
+from dqn.config.config import ELSEWHERE
+from dqn.config.fields import shown
+from dqn.runtime.errors import UserError
+from dqn.statistics.comparison import (
+    difference_interval,
+    improvement,
+    improvement_interval,
+    rank_test,
+)
+from dqn.statistics.metrics import METRICS, Statistic, iqm
+from dqn.storage.columns import Row
+from dqn.storage.reader import Results, read
+from dqn.storage.safe_yaml import differences
+from dqn.storage.trials import value_of
+from sweeps.analysis.objective import objective_of
+
+TITLES = {
+    "mean_return": "mean return",
+    "best_return": "best 10",
+    "final_return": "last 10",
+    "test_return": "test",
+    "solved_at": "solved at",
+    "collapse": "collapse",
+}
+"""Of `stats.METRICS`, as headings of a table."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One configuration and its finished trainings."""
+
+    name: str
+    results: Results
+    trial: int
+
+    @property
+    def config(self) -> Config:
+        """What it was trained with."""
+        return self.results.config(self.trial)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Its lines of seeds.csv, in order of their seeds."""
+        return self.results.rows[self.trial]
+
+    @property
+    def terms(self) -> tuple[str, int, int]:
+        """What must be the same for two to be comparable: task, episodes and steps."""
+        return self.config.env.id, self.config.episodes, self.config.steps
+
+
+@dataclass(frozen=True)
+class Against:
+    """One contender's metric against another's; None where there is no such finite number."""
+
+    paired: bool
+    """Whether both were trained with the same seeds; then resamples draw seeds, not trainings."""
+    improvement: float | None
+    improvement_interval: tuple[float, float] | None
+    difference: float | None
+    """Of the IQMs, or of the statistic that was asked for, in the metric's unit and sign."""
+    difference_interval: tuple[float, float] | None
+    test: str
+    """Name of the rank test that there is no difference."""
+    p_value: float | None
+    """Its two-sided p-value, of this comparison alone."""
+
+
+def contender(text: str) -> Contender:
+    """From DIR or DIR:TRIAL; of a sweep without a trial named, its best.
+
+    Raises `UserError` for what is no folder of results and for a trial that has no row.
+    """
+    path, trial = Path(text), None
+    if not path.is_dir() and ":" in text:
+        folder, _, number = text.rpartition(":")
+        if not number.isdecimal():
+            raise UserError(
+                f"{text}: what follows the colon must be a trial's number, met {shown(number)}; "
+                f"write for example {folder}:0"
+            )
+        path, trial = Path(folder), int(number)
+    results = read(path)
+    if trial is None:
+        if len(results.tasks) > 1:
+            raise UserError(
+                f"{text} must be one trial, as returns of several tasks do not compare, got trials "
+                f"of {', '.join(results.tasks)}; name one, such as {text}:{min(results.rows)}"
+            )
+        trial = results.ranked(objective_of(results).of_rows)[0]
+    trial = int(results.trial(trial)[0]["trial"] or 0)
+    name = path.name or path.resolve().name
+    return Contender(name if results.sweep is None else f"{name}:{trial}", results, trial)
+
+
+def contenders(texts: Sequence[str]) -> list[Contender]:
+    """One of each text, as `contender`; their names are made unlike by their folders' parents."""
+    found = [contender(text) for text in texts]
+    names = [one.name for one in found]
+    if len(set(names)) == len(names):
+        return found
+    return [Contender(text, one.results, one.trial) for text, one in zip(texts, found, strict=True)]
+
+
+def against(
+    one: Sequence[Row],
+    other: Sequence[Row],
+    metric: str,
+    statistic: Statistic = iqm,
+    of_seed: Callable[[Row], float | None] | None = None,
+) -> Against:
+    """How rows of seeds.csv do in `metric` against others; better is what the metric calls so.
+
+    Seeds count as `of_seed` says, by default as `trials.trial_rows` does: none is dropped but for
+    what was never asked of it. `statistic` is what the difference is of.
+    """
+    of_seed = of_seed or partial(value_of, metric)
+    sign = -1.0 if METRICS[metric] > 0 else 1.0
+    mine, theirs = (
+        {row["seed"]: value for row in rows if (value := of_seed(row)) is not None}
+        for rows in (one, other)
+    )
+    seeds = sorted(mine, key=lambda seed: int(seed or 0))
+    paired = len(mine) > 0 and mine.keys() == theirs.keys()
+    x = [sign * mine[seed] for seed in seeds]
+    y = [sign * theirs[seed] for seed in (seeds if paired else theirs)]
+    low, high = difference_interval(x, y, paired, statistic)
+    gap = float("nan") if not (x and y) else _minus(float(statistic(x)), float(statistic(y)))
+    test, p_value = rank_test(x, y, paired)
+    return Against(
+        paired,
+        _known(improvement(x, y)),
+        _both(improvement_interval(x, y, paired)),
+        _known(sign * gap),
+        _both((low, high) if sign > 0 else (-high, -low)),
+        test,
+        _known(p_value),
+    )
+
+
+def unlike(all_of_them: Sequence[Contender]) -> list[Contender]:
+    """Those whose task or budget is not the first one's."""
+    return [one for one in all_of_them if one.terms != all_of_them[0].terms]
+
+
+def told_terms(one: Contender) -> str:
+    """Environment and budget in words."""
+    env, episodes, steps = one.config.env, one.config.episodes, one.config.steps
+    more = [f"{name}={value}" for name, value in (
+        ("max_episode_steps", env.max_episode_steps), ("solved_return", env.solved_return),
+        ("kwargs", dict(env.kwargs) or None)) if value is not None]  # fmt: skip
+    budget = [f"{n:,} {unit}" for n, unit in ((episodes, "episodes"), (steps, "steps")) if n]
+    return f"{' '.join([env.id, *more])} for {' or '.join(budget)}"
+
+
+def _minus(a: float, b: float) -> float:
+    return a - b if abs(a) != float("inf") or a != b else float("nan")
+
+
+def _known(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None  # NaN is not, either
+
+
+def _both(ends: tuple[float, float]) -> tuple[float, float] | None:
+    return ends if all(_known(end) is not None for end in ends) else None
+
+
+def changes(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The keys in which configurations differ, each with its value in all of them.
+
+    Keys that no network sees are left out but for `test_episodes`.
+    """
+    free = {"seeds", "first_seed", *ELSEWHERE}
+    first = mappings[0]
+    names = dict.fromkeys(
+        name
+        for mapping in mappings[1:]
+        for name, _, _ in differences(first, mapping)
+        if name not in free
+    )
+    return {name: [_at(mapping, name) for mapping in mappings] for name in names}
+
+
+def _at(mapping: Mapping[str, Any], name: str) -> Any:
+    value: Any = mapping
+    for part in name.partition("[")[0].split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value

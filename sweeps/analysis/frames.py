@@ -1,0 +1,252 @@
+"""Tidy frames of a folder of results: what a report draws and writes, computed once.
+
+A trial's `value` is the IQM of one metric over its seeds, counted as `trials.trial_rows` says: a
+trial too many of whose seeds were lost has an infinite one, the worst there is, and is ranked so.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dqn.statistics.formatting import figures
+from dqn.statistics.metrics import METRICS, interval, iqm
+from dqn.storage.reader import Results
+from dqn.storage.trials import counted, standing, trial_rows, value_of
+from sweeps.analysis.hyperparameters import Knob, knobs_of, regions, told
+from sweeps.analysis.objective import objective_of
+from sweeps.analysis.tables import COLLAPSED
+
+_MOST_POINTS = 1000
+_MOST_LINES = 200
+
+Design = Literal["run", "grid", "one at a time", "sampled"]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A folder of results as frames."""
+
+    results: Results
+    metric: str
+    design: Design
+    knobs: list[Knob]
+    trials: pd.DataFrame
+    """One row a trial, best first: as trials.csv, and `value`, `rows` (trainings that have ended),
+    `whole` (all of them done or diverged), `solved`, `diverged`, `collapsed` (shares of them),
+    `budget` (share of it that was used, on average), `steps` (the same) and `order`, what they are
+    ordered by: of the metric what `ranked_by` says."""
+    ranked_by: str
+    """What of the metric: the IQM, or of a study's own what it searched the best of."""
+    seeds: pd.DataFrame
+    """One row a training: `trial, seed, status, value` (NaN: never asked for), `lost` (diverged or
+    failed), `collapsed`, `solved`, `used` (share of its budget)."""
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the metric is one of those that are."""
+        return METRICS[self.metric] > 0
+
+    @property
+    def counted(self) -> pd.DataFrame:
+        """The trials that tell of their knobs: not pruned, with a value, finite or not."""
+        return self.trials.loc[(self.trials["status"] != "pruned") & self.trials["value"].notna()]
+
+
+def tables_of(results: Results, metric: str) -> Tables:
+    """All of it; 5,000 trials of 10 seeds take some seconds, most of them for intervals."""
+    knobs = knobs_of(results)
+    base = results.base
+    wanted = range(base.first_seed, base.first_seed + base.seeds)
+    own = objective_of(results)
+    over, ranked_by = (own.of_rows, own.told) if metric == own.metric else (None, "IQM")
+    stand = {n: standing(rows, wanted, metric, over) for n, rows in results.rows.items()}
+    order = sorted(stand, key=stand.__getitem__)
+    rows = trial_rows([results.rows[n] for n in order], [knob.column for knob in knobs])
+    seeds = _seeds(results, metric)
+    parts = {"solved": "solved", "diverged": "lost", "collapsed": "collapsed", "budget": "used",
+             "steps": "steps"}  # fmt: skip
+    shares = seeds.groupby("trial").agg(**{name: (part, "mean") for name, part in parts.items()})
+    trials = pd.DataFrame(rows).join(shares, on="trial")
+    metrics = [name + end for name in METRICS for end in ("", "_low", "_high")]
+    trials[metrics] = trials[metrics].astype(float)
+    trials["value"] = [float(iqm(counted(metric, results.rows[n]))) for n in order]
+    trials["order"] = trials["value"]
+    if over is not None and ranked_by != "IQM":
+        trials["order"] = [over(results.rows[n]) for n in order]
+    trials["rows"] = [len(results.rows[n]) for n in order]
+    trials["whole"] = [stand[n][0] == 0 for n in order]
+    return Tables(results, metric, _design(results), knobs, trials, ranked_by, seeds)
+
+
+def of_regions(tables: Tables, knob: Knob) -> pd.DataFrame:
+    """What was met where a knob has its values, one row a region, in order.
+
+    `value` with `low` and `high` is the IQM of the metric with its 95 % interval. What it is over
+    depends on how the trials came about. Where a sampler drew them, over the trials' values: other
+    knobs vary as well. In a grid, and where each knob moves by itself, over the trainings: the
+    trials are the whole of the design, and only seeds are random; pruned trials are left out.
+    `trials` and `trainings` count those. `diverged` (failed ones too), `collapsed` and `solved` are
+    shares of the trainings that were not pruned.
+    """
+    trials = comparable(tables, knob)
+    number, found = regions(knob, trials[knob.column])
+    places = knob.places(trials[knob.column])
+    rows = []
+    for n, region in enumerate(found):
+        here = trials.loc[number == n]
+        seeds = tables.seeds.loc[tables.seeds["trial"].isin(here["trial"])]
+        seeds = seeds.loc[seeds["status"] != "pruned"]
+        sample = here["value"] if tables.design == "sampled" else seeds["value"].dropna()
+        low, high = interval(sample.to_numpy(float))
+        place = float(np.median(places[number == n])) if len(here) else region.low
+        rows.append({
+            "knob": knob.name, "region": region.label, "from": region.low, "to": region.high,
+            "place": place, "trials": len(here), "trainings": len(seeds),
+            "value": float(iqm(sample.to_numpy(float))), "low": float(low), "high": float(high),
+            "diverged": seeds["lost"].mean(), "collapsed": seeds["collapsed"].mean(),
+            "solved": seeds["solved"].mean(),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def reach(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """How far `low` and `high` are from `value`, [2, rows]; 0 where that is not finite."""
+    ends, value = frame[["low", "high"]].to_numpy(float).T, frame["value"].to_numpy(float)
+    known = np.isfinite(ends) & np.isfinite(value)
+    return np.abs(np.subtract(ends, value, out=np.zeros(ends.shape), where=known))
+
+
+def comparable(tables: Tables, knob: Knob) -> pd.DataFrame:
+    """The trials among which a knob may be looked at: those where it alone was moved, or all."""
+    trials = tables.counted
+    others = [other.column for other in tables.knobs if other != knob]
+    if tables.design != "one at a time" or not others:
+        return trials
+    base = {column: tables.trials[column].mode().iloc[0] for column in others}
+    return trials.loc[np.logical_and.reduce([trials[c] == value for c, value in base.items()])]
+
+
+def effects(of_knobs: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """How far a metric moves with each knob, `effect`, from the worst region to the best.
+
+    From the frames of `of_regions` by knob. Infinite where everything in a region was lost; NaN
+    where only one region is known. The largest first.
+    """
+    rows = []
+    for name, frame in of_knobs.items():
+        values = frame["value"].dropna()
+        finite = values[np.isfinite(values)]
+        lost = len(finite) < len(values)
+        spread = np.inf if lost and len(finite) else finite.max() - finite.min()
+        rows.append({"knob": name, "effect": spread if len(values) > 1 else np.nan})
+    frame = pd.DataFrame(rows, columns=["knob", "effect"]).astype({"effect": float})
+    return frame.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
+
+
+def of_pair(tables: Tables, first: Knob, second: Knob) -> pd.DataFrame:
+    """The IQM of the metric where two knobs have their values together, one row a cell.
+
+    `x`, `y` number the regions, `x_region`, `y_region` name them; `trials` counts, `value` is NaN
+    in an empty cell.
+    """
+    trials = tables.counted
+    most = int(np.clip(np.sqrt(len(trials) / 3), 2, 5))
+    x, x_regions = regions(first, trials[first.column], most)
+    y, y_regions = regions(second, trials[second.column], most)
+    cells = []
+    for i, across in enumerate(x_regions):
+        for j, up in enumerate(y_regions):
+            values = trials["value"].to_numpy(float)[(x == i) & (y == j)]
+            cells.append({
+                "x": i, "y": j, "x_region": across.label, "y_region": up.label,
+                "trials": len(values), "value": float(iqm(values)),
+            })  # fmt: skip
+    return pd.DataFrame(cells)
+
+
+def points(tables: Tables, knob: Knob) -> pd.DataFrame:
+    """The trials with a finite value as dots, best first: `trial, x, y, told, pruned`.
+
+    `told` is the knob's value in words. Levels that are no numbers are spread a little about their
+    places. Of many trials every n-th, a thousand at most.
+    """
+    trials = tables.trials.loc[np.isfinite(tables.trials["value"])]
+    if tables.design == "one at a time":
+        trials = trials.loc[trials["trial"].isin(comparable(tables, knob)["trial"])]
+    trials = trials.iloc[:: max(1, -(-len(trials) // _MOST_POINTS))]
+    aside = 0.0 if knob.numeric else 0.3 * ((trials["trial"].to_numpy() * 0.618034) % 1.0 - 0.5)
+    return pd.DataFrame({
+        "trial": trials["trial"], "x": knob.places(trials[knob.column]) + aside,
+        "y": trials["value"], "told": [told(value) for value in trials[knob.column]],
+        "pruned": trials["status"] == "pruned",
+    })  # fmt: skip
+
+
+def on_axes(tables: Tables) -> NDArray[np.float64]:
+    """Each trial's place on the axis of each knob, from 0 to 1: [trials, knobs]."""
+    columns = []
+    for knob in tables.knobs:
+        places = knob.places(tables.trials[knob.column])
+        places = np.log10(places) if knob.log else places
+        columns.append((places - places.min()) / np.ptp(places))
+    return np.stack(columns, -1)
+
+
+def ticks(tables: Tables, knob: Knob) -> list[tuple[float, str]]:
+    """What stands along that axis of a knob: its levels, or its two ends."""
+    if knob.levels:
+        places = knob.places(knob.levels)
+        places = np.log10(places) if knob.log else places
+        heights = (places - places.min()) / np.ptp(places)
+        return list(zip(heights.tolist(), map(told, knob.levels), strict=True))
+    places = knob.places(tables.trials[knob.column])
+    return [(0.0, figures(places.min(), 3)), (1.0, figures(places.max(), 3))]
+
+
+def good_and_others(tables: Tables) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of `tables.trials`: the `leading` ones, best first, and others, every n-th of many."""
+    rows = np.flatnonzero(tables.trials["trial"].isin(tables.counted["trial"]))
+    good, others = rows[: leading(tables)], rows[leading(tables) :]
+    return good, others[:: max(1, -(-len(others) // _MOST_LINES))]
+
+
+def leading(tables: Tables) -> int:
+    """How many trials are called good: the best tenth or five, but at most a quarter of all."""
+    trials = len(tables.counted)
+    return max(1, min(trials // 4, max(5, -(-trials // 10))))
+
+
+def _seeds(results: Results, metric: str) -> pd.DataFrame:
+    rows = []
+    for trial, of_one in results.rows.items():
+        for row in of_one:
+            collapse, solved = row["collapse"], row["solved_at"] is not None
+            budgets = [
+                (row["episodes"], row["budget_episodes"]),
+                (row["steps"], row["budget_steps"]),
+            ]
+            used = [float(n or 0) / float(of) for n, of in budgets if of]
+            value = value_of(metric, row)
+            rows.append({
+                "trial": trial, "seed": row["seed"], "status": row["status"],
+                "value": np.nan if value is None else value,
+                "lost": row["status"] in ("diverged", "failed"),
+                "collapsed": collapse is not None and float(collapse) > COLLAPSED,
+                "solved": solved, "used": min(1.0, max(used, default=0.0)),
+                "steps": int(row["steps"] or 0),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _design(results: Results) -> Design:
+    sweep = results.sweep
+    if sweep is None:
+        return "run"
+    sampler = sweep.get("sampler")
+    target = str(sampler.get("_target_")) if isinstance(sampler, dict) else ""
+    if target.endswith("OneAtATime"):
+        return "one at a time"
+    return "grid" if target.endswith("GridSampler") or not target else "sampled"

@@ -1,0 +1,232 @@
+"""The best trials trained again on seeds that their study never used, beside the exercise.
+
+A study's best trial is the best of many on the same few seeds, so part of its lead is luck (the
+winner's curse). Seeds it was not chosen by tell which part.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dqn.compose.traps import warn_of_traps
+from dqn.config import Config
+from dqn.config.config import INT_BOUND
+from dqn.runtime.errors import RunError, UserError
+from dqn.runtime.exit_codes import INTERRUPTED
+from dqn.statistics.formatting import count
+from dqn.storage import manifest as composed
+from dqn.storage.columns import config_of
+from dqn.storage.identity import identity_of
+from dqn.storage.layout import refuse_other
+from dqn.storage.reader import Results, read
+from dqn.storage.results_dir import Folder
+from dqn.storage.trials import BASELINE
+from sweeps.analysis.candidates import changes
+from sweeps.analysis.objective import Objective, objective_of
+from sweeps.analysis.validation import (
+    PRESET,
+    TABLE,
+    Validation,
+    best_bound,
+    findings_of,
+    place_of,
+    title,
+    write_table,
+)
+
+FOLDER = "validation"
+
+
+class Where(NamedTuple):
+    """Who trains: the keys of that name; where `workers` is None, as many as the study's.
+
+    The others are not taken from a folder, which may be a stranger's.
+    """
+
+    workers: int | str | None = None
+    fleet: str = "processes"
+    ray_address: str | None = None
+
+
+def validated(path: Path, top: int, seeds: int, on: Where) -> Validation | None:
+    """Train the `top` best trials of the sweep in `path` and the exercise on `seeds` new seeds.
+
+    Writes validation.csv and recommended.yaml. Best is what the sweep itself was after: a study's
+    objective and aggregate. What was trained on those seeds before, for any trial, is not trained
+    again. None if it was stopped by Ctrl-C; the same call then goes on.
+
+    Raises `UserError` for what cannot be validated, `RunError` where writing or reading fails.
+    """
+    results = read(path)
+    if results.sweep is None:
+        raise UserError(f"{path}: must hold a grid or a study, holds a run; name another")
+    if len(results.tasks) > 1:
+        raise UserError(
+            f"{path}: trials must be of one task to be validated, got {', '.join(results.tasks)}; "
+            f"search one task at a time, or use compare"
+        )
+    refuse_other(path / TABLE, b"metric,aggregate,trial,")
+    refuse_other(path / PRESET, b"# @package _global_")
+    objective = objective_of(results)
+    base = _base(results, seeds, on)
+    chosen = _best(results, objective, base, top)
+    configs = {None: base, **chosen}
+    _refuse_other_seeds(path / FOLDER, base.first_seed)
+    status, twins = _train(base, path / FOLDER, configs, objective)
+    if status == INTERRUPTED:
+        return None
+    held = _held(path / FOLDER, base, configs, objective, twins)
+    findings = findings_of(results, list(chosen), held)
+    winner = best_bound(findings, objective)
+    found = Validation(results, base, findings, winner, status)
+    try:
+        write_table(path / TABLE, found)
+        if winner is not None:
+            composed.write_preset(path / PRESET, configs[winner.trial], title(found, winner))
+    except OSError as error:
+        raise RunError(f"{path}: writing failed ({error.strerror or error})") from error
+    return found
+
+
+def _base(results: Results, seeds: int, on: Where) -> Config:
+    """The baseline, in the study's environment and budget, with the seeds that come after it."""
+    study = results.base
+    used = [study.first_seed + study.seeds - 1]
+    used += [int(row["seed"] or 0) for rows in results.rows.values() for row in rows]
+    first = max(used) + 1
+    if first + seeds > INT_BOUND:
+        raise UserError(f"the new seeds must stay below 2^31, met {seeds} of them; write fewer")
+    return Config(
+        env=study.env, episodes=study.episodes, steps=study.steps, seeds=seeds,
+        first_seed=first, test_episodes=study.test_episodes,
+        fleet=on.fleet, ray_address=on.ray_address,
+        workers=study.workers if on.workers is None else on.workers,
+    )  # fmt: skip
+
+
+def _best(results: Results, objective: Objective, base: Config, top: int) -> dict[int, Config]:
+    """The `top` best configurations by the number of each one's best trial, best first."""
+    chosen: dict[int, Config] = {}
+    known: set[str] = set()
+    for trial in results.ranked(objective.of_rows):
+        if len(chosen) == top:
+            break
+        config = _like(base, results, trial)
+        if identity_of(config) not in known:  # an earlier version trained them again and again
+            known.add(identity_of(config))
+            chosen[trial] = config
+    return chosen
+
+
+def _like(base: Config, results: Results, trial: int) -> Config:
+    """A trial's configuration with the new seeds; refused in another task or budget."""
+    config = results.config(trial)
+    for key in ("env.id", "episodes", "steps"):
+        own, other = (of.env.id if key == "env.id" else getattr(of, key) for of in (config, base))
+        if own != other:
+            raise UserError(
+                f"{results.path}: trials must share task and budget to be validated, trial "
+                f"{trial} has another {key} than the study's; give --top less, or use compare"
+            )
+    kept = ("seeds", "first_seed", "test_episodes", *Where._fields)
+    kept = {name: getattr(base, name) for name in kept}
+    return replace(config, name=None, **kept)
+
+
+def _refuse_other_seeds(path: Path, first_seed: int) -> None:
+    """Refuse what was trained on seeds that the study has used since."""
+    config = composed.read_config(path / composed.CONFIG)
+    if config is not None and config["first_seed"] != first_seed:
+        raise UserError(
+            f"{path}: must begin with seed {first_seed}, the first that the study has not used, "
+            f"begins with {config['first_seed']}; move it away"
+        )
+
+
+def _held(
+    path: Path,
+    base: Config,
+    configs: Collection[int | None],
+    objective: Objective,
+    twins: Mapping[int, int] | None = None,
+) -> Results:
+    """What was trained of these trials, on the seeds of `base`; there may be more.
+
+    `twins` has the number of the trial that was trained in the place of another of the same
+    configuration.
+    """
+    held = read(path)
+    seeds = range(base.first_seed, base.first_seed + base.seeds)
+    rows = {}
+    for place in map(place_of, configs):
+        trained = held.trial((twins or {}).get(place, place))
+        rows[place] = [{**row, "trial": place} for row in trained if row["seed"] in seeds]
+    return replace(held, base=base, rows=rows, sweep=_record(objective))
+
+
+def _record(objective: Objective) -> dict[str, Any]:
+    """What a validation's sweep.yaml says: how its trials are ranked is the study's way."""
+    return {"kind": FOLDER, "objective": objective.metric, "aggregate": objective.aggregate}
+
+
+def _kept(path: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Of `record` what the folder's own has: those of older versions do not have all of it."""
+    old = composed.read_sweep(path / composed.SWEEP)
+    return record if old is None else {name: record[name] for name in record if name in old}
+
+
+def _train(
+    base: Config, path: Path, configs: Mapping[int | None, Config], objective: Objective
+) -> tuple[int, dict[int, int]]:
+    """Train what is missing; the exit status, and for each twin the trial trained in its place."""
+    from dqn import session
+    from dqn.training.trial_source import Fixed, Trial
+
+    seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
+    places = {place_of(number): config for number, config in configs.items()}
+    twins: dict[int, int] = {}
+    about = session.Sweep(
+        record=_kept(path, _record(objective)),
+        grows=(),
+        swept=tuple(changes([config.to_mapping() for config in configs.values()])),
+        configs=tuple(dict.fromkeys(configs.values())),
+        objective=objective.metric,
+        over=objective.of_rows,
+        ordered_by=objective.told,
+        trials=tuple(places),
+    )
+
+    def source(folder: Folder) -> Fixed:
+        twins.update(_twins(folder, base, places))
+        trained = {twins.get(place, place): config for place, config in places.items()}
+        trials = [Trial(place, trained[place], seeds) for place in sorted(trained)]
+        same = [Trial(place, places[place], (), twins[place]) for place in sorted(twins)]
+        return Fixed([*trials, *same])
+
+    warn_of_traps(list(configs.values()), but_said=True)
+    print(f"{count(len(places) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
+    return session.sweep(base, path, about, source)[0], twins
+
+
+def _twins(folder: Folder, base: Config, places: Mapping[int, Config]) -> dict[int, int]:
+    """For each place of a configuration that is trained at another, or was, that other.
+
+    Raises `UserError` where a place has rows of another configuration than is to be there.
+    """
+    trained: dict[str, int] = {}
+    for place in sorted({int(number) for number in folder.rows()["trial"]}):
+        for config in (config_of(row, base) for row in folder.rows_of(place)):
+            if place in places and identity_of(config) != identity_of(places[place]):
+                key, *_ = changes([config.to_mapping(), places[place].to_mapping()])
+                raise UserError(
+                    f"{folder.path}: must be of this study, but its trial {place} was trained with "
+                    f"another {key} than the study's has; move it away"
+                )
+            trained.setdefault(identity_of(config), place)
+    twins = {}
+    for place, config in sorted(places.items()):
+        first = trained.setdefault(identity_of(config), place)
+        if first != place and not folder.rows_of(place):
+            twins[place] = first
+    return twins

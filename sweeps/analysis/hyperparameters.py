@@ -1,0 +1,133 @@
+"""What a sweep varied: its knobs, and the regions that the values of one fall into."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqn.statistics.formatting import figures, setting
+from dqn.storage.columns import COLUMN_OF_KEY, Cell, columns_of
+from dqn.storage.reader import Results
+
+_MOST_LEVELS = 8  # different numbers up to which each is a level of its own
+_FEWEST = 6  # trials in a region of a knob that has no levels
+_MOST_REGIONS = 6
+_LOG_FROM = 20.0  # largest over smallest level, from which levels stand on a logarithmic axis
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A hyperparameter that differs between trials."""
+
+    name: str
+    """As a command line has it."""
+    column: str
+    """In seeds.csv."""
+    levels: tuple[Cell, ...]
+    """Its values in order; empty where there are too many to tell apart."""
+    numeric: bool
+    """Whether all values are finite numbers, so that they have places on an axis."""
+    log: bool
+    """Whether that axis is logarithmic: it was sampled so, or its levels are far apart."""
+
+    def places(self, values: Iterable[Any]) -> NDArray[np.float64]:
+        """Where `values` are on its axis: numbers as they are, others by their level."""
+        if self.numeric:
+            return np.array(list(values), float)
+        order = {level: place for place, level in enumerate(self.levels)}
+        return np.array([order[_cell(value)] for value in values], float)
+
+
+@dataclass(frozen=True)
+class Region:
+    """One level of a knob, or the values from `low` to `high` on its axis."""
+
+    label: str
+    low: float
+    high: float
+
+
+def knobs_of(results: Results) -> list[Knob]:
+    """The columns of seeds.csv in which trials differ, those that the sweep names first."""
+    firsts = [rows[0] for rows in results.rows.values()]
+    common = set(columns_of(()))
+    values = {
+        column: {row[column] for row in firsts} for column in firsts[0] if column not in common
+    }
+    key_of = {column: key for key, column in COLUMN_OF_KEY.items()}
+    params = (results.sweep or {}).get("params") or {}
+    order = {name: place for place, name in enumerate(params)}
+    made = [
+        _knob(key_of.get(column, column), column, met, params)
+        for column, met in values.items()
+        if len(met) > 1
+    ]
+    return sorted(made, key=lambda knob: order.get(knob.name, len(order)))
+
+
+def regions(
+    knob: Knob, values: Iterable[Any], most: int = _MOST_REGIONS, most_levels: int = _MOST_LEVELS
+) -> tuple[NDArray[np.int64], list[Region]]:
+    """The region of each of `values` [trials], by its number, and the regions in order.
+
+    The levels where there are at most `most_levels`, or the values are no numbers. Else regions of
+    equally many trials, six or more in each and `most` regions at most; equal values stay together.
+    """
+    places = knob.places(values)
+    if knob.levels and (len(knob.levels) <= most_levels or not knob.numeric):
+        known = knob.places(knob.levels).tolist()
+        found = [
+            Region(told(level), place, place)
+            for level, place in zip(knob.levels, known, strict=True)
+        ]
+        return np.searchsorted(known, places), found
+    count = min(most, max(1, len(places) // _FEWEST))
+    inner = np.quantile(places, np.linspace(0, 1, count + 1)[1:-1], method="lower")
+    _, number = np.unique(np.searchsorted(np.unique(inner), places), return_inverse=True)
+    ends = [
+        (places[number == n].min(), places[number == n].max())
+        for n in range(number.max(initial=-1) + 1)
+    ]
+    return number, [Region(_span(low, high), low, high) for low, high in ends]
+
+
+def told(value: Any) -> str:
+    """A value of a knob in as few characters as tell it from others."""
+    return "none" if value is None else setting(value)
+
+
+def _span(low: float, high: float) -> str:
+    a, b = figures(low, 3), figures(high, 3)
+    return a if a == b else f"{a} to {b}"
+
+
+def _knob(name: str, column: str, values: set[Cell], params: Any) -> Knob:
+    numeric = all(
+        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values
+    )
+    swept = str(params.get(name)) if isinstance(params, dict) else ""
+    spread = numeric and swept.startswith(("tag", "interval", "int("))  # not from a list
+    few = not numeric or (len(values) <= _MOST_LEVELS and not spread)
+    levels = tuple(sorted(values, key=order)) if few else ()
+    log = numeric and swept.startswith("tag(log")
+    if numeric and not spread and not swept.startswith("range"):
+        low, high = min(map(float, values)), max(map(float, values))  # pyright: ignore[reportArgumentType]
+        log = low > 0 and high / low >= _LOG_FROM
+    return Knob(name, column, levels, numeric, log)
+
+
+def order(value: Cell) -> tuple[bool, float, Sequence[float], str]:
+    """Numbers by size, networks ("64x64") by widths, other text by its letters; blank last."""
+    if isinstance(value, int | float):
+        return False, float(value), (), ""
+    text = "" if value is None else value
+    widths = text.split("x")
+    numbers = [float(width) for width in widths] if all(map(str.isdecimal, widths)) else []
+    return value is None, math.inf, numbers, text
+
+
+def _cell(value: Any) -> Cell:
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,145 @@
+"""How much each knob decides whether a trial is among the best: PED-ANOVA, and what chance does.
+
+Watanabe, Bansal & Hutter (2023), "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
+Arbitrary Subspaces", as Optuna implements it. Of the best trials and of all, the density of a
+knob's values is estimated; importance is the Pearson divergence of the two. A knob that does
+nothing still gets some by chance, the more the fewer trials there are: values dealt out anew to the
+trials tell how much.
+"""
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import create_trial
+
+from sweeps.analysis.frames import Tables, leading
+from sweeps.analysis.hyperparameters import Knob
+
+FEWEST = 20  # trials: of fewer the best are too few to tell a density from
+_DEALS = 19  # the largest of so many is passed by chance once in twenty times
+
+
+def importance(tables: Tables) -> tuple[pd.DataFrame | None, str]:
+    """Rows of `knob, share, chance`, largest share first, and what they mean; or why none.
+
+    `share` is of all knobs' importance together; `chance` is what a knob that does nothing stays
+    below 95 times in 100, on the same scale.
+    """
+    trials = tables.counted
+    if reason := _unfit(tables):
+        return None, reason
+    losses = _losses(tables)
+    study = _study(tables)
+    quantile = leading(tables) / len(trials)
+    raw = _raw(study, losses, quantile)
+    total = sum(raw.values())
+    if total <= 0.0:
+        return (
+            None,
+            "PED-ANOVA finds the best trials' values where all others are: no knob stands out.",
+        )
+    rng = np.random.default_rng(0)
+    dealt = [_raw(study, rng.permutation(losses), quantile) for _ in range(_DEALS)]
+    rows = [
+        {
+            "knob": name,
+            "share": value / total,
+            "chance": max(deal[name] for deal in dealt) / total,
+        }
+        for name, value in raw.items()
+    ]
+    frame = pd.DataFrame(rows).sort_values("share", ascending=False, ignore_index=True)
+    return frame, (
+        f"Method: PED-ANOVA (Watanabe et al. 2023). It compares the values of the best "
+        f"{leading(tables)} of {len(trials)} trials with those of all: the more a knob's good "
+        "values differ from what was tried, the longer its bar. It says where good trials are, "
+        "not how much return is lost elsewhere. The mark is chance: a knob that does nothing "
+        "stays left of it 95 times in 100."
+    )
+
+
+def _unfit(tables: Tables) -> str:
+    """Why PED-ANOVA says nothing here; "" where it does."""
+    values = tables.counted["value"]
+    if tables.design == "one at a time":
+        return (
+            "PED-ANOVA does not apply: each knob was moved by itself, so there are no good trials "
+            "to compare with all. Knobs are in order of how far the metric moves with them."
+        )
+    if len(values) < FEWEST:
+        return (
+            f"PED-ANOVA needs {FEWEST} trials, here are {len(values)}. Knobs are in order of how "
+            "far the metric moves with them."
+        )
+    if len(set(values)) == 1:
+        return "All trials have the same value, so no knob can be told from another."
+    return ""
+
+
+def _losses(tables: Tables) -> np.ndarray:
+    """Of each trial, less is better; an infinite one, which Optuna would drop, is the worst."""
+    values = tables.counted["value"].to_numpy(float)
+    losses = values if tables.lower_is_better else -values
+    finite = losses[np.isfinite(losses)]
+    return np.where(np.isfinite(losses), losses, finite.max(initial=0.0) + 1.0)
+
+
+def _study(tables: Tables) -> optuna.Study:
+    """The trials in memory, their numbers those of the rows of `tables.counted`."""
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    trials = tables.counted
+    space = {knob.name: _distribution(knob, trials[knob.column]) for knob in tables.knobs}
+    columns = {
+        knob.name: [_choice(knob, value) for value in trials[knob.column]] for knob in tables.knobs
+    }
+    study = optuna.create_study()
+    study.add_trials(
+        create_trial(
+            params={name: values[n] for name, values in columns.items()},
+            distributions=space,
+            value=0.0,
+        )
+        for n in range(len(trials))
+    )
+    return study
+
+
+def _raw(study: optuna.Study, losses: np.ndarray, quantile: float) -> dict[str, float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # experimental, and that low targets are the good ones
+        return get_param_importances(
+            study,
+            evaluator=PedAnovaImportanceEvaluator(target_quantile=min(quantile, 0.99)),
+            target=lambda trial: float(losses[trial.number]),
+            normalize=False,
+        )
+
+
+def _distribution(knob: Knob, values: Any) -> BaseDistribution:
+    """From what was tried: levels that are not every whole number of a range are choices."""
+    low, high = (values.min(), values.max()) if knob.numeric else (0, 0)
+    whole = knob.numeric and all(float(value).is_integer() for value in values)
+    if knob.levels and not (whole and len(knob.levels) == high - low + 1):
+        return CategoricalDistribution(list(dict.fromkeys(_choice(knob, v) for v in values)))
+    if whole:
+        return IntDistribution(int(low), int(high), log=knob.log)
+    return FloatDistribution(float(low), float(high), log=knob.log)
+
+
+def _choice(knob: Knob, value: Any) -> Any:
+    """As Optuna takes it: plain Python, blank for none."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if knob.numeric:
+        return int(value) if float(value).is_integer() else float(value)
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,84 @@
+"""One number of a trial, from the seeds it was trained with: what a study searches the best of."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dqn.config import Config
+from dqn.statistics.metrics import METRICS, STATISTICS, Metrics, Statistic, interval, iqm
+from dqn.storage.reader import Results
+from dqn.training.trial_source import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """`aggregate` (iqm, mean, median or low) over seeds of `metric`, one of `stats.METRICS`.
+
+    `low` is the end that can be counted on of the 95 % interval of the IQM: its lower one, or for
+    `solved_at`, which is better the smaller, its upper one.
+    """
+
+    metric: str
+    aggregate: str
+
+    @property
+    def minimised(self) -> bool:
+        """Whether less is better."""
+        return self.metric == "solved_at"
+
+    @property
+    def told(self) -> str:
+        """What of the metric is searched, in words."""
+        low = "upper" if self.minimised else "lower"
+        names = {"iqm": "IQM", "low": f"{low} end of the 95 % interval of the IQM"}
+        return names.get(self.aggregate, self.aggregate)
+
+    @property
+    def statistic(self) -> Statistic:
+        """What `aggregate` is of seeds; of `low` what it is the end of the interval of."""
+        return STATISTICS.get(self.aggregate, iqm)
+
+    def of_rows(self, rows: Iterable[Row]) -> float:
+        """The value over rows of seeds.csv; not finite where too many failed, NaN of none.
+
+        A seed that did not solve its task counts as one more episode than it had, a diverged or
+        failed one as worse than every other in what it never earned. What was never asked for is
+        left out.
+        """
+        values = [value for row in rows if (value := self.of_seed(row)) is not None]
+        return self._over(values)
+
+    def of_seed(self, row: Row) -> float | None:
+        """The metric of one seed; None where it has none."""
+        value = row[self.metric]
+        if value is not None:
+            return float(value)
+        if row["status"] in ("diverged", "failed"):
+            return METRICS[self.metric]
+        return float(row["episodes"] or 0) + 1.0 if self.minimised else None
+
+    def of_metrics(self, metrics: Mapping[int, Metrics], config: Config) -> float:
+        """The value at a rung, by seed; `final_return` stands in for a test not yet played.
+
+        A seed that has not solved its task yet counts as if it never will.
+        """
+        metric = "final_return" if self.metric == "test_return" else self.metric
+        never = float((config.episodes or config.steps) + 1)
+        values = [getattr(one, metric) for one in metrics.values()]
+        return self._over([never if value is None else float(value) for value in values])
+
+    def better(self, one: float, other: float) -> bool:
+        """Whether `one` is better than `other`."""
+        return one < other if self.minimised else one > other
+
+    def _over(self, values: Sequence[float]) -> float:
+        if not values:
+            return math.nan
+        if self.aggregate == "low":
+            return float(interval(values)[1 if self.minimised else 0])
+        return float(self.statistic(values))
+
+
+def objective_of(results: Results) -> Objective:
+    """What a sweep's trials are judged by; a grid's by the IQM of its mean return."""
+    return Objective(results.objective, (results.sweep or {}).get("aggregate", "iqm"))

@@ -1,0 +1,279 @@
+"""What a validation found, as values, as tables for a person and as validation.csv."""
+
+import csv
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dqn.config import Config
+from dqn.runtime.atomic_write import replacing
+from dqn.runtime.errors import RunError
+from dqn.storage.columns import Row
+from dqn.storage.reader import Results
+from dqn.storage.safe_yaml import refuse_endless
+from dqn.storage.trials import BASELINE, EXERCISE
+from dqn.terminal.tables import as_text
+from sweeps.analysis.candidates import TITLES, Against, Contender, against
+from sweeps.analysis.objective import Objective, objective_of
+from sweeps.analysis.tables import (
+    NAMES,
+    Estimate,
+    digits_of,
+    estimate,
+    overview,
+    overview_values,
+    table,
+)
+
+TABLE, PRESET = "validation.csv", "recommended.yaml"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one trial, or the baseline, claimed and what it held, by the study's own statistic."""
+
+    trial: int | None
+    """In the study; None is the baseline."""
+    claimed_rank: int | None
+    held_rank: int
+    claimed: Estimate
+    """On the study's seeds."""
+    held: Estimate
+    """On the new seeds."""
+    optimism: Against | None
+    """The claimed against the held-out seeds."""
+    versus: Against | None
+    """Against the baseline, on the new seeds."""
+    contender: Contender
+    """The trainings on the new seeds."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The trials in order of their claims, the baseline last, and which of them to use."""
+
+    results: Results
+    """Of the study."""
+    base: Config
+    """The baseline, with the new seeds."""
+    findings: Sequence[Finding]
+    winner: Finding | None
+    status: int
+    """1 where a training could not be run."""
+
+    @property
+    def objective(self) -> Objective:
+        """What the study searched the best of."""
+        return objective_of(self.results)
+
+
+def place_of(trial: int | None) -> int:
+    """The number in the validation's folder of a trial of the study; None is the baseline."""
+    return EXERCISE if trial is None else trial
+
+
+def findings_of(results: Results, chosen: Sequence[int], held: Results) -> list[Finding]:
+    """The trials in order of their claims, the baseline last."""
+    objective = objective_of(results)
+    metric, statistic = objective.metric, objective.statistic
+    ranked = held.ranked(objective.of_rows)
+    trials = [place for place in ranked if place != place_of(None)]
+
+    def compared(rows: Sequence[Row], others: Sequence[Row]) -> Against:
+        return against(rows, others, metric, statistic, objective.of_seed)
+
+    def estimated(rows: Sequence[Row]) -> Estimate:
+        values = [value for row in rows if (value := objective.of_seed(row)) is not None]
+        return estimate(values, statistic)
+
+    baseline = Contender(BASELINE, held, place_of(None))
+    found = []
+    for rank, trial in enumerate(chosen, 1):
+        one = Contender(f"trial {trial}", held, place_of(trial))
+        found.append(
+            Finding(
+                trial, rank, trials.index(one.trial) + 1, estimated(results.rows[trial]),
+                estimated(one.rows), compared(results.rows[trial], one.rows),
+                compared(one.rows, baseline.rows), one,
+            )
+        )  # fmt: skip
+    place = ranked.index(baseline.trial) + 1
+    unknown = Estimate(None)
+    return [
+        *found,
+        Finding(None, None, place, unknown, estimated(baseline.rows), None, None, baseline),
+    ]
+
+
+def best_bound(findings: Sequence[Finding], objective: Objective) -> Finding | None:
+    """The one with the best end to be counted on of its held-out interval; None if none has one."""
+    bounded = [one for one in findings if one.held.ends is not None]
+    if objective.minimised:
+        return min(bounded, key=lambda one: _ends(one)[1], default=None)
+    return max(bounded, key=lambda one: _ends(one)[0], default=None)
+
+
+def told(of: Validation) -> str:
+    """The tables, what is recommended, and what was written where."""
+    last = of.base.first_seed + of.base.seeds - 1
+    lines = [
+        _claims(of),
+        "",
+        overview([one.contender for one in of.findings]),
+        "",
+        f"optimism: claimed − held-out; seeds {of.base.first_seed} to {last} were never used by "
+        "the study",
+    ]
+    if of.objective.aggregate == "low":
+        lines.append("ranks are by the end of the interval that can be counted on, as the study's")
+    if of.winner is None:
+        lines.append("no trial has a finite interval on the new seeds: nothing is recommended")
+    elif of.winner.trial is None:
+        lines.append(
+            f"no trial's lower bound beats that of the {BASELINE}, which stays recommended"
+        )
+    else:
+        end, what = "upper" if of.objective.minimised else "lower", statistic_name(of.objective)
+        lines.append(
+            f"recommended: by the {end} end of the interval on new seeds, not by the {what} itself"
+        )
+    lines.append(f"written: {of.results.path / TABLE}")
+    lines += [f"written: {of.results.path / PRESET}"] * (of.winner is not None)
+    return "\n".join(lines)
+
+
+def _claims(of: Validation) -> str:
+    digits, statistic = digits_of(of.objective.metric), statistic_name(of.objective)
+    made = table(
+        f"{TITLES[of.objective.metric]}\n{statistic} of seeds", "claimed\n95 % interval",
+        f"on {of.base.seeds} new seeds\n95 % interval", "optimism\n95 % interval", "rank",
+        f"P(better than {BASELINE})\n95 % interval", "",
+    )  # fmt: skip
+    for one in of.findings:
+        made.add_row(
+            one.contender.name,
+            one.claimed.text(digits),
+            one.held.text(digits),
+            _difference(one.optimism).text(digits),
+            f"{one.claimed_rank} → {one.held_rank}" if one.trial is not None else "-",
+            _improvement(one.versus).text(2),
+            "recommended" if one is of.winner else "",
+        )
+    return as_text(made).strip("\n")
+
+
+def plain(of: Validation) -> dict[str, Any]:
+    """The same as plain values."""
+    return {
+        "metric": of.objective.metric,
+        "aggregate": of.objective.aggregate,
+        "seeds": [of.base.first_seed, of.base.first_seed + of.base.seeds - 1],
+        "findings": list(_records(of)),
+    }
+
+
+def _records(of: Validation) -> Iterator[dict[str, Any]]:
+    for one in of.findings:
+        seen = overview_values(one.contender)
+        of_new_seeds = [
+            *(f"{name}{end}" for name in ("final_return", "test_return")
+              for end in ("", "_low", "_high")),
+            "solved", "collapsed",
+        ]  # fmt: skip
+        statuses = [row["status"] for row in one.contender.rows]
+        yield {
+            "trial": one.trial,
+            "claimed_rank": one.claimed_rank,
+            "held_out_rank": one.held_rank,
+            **one.claimed.plain("claimed"),
+            **one.held.plain("held_out"),
+            **_difference(one.optimism).plain("optimism"),
+            **_improvement(one.versus).plain("improvement"),
+            **{name: seen[name] for name in of_new_seeds},
+            "seeds": len(statuses),
+            "diverged": statuses.count("diverged"),
+            "failed": statuses.count("failed"),
+            "recommended": one is of.winner,
+        }  # fmt: skip
+
+
+def write_table(path: Path, of: Validation) -> None:
+    """Write validation.csv, one row a trial and the baseline's last; raises `OSError`."""
+    by = {"metric": of.objective.metric, "aggregate": of.objective.aggregate}
+    records = [{**by, **record} for record in _records(of)]
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+
+
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """The rows of validation.csv by column, `trial` None in the baseline's; none without a file.
+
+    Raises `RunError`, with line and column, for a cell that is not what `write_table` writes.
+    """
+    if not path.exists():
+        return []
+    try:
+        refuse_endless(path)
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            return [_values(path, reader.line_num, row) for row in reader]
+    except (OSError, ValueError, csv.Error) as error:
+        raise RunError(f"{path}: must be readable as CSV, is not ({error}); {_AGAIN}") from error
+
+
+def _values(path: Path, line: int, row: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, read in _READERS.items():
+        text = row.get(name)
+        try:
+            values[name] = None if text == "" and name not in _NEEDED else read(str(text))
+        except (ValueError, KeyError):
+            what = "missing" if text is None else repr(text[:60])
+            raise RunError(
+                f"{path}, line {line}: column {name} must be {_WORDS[read]}, is {what}; {_AGAIN}"
+            ) from None
+    return values
+
+
+_AGAIN = "python -m sweeps validate writes it anew"
+_RECOMMENDED = {"True": True, "False": False}.__getitem__
+_NUMBERS = [part + end for part in ("claimed", "held_out", "optimism", "improvement")
+            for end in ("", "_low", "_high")]  # fmt: skip
+_NEEDED = ("metric", "seeds", "recommended")
+_READERS: dict[str, Callable[[str], Any]] = {
+    "metric": str, "trial": int, "claimed_rank": int, "held_out_rank": int,
+    **dict.fromkeys(_NUMBERS, float), "seeds": int, "recommended": _RECOMMENDED,
+}  # fmt: skip
+_WORDS = {str: "text", int: "a whole number", float: "a number", _RECOMMENDED: "True or False"}
+
+
+def title(of: Validation, winner: Finding) -> str:
+    """What recommended.yaml says of itself, in one line."""
+    path, metric = of.results.path, of.objective.metric
+    name = " ".join((path.name or path.resolve().name).split())
+    who = f"the {BASELINE}" if winner.trial is None else f"trial {winner.trial} of {name}"
+    return (
+        f"{who}: {TITLES[metric]} {winner.held.text(digits_of(metric))}, "
+        f"{statistic_name(of.objective)} of {of.base.seeds} seeds it was not chosen by"
+    )
+
+
+def statistic_name(objective: Objective) -> str:
+    """What of seeds a validation compares, in words."""
+    return NAMES.get(objective.aggregate, NAMES["iqm"])
+
+
+def _difference(of: Against | None) -> Estimate:
+    return Estimate(of.difference, of.difference_interval) if of else Estimate(None)
+
+
+def _improvement(of: Against | None) -> Estimate:
+    return Estimate(of.improvement, of.improvement_interval) if of else Estimate(None)
+
+
+def _ends(one: Finding) -> tuple[float, float]:
+    return one.held.ends or (math.nan, math.nan)

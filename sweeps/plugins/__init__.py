@@ -1,0 +1,1 @@
+"""What Hydra plugs in: grids and studies."""

@@ -1,0 +1,82 @@
+"""All that a report is made from, computed once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dqn.runtime.errors import RunError
+from dqn.storage.reader import Results
+from dqn.storage.trials import BASELINE
+from sweeps.analysis.frames import Tables, effects, of_regions, tables_of
+from sweeps.analysis.hyperparameters import Knob
+from sweeps.analysis.importance import importance
+from sweeps.analysis.trial_curves import Curves, read_curves
+from sweeps.analysis.validation import TABLE, read_table
+
+Finding = Mapping[str, Any]
+"""A row of validation.csv, and its `name`."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Tables, curves, and what follows from them."""
+
+    tables: Tables
+    curves: Curves | None
+    no_curves: str
+    """Why there are none."""
+    findings: Sequence[Finding]
+    """Of a validation by the same metric, in order of the claims."""
+    importance: pd.DataFrame | None
+    method: str
+    """What the importance means, or why there is none."""
+    of_knobs: Mapping[str, pd.DataFrame]
+    """`tables.of_regions` by knob, the knobs that matter most first."""
+    effects: pd.DataFrame
+
+    @property
+    def best(self) -> int:
+        """The trial that is recommended after validation; else the first in rank."""
+        held = [one["trial"] for one in self.findings if one["recommended"]]
+        known = [n for n in held if n in self.tables.results.rows]
+        return known[0] if known else int(self.tables.trials["trial"].iloc[0])
+
+    @property
+    def knobs(self) -> list[Knob]:
+        """Those that matter most first."""
+        by_name = {knob.name: knob for knob in self.tables.knobs}
+        return [by_name[name] for name in self.of_knobs]
+
+
+def evidence_of(results: Results, metric: str) -> Evidence:
+    """Raises `RunError` for a damaged validation.csv; damaged episodes cost the curves alone."""
+    tables = tables_of(results, metric)
+    try:
+        curves, no_curves = read_curves(tables), ""
+    except RunError as error:
+        curves, no_curves = None, str(error)
+    ranking, method = (None, "") if not tables.knobs else importance(tables)
+    frames = {knob.name: of_regions(tables, knob) for knob in tables.knobs}
+    moved = effects(frames)
+    order = (moved if ranking is None else ranking)["knob"]
+    findings = [
+        {**one, "name": BASELINE if one["trial"] is None else f"trial {one['trial']}"}
+        for one in read_table(results.path / TABLE)
+        if one["metric"] == metric
+    ]
+    return Evidence(tables, curves, no_curves, findings, ranking, method,
+                    {name: frames[name] for name in order}, moved)  # fmt: skip
+
+
+def failing(evidence: Evidence, most: int = 4) -> pd.DataFrame:
+    """Regions of the knobs that matter most, if any of their trainings diverged or collapsed."""
+    frames = list(evidence.of_knobs.values())[:most]
+    if not frames:
+        return pd.DataFrame()
+    frame = pd.concat(frames, ignore_index=True)
+    frame = frame.loc[frame["trainings"] > 0]
+    shares = frame[["diverged", "collapsed"]].to_numpy(float)
+    return frame if np.any(shares > 0) else frame.iloc[:0]

@@ -1,0 +1,106 @@
+"""The end of a report's page: the commands that do it again, and what it was made with."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from dqn.config.config import ELSEWHERE
+from dqn.config.fields import override_text
+from dqn.runtime.secrets import without_passwords
+from dqn.storage import machines
+from dqn.storage.safe_yaml import plain_of, written
+from dqn.storage.trials import named
+from sweeps.report.data import Evidence
+from sweeps.report.page import Element, Part, Section, Table, definitions, element, paragraph
+from sweeps.report.run_commands import flat, run_command
+
+_NOT_OF_A_TRIAL = ("seeds", "first_seed", *ELSEWHERE)
+
+
+def again(evidence: Evidence) -> Section:
+    """The commands for the best trial and for all of it; raises as `Results.config`."""
+    results, trial = evidence.tables.results, evidence.best
+    sweeps = ["python", "-m", "sweeps"]
+    what = "this configuration" if results.sweep is None else named(trial)
+    parts: list[Part] = [
+        paragraph(f"Train {what} anew, with the same seeds:"),
+        element("pre", run_command(results.config(trial))),
+    ]
+    whole = [row["seed"] for row in results.rows[trial] if row["status"] in ("done", "diverged")]
+    if whole:
+        options = ["--trial", f"{trial}", "--seed", f"{whole[0]}"]
+        parts += [
+            paragraph("Train one of its seeds again and compare every number to the last bit:"),
+            element("pre", shlex.join([*sweeps, "reproduce", str(results.path), *options])),
+        ]
+    if results.sweep is not None and results.part_of is None:
+        parts += [
+            paragraph("Measure the best trials on seeds that were never used:"),
+            element("pre", shlex.join([*sweeps, "validate", str(results.path)])),
+        ]
+    if overrides := _overrides(results.path):
+        many = ["-m"] if results.sweep is not None else []
+        parts += [
+            paragraph("What was written after `python -m dqn.run` for all of it:"),
+            element("pre", shlex.join([*many, *overrides])),
+        ]
+    return Section("again", "Do it again", parts)
+
+
+def made(evidence: Evidence) -> Section:
+    """Configuration, sweep, versions and machine."""
+    results, trial = evidence.tables.results, evidence.best
+    varied = {knob.name for knob in evidence.tables.knobs}
+    columns = ["key", "value" if results.sweep is None else named(trial), "varied"]
+    rows = [
+        [name, override_text(value), "yes" if {name, name.partition(".")[0]} & varied else ""]
+        for name, value in flat(results.config(trial).to_mapping()) if name not in _NOT_OF_A_TRIAL
+    ]  # fmt: skip
+    parts: list[Any] = [Table("configuration", "Every key of the configuration.", columns, rows,
+                              words=columns)]  # fmt: skip
+    if results.sweep is not None:
+        text = written(dict(results.sweep))
+        parts.append(_folded("What was swept, and how (sweep.yaml)", element("pre", text.strip())))
+    known = machines.read(results.path)
+    parts += [definitions(flat(machine)) for machine in known]
+    if not known:
+        parts.append(paragraph("No machine is on record.", "note"))
+    return Section("made", "How it was made", parts)
+
+
+def reading(evidence: Evidence) -> Section:
+    """What the words and the intervals mean."""
+    lines = [
+        "A trial is one configuration, trained with several seeds. IQM, the interquartile mean, "
+        "is the mean of the middle half of them (Agarwal et al. 2021); its 95 % interval is a "
+        "percentile bootstrap over them.",
+        "No seed is dropped in silence. A diverged seed counts with what it earned, and in what it "
+        "never earned as worse than every other. A pruned trial is in no interval of a knob.",
+        "mean return: over all training episodes. best 10: the best mean of ten episodes in a "
+        "row. last 10: the mean of the last ten. test: the mean of greedy episodes after training. "
+        "solved at: the first episode at which the mean of ten reaches the environment's "
+        "threshold. collapse: the share of the best that was lost by the end; of a training "
+        "that hardly learned, which had little to lose, it says little.",
+    ]
+    if evidence.tables.design == "sampled":
+        lines.append(
+            "The sampler tries more values where results are good. So the trials of a region "
+            "differ from others in other knobs, too: an influence is what was met there, not what "
+            "one knob does by itself."
+        )
+    return Section(
+        "reading", "How to read this", [element("ul", *(element("li", t) for t in lines))]
+    )
+
+
+def _overrides(path: Path) -> list[str]:
+    """What the command line said; nothing where it is not on record."""
+    try:
+        said = plain_of(path / ".hydra" / "overrides.yaml")
+    except (OSError, ValueError):
+        return []
+    return [without_passwords(str(one)) for one in said] if isinstance(said, list) else []
+
+
+def _folded(title: str, *parts: Element) -> Element:
+    return element("details", element("summary", title), *parts)

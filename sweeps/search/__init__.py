@@ -1,0 +1,1 @@
+"""A study: Optuna, its storage, samplers and pruners, and the space it searches."""

@@ -1,0 +1,106 @@
+"""The nodes `hydra.sweeper.sampler` and `.pruner`, and what their settings say of themselves.
+
+A node's `_target_` is looked up in a short list and its settings are checked before Optuna sees
+them: nothing that a configuration names is imported or called.
+"""
+
+import functools
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import optuna
+
+from dqn.compose.help import CONF
+from dqn.config.familiar import advice_on_sweeper
+from dqn.config.fields import checked, key, nearest, override_text, shown
+from dqn.runtime.errors import UserError
+from dqn.storage.safe_yaml import plain_of
+
+_NONE = object()
+
+
+def option(default: Any, unit: str, span: str, meaning: str) -> Any:
+    """A field of what `hydra.sweeper` may set: no network sees it, and none has a symbol."""
+    return key(default, "run", "", unit, span, meaning)
+
+
+def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any:
+    """The settings of the node `hydra.sweeper.PART`, checked, as its dataclass in `known` has them.
+
+    `known` has one by each `_target_` there may be. Raises `UserError`, one line.
+    """
+    target, where = node.get("_target_"), f"hydra.sweeper.{part}"
+    if target not in known:
+        raise UserError(
+            f"{where}._target_ must be one of {', '.join(known)}, met {shown(target)}; "
+            f"{_choice(part, override_text(target).rpartition('.')[2])}"
+        )
+    kind = known[str(target)]
+    settings = {setting.name: setting for setting in fields(kind)}
+    values = {name: value for name, value in node.items() if name != "_target_"}
+    for name, value in values.items():
+        if name not in settings:
+            near = nearest(override_text(name), settings)
+            advice = advice_on_sweeper(f"{part}.{override_text(name)}") or (
+                f"did you mean {where}.{near}?" if near else "leave it out"
+            )
+            raise UserError(
+                f"{override_text(name)} is no setting of {target}, met "
+                f"{where}.{override_text(name)}={override_text(value)}; {advice}"
+            )
+        values[name] = checked(f"{where}.{name}", settings[name], value)
+    return kind(**values)
+
+
+def options_of(part: str, target: Any, known: Mapping[str, type]) -> dict[str, Any]:
+    """The node of one `target` that sets nothing itself, with all its settings."""
+    return {"_target_": target, **asdict(chosen(part, {"_target_": target}, known))}
+
+
+def _choice(part: str, name: str) -> str:
+    """What to write instead of a target `name` that there is none of."""
+    options = {target.rpartition(".")[2]: option for target, (option, _) in _files(part).items()}
+    near = nearest(name, options)
+    meant = f"did you mean {near}? " if near else ""
+    option = options.get(near, f"NAME, of {', '.join(sorted(options.values()))}")
+    return f"{meant}write hydra/sweeper/{part}={option}"
+
+
+def parts_of(sweeper: Mapping[str, Any], written: Collection[str]) -> dict[str, Any]:
+    """The nodes `sampler` and `pruner` of `sweeper`, without what another one's file says.
+
+    A file of conf/ has a `_target_` and its settings. Where the configuration names another target,
+    what the file says of its own is no wish of the user's; what is `written` on a command line is.
+    """
+    parts = {}
+    for part in ("sampler", "pruner"):
+        node, files = sweeper.get(part), _files(part)
+        if not isinstance(node, Mapping):
+            continue
+        target, where = node.get("_target_"), f"hydra.sweeper.{part}."
+        _, own = files.get(str(target), ("", {}))
+        others = [said for name, (_, said) in files.items() if name != target]
+        kept = {"_target_", *own, *(key.removeprefix(where) for key in written)}
+        parts[part] = {
+            name: value
+            for name, value in node.items()
+            if name in kept or all(said.get(name, _NONE) != value for said in others)
+        }
+    return parts
+
+
+@functools.cache
+def _files(part: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """By target, the option of hydra/sweeper/PART that names it, and what its file says."""
+    folder = CONF / "hydra" / "sweeper" / part
+    said = {path.stem: plain_of(path) for path in sorted(folder.glob("*.yaml"))}
+    return {node["_target_"]: (option, node) for option, node in said.items()}
+
+
+def quiet(make: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    """One of Optuna's objects, without the word that it is experimental."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return make(**options)
