@@ -13,7 +13,7 @@ from rich.table import Table
 from benchmarks import capacity, command, sweep
 from benchmarks.measure import OF_CORE, Row, on_one_core
 from dqn.runtime import machine
-from dqn.runtime.exit_codes import settled
+from dqn.runtime.exit_codes import exit_code
 from dqn.runtime.standard_streams import prepare_streams
 
 PARTS = ("core", "scaling", "peers", "run", "sweep", "driver", "agreement")
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 2
     console = Console()
-    said = machine.described()
+    said = machine.describe()
     results: dict = {"machine": said, "parts": {}}
     console.print(
         f"{said['processor']} · {said['cores']} cores · "
@@ -83,20 +83,19 @@ def _measured(part: str, args: argparse.Namespace, processor: str) -> tuple[list
 
 def _load_tensorflow() -> None:
     on_one_core()
-    from dqn.runtime import compile_cache as runtime
+    from dqn.runtime import compile_cache
     from dqn.runtime.tensorflow import import_tensorflow
 
-    runtime.prepare()
+    compile_cache.prepare()
     import_tensorflow()
 
 
 def _rates_of_others(seconds: float, torch_index: str | None) -> list[tuple[str, float]]:
     """Environment steps a second on one core of those who do not train in lanes."""
     _load_tensorflow()
-    from benchmarks import baselines as contenders
-    from benchmarks import peers
+    from benchmarks import baselines, peers
 
-    recipe = contenders.exercise_recipe()(seconds)
+    recipe = baselines.exercise_recipe()(seconds)
     python = peers.build(peers.STABLE_BASELINES3, _progress, torch_index)
     running = peers.Running(python, peers.STABLE_BASELINES3, "CartPole-v1", "200")
     with contextlib.closing(running) as stable_baselines3:
@@ -181,4 +180,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(settled(main))
+    sys.exit(exit_code(main))

@@ -12,7 +12,7 @@ from dqn.agents.keras.agent import DQNAgent
 from dqn.agents.networks import create_model
 from dqn.config import Config
 from dqn.config.config import fields_of
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 from dqn.training.engine import Engine
 from dqn.training.jobs import Job
 
@@ -32,7 +32,7 @@ def agent_returns(config: Config, seeds: int) -> np.ndarray:
 
     means = np.zeros(seeds)
     for i in range(seeds):
-        env = host.make(config.env)
+        env = gymnasium_env.make(config.env)
         chosen = {name: getattr(config, name) for name in settings}
         agent = DQNAgent(env, network, seed=config.first_seed + i, **chosen)
         means[i] = agent.train(config.episodes)[0].mean()

@@ -9,7 +9,7 @@ from benchmarks.recipe import Recipe
 from dqn.agents.keras.agent import DQNAgent
 from dqn.agents.networks import create_model
 from dqn.config import EnvConfig
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 
 WARM_STEPS = 100  # until every function is traced: updates begin at step 64, copies at 100
 
@@ -25,7 +25,7 @@ def dqn_agent() -> Rate:
 
 
 def _cartpole():
-    return host.make(EnvConfig(id="CartPole-v0"))
+    return gymnasium_env.make(EnvConfig(id="CartPole-v0"))
 
 
 def _rate(learner) -> Rate:

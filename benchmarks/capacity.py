@@ -22,10 +22,10 @@ import numpy as np
 from benchmarks.measure import Row
 from dqn import session
 from dqn.runtime.errors import RunError
-from dqn.statistics.episode_columns import RECORD
-from dqn.training.jobs import LANES, Episodes, Finished, Job
-from dqn.training.messages import Order, Report
-from dqn.workers.remote_pool import Crew
+from dqn.statistics.episode_columns import EPISODE_COLUMNS
+from dqn.training.jobs import LANES, EpisodeBatch, Finished, Job
+from dqn.training.messages import ChunkResult, WorkRequest
+from dqn.workers.remote_pool import RemotePool
 
 WORKERS, SEEDS = (2, 100, 1000), 10
 SHORT = 16  # chunks of a training of 8,000 steps, which a core's 16 lanes take 2.6 s for
@@ -79,19 +79,19 @@ def _measured(workers: int, chunks: int, sweep: Sequence[str]) -> dict[str, floa
 
 
 class _Pretender:
-    """A `site.Worker` without an engine."""
+    """A `backend.Worker` without an engine."""
 
     ready = True
 
-    def __init__(self, site: "_Stage"):
-        self._site = site
+    def __init__(self, backend: "_Stage"):
+        self._site = backend
         self.jobs: list[Job] = []
         self._chunk = 0
 
-    def send(self, order: Order) -> None:
+    def send(self, order: WorkRequest) -> None:
         self.jobs += order.new
 
-    def hear(self) -> list[Report]:
+    def poll(self) -> list[ChunkResult]:
         began = time.process_time()
         self._chunk += 1
         lanes = self.jobs[:LANES]
@@ -99,8 +99,8 @@ class _Pretender:
         finished = [_finished(job) for job in lanes] if over else []
         if over:
             del self.jobs[:LANES]
-        parts = [Episodes.of(job.key, _records(job, _EPISODES)) for job in lanes]
-        message = pickle.dumps(Report(parts, finished, 0.17, 0.17, 0.0))
+        parts = [EpisodeBatch.of(job.key, _records(job, _EPISODES)) for job in lanes]
+        message = pickle.dumps(ChunkResult(parts, finished, 0.17, 0.17, 0.0))
         self._site.reports += 1
         self._site.trainings += len(finished)
         self._site.bytes += len(message)
@@ -112,7 +112,7 @@ class _Pretender:
 
 
 class _Stage:
-    """A `site.Site` of pretenders."""
+    """A `backend.Backend` of pretenders."""
 
     def __init__(self, capacity: int, chunks: int):
         self.capacity, self.chunks = capacity, chunks
@@ -132,9 +132,9 @@ class _Stage:
 
 
 def _records(job: Job, episodes: int) -> np.ndarray:
-    records = np.random.default_rng(job.key).random((episodes, len(RECORD)), np.float32)
+    records = np.random.default_rng(job.key).random((episodes, len(EPISODE_COLUMNS)), np.float32)
     for name in ("step", "length"):
-        column = RECORD.index(name)
+        column = EPISODE_COLUMNS.index(name)
         records[:, column] = np.arange(1, episodes + 1, dtype=np.int32).view(np.float32)
     return records
 
@@ -143,7 +143,7 @@ def _finished(job: Job) -> Finished:
     sizes = (4, *job.config.hidden, 2)
     shapes = [shape for n, m in pairwise(sizes) for shape in ((n, m), (m,))]
     weights = [np.zeros(shape, np.float32) for shape in shapes]
-    episodes = Episodes.of(job.key, _records(job, 150))
+    episodes = EpisodeBatch.of(job.key, _records(job, 150))
     return Finished(job, "done", 8000, episodes, np.zeros(20, np.float32), weights, 2.6)
 
 
@@ -153,13 +153,13 @@ def main() -> None:
 
     @contextmanager
     def pretending(*_):
-        fleet = Crew(_Stage(workers, chunks))
+        fleet = RemotePool(_Stage(workers, chunks))
         try:
             yield fleet
         finally:
             fleet.close()
 
-    session.fleet_for = pretending
+    session.pool_for = pretending
     runpy.run_module("dqn.run", run_name="__main__")
 
 

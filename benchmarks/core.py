@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from benchmarks import baselines as contenders
-from benchmarks import memory
+from benchmarks import baselines, memory
 from benchmarks.arithmetic import Products, multiply_adds, steps_bound
 from benchmarks.lanes import FLOOR, MIXED, FullBlock
 from benchmarks.measure import OF_CORE, Rate, Row, alternate, ratios
@@ -28,9 +27,9 @@ def rows(
     if "lunar_lander" in names:
         rates["lunar_lander"] = FullBlock(LUNAR_LANDER).steps
     if "agent" in names:
-        rates["agent"] = contenders.dqn_agent()
+        rates["agent"] = baselines.dqn_agent()
     if "recipe" in names:
-        rates["recipe"] = contenders.exercise_recipe()
+        rates["recipe"] = baselines.exercise_recipe()
     measured: dict[str, list[float]] = {name: [] for name in rates}
     for i in range(rounds):
         for name, values in alternate(rates, 1, seconds).items():

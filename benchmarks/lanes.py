@@ -12,7 +12,7 @@ ENDLESS = 2**30
 FLOOR = Config(episodes=0, steps=ENDLESS, epsilon_start=0.05)
 """The exercise with epsilon at its floor, where an agent spends most of its training."""
 MIXED = (1, 2, 4, 8)
-"""T_train of the lanes in turn; none is above what one tick can do, `block.STRIDE`."""
+"""T_train of the lanes in turn; none is above what one tick can do, `block.MAX_STEPS_PER_TICK`."""
 
 
 class FullBlock:

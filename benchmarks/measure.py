@@ -62,12 +62,12 @@ def on_all_cores() -> None:
 
 
 def alternate(
-    contenders: Mapping[str, Rate], rounds: int, seconds: float
+    candidates: Mapping[str, Rate], rounds: int, seconds: float
 ) -> dict[str, list[float]]:
     """The rates of each contender, [rounds]: all take turns, for `seconds` each time."""
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    rates: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
-        for name, rate in contenders.items():
+        for name, rate in candidates.items():
             rates[name].append(rate(seconds))
     return rates
 

@@ -42,9 +42,9 @@ def _peak(lanes: int) -> float:
 
 
 if __name__ == "__main__":
-    from dqn.runtime import compile_cache as runtime
+    from dqn.runtime import compile_cache
     from dqn.runtime.tensorflow import import_tensorflow
 
-    runtime.prepare()
+    compile_cache.prepare()
     import_tensorflow()
     print(_peak(int(sys.argv[1])))

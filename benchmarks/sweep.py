@@ -24,14 +24,14 @@ SPACE = (
 )
 SHAPES = "hidden=choice([32,32],[64,64],[128],[64])"
 AT_WORK, AT_WORK_WITH_SHAPES, TWO_OVER_ONE, DRIVER = 90.0, 75.0, 1.8, 5.0
-_SAID = re.compile(
+_TIMING = re.compile(
     r"(?P<trainings>[\d,]+) trainings, (?P<steps>[\d,]+) steps in (?P<seconds>[\d,]+) s: "
     r"(?P<speed>[\d,]+) steps/s .*; lanes at work (?P<useful>\d+) % of their time"
     r"(?:, compiling (?P<compiling>\d+) %)?, driver (?P<driver>[\d.]+) %"
 )
 
 
-class Said(NamedTuple):
+class Timing(NamedTuple):
     """What a study says of itself in its last lines."""
 
     steps: float
@@ -94,7 +94,7 @@ def rows(
 
 def _study(
     folder: Path, workers: int, space: Sequence[str], trials: int, environment: Mapping[str, str]
-) -> Said:
+) -> Timing:
     command = [
         *(sys.executable, "-m", "dqn.run", "-m", "hydra/sweeper=optuna"),
         *("hydra/sweeper/sampler=random", f"hydra.sweeper.n_trials={trials}", f"seeds={SEEDS}"),
@@ -107,9 +107,9 @@ def _study(
         preexec_fn=on_all_cores,
         env=os.environ | environment,
     )
-    said = _SAID.search(done.stdout)
+    said = _TIMING.search(done.stdout)
     if done.returncode or said is None:
         reason = done.stderr[-2000:] or "it was over too soon; ask for more with --trials"
         raise RunError(f"{' '.join(command)} failed: {reason}")
     numbers = {name: float(text.replace(",", "")) for name, text in said.groupdict("0").items()}
-    return Said(*(numbers[name] for name in Said._fields))
+    return Timing(*(numbers[name] for name in Timing._fields))

@@ -16,13 +16,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dqn.compose import help as help_page
+from dqn.compose import help_page
 from dqn.config import Config
 from dqn.config.config import KEYS
 from dqn.config.familiar import advice_on
 from dqn.runtime import machine
 from dqn.runtime.errors import UserError
-from dqn.runtime.exit_codes import FULL_ERROR, INTERRUPTED, remember_tracebacks, settled
+from dqn.runtime.exit_codes import FULL_ERROR, INTERRUPTED, exit_code, remember_tracebacks
 from dqn.runtime.secrets import clean, hidden
 from dqn.runtime.standard_streams import prepare_streams, refuse_system
 
@@ -35,7 +35,7 @@ def main() -> int:
     prepare_streams()
     remember_tracebacks()
     try:
-        return settled(lambda: _run(sys.argv[1:]))
+        return exit_code(lambda: _run(sys.argv[1:]))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -46,7 +46,7 @@ def _run(arguments: list[str]) -> int:
         print(help_page.page())
         return 0
     if "--version" in arguments:
-        print(machine.versions_told())
+        print(machine.format_versions())
         return 0
 
     refuse_system()
@@ -54,11 +54,11 @@ def _run(arguments: list[str]) -> int:
     import hydra
     from hydra._internal.utils import get_args_parser
 
-    from dqn.compose import arguments as words
     from dqn.compose import compose
+    from dqn.compose.arguments import normalize
     from dqn.compose.hydra_errors import one_line
 
-    arguments = words.as_meant(arguments)
+    arguments = normalize(arguments)
     parser = get_args_parser()
     parser.error = _refuse_flag
     args = parser.parse_args(arguments)
@@ -67,7 +67,7 @@ def _run(arguments: list[str]) -> int:
 
     def job(composed: "DictConfig") -> None:
         # Settled here: what a training raises is not Hydra's to explain.
-        statuses.append(settled(lambda: _train(composed)))
+        statuses.append(exit_code(lambda: _train(composed)))
 
     if args.experimental_rerun:
         raise UserError(
@@ -76,7 +76,7 @@ def _run(arguments: list[str]) -> int:
         )
     shows = args.cfg or args.info or args.hydra_help or args.shell_completion
     if not shows:
-        compose.plan(args, job)
+        compose.validate_command(args, job)
     elif args.cfg or args.info:
         compose.remember_all(args, job)
     decorate = hydra.main(
@@ -94,7 +94,7 @@ def _train(composed: "DictConfig") -> int:
     from hydra.core.hydra_config import HydraConfig
 
     from dqn.compose.fast_compose import values_of
-    from dqn.compose.resume_command import again
+    from dqn.compose.resume_command import resume_command
 
     config = Config.from_mapping(values_of(composed))
     settings = HydraConfig.get()
@@ -105,7 +105,7 @@ def _train(composed: "DictConfig") -> int:
 
     status = train(config, Path(settings.runtime.output_dir))
     if status == INTERRUPTED:
-        print(f"to go on: {again(settings)}")
+        print(f"to go on: {resume_command(settings)}")
     return status
 
 

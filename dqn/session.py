@@ -14,24 +14,24 @@ from dqn.config import Config
 from dqn.config.fields import AUTO
 from dqn.config.interpolation import looked_up
 from dqn.envs import exclusive
-from dqn.runtime import compile_cache as runtime
+from dqn.runtime import compile_cache
 from dqn.runtime.errors import RunError, TrainingError
 from dqn.runtime.exit_codes import INTERRUPTED
 from dqn.statistics.formatting import count
 from dqn.storage.columns import Row
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.closing_table import best_of, leaderboards, unwritten
-from dqn.terminal.drawing import drawn
-from dqn.terminal.run_progress import RunView
-from dqn.terminal.sweep_progress import SweepView
+from dqn.terminal.drawing import draw_and_report
+from dqn.terminal.run_progress import RunProgress
+from dqn.terminal.sweep_progress import SweepProgress
 from dqn.terminal.tables import summary
-from dqn.training.messages import Fleet, News
-from dqn.training.scheduler import Account, Driver
-from dqn.training.trial_source import Fixed, Source, Trial
-from dqn.workers.local import Processes
-from dqn.workers.pool import Inline, most_workers, refuse_workers, tell_bound, workers_for
+from dqn.training.messages import PoolUpdate, WorkerPool
+from dqn.training.scheduler import Scheduler, Timing
+from dqn.training.trial_source import FixedTrials, Trial, TrialSource
+from dqn.workers.local import LocalBackend
+from dqn.workers.pool import InProcessPool, max_workers, print_bound, refuse_workers, worker_count
 from dqn.workers.registrations import bound_here
-from dqn.workers.remote_pool import Crew
+from dqn.workers.remote_pool import RemotePool
 
 _SHARE = 0.1  # of the time, at most, goes into drawing while seeds are still training
 _FIRST_CURVES = 20.0  # seconds; earlier ones are not worth waiting for
@@ -44,19 +44,19 @@ def train(config: Config, path: Path) -> int:
     Returns the exit status: 0 when all seeds are there, 130 after Ctrl-C. Raises `UserError` for a
     folder that holds another configuration or is in use, `RunError` where writing fails.
     """
-    runtime.prepare()  # before TensorFlow is imported
+    compile_cache.prepare()  # before TensorFlow is imported
     refuse_workers(config, [config])
     seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
     stopped, failed = False, None
     late: list[RunError] = []
-    with Folder(path, config) as folder:
+    with ResultsDir(path, config) as folder:
         finished = folder.finished()
         missing = [seed for seed in seeds if (0, seed) not in finished]
         if missing:
-            source = Fixed([Trial(0, config, seeds)])
+            source = FixedTrials([Trial(0, config, seeds)])
             with (
-                fleet_for(config, len(missing), [config]) as fleet,
-                RunView(missing, config) as view,
+                pool_for(config, len(missing), [config]) as fleet,
+                RunProgress(missing, config) as view,
             ):
                 drawing = _Drawing(view, folder, config)
                 try:
@@ -65,9 +65,9 @@ def train(config: Config, path: Path) -> int:
                     failed = error
         if not stopped and failed is None:
             late += unwritten(folder.put_in_order)
-        from dqn.plotting import result_pictures as pictures
+        from dqn.plotting import result_pictures
 
-        stopped |= not drawn("", lambda: pictures.draw_run(folder, config))
+        stopped |= not draw_and_report("", lambda: result_pictures.draw_run(folder, config))
         rows, trials = folder.rows(), folder.trials()
         late += unwritten(folder.close)
     if len(rows):
@@ -86,11 +86,11 @@ def train(config: Config, path: Path) -> int:
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """What a sweep's folder must know of it; see `dqn.storage.results_dir.Folder`."""
+class SweepSpec:
+    """What a sweep's folder must know of it; see `dqn.storage.results_dir.ResultsDir`."""
 
     record: Mapping[str, Any]
-    grows: Collection[str]
+    growable_keys: Collection[str]
     swept: tuple[str, ...]
     """Keys and groups that differ between trials."""
     configs: tuple[Config, ...]
@@ -98,7 +98,7 @@ class Sweep:
     objective: str = "mean_return"
     over: Callable[[Sequence[Row]], float] | None = None
     ordered_by: str = "IQM"
-    """What `over` gives, in words."""
+    """What `on_trial_end` gives, in words."""
     defaults: Mapping[str, Any] | None = None
     """What the record says by default: that of an earlier version lacks what it did not know."""
     trials: Collection[int] | None = None
@@ -106,29 +106,29 @@ class Sweep:
 
 
 def sweep(
-    base: Config, path: Path, about: Sweep, make_source: Callable[[Folder], Source]
-) -> tuple[int, Account]:
+    base: Config, path: Path, about: SweepSpec, make_source: Callable[[ResultsDir], TrialSource]
+) -> tuple[int, Timing]:
     """Train what a source gives, into the folder `path`; the exit status, and where time went.
 
     The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C. Raises as `train`.
     """
-    runtime.prepare()
+    compile_cache.prepare()
     refuse_workers(base, about.configs)
-    account, stopped, lost = Account(), False, None
+    account, stopped, lost = Timing(), False, None
     late: list[RunError] = []
-    with runtime.nothing_collected():
-        opened = Folder(
+    with compile_cache.nothing_collected():
+        opened = ResultsDir(
             path,
             base,
             about.record,
-            grows=about.grows,
+            growable_keys=about.growable_keys,
             swept=about.swept,
             objective=about.objective,
             over=about.over,
             defaults=about.defaults,
         )
     with opened as folder:
-        with runtime.nothing_collected():
+        with compile_cache.nothing_collected():
             made = make_source(folder)
         with contextlib.closing(made) as source:
             finished = [
@@ -136,8 +136,8 @@ def sweep(
             ]
             jobs = source.total * base.seeds - len(finished)
             with (
-                fleet_for(base, jobs, about.configs) as fleet,
-                SweepView(folder, source.total, base) as view,
+                pool_for(base, jobs, about.configs) as fleet,
+                SweepProgress(folder, source.total, base) as view,
             ):
                 try:
                     stopped, account = _driven(source, folder, fleet, view, view.stopping)
@@ -146,11 +146,13 @@ def sweep(
                 workers = fleet.workers
         if not stopped:
             late += unwritten(folder.put_in_order)
-        from dqn.plotting import result_pictures as pictures
+        from dqn.plotting import result_pictures
 
-        if view.trained or not pictures.is_best_whole(folder):
-            stopped |= not drawn("the best trial", lambda: pictures.draw_best_trial(folder, base))
-        trials, best = _of(about, folder.trials()), folder.best_trials()
+        if view.trained or not result_pictures.is_best_whole(folder):
+            stopped |= not draw_and_report(
+                "the best trial", lambda: result_pictures.draw_best_trial(folder, base)
+            )
+        trials, best = _of_trials(about, folder.trials()), folder.best_trials()
         late += unwritten(folder.close)
     begun = len(trials)
     if stopped:
@@ -168,42 +170,46 @@ def sweep(
     elif not view.trained and lost is None:
         print("all trials were trained before: nothing was left to do")
     elif account.busy:
-        print(_told(account, view.trained, view.steps, workers))
+        print(_render_timing(account, view.trained, view.steps, workers))
     print("; ".join([f"results: {_shown(path)}", *best_of(best)]))
     if lost is not None or late:
         raise lost or late[-1]
     return (INTERRUPTED if stopped else int(failed > 0)), account
 
 
-def _of(about: Sweep, trials: Any) -> Any:
+def _of_trials(about: SweepSpec, trials: Any) -> Any:
     """Rows of trials.csv that the command is about."""
     return trials if about.trials is None else trials[trials["trial"].isin(list(about.trials))]
 
 
 def _driven(
-    source: Source, folder: Folder, fleet: Fleet, view: Any, stopping: Callable[[], None]
-) -> tuple[bool, Account]:
-    driver = Driver(source, folder, fleet, view)
+    source: TrialSource,
+    folder: ResultsDir,
+    fleet: WorkerPool,
+    view: Any,
+    stopping: Callable[[], None],
+) -> tuple[bool, Timing]:
+    driver = Scheduler(source, folder, fleet, view)
     with _ctrl_c(stopping) as asked:
         stopped = driver.run(asked)
     return stopped, driver.account
 
 
 @contextmanager
-def fleet_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterator[Fleet]:
+def pool_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterator[WorkerPool]:
     """The fleet that `config` asks for, of a size for `jobs` trainings like `configs`."""
-    fleet: Fleet = Inline()
-    alone = jobs > 1 and len([one for one in configs if exclusive.is_alone(one)]) > 0
+    fleet: WorkerPool = InProcessPool()
+    alone = jobs > 1 and len([one for one in configs if exclusive.is_exclusive(one)]) > 0
     if config.fleet == "ray" and jobs:
-        from dqn.workers.ray import Cluster
+        from dqn.workers.ray import RayBackend
 
-        most = most_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
-        fleet = Crew(Cluster(looked_up(config.ray_address, "ray_address"), most))
-    elif not alone and (workers := workers_for(config.workers, jobs, configs)):
+        most = max_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
+        fleet = RemotePool(RayBackend(looked_up(config.ray_address, "ray_address"), most))
+    elif not alone and (workers := worker_count(config.workers, jobs, configs)):
         if env_id := bound_here(configs):
-            tell_bound(env_id)
+            print_bound(env_id)
         else:
-            fleet = Crew(Processes(workers))
+            fleet = RemotePool(LocalBackend(workers))
     try:
         yield fleet
     finally:
@@ -213,36 +219,36 @@ def fleet_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterato
 class _Drawing:
     """A view that draws the curves of a run now and then, too."""
 
-    def __init__(self, view: RunView, folder: Folder, config: Config):
+    def __init__(self, view: RunProgress, folder: ResultsDir, config: Config):
         self._view, self._folder, self._config = view, folder, config
-        self.begun, self.over, self.notice = view.begun, view.over, view.notice
+        self.begun, self.on_trial_end, self.notice = view.begun, view.on_trial_end, view.notice
         self._due = time.monotonic() + _FIRST_CURVES
         self._loading: threading.Thread | None = None
 
-    def report(self, news: News) -> None:
-        self._view.report(news)
+    def report(self, update: PoolUpdate) -> None:
+        self._view.report(update)
         if self._loading is None:  # all is traced: from now on Python has little to do
             self._loading = threading.Thread(target=_load_pictures)
             self._loading.start()
-        if not news.finished or time.monotonic() < self._due:
+        if not update.finished or time.monotonic() < self._due:
             return
         began = time.monotonic()
         with contextlib.suppress(Exception):  # whoever draws in the end says what is wrong
-            from dqn.plotting import result_pictures as pictures
+            from dqn.plotting import result_pictures
 
-            pictures.draw_curves(self._folder, self._config)
+            result_pictures.draw_curves(self._folder, self._config)
         self._due = time.monotonic() + (time.monotonic() - began) / _SHARE
 
 
 def _load_pictures() -> None:
     """Import what draws, beside a training: it takes over a second."""
     with contextlib.suppress(Exception):  # whoever draws meets it again
-        from dqn.plotting import result_pictures as pictures
+        from dqn.plotting import result_pictures
 
-        pictures.load()
+        result_pictures.load()
 
 
-def _told(account: Account, trainings: int, steps: int, workers: int) -> str:
+def _render_timing(account: Timing, trainings: int, steps: int, workers: int) -> str:
     """One line on where the time went."""
     useful, compiling = (
         100 * seconds / account.offered for seconds in (account.useful, account.compiling)

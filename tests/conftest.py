@@ -15,9 +15,9 @@ import pytest
 from absl import logging as absl_logging
 from hypothesis import settings
 
-from dqn.runtime import compile_cache as runtime
+from dqn.runtime import compile_cache
 
-runtime.prepare()
+compile_cache.prepare()
 absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")

@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from dqn.agents.compiled_loop import Program
 from dqn.agents.dqn import Hyper
-from dqn.agents.stepped_loop import HostedProgram
+from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import Config, EnvConfig
 from dqn.training import engine
 from dqn.training.engine import Engine
-from dqn.training.jobs import Checkpoint, Finished, Job, Key
+from dqn.training.jobs import Checkpoint, Finished, Job, TrainingId
 from dqn.training.lane_block import hyper_of
 
 LANES = 4
@@ -76,7 +76,7 @@ MIXED = [
 
 
 def varied(key: str) -> tuple[Config, Config]:
-    """A configuration and the same one with another `key`."""
+    """A configuration and the same one with another `field`."""
     context, change = VARIED[key]
     base = replace(SMALL, **context)
     return base, replace(base, **change)
@@ -87,7 +87,9 @@ def jobs_of(configs: Iterable[Config], seed: int = SEED) -> list[Job]:
     return [Job(trial, seed, config) for trial, config in enumerate(configs)]
 
 
-def train(jobs: Iterable[Job | Checkpoint], worker: Engine | None = None) -> dict[Key, Finished]:
+def train(
+    jobs: Iterable[Job | Checkpoint], worker: Engine | None = None
+) -> dict[TrainingId, Finished]:
     """Train `jobs` to their ends."""
     worker, new, over = worker or Engine(LANES), jobs, {}
     while new or worker.busy:
@@ -97,7 +99,7 @@ def train(jobs: Iterable[Job | Checkpoint], worker: Engine | None = None) -> dic
     return over
 
 
-def program_of(config: Config, lanes: int = LANES) -> Program | HostedProgram:
+def program_of(config: Config, lanes: int = LANES) -> Program | SteppedProgram:
     """The program that an engine trains `config` with: the very one, if it is a compiled one."""
     return engine._program(*Engine(lanes)._place(Job(0, 0, config)))
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents import networks as network
-from dqn.agents import random as streams
-from dqn.agents.random import Purpose
+from dqn.agents import networks, random
+from dqn.agents.random import Stream
 from dqn.config import Config
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 
 HORIZON = 500  # steps and episodes that random words are drawn for
 
@@ -45,7 +44,7 @@ class Training:
     """At last."""
 
 
-def drawn_starts(env, seed: int, purpose=Purpose.START) -> Callable[[int], np.ndarray]:
+def drawn_starts(env, seed: int, purpose=Stream.START) -> Callable[[int], np.ndarray]:
     """Starts of CartPole from the seed's own stream, as compiled lanes draw them."""
     words = _words(seed, purpose, HORIZON, 4)
 
@@ -70,10 +69,10 @@ def seeded_starts(env, seed: int) -> Callable[[int], np.ndarray]:
 @functools.cache
 def train(config: Config, seed: int, starts: Callable = drawn_starts) -> Training:
     """Act → step → store → learn → sync until the budget is spent; `hidden` is one ReLU layer."""
-    env, training = host.make(config.env), Training()
+    env, training = gymnasium_env.make(config.env), Training()
     start = starts(env, seed)
-    explore = _words(seed, Purpose.EXPLORATION, HORIZON, 2)
-    minibatch = _words(seed, Purpose.MINIBATCH, HORIZON, config.batch_size)
+    explore = _words(seed, Stream.EXPLORATION, HORIZON, 2)
+    minibatch = _words(seed, Stream.MINIBATCH, HORIZON, config.batch_size)
     weights = initial_weights(config, seed)
     target = [w.copy() for w in weights]
     adam = Adam(config.lr, weights)
@@ -131,7 +130,7 @@ def greedy_return(env, weights, s) -> float:
 
 def initial_weights(config: Config, seed: int) -> list[np.ndarray]:
     """The seed's own weights for CartPole."""
-    drawn = network.initial_weights(tf.constant([seed]), network.shapes(4, config.hidden, 2))
+    drawn = networks.initial_weights(tf.constant([seed]), networks.shapes(4, config.hidden, 2))
     return [w[0].numpy().astype(float) for w in drawn]
 
 
@@ -192,8 +191,8 @@ def _has_budget(config: Config, training: Training) -> bool:
     return episodes_left and (not config.steps or training.steps < config.steps)
 
 
-def _words(seed: int, purpose: Purpose, steps: int, n: int) -> np.ndarray:
-    return streams.words(tf.fill([steps], seed), purpose, tf.range(steps), n).numpy()
+def _words(seed: int, purpose: Stream, steps: int, n: int) -> np.ndarray:
+    return random.random_bits(tf.fill([steps], seed), purpose, tf.range(steps), n).numpy()
 
 
 def _unit(word) -> float:

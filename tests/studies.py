@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from dqn.config import Config
 from dqn.statistics.metrics import metrics_of
-from dqn.storage import manifest as composed
+from dqn.storage import manifest
 from dqn.storage.columns import columns_of, hyperparameters
 from dqn.storage.episodes import SCHEMA
 
@@ -54,7 +54,7 @@ def write(
     """The folder of a sweep over `configs`; `status(trial, seed)` says how a training ended."""
     base = base or Config(seeds=seeds, episodes=episodes)
     path.mkdir(parents=True)
-    composed.keep(path, base, sweep)
+    manifest.check_or_write(path, base, sweep)
     rng = np.random.default_rng(0)
     rise = np.linspace(0.1, 1.0, episodes)
     parts, names = [], columns_of(hyperparameters(base, swept))

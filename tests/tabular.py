@@ -91,12 +91,12 @@ class World:
         def settle(number):
             while not todo[number]:
                 rows = list(done[number].values())
-                more = () if trials[number] is None else study.more_seeds(number, rows)
+                more = () if trials[number] is None else study.next_stage_seeds(number, rows)
                 if not more:
-                    study.over(number, rows)
+                    study.on_trial_end(number, rows)
                     del todo[number]
                     for other in followers.pop(number, ()):
-                        study.over(other, rows)
+                        study.on_trial_end(other, rows)
                     return
                 give(number, more)
 
@@ -133,7 +133,7 @@ class World:
                         if trial.same_as in todo:
                             followers.setdefault(trial.same_as, []).append(number)
                         else:
-                            study.over(number, rows_of(trial.same_as))
+                            study.on_trial_end(number, rows_of(trial.same_as))
                         continue
                     trials[number] = configs[number] = trial.config
                     done[number] = {}

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from test_command_line import INTERRUPTED, line  # noqa: F401
 
-from dqn.compose import resume_command as program
+from dqn.compose import resume_command
 from dqn.config import Config
 from dqn.config.config import KEYS
-from dqn.config.familiar import ADVICE, SAME
+from dqn.config.familiar import ADVICE, SYNONYMS
 from dqn.envs.registry_errors import INSTALL
 from dqn.runtime.errors import UserError
 from sweeps.search.options import parts_of
@@ -108,12 +108,12 @@ def test_a_habit_leads_to_what_there_is_here(line, tmp_path, typed, parts):  # n
 
 
 def test_every_key_that_advice_names_is_one():
-    assert {key for key in SAME.values() if key not in KEYS} == {"env"}
-    assert set(SAME).isdisjoint({*KEYS, *ADVICE})
+    assert {key for key in SYNONYMS.values() if key not in KEYS} == {"env"}
+    assert set(SYNONYMS).isdisjoint({*KEYS, *ADVICE})
     for text in ADVICE.values():
         for name in re.findall(r"(?<![./\w])([a-z]\w+)=(?=[\w\[,; ]|$)", text):
             assert name in KEYS or name in ("dir", "n_trials", "sweep", "env"), text
-    for name in (*SAME, *ADVICE):
+    for name in (*SYNONYMS, *ADVICE):
         with pytest.raises(UserError) as caught:
             Config.from_mapping({name: 1})
         assert str(caught.value).isprintable()
@@ -149,7 +149,7 @@ def started(monkeypatch, *words, path=""):
     monkeypatch.setattr(sys, "orig_argv", [sys.executable, *words])
     monkeypatch.setattr(sys, "argv", list(words))
     monkeypatch.setenv("PATH", path)
-    return program.program()
+    return resume_command.program()
 
 
 def test_the_program_of_the_command_to_resume_is_the_one_that_runs(tmp_path, monkeypatch):
@@ -168,7 +168,7 @@ def test_the_program_of_the_command_to_resume_is_the_one_that_runs(tmp_path, mon
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "dqn.run"])
     monkeypatch.setattr(sys, "argv", ["/x/dqn/run.py"])
     monkeypatch.setenv("PATH", here)
-    assert program.program()[0] == "python"
+    assert resume_command.program()[0] == "python"
 
 
 def test_the_command_to_resume_works_in_the_same_shell(line, tmp_path):  # noqa: F811
@@ -185,6 +185,9 @@ def test_the_command_to_resume_works_in_the_same_shell(line, tmp_path):  # noqa:
     assert line(folder) == 0, line.err
     assert line.folders[2] == tmp_path / "out" / "a b=0.1".replace("0.1", "0.001")
     shown = subprocess.run(
-        f"{shlex.join(program.program())} --version", shell=True, capture_output=True, text=True
+        f"{shlex.join(resume_command.program())} --version",
+        shell=True,
+        capture_output=True,
+        text=True,
     )
     assert shown.stdout.startswith("dqn-study "), shown.stderr

@@ -7,11 +7,11 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from benchmarks.recipe import Recipe
-from dqn.agents import losses as td
+from dqn.agents import losses
 from dqn.agents.keras.agent import DQNAgent
 from dqn.agents.networks import create_model
 from dqn.config import EnvConfig
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 from dqn.runtime.errors import EnvError, UserError
 
 INF = float("inf")
@@ -51,7 +51,7 @@ class Still(gymnasium.Env):
 
 
 def cartpole():
-    return host.make(EnvConfig())
+    return gymnasium_env.make(EnvConfig())
 
 
 def sgd_model(env, lr):
@@ -316,7 +316,7 @@ def test_the_value_of_200_rewards_of_a_hundredth_is_bounded(timeout_terminal, bo
         terminal[state], reward[state] = batch.terminals, batch.rewards
     value = np.zeros(200)
     for _ in range(2500):
-        value = np.asarray(td.target(reward, terminal, value[successor], 0.99, 0.01))
+        value = np.asarray(losses.target(reward, terminal, value[successor], 0.99, 0.01))
     assert value.max() == pytest.approx(bound, abs=5e-4)
 
 

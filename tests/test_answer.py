@@ -8,9 +8,9 @@ from trainings import filled, result
 
 from dqn.config import Config
 from dqn.storage.reader import read
-from sweeps.analysis.frames import leading, tables_of
-from sweeps.report.data import evidence_of
-from sweeps.report.headline import _luck, answer, expected, progress
+from sweeps.analysis.frames import leading, report_frames
+from sweeps.report.data import report_data
+from sweeps.report.headline import _luck, expected, progress, summarise
 from sweeps.report.sections import sections
 
 BASE = Config(seeds=3, episodes=30)
@@ -55,7 +55,7 @@ def lowered(path, said, *, whole=12, begun=2, n_trials=50):
     if said is not None:
         (path / ".hydra").mkdir()
         (path / ".hydra" / "hydra.yaml").write_text(said)
-    return tables_of(read(path), "mean_return")
+    return report_frames(read(path), "mean_return")
 
 
 SAID = "hydra:\n  sweeper:\n    n_trials: {}\n"
@@ -64,7 +64,7 @@ SAID = "hydra:\n  sweeper:\n    n_trials: {}\n"
 def test_a_study_whose_last_command_asked_for_fewer_trials_is_done(tmp_path):
     tables = lowered(tmp_path / "a", SAID.format(10))
     assert progress(tables) == (10, 10)
-    said = answer(evidence_of(tables.results, "mean_return"))
+    said = summarise(report_data(tables.results, "mean_return"))
     assert said.progress == ""
     assert "is best: " in said.headline
 
@@ -72,7 +72,7 @@ def test_a_study_whose_last_command_asked_for_fewer_trials_is_done(tmp_path):
 def test_trials_beyond_those_asked_for_do_not_stand_for_one_that_is_missing(tmp_path):
     tables = lowered(tmp_path / "a", SAID.format(13))
     assert progress(tables) == (12, 13)
-    said = answer(evidence_of(tables.results, "mean_return"))
+    said = summarise(report_data(tables.results, "mean_return"))
     assert said.progress.startswith("12 of 13 trials: the others are not done yet")
     assert "is best so far: " in said.headline
 
@@ -96,11 +96,11 @@ def of_study(path, aggregate, *trials):
         for seed, level in enumerate(levels)
     ]
     filled(path, *made, config=config, sweep=sweep, swept=("lr",))
-    return evidence_of(read(path), "mean_return")
+    return report_data(read(path), "mean_return")
 
 
-def leaders(evidence):
-    (table,) = sections(evidence, {})[0].parts
+def leaders(data):
+    (table,) = sections(data, {})[0].parts
     return table
 
 
@@ -130,7 +130,7 @@ def test_one_trial_is_one(tmp_path):
 
 @pytest.mark.parametrize(("trials", "good"), [(1, 1), (3, 1), (6, 1), (12, 3), (20, 5), (100, 10)])
 def test_at_most_a_quarter_of_the_trials_is_called_good(tmp_path, trials, good):
-    tables = tables_of(
+    tables = report_frames(
         read(write(tmp_path / "a", sampled(trials, BASE, ["lr"]), record(), base=BASE, seeds=1)),
         "mean_return",
     )

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from lanes import SMALL
 
-from benchmarks import __main__ as bench
-from benchmarks import command, core, figures, scaling, study
+from benchmarks import __main__, command, core, figures, scaling, study
 from benchmarks.arithmetic import PRODUCT, Products, multiply_adds, steps_bound
 from benchmarks.lanes import ENDLESS, FullBlock
 from benchmarks.measure import Row, alternate, ratios, repeat
@@ -143,12 +142,12 @@ def test_a_whole_command_leaves_its_files(tmp_path):
 def measured(monkeypatch):
     """Every part measured at once: 2 steps/s, and a target missed."""
     rows = [Row("lanes", [2.0, 1.0, 3.0], "steps/s"), Row("share", [39.0], "%", 40.0)]
-    monkeypatch.setattr(bench, "_measured", lambda part, *_: (rows, {"of": part}))
+    monkeypatch.setattr(__main__, "_measured", lambda part, *_: (rows, {"of": part}))
 
 
 def test_the_table_and_the_json_file_hold_every_number(measured, tmp_path, capsys):
     path = tmp_path / "new" / "bench.json"
-    assert bench.main(["--json", str(path), "--core", "--run"]) == 0
+    assert __main__.main(["--json", str(path), "--core", "--run"]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"lanes\W+2 steps/s\W+1 … 3", printed)
     assert re.search(r"share\W+39 %\W+≥ 40 % missed", printed)
@@ -162,5 +161,5 @@ def test_the_table_and_the_json_file_hold_every_number(measured, tmp_path, capsy
 
 
 def test_a_figure_needs_a_part_that_draws_one(capsys):
-    assert bench.main(["--figure", "x.png"]) == 2
+    assert __main__.main(["--figure", "x.png"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -11,12 +11,12 @@ from PIL import Image
 from trainings import CONFIG, result
 
 from dqn.compose.compose import CONFIG_NAME, VERSION_BASE
-from dqn.compose.help import CONF
+from dqn.compose.help_page import CONF
 from dqn.config import Config
 from dqn.config.config import fields_of
-from dqn.plotting import result_pictures as pictures
+from dqn.plotting import result_pictures
 from dqn.runtime.atomic_write import temporary_name
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import EXERCISE
 
 # Keras 3.15 converts TensorFlow's tensors in a way that NumPy 2 deprecates.
@@ -45,11 +45,11 @@ def files(path):
 
 
 def test_it_is_drawn_whole_and_replaced_whole(tmp_path):
-    with Folder(tmp_path, CONFIG, {"kind": "grid"}) as folder:
-        pictures.draw_best_trial(folder, CONFIG)
+    with ResultsDir(tmp_path, CONFIG, {"kind": "grid"}) as folder:
+        result_pictures.draw_best_trial(folder, CONFIG)
         assert not (tmp_path / "best").exists()
         first = trial(folder, 2, 20.0)
-        pictures.draw_best_trial(folder, CONFIG)
+        result_pictures.draw_best_trial(folder, CONFIG)
         best = tmp_path / "best"
         assert files(best) == FILES
         assert read(best) == dataclasses.replace(first, seeds=Config().seeds)
@@ -59,7 +59,7 @@ def test_it_is_drawn_whole_and_replaced_whole(tmp_path):
         (best / "figures" / "mine.png").write_bytes(b"the user's")
         second = trial(folder, 1, 30.0, weights=[])
         trial(folder, 3, 10.0)
-        pictures.draw_best_trial(folder, CONFIG)
+        result_pictures.draw_best_trial(folder, CONFIG)
         assert read(best) == dataclasses.replace(second, seeds=Config().seeds)
         assert files(best) == [
             "config.yaml", "figures/losses.png", "figures/mine.png", "figures/returns.png",
@@ -70,17 +70,17 @@ def test_it_is_drawn_whole_and_replaced_whole(tmp_path):
 
 @pytest.mark.parametrize(("number", "whose"), [(2, "trial 2"), (EXERCISE, "the exercise")])
 def test_its_file_says_whose_settings_they_are(tmp_path, number, whose):
-    with Folder(tmp_path / "found", CONFIG, {"kind": "grid"}) as folder:
+    with ResultsDir(tmp_path / "found", CONFIG, {"kind": "grid"}) as folder:
         folder.add(result(number, 0, returns=[20.0] * 12, config=CONFIG))
-        pictures.draw_best_trial(folder, CONFIG)
+        result_pictures.draw_best_trial(folder, CONFIG)
     text = (tmp_path / "found" / "best" / "config.yaml").read_text()
     assert text.splitlines()[1].startswith(f"# {whose} of found: 1 seed")
 
 
 def test_the_network_is_the_best_seeds(tmp_path):
-    with Folder(tmp_path, CONFIG, {"kind": "grid"}) as folder:
+    with ResultsDir(tmp_path, CONFIG, {"kind": "grid"}) as folder:
         trial(folder, 2, 20.0)
-        pictures.draw_best_trial(folder, CONFIG)
+        result_pictures.draw_best_trial(folder, CONFIG)
     model = keras.models.load_model(tmp_path / "best" / "model.keras")
     for kept, given in zip(model.get_weights(), weights(2), strict=True):
         np.testing.assert_array_equal(kept, given)
@@ -93,21 +93,21 @@ def full(*arguments, **named):
 def test_a_file_of_it_that_cannot_be_made_is_a_line_and_is_made_the_next_time(
     tmp_path, monkeypatch
 ):
-    with Folder(tmp_path, CONFIG, {"kind": "grid"}) as folder:
+    with ResultsDir(tmp_path, CONFIG, {"kind": "grid"}) as folder:
         trial(folder, 2, 20.0)
-        assert not pictures.is_best_whole(folder)
-        assert pictures.draw_best_trial(folder, CONFIG) == []
-        assert pictures.is_best_whole(folder)
+        assert not result_pictures.is_best_whole(folder)
+        assert result_pictures.draw_best_trial(folder, CONFIG) == []
+        assert result_pictures.is_best_whole(folder)
         second = trial(folder, 1, 30.0)
-        assert not pictures.is_best_whole(folder)  # it is of another trial
+        assert not result_pictures.is_best_whole(folder)  # it is of another trial
         with monkeypatch.context() as patch:
             patch.setattr("dqn.plotting.episode_recorder.save_model", full)
-            problems = pictures.draw_best_trial(folder, CONFIG)
+            problems = result_pictures.draw_best_trial(folder, CONFIG)
         assert problems == ["no model.keras: No space left on device"]
         assert read(tmp_path / "best") == dataclasses.replace(second, seeds=Config().seeds)
         assert files(tmp_path / "best") == [name for name in FILES if name != "model.keras"]
-        assert not pictures.is_best_whole(folder)
-        assert pictures.draw_best_trial(folder, CONFIG) == []
+        assert not result_pictures.is_best_whole(folder)
+        assert result_pictures.draw_best_trial(folder, CONFIG) == []
         assert files(tmp_path / "best") == FILES
         assert not list(tmp_path.glob(".tmp-*"))
 
@@ -117,9 +117,9 @@ def test_what_needs_no_figure_is_made_where_nothing_can_be_drawn(tmp_path, monke
         sys.modules, "dqn.plotting.training_figures", None
     )  # as where matplotlib refuses
     monkeypatch.delattr("dqn.plotting.training_figures", raising=False)
-    with Folder(tmp_path, CONFIG, {"kind": "grid"}) as folder:
+    with ResultsDir(tmp_path, CONFIG, {"kind": "grid"}) as folder:
         trial(folder, 1, 20.0)
-        problems = pictures.draw_best_trial(folder, CONFIG)
+        problems = result_pictures.draw_best_trial(folder, CONFIG)
     assert [line.split(":")[0] for line in problems] == [
         "no figures/returns.png", "no figures/losses.png", "no figures/q_values.png",
     ]  # fmt: skip
@@ -128,42 +128,42 @@ def test_what_needs_no_figure_is_made_where_nothing_can_be_drawn(tmp_path, monke
 
 @pytest.mark.parametrize("where", ["pictures.write_preset", "pictures.replacing_folder"])
 def test_the_one_before_stays_where_none_can_take_its_place(tmp_path, monkeypatch, where):
-    with Folder(tmp_path, CONFIG, {"kind": "grid"}) as folder:
+    with ResultsDir(tmp_path, CONFIG, {"kind": "grid"}) as folder:
         trial(folder, 2, 20.0)
-        pictures.draw_best_trial(folder, CONFIG)
+        result_pictures.draw_best_trial(folder, CONFIG)
         before = (tmp_path / "best" / "config.yaml").read_bytes()
         trial(folder, 1, 30.0)
         monkeypatch.setattr(f"dqn.storage.{where}", full)
-        problems = pictures.draw_best_trial(folder, CONFIG)
+        problems = result_pictures.draw_best_trial(folder, CONFIG)
         assert problems == ["no new best/: No space left on device"]
         assert (tmp_path / "best" / "config.yaml").read_bytes() == before
         assert files(tmp_path / "best") == FILES
-        assert not pictures.is_best_whole(folder)
+        assert not result_pictures.is_best_whole(folder)
         assert not list(tmp_path.glob(".tmp-*"))
 
 
 def test_what_a_kill_left_of_it_is_removed(tmp_path):
-    Folder(tmp_path, CONFIG, {"kind": "grid"}).close()
+    ResultsDir(tmp_path, CONFIG, {"kind": "grid"}).close()
     left = temporary_name(tmp_path / "best", "0-") / "figures"
     left.mkdir(parents=True)
     (left / "returns.png").write_text("half")
-    Folder(tmp_path, CONFIG, {"kind": "grid"}).close()
+    ResultsDir(tmp_path, CONFIG, {"kind": "grid"}).close()
     assert not left.parent.exists()
 
 
 def test_a_sweep_whose_every_seed_failed_has_a_best_without_a_network(tmp_path):
-    with Folder(tmp_path, CONFIG, {"kind": "grid"}) as folder:
+    with ResultsDir(tmp_path, CONFIG, {"kind": "grid"}) as folder:
         folder.add(result(0, 0, returns=(), test_returns=np.empty(0), status="failed", weights=[]))
-        pictures.draw_best_trial(folder, CONFIG)
+        result_pictures.draw_best_trial(folder, CONFIG)
     assert "config.yaml" in files(tmp_path / "best")
 
 
 def test_its_configuration_is_a_preset(tmp_path):
     import hydra
 
-    with Folder(tmp_path / "sweep", CONFIG, {"kind": "grid"}) as folder:
+    with ResultsDir(tmp_path / "sweep", CONFIG, {"kind": "grid"}) as folder:
         config = trial(folder, 2, 20.0)
-        pictures.draw_best_trial(folder, CONFIG)
+        result_pictures.draw_best_trial(folder, CONFIG)
     kept = tmp_path / "sweep" / "best" / "config.yaml"
     assert not set(yaml.safe_load(kept.read_text())) & set(fields_of("run"))
     (tmp_path / "preset").mkdir()

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from dqn.runtime import cache_staging as staging
-from dqn.runtime import compile_cache as runtime
+from dqn.runtime import cache_staging, compile_cache
 from dqn.runtime.cache_staging import PREFIX, Staging
 from dqn.runtime.errors import RunError
 from dqn.runtime.traced import Compiled
@@ -24,7 +23,7 @@ DAMAGES = {
     "folder": lambda file: (file.unlink(), file.mkdir(), (file / "inside").touch()),
     "dangling": lambda file: (file.unlink(), file.symlink_to("nowhere")),
     "another's": lambda file: file.write_bytes(
-        sealed(file.read_bytes()[runtime._CHECKSUM :].partition(b"\n")[0] + b"\n\x0a\x03abc")
+        sealed(file.read_bytes()[compile_cache._CHECKSUM :].partition(b"\n")[0] + b"\n\x0a\x03abc")
     ),
     "gone": lambda file: file.unlink(),
 }
@@ -47,13 +46,14 @@ def flipped(content: bytes) -> bytes:
 
 
 def sealed(content: bytes) -> bytes:
-    return runtime.hashlib.sha256(content).digest() + content
+    return compile_cache.hashlib.sha256(content).digest() + content
 
 
 def loaded(cache: Path, names) -> subprocess.CompletedProcess:
     done = subprocess.run(
         [sys.executable, "-c", LOAD, *names],
-        env=os.environ | {runtime.SWITCH: str(cache), "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=os.environ
+        | {compile_cache.SWITCH: str(cache), "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
     )
@@ -67,7 +67,7 @@ def test_a_program_that_is_damaged_in_any_way_is_compiled_anew_and_replaced(tmp_
     (folder,) = tmp_path.iterdir()
     before = {file.name: file.stat() for file in folder.iterdir()}
     assert len(before) == 2 * len(DAMAGES)  # a graph and a program each, and nothing else
-    store = runtime.Graphs(folder)
+    store = compile_cache.Graphs(folder)
     for name, damage in DAMAGES.items():
         damage(store._path("program", f"times {name} float32[]"))
         damage(store._path("graph", f"times {name} float32[]"))
@@ -81,7 +81,7 @@ def test_a_program_that_is_damaged_in_any_way_is_compiled_anew_and_replaced(tmp_
         assert kept == (name == "whole"), name
         if name != "another's":
             assert abs(after[file].st_size - before[file].st_size) < 200
-        assert runtime._read(folder / file) is not None
+        assert compile_cache._read(folder / file) is not None
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_what_is_compiled_in_is_there_for_that_moment_alone(places):
 
 def test_a_disk_that_is_full_when_a_program_is_written_is_done_without(tmp_path, places):
     made = Staging(places)
-    store = runtime.Graphs(tmp_path, made)
+    store = compile_cache.Graphs(tmp_path, made)
     seen = []
 
     def call():
@@ -116,7 +116,7 @@ def test_a_disk_that_is_full_when_a_program_is_written_is_done_without(tmp_path,
 
     assert store.compiled("a", call, call) == 5
     assert seen == places
-    assert runtime._read(store._path("program", "a")) == b"xla.pb\nprogram"
+    assert compile_cache._read(store._path("program", "a")) == b"xla.pb\nprogram"
     assert [list(place.iterdir()) for place in places] == [[], []]
 
 
@@ -129,7 +129,7 @@ def test_where_no_place_has_room_one_line_says_what_to_do(tmp_path, places):
     with pytest.raises(
         RunError, match=r"no room for it in .* \(.*No space left.*\); make room, or"
     ):
-        runtime.Graphs(tmp_path, made).compiled("a", call, call)
+        compile_cache.Graphs(tmp_path, made).compiled("a", call, call)
 
 
 def test_an_error_of_the_program_itself_is_none_of_the_cache(tmp_path, places):
@@ -137,14 +137,14 @@ def test_an_error_of_the_program_itself_is_none_of_the_cache(tmp_path, places):
         raise ValueError("its own")
 
     with pytest.raises(ValueError, match="its own"):
-        runtime.Graphs(tmp_path, Staging(places)).compiled("a", call, call)
+        compile_cache.Graphs(tmp_path, Staging(places)).compiled("a", call, call)
 
 
 def test_a_kept_program_that_tensorflow_refuses_is_dropped_and_made_under_another_name(
     tmp_path, places
 ):
-    store = runtime.Graphs(tmp_path, Staging(places))
-    runtime._write(store._path("program", "a"), b"xla.pb\nof another day")
+    store = compile_cache.Graphs(tmp_path, Staging(places))
+    compile_cache._write(store._path("program", "a"), b"xla.pb\nof another day")
 
     def refuse():
         raise ValueError("Serialized cache key does not match.")
@@ -166,7 +166,7 @@ def test_a_place_that_is_nearly_full_or_cannot_be_written_is_passed_over(
 ):
     (tmp_path / "file").touch()
     assert Staging([tmp_path / "missing", tmp_path / "file", places[1]]).path.parent == places[1]
-    monkeypatch.setattr(staging, "_LEAST", 1 << 62)
+    monkeypatch.setattr(cache_staging, "_LEAST", 1 << 62)
     assert Staging(places).path is None
 
 
@@ -182,8 +182,8 @@ def test_what_a_killed_process_has_left_is_removed_when_it_is_old(places):
 def fresh(monkeypatch):
     """As before `prepare` was ever called."""
     monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_auto_jit=0")
-    monkeypatch.delenv(runtime.SWITCH, raising=False)
-    monkeypatch.setattr(runtime, "_stores", {})
+    monkeypatch.delenv(compile_cache.SWITCH, raising=False)
+    monkeypatch.setattr(compile_cache, "_stores", {})
     return monkeypatch
 
 
@@ -191,89 +191,89 @@ def test_without_a_home_it_is_said_once_that_nothing_is_kept(fresh, capsys):
     def homeless(*_):
         raise RuntimeError("Could not determine home directory.")
 
-    fresh.setattr(runtime.platformdirs, "user_cache_dir", homeless)
-    runtime.prepare()
+    fresh.setattr(compile_cache.platformdirs, "user_cache_dir", homeless)
+    compile_cache.prepare()
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
         "compiled programs cannot be kept: Could not determine home directory.; those that are not "
         "there are compiled anew each time, DQN_COMPILE_CACHE=FOLDER keeps them in another place"
     )
     assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_auto_jit=0"
-    runtime.prepare(quiet=True)
+    compile_cache.prepare(quiet=True)
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("odd", ["file", "file/below", "/dev/null", "/proc/none"])
 def test_a_cache_folder_that_cannot_be_made_is_done_without(fresh, tmp_path, capsys, odd):
     (tmp_path / "file").touch()
-    fresh.setenv(runtime.SWITCH, str(tmp_path / odd))
-    runtime.prepare()
+    fresh.setenv(compile_cache.SWITCH, str(tmp_path / odd))
+    compile_cache.prepare()
     (line,) = capsys.readouterr().err.splitlines()
     assert "cannot be kept" in line
-    assert runtime.graphs() is None
+    assert compile_cache.graphs() is None
 
 
 def test_a_cache_that_is_read_only_is_read(fresh, tmp_path, capsys):
-    fresh.setenv(runtime.SWITCH, str(tmp_path))
-    folder = runtime.cache_folder()
+    fresh.setenv(compile_cache.SWITCH, str(tmp_path))
+    folder = compile_cache.cache_folder()
     folder.mkdir()
-    runtime.Graphs(folder)["a"] = b"graph"
-    write = staging.tempfile.TemporaryFile
+    compile_cache.Graphs(folder)["a"] = b"graph"
+    write = cache_staging.tempfile.TemporaryFile
 
     def refused(**options):
         if options.get("dir") == folder:
             raise PermissionError(30, "Read-only file system")
         return write(**options)
 
-    fresh.setattr(staging.tempfile, "TemporaryFile", refused)
-    runtime.prepare()
+    fresh.setattr(cache_staging.tempfile, "TemporaryFile", refused)
+    compile_cache.prepare()
     assert "Read-only file system" in capsys.readouterr().err
-    assert runtime.graphs().get("a") == b"graph"
+    assert compile_cache.graphs().get("a") == b"graph"
 
 
 def test_a_cache_on_a_full_disk_is_done_without_with_a_line(fresh, tmp_path, capsys):
-    fresh.setenv(runtime.SWITCH, str(tmp_path))
-    fresh.setattr(runtime, "has_room", lambda place: False)
-    runtime.prepare()
-    assert f"{runtime.cache_folder()}: the disk is full" in capsys.readouterr().err
+    fresh.setenv(compile_cache.SWITCH, str(tmp_path))
+    fresh.setattr(compile_cache, "has_room", lambda place: False)
+    compile_cache.prepare()
+    assert f"{compile_cache.cache_folder()}: the disk is full" in capsys.readouterr().err
 
 
 def test_another_users_cache_is_not_trusted(fresh, tmp_path, capsys):
-    fresh.setattr(runtime.platformdirs, "user_cache_dir", lambda name: str(tmp_path / name))
-    folder = runtime.cache_folder()
+    fresh.setattr(compile_cache.platformdirs, "user_cache_dir", lambda name: str(tmp_path / name))
+    folder = compile_cache.cache_folder()
     folder.mkdir(parents=True)
-    fresh.setattr(runtime.os, "geteuid", lambda: 12345)
+    fresh.setattr(compile_cache.os, "geteuid", lambda: 12345)
     if folder.stat().st_uid == 0:
         os.chown(folder, 54321, -1)
-    runtime.prepare()
+    compile_cache.prepare()
     assert f"{folder} is another user's" in capsys.readouterr().err
-    assert runtime.graphs() is None
+    assert compile_cache.graphs() is None
 
 
 def test_a_worker_compiles_in_a_folder_of_its_own(fresh, tmp_path):
     """It inherits the flags of its driver."""
-    fresh.setenv(runtime.SWITCH, str(tmp_path))
-    runtime.prepare()
-    drivers, folder = os.environ["TF_XLA_FLAGS"], runtime.cache_folder()
-    fresh.setattr(runtime, "_stores", {})
-    runtime.prepare()
+    fresh.setenv(compile_cache.SWITCH, str(tmp_path))
+    compile_cache.prepare()
+    drivers, folder = os.environ["TF_XLA_FLAGS"], compile_cache.cache_folder()
+    fresh.setattr(compile_cache, "_stores", {})
+    compile_cache.prepare()
     workers = os.environ["TF_XLA_FLAGS"]
     assert workers.count(PREFIX) == drivers.count(PREFIX) == 1
     assert workers != drivers
-    assert runtime.cache_folder() == folder
+    assert compile_cache.cache_folder() == folder
 
 
 def test_a_cache_of_the_users_own_choosing_is_left_to_tensorflow(fresh):
     fresh.setenv("TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory=/mine")
-    runtime.prepare()
+    compile_cache.prepare()
     assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_persistent_cache_directory=/mine"
-    assert runtime.graphs() is None
+    assert compile_cache.graphs() is None
 
 
 def test_a_folder_among_the_programs_does_not_count(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_bytes(bytes(10))
-    runtime._shrink(tmp_path, most=5)
+    compile_cache._shrink(tmp_path, most=5)
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 

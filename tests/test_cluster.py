@@ -11,8 +11,8 @@ import pytest
 from commands import argv, ended, here, wait_for_rows
 
 from dqn.runtime.errors import RunError, UserError
-from dqn.workers.backend import GoneError
-from dqn.workers.ray import Cluster, Member
+from dqn.workers.backend import WorkerLostError
+from dqn.workers.ray import RayBackend, RayWorker
 
 # Half a minute of work, in trainings of several lengths, so that there are moments to choose from.
 SMALL = ["hidden=[32]", "test_episodes=2", "train_freq=1", "preset=scaled"]
@@ -92,7 +92,7 @@ def test_a_worker_that_cannot_begin_ends_the_command_and_is_not_begun_for_ever()
 
     Ray.exceptions = exceptions
     with pytest.raises(RunError, match=r"cannot begin on the cluster \(No module named 'dqn'\); "):
-        Member(Ray(), mock.MagicMock()).hear()
+        RayWorker(Ray(), mock.MagicMock()).poll()
 
 
 def test_what_ray_says_is_told_without_passwords_also_where_it_says_nothing(monkeypatch):
@@ -109,11 +109,11 @@ def test_what_ray_says_is_told_without_passwords_also_where_it_says_nothing(monk
 
     Ray.exceptions = exceptions
     monkeypatch.setattr("dqn.workers.ray._alive", lambda ray, node: True)
-    member = Member(Ray(), mock.MagicMock())
+    member = RayWorker(Ray(), mock.MagicMock())
     member._node = "one"
     for Ray.said, told in (("", "RayError"), ("at http://me:hunter2@host/", "http://me:***@host/")):
-        with pytest.raises(GoneError) as gone:
-            member.hear()
+        with pytest.raises(WorkerLostError) as gone:
+            member.poll()
         assert told in str(gone.value)
         assert "hunter2" not in str(gone.value)
 
@@ -124,7 +124,7 @@ def test_a_cluster_that_does_not_answer_without_a_word_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(UserError, match=r"that answers, met local \(RuntimeError\); start one"):
-        Cluster(None, 1)
+        RayBackend(None, 1)
 
 
 @pytest.mark.slow

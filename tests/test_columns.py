@@ -12,8 +12,8 @@ from trainings import CONFIG, filled, result
 from dqn.config import Config, EnvConfig
 from dqn.runtime.errors import UserError
 from dqn.storage.columns import columns_of, config_of, hyperparameters
-from dqn.storage.results_dir import Folder
-from dqn.storage.seeds import Seeds, read_seeds
+from dqn.storage.results_dir import ResultsDir
+from dqn.storage.seeds import SeedsTable, read_seeds
 
 REST = {
     "status": "done", "steps": 1, "episodes": 1, "mean_return": 1.0, "best_return": None,
@@ -76,10 +76,10 @@ def test_a_line_gives_its_configuration_back(tmp_path_factory, config):
     )
     path = tmp_path_factory.mktemp("columns") / "seeds.csv"
     cells = hyperparameters(config, ["env", "lr"])
-    Seeds(path, cells).add({"trial": 3, "seed": 7, **cells, **REST})
+    SeedsTable(path, cells).add({"trial": 3, "seed": 7, **cells, **REST})
     (row,) = read_seeds(path)
     assert config_of(row, base) == config
-    (again,) = Seeds(path, cells).rows.values()
+    (again,) = SeedsTable(path, cells).rows.values()
     assert config_of(again, base) == config
 
 
@@ -117,7 +117,7 @@ def test_a_folder_of_several_environments_names_them(tmp_path):
     assert frame["env.max_episode_steps"].isna().all()
     assert frame["env.kwargs"].tolist() == ["{gravity: 9.8}", "{gravity: 1, wind: north}", "{}"]
     assert "env.solved_return" in pd.read_csv(tmp_path / "trials.csv")
-    with Folder(tmp_path, CONFIG, {"kind": "grid"}, swept=("env",)) as folder:
+    with ResultsDir(tmp_path, CONFIG, {"kind": "grid"}, swept=("env",)) as folder:
         assert [config_of(folder.row(trial, 0), CONFIG) for trial in range(3)] == configs
         pd.testing.assert_frame_equal(folder.rows(), frame)
 

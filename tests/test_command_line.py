@@ -16,7 +16,7 @@ from dqn.config import Config
 from dqn.runtime.errors import RunError, UserError
 from dqn.runtime.exit_codes import INTERRUPTED
 from dqn.runtime.version import VERSION
-from dqn.training.scheduler import Account
+from dqn.training.scheduler import Timing
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
@@ -42,7 +42,7 @@ class Line:
         assert about.swept == tuple(about.record["params"])
         while (trial := source.next()) is not None:
             self.trained.append((trial.config, folder))
-        return self.outcome(base), Account()
+        return self.outcome(base), Timing()
 
     def __call__(self, *arguments):
         self._monkeypatch.setattr(sys, "argv", ["dqn-run", *arguments])

@@ -9,7 +9,7 @@ import pytest
 from trainings import CONFIG, filled, result
 
 from dqn.config import EnvConfig
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from sweeps.__main__ import main
 
 GRID = {"kind": "grid", "seeds": 3, "params": {"lr": ["0.01", "0.1"]}}
@@ -24,7 +24,7 @@ def run(path, level=10.0, config=CONFIG, seeds=range(3), **changes):
 
 
 def grid(path):
-    with Folder(path, CONFIG, GRID, swept=("lr",)) as folder:
+    with ResultsDir(path, CONFIG, GRID, swept=("lr",)) as folder:
         for trial, level in enumerate([20.0, 40.0]):
             config = dataclasses.replace(CONFIG, lr=0.01 * 10**trial)
             for seed in range(3):
@@ -222,7 +222,7 @@ def test_reading_changes_nothing_and_may_happen_while_another_writes(tmp_path, c
     path = tmp_path / "a"
     run(path)
     before = {file: file.stat().st_mtime_ns for file in path.rglob("*")}
-    with Folder(path, CONFIG):
+    with ResultsDir(path, CONFIG):
         written = {file: file.stat().st_mtime_ns for file in path.rglob("*")}
         assert main(["compare", str(path)]) == 0
         assert {file: file.stat().st_mtime_ns for file in path.rglob("*")} == written

@@ -4,13 +4,13 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dqn.statistics import metrics as stats
+from dqn.statistics import metrics
 from dqn.statistics.comparison import (
     difference_interval,
-    improvement,
-    improvement_interval,
     optimality_gap,
     performance_profile,
+    probability_of_improvement,
+    probability_of_improvement_interval,
     profile_interval,
     rank_test,
 )
@@ -20,30 +20,30 @@ SAMPLES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=12)
 
 
 def test_improvement_by_hand():
-    assert improvement([1, 3], [2, 0]) == 0.75  # 1 > 0, 3 > 2, 3 > 0 of four pairs
-    assert improvement([1, 2], [2, 2]) == 0.25  # two ties of four pairs
-    assert improvement([5], [5]) == 0.5
-    assert np.isnan(improvement([], [1]))
+    assert probability_of_improvement([1, 3], [2, 0]) == 0.75  # 1 > 0, 3 > 2, 3 > 0 of four pairs
+    assert probability_of_improvement([1, 2], [2, 2]) == 0.25  # two ties of four pairs
+    assert probability_of_improvement([5], [5]) == 0.5
+    assert np.isnan(probability_of_improvement([], [1]))
 
 
 def test_improvement_ranks_what_is_infinite_and_knows_nothing_of_what_is_unknown():
-    assert improvement([-np.inf, 4], [-np.inf, 2]) == 0.625  # ½ + 0 + 1 + 1 of four
-    assert np.isnan(improvement([1, np.nan], [0]))
-    assert np.isnan(improvement_interval([1, np.nan], [0, 2])).all()
+    assert probability_of_improvement([-np.inf, 4], [-np.inf, 2]) == 0.625  # ½ + 0 + 1 + 1 of four
+    assert np.isnan(probability_of_improvement([1, np.nan], [0]))
+    assert np.isnan(probability_of_improvement_interval([1, np.nan], [0, 2])).all()
 
 
 @given(SAMPLES, SAMPLES)
 def test_improvement_is_mann_whitneys_u_and_the_two_sides_make_one(x, y):
     u = scipy.stats.mannwhitneyu(x, y, method="asymptotic").statistic
-    assert improvement(x, y) == pytest.approx(u / (len(x) * len(y)))
-    assert improvement(x, y) + improvement(y, x) == pytest.approx(1.0)
+    assert probability_of_improvement(x, y) == pytest.approx(u / (len(x) * len(y)))
+    assert probability_of_improvement(x, y) + probability_of_improvement(y, x) == pytest.approx(1.0)
 
 
 def test_mean_and_median_by_hand():
     assert mean([[1, 2, 6], [0, 0, 3]]).tolist() == [3.0, 1.0]
     assert median([[1, 2, 6], [0, 0, 3]]).tolist() == [2.0, 0.0]
     assert np.isnan([mean([]), median([])]).all()
-    assert stats.interval([4.0, 4.0], median) == (4.0, 4.0)
+    assert metrics.interval([4.0, 4.0], median) == (4.0, 4.0)
 
 
 def test_optimality_gap_counts_what_is_above_the_mark_as_the_mark():
@@ -62,8 +62,8 @@ def test_performance_profile_is_the_share_above_each_mark():
 def test_intervals_hold_what_they_are_about():
     rng = np.random.default_rng(0)
     x, y = rng.normal(130, 20, 12), rng.normal(110, 20, 9)
-    low, high = improvement_interval(x, y)
-    assert 0.0 < low < improvement(x, y) < high <= 1.0
+    low, high = probability_of_improvement_interval(x, y)
+    assert 0.0 < low < probability_of_improvement(x, y) < high <= 1.0
     low, high = difference_interval(x, y, statistic=mean)
     assert low < x.mean() - y.mean() < high
     theirs = scipy.stats.bootstrap(
@@ -81,24 +81,26 @@ def test_pairing_takes_out_what_the_pairs_share():
     assert 0.8 < low < high < 1.2
     low, high = difference_interval(x, y, statistic=mean)
     assert low < 0 < high
-    narrow, wide = (np.diff(improvement_interval(x, y, paired))[0] for paired in (True, False))
+    narrow, wide = (
+        np.diff(probability_of_improvement_interval(x, y, paired))[0] for paired in (True, False)
+    )
     assert narrow < wide / 2
 
 
 def test_pairs_must_be_as_many():
     with pytest.raises(ValueError, match="of one length, are of 2 and 3"):
-        improvement_interval([1, 2], [1, 2, 3], paired=True)
+        probability_of_improvement_interval([1, 2], [1, 2, 3], paired=True)
     with pytest.raises(ValueError, match="of one length, are of 2 and 3"):
         difference_interval([1, 2], [1, 2, 3], paired=True)
 
 
 def test_of_one_training_there_is_no_interval():
-    assert np.isnan(improvement_interval([1], [1, 2])).all()
+    assert np.isnan(probability_of_improvement_interval([1], [1, 2])).all()
     assert np.isnan(difference_interval([1, 2], [1])).all()
 
 
 def test_equal_samples_and_lost_ones():
-    low, high = improvement_interval([3] * 10, [3] * 10)
+    low, high = probability_of_improvement_interval([3] * 10, [3] * 10)
     assert 0.3 < low < 0.5 < high < 0.7  # ten that tie do not say that all would
     assert low == pytest.approx(1 - high)
     assert difference_interval([3, 3, 3], [1, 1, 1]) == (2.0, 2.0)
@@ -109,7 +111,7 @@ def test_equal_samples_and_lost_ones():
 def by_hand(x, y, paired):
     """The interval from its definition, with the half trainings as entries of their own."""
     x, y = ([(v, 1.0) for v in sample] + [(np.inf, 0.25), (-np.inf, 0.25)] for sample in (x, y))
-    theta = improvement([v for v, _ in x[:-2]], [v for v, _ in y[:-2]])
+    theta = probability_of_improvement([v for v, _ in x[:-2]], [v for v, _ in y[:-2]])
     weight_x, weight_y = (sum(w for _, w in sample) for sample in (x, y))
     share_x = [sum(w * ((a > b) + (a == b) / 2) for b, w in y) / weight_y for a, _ in x]
     share_y = [sum(w * ((a > b) + (a == b) / 2) for a, w in x) / weight_x for b, _ in y]
@@ -139,20 +141,20 @@ def test_improvement_interval_is_wilsons_of_as_many_coin_tosses(paired, data):
     size = len(x) if paired else None
     y = data.draw(st.lists(st.integers(-3, 3).map(float), min_size=size or 2, max_size=size or 9))
     theta, tosses, z = by_hand(x, y, paired)
-    low, high = improvement_interval(x, y, paired)
+    low, high = probability_of_improvement_interval(x, y, paired)
     assert 0.0 <= low + 1e-12 < high <= 1.0 + 1e-12
     for end in (low, high):  # what a score interval is: its ends are z standard errors away
         assert abs(end - theta) == pytest.approx(z * np.sqrt(end * (1 - end) / tosses), abs=1e-7)
-    other = improvement_interval(y, x, paired)
+    other = probability_of_improvement_interval(y, x, paired)
     assert (1 - other[1], 1 - other[0]) == pytest.approx((low, high))
 
 
 def test_the_interval_of_samples_that_do_not_overlap_has_a_width_that_falls_with_their_number():
-    few, more = (improvement_interval(range(n), range(-n, 0)) for n in (5, 50))
+    few, more = (probability_of_improvement_interval(range(n), range(-n, 0)) for n in (5, 50))
     assert (few[1], more[1]) == pytest.approx((1.0, 1.0))
     assert few[0] < 0.7
     assert 0.9 < more[0] < 0.99
-    assert improvement_interval([np.inf] * 5, [-np.inf] * 5) == pytest.approx(few)
+    assert probability_of_improvement_interval([np.inf] * 5, [-np.inf] * 5) == pytest.approx(few)
 
 
 def test_rank_tests_are_scipys_and_named():
@@ -186,7 +188,7 @@ def _ceiling(share):
 
 def _truth(quantile_x, quantile_y):
     u = (np.arange(1000) + 0.5) / 1000
-    return improvement(quantile_x(u), quantile_y(u))
+    return probability_of_improvement(quantile_x(u), quantile_y(u))
 
 
 KINDS = {
@@ -207,7 +209,7 @@ def _covered(kind, n, correlation, count):
         a, b = rng.normal(size=(2, n))
         b = b if not paired else correlation * a + np.sqrt(1 - correlation**2) * b
         u, v = scipy.special.ndtr(a), scipy.special.ndtr(b)
-        low, high = improvement_interval(quantile_x(u), quantile_y(v), paired)
+        low, high = probability_of_improvement_interval(quantile_x(u), quantile_y(v), paired)
         hits += low <= truth <= high
     return hits / count
 

@@ -7,11 +7,11 @@ import yaml
 from tabular import PARSER, compose
 
 from dqn import run, session
-from dqn.compose.help import CONF
+from dqn.compose.help_page import CONF
 from dqn.config import Config
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.training import engine
-from dqn.training.scheduler import Account
+from dqn.training.scheduler import Timing
 from sweeps.search.space_parser import search_space
 
 NUMBERS = ("lr=tag(log,interval(1e-4,1e-2))", "gamma=interval(0.9,0.99)")
@@ -37,11 +37,13 @@ def trained(tmp_path, monkeypatch):
         return 0
 
     def sweep(base, path, about, make_source):
-        with Folder(path, base, about.record, grows=about.grows, swept=about.swept) as folder:
+        with ResultsDir(
+            path, base, about.record, growable_keys=about.growable_keys, swept=about.swept
+        ) as folder:
             source = make_source(folder)
             met.extend([source.next().config] + [None] * (source.total - 1))
             source.close()
-        return 0, Account()
+        return 0, Timing()
 
     def command(*arguments):
         monkeypatch.setattr(sys, "argv", ["dqn-run", *arguments])

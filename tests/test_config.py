@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from dqn.compose import help as help_page
-from dqn.compose.help import CONF, SECTIONS
+from dqn.compose import help_page
+from dqn.compose.help_page import CONF, SECTIONS
 from dqn.config import Config, EnvConfig
 from dqn.config.config import KEYS, fields_of, key_of
-from dqn.config.fields import Key, shown
+from dqn.config.fields import FieldInfo, short_repr
 from dqn.runtime.errors import UserError
 
 
@@ -276,7 +276,7 @@ def test_the_columns_of_a_table_are_every_shape_and_lane_key_in_order():
     ],
 )
 def test_a_range_means_what_it_says(text, inside, outside):
-    about = Key("lane", "", "", text, "")
+    about = FieldInfo("lane", "", "", text, "")
     assert [number for number in inside if not about.allows(number)] == []
     assert [number for number in outside if about.allows(number)] == []
 
@@ -348,17 +348,17 @@ def test_a_value_is_shown_on_one_short_line():
     deep: list = []
     for _ in range(10**5):
         deep = [deep]
-    assert shown(None) == "null"
-    assert shown(True) == "true"
-    assert shown("a\nb") == r"'a\nb'"
-    assert shown(endless) == "[[...]]"
+    assert short_repr(None) == "null"
+    assert short_repr(True) == "true"
+    assert short_repr("a\nb") == r"'a\nb'"
+    assert short_repr(endless) == "[[...]]"
     for value in ("\udcff", list(range(1000)), 10**5000, deep):
-        assert shown(value).isprintable()
-        assert len(shown(value)) <= 60
+        assert short_repr(value).isprintable()
+        assert len(short_repr(value)) <= 60
 
 
 def test_configuration_and_help_import_nothing_heavy():
-    code = "import sys, dqn.config, dqn.compose.help; dqn.compose.help.page(); print(*sys.modules)"
+    code = "import sys; from dqn.compose.help_page import page; page(); print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"tensorflow", "hydra", "omegaconf", "yaml", "numpy", "pandas", "gymnasium"}
     assert heavy.isdisjoint(told.stdout.split())

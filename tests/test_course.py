@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dqn.config import Config
-from dqn.training.jobs import Episodes
-from dqn.training.trial_progress import Course, spent
+from dqn.training.jobs import EpisodeBatch
+from dqn.training.trial_progress import TrialProgress, budget_spent
 from dqn.training.trial_source import Trial
 
 EPISODES = Config(episodes=8, steps=0)
@@ -16,14 +16,14 @@ BOTH = Config(episodes=8, steps=100)
 
 
 def course_of(config, *seeds):
-    return Course(Trial(3, config, seeds), threshold=None)
+    return TrialProgress(Trial(3, config, seeds), threshold=None)
 
 
-def hear(course, seed, returns, steps):
+def add_episodes(progress, seed, returns, steps):
     nothing = np.zeros(len(returns), np.float32)
-    course.hear(
-        Episodes(
-            (course.number, seed),
+    progress.add_episodes(
+        EpisodeBatch(
+            (progress.number, seed),
             step=np.asarray(steps),
             returns=np.asarray(returns, np.float32),
             lengths=np.ones(len(returns), np.int32),
@@ -34,11 +34,11 @@ def hear(course, seed, returns, steps):
     )
 
 
-def passed(course, rungs):
+def passed(progress, rungs):
     """The rungs newly passed, each with the mean return of every seed up to it."""
     return [
         (rung, {seed: float(m.mean_return) for seed, m in metrics.items()})
-        for rung, metrics in course.rungs_passed(rungs)
+        for rung, metrics in progress.rungs_passed(rungs)
     ]
 
 
@@ -54,75 +54,75 @@ def passed(course, rungs):
     ],
 )
 def test_what_is_spent_of_a_budget(config, episodes, steps, share):
-    assert spent(config, episodes, steps) == share
-    assert spent(config, [0, episodes], [0, steps]).tolist() == [0.0, share]
+    assert budget_spent(config, episodes, steps) == share
+    assert budget_spent(config, [0, episodes], [0, steps]).tolist() == [0.0, share]
 
 
 def test_a_rung_in_episodes_by_hand():
-    course = course_of(EPISODES, 0, 1)
-    hear(course, 0, [1, 2, 3], [1, 2, 3])
-    assert passed(course, [0.25, 0.5]) == []  # seed 1 has not begun
-    hear(course, 1, [10], [1])
-    assert passed(course, [0.25, 0.5]) == []
-    hear(course, 1, [20], [2])
-    assert passed(course, [0.25, 0.5]) == [(0, {0: 1.5, 1: 15.0})]  # the first 2 of 8 episodes
-    assert passed(course, [0.25, 0.5]) == []  # told once
-    hear(course, 0, [4], [4])
-    hear(course, 1, [30, 40, 50, 60], [3, 4, 5, 6])
-    assert passed(course, [0.25, 0.5, 0.75]) == [(1, {0: 2.5, 1: 25.0})]
+    progress = course_of(EPISODES, 0, 1)
+    add_episodes(progress, 0, [1, 2, 3], [1, 2, 3])
+    assert passed(progress, [0.25, 0.5]) == []  # seed 1 has not begun
+    add_episodes(progress, 1, [10], [1])
+    assert passed(progress, [0.25, 0.5]) == []
+    add_episodes(progress, 1, [20], [2])
+    assert passed(progress, [0.25, 0.5]) == [(0, {0: 1.5, 1: 15.0})]  # the first 2 of 8 episodes
+    assert passed(progress, [0.25, 0.5]) == []  # told once
+    add_episodes(progress, 0, [4], [4])
+    add_episodes(progress, 1, [30, 40, 50, 60], [3, 4, 5, 6])
+    assert passed(progress, [0.25, 0.5, 0.75]) == [(1, {0: 2.5, 1: 25.0})]
 
 
 def test_a_rung_in_steps_is_the_first_episode_that_ends_at_it_or_beyond():
-    course = course_of(STEPS, 0, 1)
-    hear(course, 0, [1, 2, 3, 4], [20, 49, 50, 90])  # at the rung
-    hear(course, 1, [1, 2, 3, 4], [20, 49, 51, 90])  # beyond it
-    assert passed(course, [0.5]) == [(0, {0: 2.0, 1: 2.0})]
+    progress = course_of(STEPS, 0, 1)
+    add_episodes(progress, 0, [1, 2, 3, 4], [20, 49, 50, 90])  # at the rung
+    add_episodes(progress, 1, [1, 2, 3, 4], [20, 49, 51, 90])  # beyond it
+    assert passed(progress, [0.5]) == [(0, {0: 2.0, 1: 2.0})]
     early = course_of(STEPS, 0)
-    hear(early, 0, [1, 2], [20, 49])
+    add_episodes(early, 0, [1, 2], [20, 49])
     assert passed(early, [0.5]) == []
 
 
 def test_several_rungs_may_be_passed_at_once():
-    course = course_of(EPISODES, 0)
-    hear(course, 0, range(8), range(8))
-    assert passed(course, [0.25, 0.5, 0.75]) == [(0, {0: 0.5}), (1, {0: 1.5}), (2, {0: 2.5})]
+    progress = course_of(EPISODES, 0)
+    add_episodes(progress, 0, range(8), range(8))
+    assert passed(progress, [0.25, 0.5, 0.75]) == [(0, {0: 0.5}), (1, {0: 1.5}), (2, {0: 2.5})]
 
 
 def test_a_seed_that_ended_early_counts_with_all_it_has():
-    course = course_of(EPISODES, 0, 1)
-    hear(course, 0, [5], [1])
-    hear(course, 1, [1, 3], [1, 2])
-    assert passed(course, [0.25]) == []
-    course.rows[0] = {"status": "diverged"}
-    assert passed(course, [0.25]) == [(0, {0: 5.0, 1: 2.0})]
+    progress = course_of(EPISODES, 0, 1)
+    add_episodes(progress, 0, [5], [1])
+    add_episodes(progress, 1, [1, 3], [1, 2])
+    assert passed(progress, [0.25]) == []
+    progress.rows[0] = {"status": "diverged"}
+    assert passed(progress, [0.25]) == [(0, {0: 5.0, 1: 2.0})]
 
 
 def test_a_seed_that_ended_without_an_episode_has_no_metrics():
-    course = course_of(EPISODES, 0)
-    course.rows[0] = {"status": "diverged"}
-    ((rung, means),) = passed(course, [0.25])
+    progress = course_of(EPISODES, 0)
+    progress.rows[0] = {"status": "diverged"}
+    ((rung, means),) = passed(progress, [0.25])
     assert rung == 0
     assert np.isnan(means[0])
 
 
 def test_a_lost_seed_begins_anew():
-    course = course_of(EPISODES, 0)
-    hear(course, 0, [9], [1])
-    course.forget(0)
-    hear(course, 0, [1, 3], [1, 2])
-    assert passed(course, [0.25]) == [(0, {0: 2.0})]
-    course.forget(7)  # one of which nothing was heard
+    progress = course_of(EPISODES, 0)
+    add_episodes(progress, 0, [9], [1])
+    progress.forget(0)
+    add_episodes(progress, 0, [1, 3], [1, 2])
+    assert passed(progress, [0.25]) == [(0, {0: 2.0})]
+    progress.forget(7)  # one of which nothing was heard
 
 
 def test_a_seed_of_an_earlier_session_is_remembered():
-    course = course_of(EPISODES, 0, 1)
-    course.rows[0] = {"status": "done"}
-    assert course.unheard() == [0]
-    course.recall(0, np.array([2.0, 4.0, 90.0]), np.array([1, 2, 3]))
-    assert course.unheard() == []
-    assert [job.key for job in course.missing()] == course.unfinished() == [(3, 1)]
-    hear(course, 1, [1, 1], [1, 2])
-    assert passed(course, [0.25]) == [(0, {0: 3.0, 1: 1.0})]
+    progress = course_of(EPISODES, 0, 1)
+    progress.rows[0] = {"status": "done"}
+    assert progress.seeds_without_episodes() == [0]
+    progress.recall(0, np.array([2.0, 4.0, 90.0]), np.array([1, 2, 3]))
+    assert progress.seeds_without_episodes() == []
+    assert [job.key for job in progress.missing()] == progress.unfinished() == [(3, 1)]
+    add_episodes(progress, 1, [1, 1], [1, 2])
+    assert passed(progress, [0.25]) == [(0, {0: 3.0, 1: 1.0})]
 
 
 @given(
@@ -135,12 +135,12 @@ def test_rungs_do_not_depend_on_how_chunks_fall(lengths, cuts, rungs, config):
     rungs = sorted(rungs)
     steps, returns = np.cumsum(lengths), np.arange(len(lengths))
     whole, parts = course_of(config, 0), course_of(config, 0)
-    hear(whole, 0, returns, steps)
+    add_episodes(whole, 0, returns, steps)
     told = []
     for chunk in np.split(np.arange(len(lengths)), sorted(cuts)):
         if len(chunk):
-            hear(parts, 0, returns[chunk], steps[chunk])
+            add_episodes(parts, 0, returns[chunk], steps[chunk])
         told += passed(parts, rungs)
     assert told == passed(whole, rungs)
-    shares = spent(config, returns + 1, steps)
+    shares = budget_spent(config, returns + 1, steps)
     assert [rung for rung, _ in told] == [i for i, at in enumerate(rungs) if shares[-1] >= at]

@@ -16,7 +16,7 @@ import pytest
 from test_sweep_driver import BASE, FakeFleet, Scripted, drive, trials
 
 from dqn.runtime.errors import RunError, UserError
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 
 TIMES = 30
 TABLES = ["seeds.csv", "trials.csv", "episodes.parquet", "weights", "machine.yaml"]
@@ -127,10 +127,10 @@ def test_parts_of_an_older_version_keep_no_checksums_and_are_read(whole):
 
 
 def test_a_header_cut_at_its_very_end_is_a_header(tmp_path):
-    with Folder(tmp_path, BASE):
+    with ResultsDir(tmp_path, BASE):
         header = (tmp_path / "seeds.csv").read_bytes()
     (tmp_path / "seeds.csv").write_bytes(header[:-1])
-    with Folder(tmp_path, BASE):
+    with ResultsDir(tmp_path, BASE):
         assert (tmp_path / "seeds.csv").read_bytes() == header
 
 

@@ -21,11 +21,10 @@ from lanes import (
 )
 
 from dqn.agents.block import RECORDS
-from dqn.agents.random import Purpose
+from dqn.agents.random import Stream
 from dqn.config import Config, EnvConfig
-from dqn.envs import gymnasium_env as host
-from dqn.training import engine
-from dqn.training import lane_block as block
+from dqn.envs import gymnasium_env
+from dqn.training import engine, lane_block
 from dqn.training.engine import CAPACITY, Engine
 from dqn.training.jobs import Checkpoint, Job
 
@@ -63,7 +62,7 @@ def test_jobs_that_come_later_have_the_same_bits(alone):
 
 @pytest.mark.parametrize("ticks", [1, 7])
 def test_chunks_may_fall_anywhere(alone, ticks, monkeypatch):
-    monkeypatch.setattr(block, "TICKS", ticks)
+    monkeypatch.setattr(lane_block, "TICKS", ticks)
     assert_all_same(train(JOBS), alone)
 
 
@@ -71,8 +70,8 @@ def test_chunks_may_fall_anywhere(alone, ticks, monkeypatch):
     ("seconds", "lengths"), [(1e-9, [128, 64, 32, 16, 8, 4, 2, 1, 1]), (1e9, [128, 256, 500, 500])]
 )
 def test_a_chunk_is_made_to_take_the_same_time_whatever_a_tick_takes(seconds, lengths, monkeypatch):
-    monkeypatch.setattr(block, "CHUNK", seconds)
-    monkeypatch.setattr(block, "TICKS", 500)
+    monkeypatch.setattr(lane_block, "CHUNK", seconds)
+    monkeypatch.setattr(lane_block, "TICKS", 500)
     endless = replace(SMALL, steps=0, episodes=10**6, env=EnvConfig("CartPole-v0"))
     worker, met, new = Engine(LANES), [], [Job(0, SEED, endless)]
     for _ in lengths:
@@ -104,7 +103,7 @@ def test_two_seeds_of_one_configuration_are_two_trainings():
 
 
 def test_episodes_come_as_they_end_and_once_more_with_the_whole_training(monkeypatch):
-    monkeypatch.setattr(block, "TICKS", 10)
+    monkeypatch.setattr(lane_block, "TICKS", 10)
     worker, parts, new = Engine(LANES), {job.key: [] for job in JOBS}, JOBS
     whole = {}
     while new or worker.busy:
@@ -231,7 +230,7 @@ def test_a_lane_has_room_for_all_that_it_can_ever_store_at_once(change, capacity
 def stopped(job: Job, steps: int, worker: Engine, monkeypatch) -> Checkpoint:
     """A training that is taken out and put back in after every few ticks until `steps` old."""
     with monkeypatch.context() as patch:
-        patch.setattr(block, "TICKS", 3)
+        patch.setattr(lane_block, "TICKS", 3)
         worker.advance([job])
         while (taken := worker.checkpoint(job.key)).steps < steps:
             worker.advance([taken])
@@ -284,7 +283,7 @@ def test_steps_stay_exact_beyond_what_float32_can_hold(monkeypatch):
 
 
 def test_a_cancelled_lane_ends_as_pruned_and_makes_room(alone, monkeypatch):
-    monkeypatch.setattr(block, "TICKS", 10)
+    monkeypatch.setattr(lane_block, "TICKS", 10)
     worker = Engine(LANES)
     worker.advance(JOBS)
     cancelled = JOBS[1].key
@@ -301,7 +300,7 @@ def test_a_cancelled_lane_ends_as_pruned_and_makes_room(alone, monkeypatch):
 
 
 def test_a_cancelled_lane_does_no_more_work(monkeypatch):
-    monkeypatch.setattr(block, "TICKS", 10)
+    monkeypatch.setattr(lane_block, "TICKS", 10)
     worker, (one, other) = Engine(LANES), jobs_of([SMALL, SMALL])
     worker.advance([one, other])
     assert worker.work == 2 * 10
@@ -321,7 +320,7 @@ def test_a_cancelled_job_that_waits_never_begins():
 
 
 def test_cancelling_all_leaves_an_engine_with_nothing_to_do(monkeypatch):
-    monkeypatch.setattr(block, "TICKS", 3)
+    monkeypatch.setattr(lane_block, "TICKS", 3)
     worker = Engine(LANES)
     worker.advance(JOBS)
     _, finished = worker.advance(cancelled=[job.key for job in JOBS])
@@ -342,9 +341,9 @@ def test_cancelling_what_is_not_here_or_no_longer_does_nothing(alone):
 
 def test_test_episodes_are_greedy_to_their_end_from_starts_of_their_own():
     config = replace(SMALL, env=EnvConfig("CartPole-v0", 60), lr=1e-2)
-    env = host.make(config.env)
+    env = gymnasium_env.make(config.env)
     for (_, seed), result in train([Job(0, seed, config) for seed in range(LANES)]).items():
-        start = reference.drawn_starts(env, seed, Purpose.TEST)
+        start = reference.drawn_starts(env, seed, Stream.TEST)
         greedy = [reference.greedy_return(env, result.weights, start(i)) for i in range(2)]
         assert result.test_returns.tolist() == greedy
     env.close()
@@ -352,7 +351,7 @@ def test_test_episodes_are_greedy_to_their_end_from_starts_of_their_own():
 
 def test_without_a_time_limit_no_episode_is_cut_but_a_test_ends(monkeypatch):
     gymnasium.register("Endless-v0", "gymnasium.envs.classic_control:MountainCarEnv")
-    monkeypatch.setattr(block, "TEST_STEPS", 50)
+    monkeypatch.setattr(lane_block, "TEST_STEPS", 50)
     (result,) = train([Job(0, SEED, replace(SMALL, env=EnvConfig("Endless-v0")))]).values()
     assert (result.steps, len(result.episodes.returns)) == (300, 0)
     assert result.test_returns.tolist() == [-50.0, -50.0]

@@ -19,8 +19,7 @@ from gymnasium.envs.classic_control import CartPoleEnv
 from scipy import stats
 
 from dqn.config import EnvConfig
-from dqn.envs import Dynamics
-from dqn.envs import gymnasium_env as host
+from dqn.envs import Dynamics, gymnasium_env
 from dqn.envs.registry import COMPILED, dynamics_named, dynamics_of
 
 STATES = 3000
@@ -121,7 +120,7 @@ def gymnasium_step(env: gymnasium.Env, state: np.ndarray, action: int):
 @cache
 def gymnasium_answers(env_id: str) -> Answers:
     case = next(case for case in CASES.values() if case.env_id == env_id)
-    env = host.make(EnvConfig(env_id))
+    env = gymnasium_env.make(EnvConfig(env_id))
     env.reset(seed=0)
     states = draw_states(case)
     actions = np.random.default_rng(8).integers(0, case.dynamics.actions, STATES, np.int32)
@@ -177,7 +176,7 @@ def test_a_step_is_gymnasiums_own_up_to_rounding(case, compiled):
 
 @each_environment
 def test_along_an_episode_each_step_is_gymnasiums_own(case):
-    env = host.make(EnvConfig(case.env_id))
+    env = gymnasium_env.make(EnvConfig(case.env_id))
     for name, policy in case.policies.items():
         observation, _ = env.reset(seed=3)
         states, actions, seen = [], [], []
@@ -198,7 +197,7 @@ def test_along_an_episode_each_step_is_gymnasiums_own(case):
 @each_environment
 def test_whole_episodes_from_gymnasiums_starts_are_as_long_and_pay_as_much(case):
     """Rounding is fed back here, up to 500 times, and must not change how an episode goes."""
-    env = host.make(EnvConfig(case.env_id))
+    env = gymnasium_env.make(EnvConfig(case.env_id))
     limit = time_limit(case)
     step_ours = our_step(case.dynamics, compiled=True)
     lengths = set()
@@ -221,7 +220,7 @@ def test_whole_episodes_from_gymnasiums_starts_are_as_long_and_pay_as_much(case)
 
 
 def time_limit(case: Case) -> int:
-    return host.describe(EnvConfig(case.env_id)).max_episode_steps
+    return gymnasium_env.describe(EnvConfig(case.env_id)).max_episode_steps
 
 
 def run(policy, observation, limit, step) -> tuple[int, float, bool]:
@@ -255,7 +254,7 @@ def test_compiled_in_a_loop_equals_eager_step_by_step(case):
     """As a lane uses it: reset, then steps in an XLA while loop over a block."""
     dynamics, lanes, steps = case.dynamics, 16, 20
     rng = np.random.default_rng(5)
-    u = tf.constant(rng.random((lanes, dynamics.uniforms)), tf.float32)
+    u = tf.constant(rng.random((lanes, dynamics.num_random)), tf.float32)
     actions = tf.constant(rng.integers(0, dynamics.actions, (steps, lanes)), tf.int32)
 
     @tf.function(jit_compile=True)
@@ -281,12 +280,12 @@ def test_compiled_in_a_loop_equals_eager_step_by_step(case):
 @each_environment
 def test_resets_are_gymnasiums_uniform_distribution(case):
     dynamics, low, high = case.dynamics, np.array(case.start_low), np.array(case.start_high)
-    u = np.random.default_rng(11).random((4000, dynamics.uniforms), np.float32)
+    u = np.random.default_rng(11).random((4000, dynamics.num_random), np.float32)
     states = dynamics.reset(tf.constant(u)).numpy()
     assert states.dtype == np.float32
     assert (states >= low.astype(np.float32)).all()
     assert (states <= high.astype(np.float32)).all()
-    env = host.make(EnvConfig(case.env_id))
+    env = gymnasium_env.make(EnvConfig(case.env_id))
     theirs = []
     for seed in range(1000):
         env.reset(seed=seed)
@@ -307,7 +306,7 @@ def test_resets_are_gymnasiums_uniform_distribution(case):
 @each_environment
 def test_the_ends_of_the_uniforms_are_the_ends_of_the_starts(case):
     dynamics = case.dynamics
-    ends = np.array([[0.0], [1.0]], np.float32).repeat(dynamics.uniforms, 1)
+    ends = np.array([[0.0], [1.0]], np.float32).repeat(dynamics.num_random, 1)
     states = dynamics.reset(tf.constant(ends)).numpy()
     np.testing.assert_allclose(states, [case.start_low, case.start_high], rtol=1e-6)
 
@@ -315,24 +314,24 @@ def test_the_ends_of_the_uniforms_are_the_ends_of_the_starts(case):
 @each_environment
 def test_each_uniform_moves_one_coordinate_of_the_start(case):
     dynamics = case.dynamics
-    half = np.full((dynamics.uniforms, dynamics.uniforms), 0.5, np.float32)
-    moved = half + 0.25 * np.eye(dynamics.uniforms, dtype=np.float32)
+    half = np.full((dynamics.num_random, dynamics.num_random), 0.5, np.float32)
+    moved = half + 0.25 * np.eye(dynamics.num_random, dtype=np.float32)
     change = dynamics.reset(tf.constant(moved)).numpy() - dynamics.reset(tf.constant(half)).numpy()
     assert ((change != 0).sum(1) == 1).all()
-    assert (change != 0).any(0).sum() == dynamics.uniforms
+    assert (change != 0).any(0).sum() == dynamics.num_random
 
 
 @each_environment
 def test_the_table_says_of_each_id_what_gymnasium_says(case):
     dynamics = case.dynamics
     for env_id in [env_id for env_id, name in COMPILED.items() if name == dynamics.name]:
-        task = host.describe(EnvConfig(env_id))
+        task = gymnasium_env.describe(EnvConfig(env_id))
         assert dynamics_of(EnvConfig(env_id)) is dynamics
         assert (task.observation_size, task.actions) == (
             dynamics.observation_size,
             dynamics.actions,
         )
-        state = dynamics.reset(tf.zeros([3, dynamics.uniforms]))
+        state = dynamics.reset(tf.zeros([3, dynamics.num_random]))
         assert dynamics.observe(state).shape == (3, dynamics.observation_size)
 
 

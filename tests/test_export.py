@@ -9,7 +9,7 @@ import pytest
 from trainings import CONFIG, filled, result
 
 from dqn.statistics.metrics import METRICS
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from sweeps.__main__ import main
 
 pytest.importorskip("tensorboard", reason="needs the extra: pip install -e '.[test]'")
@@ -18,7 +18,7 @@ pytest.importorskip("tensorboard", reason="needs the extra: pip install -e '.[te
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory):
     path = tmp_path_factory.mktemp("grid") / "lr"
-    with Folder(path, CONFIG, {"kind": "grid"}, swept=("lr",)) as folder:
+    with ResultsDir(path, CONFIG, {"kind": "grid"}, swept=("lr",)) as folder:
         for trial, lr in enumerate((0.01, 0.1)):
             config = dataclasses.replace(CONFIG, lr=lr, huber_delta=(np.inf, 1.0)[trial])
             for seed in range(2):

@@ -9,7 +9,7 @@ from killed import before_each_call
 from trainings import CONFIG, pairs, result
 
 from dqn.runtime.errors import RunError
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.storage.seeds import read_seeds
 
 SWEEP = {"kind": "grid"}
@@ -28,7 +28,7 @@ def failed(trial, seed):
 
 def first_try(path):
     """Trial 1 fails with its second seed, and its third is given up in its course."""
-    with Folder(path, BASE, SWEEP) as folder:
+    with ResultsDir(path, BASE, SWEEP) as folder:
         folder.add(*(result(0, seed) for seed in range(3)))
         folder.add(result(1, 0))
         folder.add(failed(1, 1))
@@ -36,7 +36,7 @@ def first_try(path):
 
 
 def second_try(path):
-    with Folder(path, BASE, SWEEP) as folder:
+    with ResultsDir(path, BASE, SWEEP) as folder:
         for seed in range(3):
             if (1, seed) not in folder.finished():
                 folder.add(result(1, seed, returns=[40.0, 50.0 + seed]))
@@ -44,7 +44,7 @@ def second_try(path):
 
 def test_it_counts_as_unfinished_and_shows_as_failed_until_then(path):
     first_try(path)
-    with Folder(path, BASE, SWEEP) as folder:
+    with ResultsDir(path, BASE, SWEEP) as folder:
         assert folder.finished() == {(0, 0), (0, 1), (0, 2), (1, 0)}
         assert folder.row(1, 1)["status"] == "failed"
         assert set(folder.trials()["status"]) == {"done", "failed"}
@@ -62,7 +62,7 @@ def test_its_second_try_is_the_only_one_everywhere(path, capsys):
     counts = frame.groupby(["trial", "seed"]).size().to_dict()
     assert counts == {key: row["episodes"] for key, row in rows.items()}
     assert pd.read_csv(path / "trials.csv")["status"].tolist() == ["done", "done"]
-    with Folder(path, BASE, SWEEP) as folder:
+    with ResultsDir(path, BASE, SWEEP) as folder:
         assert folder.best_trial() == 1
         best = folder.best()
         assert best is not None
@@ -73,10 +73,10 @@ def test_its_second_try_is_the_only_one_everywhere(path, capsys):
 
 def test_it_may_fail_again(path):
     first_try(path)
-    with Folder(path, BASE, SWEEP) as folder:
+    with ResultsDir(path, BASE, SWEEP) as folder:
         folder.add(failed(1, 1), failed(1, 2))
         assert folder.finished() == {(0, 0), (0, 1), (0, 2), (1, 0)}
-    with Folder(path, BASE, SWEEP) as folder:
+    with ResultsDir(path, BASE, SWEEP) as folder:
         assert [row["status"] for row in folder.rows_of(1)] == ["done", "failed", "failed"]
         assert (1, 2) not in pairs(folder.episodes())
     second_try(path)
@@ -91,7 +91,7 @@ def test_so_it_is_where_the_first_try_is_in_an_earlier_part(path, monkeypatch):
     assert frame[frame["trial"] == 1].groupby("seed")["return"].sum().to_dict() == {
         0: 60.0, 1: 91.0, 2: 92.0
     }  # fmt: skip
-    with Folder(path, BASE, SWEEP) as folder:
+    with ResultsDir(path, BASE, SWEEP) as folder:
         assert len(folder.finished()) == 6
 
 

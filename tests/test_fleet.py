@@ -15,11 +15,11 @@ import pytest
 
 from dqn.config import Config
 from dqn.training.jobs import Finished, Job
-from dqn.training.messages import News, Pulse, Report
-from dqn.workers import remote_pool as crew
-from dqn.workers.backend import GoneError
-from dqn.workers.local import Processes
-from dqn.workers.remote_pool import LIVES, Crew
+from dqn.training.messages import ChunkResult, Heartbeat, PoolUpdate
+from dqn.workers import remote_pool
+from dqn.workers.backend import WorkerLostError
+from dqn.workers.local import LocalBackend
+from dqn.workers.remote_pool import MAX_WORKER_DEATHS, RemotePool
 
 STUB = str(Path(__file__).parent / "stub_worker")
 SHORT = Config(episodes=5, hidden=(8,))
@@ -32,7 +32,7 @@ PATIENCE = 60.0
 @pytest.fixture
 def fleet(monkeypatch):
     monkeypatch.syspath_prepend(STUB)
-    made = Crew(Processes(2))
+    made = RemotePool(LocalBackend(2))
     yield made
     made.close()
 
@@ -41,16 +41,16 @@ def jobs_of(trial, config=SHORT, seeds=3):
     return [Job(trial, seed, config) for seed in range(seeds)]
 
 
-def all_news(fleet, jobs, until=None, between=lambda news: ()):
+def all_news(fleet, jobs, until=None, between=lambda update: ()):
     """All that is heard until every job is over or `until` says so; `between` may cancel."""
-    heard, new, cancelled = News([], [], [], [], []), jobs, ()
+    heard, new, cancelled = PoolUpdate([], [], [], [], []), jobs, ()
     deadline = time.monotonic() + PATIENCE
     until = until or (lambda heard: len(heard.finished) >= len(jobs))
     while not until(heard):
         assert time.monotonic() < deadline, f"{len(heard.finished)} of {len(jobs)} came back"
-        news = fleet.advance(new, cancelled)
-        new, cancelled = [], between(news)
-        for whole, part in zip(heard[:-1], news[:-1], strict=True):
+        update = fleet.advance(new, cancelled)
+        new, cancelled = [], between(update)
+        for whole, part in zip(heard[:-1], update[:-1], strict=True):
             whole.extend(part)
     return heard
 
@@ -80,7 +80,7 @@ def test_jobs_of_mixed_shapes_come_back_once_each_with_all_their_episodes(fleet)
     episodes = Counter(said.key for said in heard.episodes)
     assert episodes == {job.key: 5 for job in jobs}
     assert heard.restarted == []
-    assert fleet.room == 6 * 2 * 24
+    assert fleet.free_slots == 6 * 2 * 24
     assert all(over.episodes.returns.tolist() == [sum(over.key)] * 5 for over in heard.finished)
 
 
@@ -95,10 +95,10 @@ class OnPaper:
     def send(self, order):
         self.orders += order.new
 
-    def hear(self):
+    def poll(self):
         if self.gone:
-            raise GoneError("it was switched off")
-        said = [Report([], [Finished.pruned(job) for job in self.over], 0.0, 0.0, 0.0)]
+            raise WorkerLostError("it was switched off")
+        said = [ChunkResult([], [Finished.pruned(job) for job in self.over], 0.0, 0.0, 0.0)]
         self.over = []
         return said
 
@@ -125,9 +125,9 @@ class Desk:
 
 def test_a_worker_waits_before_it_compiles_what_another_has_a_program_for(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(crew, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(remote_pool, "time", SimpleNamespace(monotonic=lambda: now[0]))
     desk = Desk(capacity=2)
-    fleet = Crew(desk)
+    fleet = RemotePool(desk)
     narrow, wide = replace(SHORT, hidden=(8,)), replace(SHORT, hidden=(16,))
     fleet.advance([*jobs_of(0, narrow, seeds=24), *jobs_of(1, wide, seeds=40)], ())
     first, second = sorted(desk.workers, key=lambda one: one.orders[0].trial)
@@ -135,11 +135,11 @@ def test_a_worker_waits_before_it_compiles_what_another_has_a_program_for(monkey
     first.over = first.orders[:10]
     fleet.advance([], ())
     assert len(first.orders) == 24  # 14 jobs for 16 lanes: it waits for more of its own shape
-    now[0] += crew._PROGRAM / 2
+    now[0] += remote_pool._PROGRAM / 2
     fleet.advance(jobs_of(2, narrow, seeds=1), ())
     assert first.orders[24:] == jobs_of(2, narrow, seeds=1)
     assert len(second.orders) == 24
-    now[0] += crew._PROGRAM
+    now[0] += remote_pool._PROGRAM
     fleet.advance([], ())
     assert {job.trial for job in first.orders[25:]} == {1}  # it was short of work for too long
     assert len(first.orders) == 25 + 16
@@ -147,14 +147,14 @@ def test_a_worker_waits_before_it_compiles_what_another_has_a_program_for(monkey
 
 def test_a_worker_that_has_nothing_to_do_compiles_at_once():
     desk = Desk(capacity=2)
-    fleet = Crew(desk)
+    fleet = RemotePool(desk)
     fleet.advance(jobs_of(0, seeds=30), ())
     assert sorted(len(one.orders) for one in desk.workers) == [6, 24]
 
 
 def test_the_number_of_workers_is_told_when_it_has_grown_not_when_one_was_replaced():
     desk = Desk(capacity=2)
-    fleet = Crew(desk)
+    fleet = RemotePool(desk)
     fleet.advance(jobs_of(0, seeds=48), ())
     desk.workers[0].gone = True
     fleet.advance([], ())
@@ -167,9 +167,11 @@ def test_the_number_of_workers_is_told_when_it_has_grown_not_when_one_was_replac
 def test_what_workers_report_while_they_have_plenty_to_do_is_told_together(fleet):
     calls = []
     jobs = [job for trial in range(200) for job in jobs_of(trial)]
-    heard = all_news(fleet, jobs, between=lambda news: calls.append(len(news.reports)) or ())
+    heard = all_news(
+        fleet, jobs, between=lambda update: calls.append(len(update.chunk_results)) or ()
+    )
     each_once(heard, jobs)
-    assert sum(calls) == len(heard.reports)
+    assert sum(calls) == len(heard.chunk_results)
     assert max(calls) > 2 * fleet.workers
 
 
@@ -177,7 +179,7 @@ def test_no_worker_is_idle_while_jobs_wait(fleet):
     jobs = jobs_of(0, ENDLESS, seeds=60)
     all_news(fleet, jobs, until=under_way(48))
     assert [len(one.jobs) for one in fleet._members] == [24, 24]
-    assert fleet.room == 6 * 48 - 60
+    assert fleet.free_slots == 6 * 48 - 60
 
 
 @pytest.mark.parametrize("chance", range(3))
@@ -186,13 +188,16 @@ def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(
     jobs = [job for trial in range(20) for job in jobs_of(trial, replace(SHORT, episodes=30))]
     left = 6
 
-    def kill(news):
+    def kill(update):
         nonlocal left
         if not fleet._members:
             return ()
         one = moments.choice(fleet._members)
         trials = {trial for trial, _ in one.jobs}
-        last_life = len(trials) == 1 and max(fleet._deaths[trial] for trial in trials) == LIVES - 1
+        last_life = (
+            len(trials) == 1
+            and max(fleet._deaths[trial] for trial in trials) == MAX_WORKER_DEATHS - 1
+        )
         if left and trials and not last_life and moments.random() < 0.3:
             one.worker.process.send_signal(signal.SIGKILL)
             left -= 1
@@ -214,11 +219,11 @@ def test_episodes_of_a_lost_training_are_not_heard_after_its_restart(fleet):
     time.sleep(0.1)  # reports pile up in the pipe
     lost.worker.process.kill()
     lost.worker.process.wait()
-    news = fleet.advance([], [])
-    while not news.restarted:
-        news = fleet.advance([], [])
-    assert set(news.restarted) == before
-    assert [said.key for said in news.episodes if said.key in before] == []
+    update = fleet.advance([], [])
+    while not update.restarted:
+        update = fleet.advance([], [])
+    assert set(update.restarted) == before
+    assert [said.key for said in update.episodes if said.key in before] == []
 
 
 def test_a_job_that_kills_its_worker_is_given_up_and_all_others_are_done(fleet):
@@ -238,7 +243,7 @@ def test_a_job_that_kills_its_worker_is_given_up_and_all_others_are_done(fleet):
 def test_a_trial_that_loses_its_worker_each_time_has_three_lives(fleet, capfd):
     heard = all_news(fleet, jobs_of(0, RAISER))
     each_once(heard, jobs_of(0))
-    assert Counter(heard.restarted) == {job.key: LIVES - 1 for job in jobs_of(0)}
+    assert Counter(heard.restarted) == {job.key: MAX_WORKER_DEATHS - 1 for job in jobs_of(0)}
     assert {over.reason for over in heard.finished} == {
         "3 workers were lost with it, the last alone with it: ValueError: two lines"
     }
@@ -248,16 +253,16 @@ def test_a_trial_that_loses_its_worker_each_time_has_three_lives(fleet, capfd):
 def test_the_trace_of_an_error_in_a_worker_is_shown_on_demand(fleet, capfd, monkeypatch):
     monkeypatch.setenv("DQN_TRACEBACKS", "1")
     all_news(fleet, jobs_of(0, RAISER))
-    assert capfd.readouterr().err.count('raise ValueError("two\\nlines")') == LIVES
+    assert capfd.readouterr().err.count('raise ValueError("two\\nlines")') == MAX_WORKER_DEATHS
 
 
 def test_a_worker_that_stands_still_is_found_ended_and_replaced(fleet, monkeypatch):
-    monkeypatch.setattr(crew, "FROZEN", 1.0)
+    monkeypatch.setattr(remote_pool, "FROZEN", 1.0)
     jobs = [job for trial in range(10) for job in jobs_of(trial, replace(SHORT, episodes=300))]
     frozen = []
 
-    def freeze(news):
-        if not frozen and news.episodes:
+    def freeze(update):
+        if not frozen and update.episodes:
             frozen.append(fleet._members[0].worker.process)
             frozen[0].send_signal(signal.SIGSTOP)
         return ()
@@ -270,7 +275,7 @@ def test_a_worker_that_stands_still_is_found_ended_and_replaced(fleet, monkeypat
 
 
 def test_a_trial_that_hangs_in_every_worker_is_given_up_and_all_others_are_done(fleet, monkeypatch):
-    monkeypatch.setattr(crew, "STUCK", 1.0)
+    monkeypatch.setattr(remote_pool, "STUCK", 1.0)
     good, bad = jobs_of(1), jobs_of(0, HANGER)
     heard = all_news(fleet, good + bad)
     each_once(heard, good + bad)
@@ -287,8 +292,8 @@ def test_a_worker_that_is_silent_but_uses_its_processor_is_at_work(monkeypatch):
         def send(self, order):
             pass
 
-        def hear(self):
-            return [Pulse(processor)]
+        def poll(self):
+            return [Heartbeat(processor)]
 
         def end(self):
             return "ended"
@@ -306,28 +311,28 @@ def test_a_worker_that_is_silent_but_uses_its_processor_is_at_work(monkeypatch):
             pass
 
     now, processor = 0.0, 0.0
-    monkeypatch.setattr(crew.time, "monotonic", lambda: now)
-    fleet = Crew(Room())
+    monkeypatch.setattr(remote_pool.time, "monotonic", lambda: now)
+    fleet = RemotePool(Room())
     fleet.advance(jobs_of(0), [])
     for _ in range(100):  # compiling, say: a pulse every ten seconds and a tenth of a core
         now, processor = now + 10.0, processor + 1.0
         assert fleet.advance([], []).notices == []
     idle_since = now
-    while not (news := fleet.advance([], [])).notices:  # from now on it waits for ever
+    while not (update := fleet.advance([], [])).notices:  # from now on it waits for ever
         now += 10.0
-    assert news.notices == [
+    assert update.notices == [
         "a worker was lost (it did nothing for 600 s): 3 trainings begin anew in another"
     ]
     assert 600 <= now - idle_since <= 620
-    assert sorted(news.restarted) == [job.key for job in jobs_of(0)]
+    assert sorted(update.restarted) == [job.key for job in jobs_of(0)]
 
 
 def test_cancelled_jobs_come_back_once_as_pruned_wherever_they_are(fleet):
     endless, short = jobs_of(0, ENDLESS, seeds=60), jobs_of(1)
     told = []
 
-    def cancel(news):
-        if not told and news.episodes:
+    def cancel(update):
+        if not told and update.episodes:
             told.append([job.key for job in endless])
             return told[0]
         return ()
@@ -339,8 +344,8 @@ def test_cancelled_jobs_come_back_once_as_pruned_wherever_they_are(fleet):
 
 def test_a_job_may_be_cancelled_with_its_coming_and_after_its_end(fleet):
     job, other = jobs_of(0, ENDLESS, seeds=1)[0], jobs_of(1, seeds=1)[0]
-    news = fleet.advance([job], [job.key])
-    assert [(over.key, over.status) for over in news.finished] == [(job.key, "pruned")]
+    update = fleet.advance([job], [job.key])
+    assert [(over.key, over.status) for over in update.finished] == [(job.key, "pruned")]
     each_once(all_news(fleet, [other]), [other])
     for _ in range(3):
         assert fleet.advance([], [other.key, job.key]).finished == []
@@ -354,8 +359,8 @@ def test_a_job_that_was_cancelled_before_its_worker_was_lost_does_not_begin_anew
     time.sleep(0.05)
     cancelled = list(lost.jobs)
     while True:  # what it had sent before it stopped
-        news = fleet.advance([], [])
-        if not any(said.key in cancelled for said in news.episodes):
+        update = fleet.advance([], [])
+        if not any(said.key in cancelled for said in update.episodes):
             break
     fleet.advance([], cancelled)
     lost.worker.process.kill()

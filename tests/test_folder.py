@@ -10,9 +10,9 @@ from trainings import CONFIG, filled, pairs, result
 
 from dqn.config import Config, EnvConfig
 from dqn.runtime.errors import RunError, UserError
-from dqn.storage import episodes as episodes_module
+from dqn.storage import episodes
 from dqn.storage.best_weights import Best
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 
 HYPERPARAMETERS = (  # noqa: SIM905
     "env lr gamma hidden activation batch_size buffer_size learning_starts train_freq "
@@ -27,7 +27,7 @@ def path(tmp_path):
     return tmp_path / "outputs" / "run"
 
 
-def best_of(folder: Folder) -> Best:
+def best_of(folder: ResultsDir) -> Best:
     best = folder.best()
     assert best is not None
     return best
@@ -51,13 +51,13 @@ def test_seeds_csv_has_the_columns_of_the_contract_and_what_was_trained(path):
 
 
 def test_rows_are_what_pandas_reads(path):
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         folder.add(result(seed=1))
         folder.add(result(seed=0, status="diverged", returns=(), test_returns=np.empty(0)))
         rows = folder.rows()
         pd.testing.assert_frame_equal(rows, pd.read_csv(path / "seeds.csv"))
         assert folder.finished() == {(0, 0), (0, 1)}
-    with Folder(path, CONFIG) as again:
+    with ResultsDir(path, CONFIG) as again:
         pd.testing.assert_frame_equal(again.rows(), rows)
 
 
@@ -75,7 +75,7 @@ def test_episodes_parquet_is_read_in_one_line_and_keeps_every_entry_with_its_epi
 
 
 def test_a_new_folder_is_readable_before_any_seed_ended(path):
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.episodes().empty
         assert pd.read_parquet(path / "episodes.parquet").empty
         assert pd.read_csv(path / "seeds.csv").empty
@@ -83,7 +83,7 @@ def test_a_new_folder_is_readable_before_any_seed_ended(path):
 
 
 def test_parts_fill_one_after_the_other_across_openings(path, monkeypatch):
-    monkeypatch.setattr(episodes_module, "PART_ROWS", 5)
+    monkeypatch.setattr(episodes, "PART_ROWS", 5)
     for seed in range(6):
         filled(path, result(seed=seed))
     parts = sorted((path / "episodes.parquet").iterdir())
@@ -121,7 +121,7 @@ def test_trials_csv_has_the_best_trial_first_with_its_interval(path):
 
 
 def test_trials_are_up_to_date_at_any_time_when_asked(path):
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         for seed in range(3):
             folder.add(result(seed=seed))
             assert folder.trials()["seeds_done"].tolist() == [seed + 1]
@@ -149,7 +149,7 @@ def test_another_configuration_is_refused_with_the_difference_and_the_remedy(pat
     filled(path, result())
     before = (path / "config.yaml").read_bytes()
     with pytest.raises(UserError) as refused:
-        Folder(
+        ResultsDir(
             path, dataclasses.replace(CONFIG, lr=0.5, hidden=(32,), env=EnvConfig("CartPole-v1"))
         )
     line = str(refused.value)
@@ -168,12 +168,12 @@ def test_a_damaged_config_yaml_is_refused_by_its_name(path, text):
     filled(path)
     (path / "config.yaml").write_text(text)
     with pytest.raises(RunError, match=r"config\.yaml: must be .*[^\n]$"):
-        Folder(path, CONFIG)
+        ResultsDir(path, CONFIG)
     assert (path / "config.yaml").read_text() == text
 
 
 def test_a_seed_is_added_once(path):
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         folder.add(result())
         with pytest.raises(RunError, match=r"trial 0 seed 0 is in seeds\.csv already"):
             folder.add(result())
@@ -189,7 +189,7 @@ def test_trainings_that_end_together_are_written_as_if_one_after_the_other(path)
     results.append(result(0, 0, returns=(), test_returns=np.empty(0), weights=[]))
     one_by_one, together = path / "one", path / "together"
     filled(one_by_one, *results)
-    with Folder(together, CONFIG) as folder:
+    with ResultsDir(together, CONFIG) as folder:
         folder.add(*results)
         assert [best.seed for trial in (0, 1) if (best := folder.best(trial))] == [2, 1]
         kept = sorted(file.name for file in together.glob(".weights-*"))
@@ -206,9 +206,9 @@ def test_trainings_that_end_together_are_written_as_if_one_after_the_other(path)
 
 
 def test_one_process_at_a_time_may_write(path):
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         with pytest.raises(UserError, match=f"process {os.getpid()} does; wait") as refused:
-            Folder(path, CONFIG)
+            ResultsDir(path, CONFIG)
         assert "\n" not in str(refused.value)
         folder.add(result())
     filled(path, result(seed=1))
@@ -218,11 +218,11 @@ def test_a_folder_that_cannot_be_made_is_refused_with_the_remedy(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "run", Path("/proc/nowhere/run")):
         with pytest.raises(UserError, match=r"must be writable, is not .*hydra\.run\.dir=FOLDER"):
-            Folder(path, CONFIG)
+            ResultsDir(path, CONFIG)
 
 
 def test_the_weights_kept_are_those_of_the_best_seed_that_is_done(path):
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.best() is None
         for seed, test, status in [(0, 50, "diverged"), (1, 10, "done"), (2, 9, "done"),
                                    (3, 10, "done"), (4, 99, "pruned")]:  # fmt: skip
@@ -230,7 +230,7 @@ def test_the_weights_kept_are_those_of_the_best_seed_that_is_done(path):
             assert best_of(folder).seed == {0: 0, 1: 1, 2: 1, 3: 1, 4: 1}[seed]
         folder.add(result(seed=5, returns=[60.0], test_returns=np.array([10.0])))  # a higher mean
         assert best_of(folder).seed == 5
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         best = best_of(folder)
         assert (best.trial, best.seed, best.activation) == (0, 5, "relu")
         for kept, given in zip(best.weights, result(seed=5, returns=[60.0]).weights, strict=True):

@@ -30,7 +30,7 @@ from dqn.config.config import KEYS
 from dqn.runtime.errors import RunError, UserError
 from dqn.storage import machines
 from dqn.storage.manifest import read_sweep
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from sweeps.__main__ import main
 from sweeps.search.settings import Settings, refuse_unsound
 from sweeps.search.space_parser import search_space
@@ -217,7 +217,7 @@ def good(tmp_path_factory):
     (path / "validation.csv").write_text(VALIDATION.format(best=0, second=1))
     (path / ".hydra").mkdir()
     (path / ".hydra" / "overrides.yaml").write_text("- lr=0.1\n- name=x\n")
-    machines.keep(path)
+    machines.record_machine(path)
     return path
 
 
@@ -306,11 +306,11 @@ def test_any_folder_that_is_gone_on_with(share, good, tmp_path, capfd):
         random_ = random.Random(f"open {number}")
         damaged(good, tmp_path / "bad", random_)
         try:
-            with prompt(), Folder(tmp_path / "bad", base, sweep) as folder:
+            with prompt(), ResultsDir(tmp_path / "bad", base, sweep) as folder:
                 rows = folder.rows()
                 folder.episodes()
             capfd.readouterr()
-            with Folder(tmp_path / "bad", base, sweep) as again:
+            with ResultsDir(tmp_path / "bad", base, sweep) as again:
                 assert again.rows().equals(rows)
             assert capfd.readouterr().err == ""
             counts["opened"] += 1

@@ -12,9 +12,9 @@ from trainings import filled, result
 from dqn.config import Config, EnvConfig
 from dqn.runtime.errors import UserError
 from dqn.storage.columns import differing_env
-from dqn.storage.ranking import incomparable, task_folders
-from dqn.storage.results_dir import Folder
-from sweeps.__main__ import main as sweeps
+from dqn.storage.ranking import incomparable_settings, task_folders
+from dqn.storage.results_dir import ResultsDir
+from sweeps.__main__ import main
 from sweeps.plugins.grid_trials import Meaning, points, same_params, trials_of, varied
 
 SMALL = ["hidden=[8]", "batch_size=8", "episodes=4", "test_episodes=0", "workers=0"]
@@ -171,11 +171,11 @@ def test_a_configuration_that_a_grid_has_twice_is_trained_once(tmp_path, capfd):
         same = trials.set_index("trial").mean_return
         assert (same[2], same[3]) == (same[0], same[1])
     assert "all trials were trained before" in out
-    assert sweeps(["compare", f"{folder}:3", f"{folder}:1"]) == 0
+    assert main(["compare", f"{folder}:3", f"{folder}:1"]) == 0
     out = capfd.readouterr().out
     assert "all have the same configuration" in out
     assert f"{folder}:3 has the configuration of trial 1, and its rows" in out
-    assert sweeps(["report", str(folder), "--json"]) == 0
+    assert main(["report", str(folder), "--json"]) == 0
     said = json.loads(capfd.readouterr().out)
     assert (said["trials"], said["expected"]) == (4, 4)
 
@@ -210,15 +210,15 @@ def test_the_table_of_each_task_stands_by_itself(tasks, capfd):
 
 
 def test_a_sweep_over_tasks_is_compared_by_its_trials(tasks, capfd):
-    assert sweeps(["compare", str(tasks)]) == 2
+    assert main(["compare", str(tasks)]) == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert "CartPole-v0, Acrobot-v1" in line
     assert f"{tasks}:0" in line
-    assert sweeps(["compare", f"{tasks}:0", f"{tasks}:1"]) == 0
+    assert main(["compare", f"{tasks}:0", f"{tasks}:1"]) == 0
 
 
 def test_its_report_has_a_part_for_each_task(tasks, capfd):
-    assert sweeps(["report", str(tasks), "--json"]) == 0
+    assert main(["report", str(tasks), "--json"]) == 0
     said = json.loads(capfd.readouterr().out)
     assert list(said["tasks"]) == ["CartPole-v0", "Acrobot-v1"]
     page = (tasks / "report.html").read_text()
@@ -243,7 +243,7 @@ def test_what_a_preset_sets_of_the_environment_is_on_record(tmp_path, capfd):
     assert "trials differ in env.kwargs.sutton_barto_reward: their returns may not compare" in out
     assert table(folder)["env.kwargs.sutton_barto_reward"].tolist() == [True, False]
     for trial in (0, 1):
-        assert sweeps(["reproduce", str(folder), "--trial", str(trial), "--seed", "0"]) == 0
+        assert main(["reproduce", str(folder), "--trial", str(trial), "--seed", "0"]) == 0
         assert "bit-identical" in capfd.readouterr().out
     best = (folder / "best" / "config.yaml").read_text()
     assert "sutton_barto_reward: false" in best  # a reward of 1 a step
@@ -276,7 +276,7 @@ def test_what_must_be_one_for_all_trials_is_refused_in_a_group_that_is_swept(tmp
 
 def test_rows_of_another_configuration_are_not_added_to(tmp_path):
     filled(tmp_path, result(0, 0))
-    with Folder(tmp_path, Config(seeds=3)) as folder:
+    with ResultsDir(tmp_path, Config(seeds=3)) as folder:
         folder.refuse_other(0, Config())
         with pytest.raises(UserError, match=r"trial 0 must have lr=0\.5"):
             folder.refuse_other(0, Config(lr=0.5))
@@ -294,9 +294,12 @@ def test_columns_of_the_environment_are_those_in_which_configurations_differ():
 
 
 def test_trials_that_differ_in_the_threshold_alone_compare():
-    assert incomparable([{"env.solved_return": 1.0}, {"env.solved_return": 2.0}]) == ""
-    assert incomparable([{"env.kwargs": {"a": 1, "b": 2}}, {"env.kwargs": {"b": 2, "a": 1}}]) == ""
-    assert "env.kwargs.g" in incomparable([{"env.kwargs.g": 1}, {"env.kwargs.g": 2}])
+    assert incomparable_settings([{"env.solved_return": 1.0}, {"env.solved_return": 2.0}]) == ""
+    assert (
+        incomparable_settings([{"env.kwargs": {"a": 1, "b": 2}}, {"env.kwargs": {"b": 2, "a": 1}}])
+        == ""
+    )
+    assert "env.kwargs.g" in incomparable_settings([{"env.kwargs.g": 1}, {"env.kwargs.g": 2}])
 
 
 def test_each_task_has_a_folder_of_its_own_that_every_file_system_takes():
@@ -345,7 +348,7 @@ def test_a_row_that_was_trained_over_ray_is_reproduced_without_it(pairs, capfd):
     ray = text.replace("fleet: processes", "fleet: ray").replace("workers: 0", "workers: auto")
     config.write_text(ray)
     try:
-        assert sweeps(["reproduce", str(pairs), "--trial", "1", "--seed", "0"]) == 0
+        assert main(["reproduce", str(pairs), "--trial", "1", "--seed", "0"]) == 0
     finally:
         config.write_text(text)
     assert "bit-identical" in capfd.readouterr().out

@@ -9,8 +9,8 @@ import pytest
 from gymnasium import spaces
 
 from dqn.config import Config, EnvConfig
-from dqn.envs import gymnasium_env as host
-from dqn.envs.gymnasium_env import Task, describe, make
+from dqn.envs import gymnasium_env
+from dqn.envs.gymnasium_env import EnvInfo, describe, make
 from dqn.runtime.errors import UserError
 from dqn.storage.thresholds import Thresholds
 
@@ -80,18 +80,18 @@ def refusal(env: EnvConfig, function=describe) -> str:
 
 
 def test_a_task_is_what_the_registration_says():
-    assert describe(EnvConfig("CartPole-v0")) == Task("CartPole-v0", 4, 2, 200, 195.0)
-    assert describe(EnvConfig("Acrobot-v1")) == Task("Acrobot-v1", 6, 3, 500, -100.0)
+    assert describe(EnvConfig("CartPole-v0")) == EnvInfo("CartPole-v0", 4, 2, 200, 195.0)
+    assert describe(EnvConfig("Acrobot-v1")) == EnvInfo("Acrobot-v1", 6, 3, 500, -100.0)
 
 
 def test_the_configuration_overrules_the_registration():
     env = EnvConfig("CartPole-v1", max_episode_steps=7, solved_return=6.5)
-    assert describe(env) == Task("CartPole-v1", 4, 2, 7, 6.5)
+    assert describe(env) == EnvInfo("CartPole-v1", 4, 2, 7, 6.5)
 
 
 def test_without_a_limit_or_threshold_a_task_has_none(register):
     register(Own)
-    assert describe(EnvConfig("Own-v0")) == Task("Own-v0", 2, 2, 0, None)
+    assert describe(EnvConfig("Own-v0")) == EnvInfo("Own-v0", 2, 2, 0, None)
 
 
 def test_a_time_limit_truncates_at_its_step():
@@ -119,7 +119,7 @@ def test_describing_closes_the_environment_also_when_it_is_refused(register):
 
 def test_actions_that_start_elsewhere_are_counted_from_zero(register):
     register(Own, kwargs={"actions": spaces.Discrete(3, start=-1)}, max_episode_steps=10)
-    assert describe(EnvConfig("Own-v0")) == Task("Own-v0", 2, 3, 10, None)
+    assert describe(EnvConfig("Own-v0")) == EnvInfo("Own-v0", 2, 3, 10, None)
     env = make(EnvConfig("Own-v0"))
     assert env.action_space == spaces.Discrete(3)
     env.reset(seed=0)
@@ -142,7 +142,7 @@ def test_a_module_before_the_colon_is_imported_and_registers_the_task(module):
         """,
     )
     env = EnvConfig("lane_envs:FlatLake-v0", kwargs={"is_slippery": False})
-    assert describe(env) == Task("lane_envs:FlatLake-v0", 16, 4, 100, None)
+    assert describe(env) == EnvInfo("lane_envs:FlatLake-v0", 16, 4, 100, None)
 
 
 def test_frames_are_drawn_where_the_environment_can():
@@ -326,7 +326,7 @@ def test_a_missing_package_is_named_with_its_installation(monkeypatch, env_id, p
         ):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.setattr(host, "_described", {})  # another test may have looked at it
+    monkeypatch.setattr(gymnasium_env, "_described", {})  # another test may have looked at it
     line = refusal(EnvConfig(env_id))
     assert f"whose packages are installed, met '{env_id}' without {package}; " in line
     assert remedy in line
@@ -337,7 +337,7 @@ def test_lunar_lander_is_described_or_its_package_is_named():
     if importlib.util.find_spec("Box2D") is None:
         assert "without Box2D; pip install 'gymnasium[box2d]'" in refusal(env)
         return
-    assert describe(env) == Task("LunarLander-v3", 8, 4, 1000, 200.0)
+    assert describe(env) == EnvInfo("LunarLander-v3", 8, 4, 1000, 200.0)
     lander = make(env)
     lander.reset(seed=0)
     assert lander.step(2)[0].shape == (8,)

@@ -29,12 +29,12 @@ from lanes import (
 from scipy import stats
 
 from dqn.agents.block import RECORDS
-from dqn.agents.stepped_loop import HostedProgram
+from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import Config, EnvConfig
 from dqn.config.config import fields_of
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 from dqn.envs.registry import dynamics_of
-from dqn.training import lane_block as block
+from dqn.training import lane_block
 from dqn.training.engine import Engine
 from dqn.training.jobs import Checkpoint, Job
 
@@ -141,7 +141,7 @@ def test_a_hosted_lane_has_the_same_bits_alone_among_others_and_after_a_refill(a
 
 
 def test_the_order_of_jobs_and_chunks_permutes_hosted_results_and_nothing_else(alone, monkeypatch):
-    monkeypatch.setattr(block, "TICKS", 7)
+    monkeypatch.setattr(lane_block, "TICKS", 7)
     assert_all_same(train(JOBS[::-1]), alone)
 
 
@@ -149,7 +149,7 @@ def test_the_order_of_jobs_and_chunks_permutes_hosted_results_and_nothing_else(a
 
 
 def test_what_a_seed_alone_decides_is_the_same_in_hosted_and_compiled_lanes(monkeypatch):
-    monkeypatch.setattr(block, "TICKS", 4)
+    monkeypatch.setattr(lane_block, "TICKS", 4)
     at_random = replace(SMALL, epsilon_min=1.0)
     jobs, worker = jobs_of([at_random, hosted(at_random)]), Engine(LANES)
     worker.advance(jobs)
@@ -180,7 +180,7 @@ def test_hosted_and_compiled_cartpole_have_episodes_of_the_same_lengths():
 def test_an_environment_is_hosted_exactly_where_no_compiled_dynamics_are_its_own():
     with_arguments = replace(COMPILED, kwargs={"sutton_barto_reward": True})
     for env, is_hosted in ((COMPILED, False), (HOSTED, True), (with_arguments, True)):
-        assert isinstance(program_of(replace(SMALL, env=env)), HostedProgram) == is_hosted
+        assert isinstance(program_of(replace(SMALL, env=env)), SteppedProgram) == is_hosted
         assert (dynamics_of(env) is None) == is_hosted
 
 
@@ -194,7 +194,7 @@ def test_hosted_programs_of_one_shape_share_what_is_compiled_and_compile_nothing
 
 def test_hosted_test_episodes_are_greedy_to_their_end_from_starts_of_their_own():
     config = replace(hosted(SMALL), env=EnvConfig(HOSTED.id, 60), lr=1e-2)
-    env = host.make(config.env)
+    env = gymnasium_env.make(config.env)
     for (_, seed), result in train([Job(0, seed, config) for seed in range(LANES)]).items():
         start = reference.seeded_starts(env, seed)
         greedy = [reference.greedy_return(env, result.weights, start(2**31 + i)) for i in range(2)]
@@ -219,7 +219,7 @@ def test_trainings_of_one_block_may_be_tested_with_other_numbers_of_episodes(env
 
 def memory_of(config: Config, steps: int, monkeypatch) -> Checkpoint:
     """A lane's checkpoint after at least so many steps, of which it has forgotten none."""
-    monkeypatch.setattr(block, "TICKS", steps // config.train_freq)
+    monkeypatch.setattr(lane_block, "TICKS", steps // config.train_freq)
     worker, job = Engine(LANES), Job(0, SEED, config)
     worker.advance([Job(1, 0, LEDGER), job])
     return worker.checkpoint(job.key)
@@ -289,7 +289,7 @@ def test_a_stopped_hosted_training_goes_on_to_the_same_bits_in_any_engine(config
     job, neighbour = Job(7, SEED, config), Job(8, 1, config)
     whole, worker = train([job])[job.key], Engine(LANES)
     with monkeypatch.context() as patch:
-        patch.setattr(block, "TICKS", 5)
+        patch.setattr(lane_block, "TICKS", 5)
         worker.advance([neighbour, job])
         while (taken := worker.checkpoint(job.key)).steps < 100 or not taken.actions:
             worker.advance([taken])
@@ -299,7 +299,7 @@ def test_a_stopped_hosted_training_goes_on_to_the_same_bits_in_any_engine(config
 
 
 def test_a_cancelled_hosted_lane_ends_as_pruned_and_harms_nobody(alone, monkeypatch):
-    monkeypatch.setattr(block, "TICKS", 10)
+    monkeypatch.setattr(lane_block, "TICKS", 10)
     worker, cancelled = Engine(LANES), JOBS[0].key
     _, begun = worker.advance(JOBS)
     _, finished = worker.advance(cancelled=[cancelled])
@@ -324,7 +324,7 @@ def test_a_hosted_lane_that_diverges_is_found_frozen_and_reported_and_harms_nobo
 
 
 def test_every_environment_is_closed_once_its_block_is_empty(monkeypatch):
-    monkeypatch.setattr(block, "TICKS", 10)
+    monkeypatch.setattr(lane_block, "TICKS", 10)
     Ledger.opened.clear()
     train([Job(0, seed, replace(LEDGER, test_episodes=2)) for seed in range(6)])
     worker, job = Engine(LANES), Job(0, SEED, LEDGER)

@@ -16,11 +16,10 @@ from trainings import CONFIG, filled, result
 
 from dqn.config import Config
 from dqn.runtime.errors import RunError, UserError
-from dqn.storage import safe_yaml as document
+from dqn.storage import safe_yaml
 from dqn.storage.columns import config_of
 from dqn.storage.reader import read
-from dqn.storage.results_dir import Folder
-from examples.exercise.__main__ import main as exercise_page
+from dqn.storage.results_dir import ResultsDir
 from sweeps.__main__ import main
 from sweeps.report.page import Section, Table, page
 
@@ -110,7 +109,7 @@ def test_weights_that_hold_a_pickle_are_not_loaded(tmp_path, canary):
     filled(tmp_path / "run", result())
     (weights,) = (tmp_path / "run").glob(".weights-*")
     np.savez(weights, np.array([Touch(canary)], dtype=object))
-    with Folder(tmp_path / "run", CONFIG) as folder:
+    with ResultsDir(tmp_path / "run", CONFIG) as folder:
         assert folder.best() is None
     assert not weights.exists()
 
@@ -155,13 +154,13 @@ ENDLESS = {
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_yaml_without_an_end_or_a_value_is_refused_at_once(kind):
     with pytest.raises(ValueError, match=r"\w") as caught:
-        document.plain(ENDLESS[kind])
+        safe_yaml.plain(ENDLESS[kind])
     assert "\n" not in str(caught.value)
 
 
 def test_what_is_written_is_read_also_where_a_value_is_there_twice():
     shared = [1, {"a": [2.5, None, "x"]}]
-    assert document.plain(document.written({"b": shared, "c": shared})) == {
+    assert safe_yaml.plain(safe_yaml.written({"b": shared, "c": shared})) == {
         "b": shared,
         "c": shared,
     }
@@ -202,8 +201,8 @@ def test_no_pipe_that_can_be_missed_is_waited_for_either(make, folder):
     ],
 )  # fmt: skip
 def test_a_sweeps_record_is_checked_as_it_is_read(name, value, folder, capsys):
-    sweep = document.plain_of(folder / "sweep.yaml") | {name: document.plain(value)}
-    (folder / "sweep.yaml").write_text(document.written(sweep))
+    sweep = safe_yaml.plain_of(folder / "sweep.yaml") | {name: safe_yaml.plain(value)}
+    (folder / "sweep.yaml").write_text(safe_yaml.written(sweep))
     told = refused(capsys, "compare", folder)
     assert f"sweep.yaml: {name} must be" in told or f"must have the {name}" in told
 
@@ -240,7 +239,7 @@ def test_results_import_no_module(folder, tmp_path, canary, monkeypatch, capsys)
     assert main(["compare", str(folder), str(folder), "--out", str(out)]) == 0
     assert main(["report", str(folder)]) == 0
     runs = [f"{path}:0" for path in (folder, scaled, scaled)]
-    assert exercise_page([*runs, "--out", str(out)]) == 0
+    assert main([*runs, "--out", str(out)]) == 0
     assert main(["export", str(folder), "--to", "tensorboard", "--out", str(out / "t")]) == 0
     assert "theirs_module" not in sys.modules
 
@@ -259,7 +258,7 @@ def test_no_training_is_written_through_a_link(name, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere" / name)
     with pytest.raises(UserError, match=f"{name} in it is a link to another place"):
-        Folder(tmp_path / "run", CONFIG)
+        ResultsDir(tmp_path / "run", CONFIG)
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -267,13 +266,13 @@ def test_no_text_of_a_folder_is_markup(folder, tmp_path):
     path = folder.rename(tmp_path / MARKUP.replace("/", "∕"))
     env = {"id": f"CartPole-v0{MARKUP}", "max_episode_steps": 200, "solved_return": 195.0,
            "kwargs": {MARKUP: [MARKUP]}}  # fmt: skip
-    config = document.plain_of(path / "config.yaml") | {"env": env}
-    (path / "config.yaml").write_text(document.written(config))
-    sweep = document.plain_of(path / "sweep.yaml") | {"kind": f"study{MARKUP}", MARKUP: MARKUP}
+    config = safe_yaml.plain_of(path / "config.yaml") | {"env": env}
+    (path / "config.yaml").write_text(safe_yaml.written(config))
+    sweep = safe_yaml.plain_of(path / "sweep.yaml") | {"kind": f"study{MARKUP}", MARKUP: MARKUP}
     sweep["params"] = {**sweep["params"], MARKUP: MARKUP}
-    (path / "sweep.yaml").write_text(document.written(sweep))
-    (path / "machine.yaml").write_text(document.written([{MARKUP: MARKUP}]))
-    (path / ".hydra" / "overrides.yaml").write_text(document.written([MARKUP, "lr=`x`"]))
+    (path / "sweep.yaml").write_text(safe_yaml.written(sweep))
+    (path / "machine.yaml").write_text(safe_yaml.written([{MARKUP: MARKUP}]))
+    (path / ".hydra" / "overrides.yaml").write_text(safe_yaml.written([MARKUP, "lr=`x`"]))
     lines = (path / "seeds.csv").read_text().splitlines()
     head = lines[0].split(",")
     head.insert(head.index("env") + 1, "env.kwargs.x")
@@ -306,7 +305,7 @@ def test_the_course_quotes_the_command_of_a_folder(folder, tmp_path):
     from examples.exercise.__main__ import _command
 
     node = {"hydra": {"overrides": {"hydra": [], "task": ["lr=1; rm -rf ~", "$(x)\x1b[2J"]}}}
-    (folder / ".hydra" / "hydra.yaml").write_text(document.written(node))
+    (folder / ".hydra" / "hydra.yaml").write_text(safe_yaml.written(node))
     assert _command(folder) == r"python -m dqn.run 'lr=1; rm -rf ~' '$(x)\x1b[2J'"
     for wrong in ("- 1", "hydra: 3", "hydra: {overrides: {hydra: [1], task: []}}", "!!int x"):
         (folder / ".hydra" / "hydra.yaml").write_text(wrong)

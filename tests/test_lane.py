@@ -23,19 +23,16 @@ from lanes import (
     varied,
 )
 
-from dqn.agents import dqn as lane
-from dqn.agents import networks as network
-from dqn.agents import random as streams
-from dqn.agents.block import Chunk, Shape, record, unpack
+from dqn.agents import dqn, networks, random
+from dqn.agents.block import Chunk, Shape, pack_episode, unpack
 from dqn.agents.compiled_loop import Program
-from dqn.agents.dqn import Episode, Hyper, Lanes, Learner
+from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner
 from dqn.agents.keras.agent import DQNAgent
-from dqn.agents.random import Purpose
+from dqn.agents.random import Stream
 from dqn.config import Config, EnvConfig
 from dqn.config.config import fields_of
-from dqn.envs import Dynamics
-from dqn.envs import gymnasium_env as host
-from dqn.training.jobs import Episodes
+from dqn.envs import Dynamics, gymnasium_env
+from dqn.training.jobs import EpisodeBatch
 from dqn.training.lane_block import hyper_of
 
 ANY = 10**6  # more ticks than any test here runs
@@ -96,7 +93,7 @@ def test_a_lane_does_the_same_as_the_reference_after_every_single_step(configs):
     learned = [{update.step: update for update in one.updates} for one in told]
     expected = [reference.initial_weights(config, SEED) for config in configs]
     assert [len(updates) > 4 for updates in learned] == [True] * LANES
-    ages, epsilon = np.zeros(LANES, int), lane.epsilon(tf.range(301)[:, None], stacked(configs))
+    ages, epsilon = np.zeros(LANES, int), dqn.epsilon(tf.range(301)[:, None], stacked(configs))
     epsilon = epsilon.numpy()  # [steps, L]
     for chunk, memory in ticks_of(program, configs, stride=1):
         ages += ages < [one.steps for one in told]
@@ -133,7 +130,7 @@ def test_a_target_moves_once_for_each_multiple_of_t_target_since_the_last_update
     online, target = [tf.ones([1, 3])], [tf.zeros([1, 3]) if started else tf.ones([1, 3])]
     hyper = stacked([replace(SMALL, target_update=10, tau=0.25)])
     learner = Learner(online, target, [], [], tf.zeros([1], tf.int32))
-    moved = lane.sync(learner, tf.constant([age]), tf.constant([started]), hyper)
+    moved = dqn.sync(learner, tf.constant([age]), tf.constant([started]), hyper)
     np.testing.assert_allclose(moved.target[0], target[0] + (1 - target[0]) * (1 - 0.75**moves))
 
 
@@ -179,16 +176,18 @@ def agent_of(config: Config) -> DQNAgent:
     names = {*fields_of("lane"), "batch_size"} - {"episodes", "steps"}
 
     def create_model(env, lr):
-        return network.create_model(env, lr, config.hidden, config.activation)
+        return networks.create_model(env, lr, config.hidden, config.activation)
 
     return DQNAgent(
-        host.make(config.env), create_model, **{name: getattr(config, name) for name in names}
+        gymnasium_env.make(config.env),
+        create_model,
+        **{name: getattr(config, name) for name in names},
     )
 
 
 def sampled(program: Program, chunk: Chunk, memory: np.ndarray, hyper: Hyper) -> tuple:
     """The minibatch that lane 0 has just learned from, in the agent's order."""
-    index = lane.sample_indices(chunk.lanes.age, hyper, program.shape.batch_size)[0]
+    index = dqn.sample_indices(chunk.lanes.age, hyper, program.shape.batch_size)[0]
     batch = unpack(memory[0][index], program.shape.observation_size)
     return batch.s, batch.action, batch.r, batch.s_next, batch.terminal
 
@@ -206,7 +205,7 @@ LEDGER = Dynamics(
     name="ledger",
     observation_size=2,
     actions=2,
-    uniforms=1,
+    num_random=1,
     reset=lambda u: tf.floor(u * 2.0**16),
     step=lambda n, a: (
         n + 1,
@@ -219,8 +218,8 @@ LEDGER = Dynamics(
 
 def ledger_of(config: Config, seed: int, actions: np.ndarray) -> list[list[float]]:
     """The rows that so many actions must leave."""
-    words = streams.words(tf.fill([400], seed), Purpose.START, tf.range(400), 1)
-    starts = np.floor(streams.to_uniform(words).numpy().ravel() * 2**16)
+    words = random.random_bits(tf.fill([400], seed), Stream.START, tf.range(400), 1)
+    starts = np.floor(random.to_uniform(words).numpy().ravel() * 2**16)
     rows, episode, length, n = [], 0, 0, starts[0]
     for a in actions:
         length += 1
@@ -311,16 +310,16 @@ def test_a_lanes_time_limit_is_the_one_asked_for_or_else_the_registered_one(env,
 @pytest.mark.parametrize("count", [1, 2**23 + 1, 2**24 + 1, 2**30 + 7, 2**31 - 1])
 def test_counts_in_a_record_are_exact_beyond_what_float32_can_hold(count):
     numbers = [tf.constant([x]) for x in (1.0, count, 0.0, 0.0, 0)]
-    write = tf.function(record, jit_compile=True)
-    rows = write(Episode(*numbers), tf.constant([count]), tf.constant([0.5]))
-    read = Episodes.of((0, 0), rows.numpy())
+    write = tf.function(pack_episode, jit_compile=True)
+    rows = write(EpisodeStats(*numbers), tf.constant([count]), tf.constant([0.5]))
+    read = EpisodeBatch.of((0, 0), rows.numpy())
     assert (read.step[0], read.lengths[0]) == (count, count)
 
 
 def test_an_episode_into_which_no_update_fell_has_no_loss():
     numbers = [tf.constant([x]) for x in (7.0, 2, 3.0, 0.0, 0)]
-    rows = record(Episode(*numbers), tf.constant([2]), tf.constant([0.5]))
-    read = Episodes.of((0, 0), rows.numpy())
+    rows = pack_episode(EpisodeStats(*numbers), tf.constant([2]), tf.constant([0.5]))
+    read = EpisodeBatch.of((0, 0), rows.numpy())
     assert np.isnan(read.loss[0])
     assert (read.returns[0], read.q[0], read.epsilon[0]) == (7.0, 1.5, 0.5)
 
@@ -330,7 +329,7 @@ def test_two_seeds_differ_in_weights_starts_exploration_and_minibatches():
     hyper = hyper._replace(seed=tf.constant([0, 1, 2, 0]), epsilon_min=tf.ones([LANES]))
     lanes, replay = began(program, hyper)
     chunk = advanced(program, lanes, replay, hyper, ANY)
-    D, drawn = 4, lane.sample_indices(chunk.lanes.age, hyper, 32)
+    D, drawn = 4, dqn.sample_indices(chunk.lanes.age, hyper, 32)
     memory = parts(program, replay)
     seen = (
         lanes.learner.weights[0],

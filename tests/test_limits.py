@@ -7,7 +7,7 @@ import pytest
 
 from dqn.config import Config, EnvConfig
 from dqn.runtime import limits, machine
-from dqn.workers.pool import WORKER_BYTES, workers_for
+from dqn.workers.pool import WORKER_BYTES, worker_count
 
 GIB = 2**30
 UNIFIED = "31 23 0:28 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup rw,nsdelegate\n"
@@ -53,7 +53,7 @@ def test_a_quota_of_any_enclosing_group_counts(root, group, quota, cores):
     grouped(root, "0::/system.slice/job.scope\n", UNIFIED)
     write(root, f"sys/fs/cgroup{group}/cpu.max", quota)
     assert limits.cores() == cores
-    assert machine.described()["cores"] == cores
+    assert machine.describe()["cores"] == cores
 
 
 @pytest.mark.parametrize("group", ["", "/kubepods", "/kubepods/pod1"])
@@ -113,18 +113,18 @@ def test_a_limit_of_addresses_counts(root, monkeypatch):
 def test_auto_is_as_many_workers_as_the_quota_and_memory_allow(root):
     stepped = [Config(env=EnvConfig(id="Blackjack-v1"))]
     grouped(root, "0::/\n", UNIFIED)
-    assert workers_for("auto", 1000, stepped) == 64
+    assert worker_count("auto", 1000, stepped) == 64
     write(root, "sys/fs/cgroup/cpu.max", "200000 100000")
-    assert workers_for("auto", 1000, stepped) == 2
-    assert workers_for(7, 1000, stepped) == 7
+    assert worker_count("auto", 1000, stepped) == 2
+    assert worker_count(7, 1000, stepped) == 7
     write(root, "sys/fs/cgroup/cpu.max", "50000 100000")
-    assert workers_for("auto", 1000, stepped) == 0
+    assert worker_count("auto", 1000, stepped) == 0
     write(root, "sys/fs/cgroup/cpu.max", "max 100000")
     write(root, "sys/fs/cgroup/memory.max", f"{3 * WORKER_BYTES + 1}")
     write(root, "sys/fs/cgroup/memory.current", "0")
-    assert workers_for("auto", 1000, stepped) == 3
+    assert worker_count("auto", 1000, stepped) == 3
     write(root, "sys/fs/cgroup/memory.current", f"{9 * WORKER_BYTES}")
-    assert workers_for("auto", 1000, stepped) == 0
+    assert worker_count("auto", 1000, stepped) == 0
 
 
 def test_a_machine_that_says_nothing(root, monkeypatch):

@@ -12,22 +12,21 @@ from lanes import COMPILED, HOSTED, LANES, SEED, SMALL, stacked
 from rich.console import Console
 from trainings import CONFIG, filled, result
 
-from dqn.agents import dqn as lane
-from dqn.agents import random as streams
+from dqn.agents import dqn, random
 from dqn.agents.block import Shape
 from dqn.config import Config, EnvConfig
 from dqn.config.fields import INT_BOUND
 from dqn.runtime.errors import UserError
 from dqn.storage.reader import read
-from dqn.storage.results_dir import Folder
-from dqn.terminal.run_progress import RunView
+from dqn.storage.results_dir import ResultsDir
+from dqn.terminal.run_progress import RunProgress
 from dqn.terminal.tables import summary
 from dqn.training import jobs, memory
 from dqn.training.engine import Engine
-from dqn.training.jobs import Episodes, Finished, Job
+from dqn.training.jobs import EpisodeBatch, Finished, Job
 from dqn.training.lane_block import hyper_of
-from dqn.training.messages import News
-from sweeps.analysis.candidates import contender
+from dqn.training.messages import PoolUpdate
+from sweeps.analysis.candidates import candidate
 from sweeps.analysis.learning_curves import curve
 
 LAST = INT_BOUND - 1
@@ -51,7 +50,7 @@ def aged(config: Config, age: int) -> Finished:
         name: getattr(finished.episodes, name)[at:]
         for name in ("step", "returns", "lengths", "epsilon", "loss", "q")
     }
-    return replace(finished, episodes=Episodes(finished.key, **later))
+    return replace(finished, episodes=EpisodeBatch(finished.key, **later))
 
 
 @pytest.mark.parametrize("env", [COMPILED, HOSTED], ids=["compiled", "hosted"])
@@ -83,10 +82,10 @@ def test_a_lane_learns_and_moves_its_target_when_it_is_due_however_old(age):
                      for n in (1, 2, 3, 5)])  # fmt: skip
     for now in range(age, age + 12):
         ages = tf.fill([4], now)
-        due = lane.learning_due(ages, ages - 1, hyper, 8).numpy()
+        due = dqn.learning_due(ages, ages - 1, hyper, 8).numpy()
         assert due.tolist() == [now % n == 0 for n in (1, 2, 3, 5)]
-        learner = lane.Learner([tf.ones([4, 1])], [tf.zeros([4, 1])], [], [], tf.zeros([4]))
-        moved = lane.sync(learner, ages, ages - 11, hyper).target[0].numpy()[:, 0]
+        learner = dqn.Learner([tf.ones([4, 1])], [tf.zeros([4, 1])], [], [], tf.zeros([4]))
+        moved = dqn.sync(learner, ages, ages - 11, hyper).target[0].numpy()[:, 0]
         times = [sum(step % (7 * n) == 0 for step in range(now - 11, now)) for n in (1, 2, 3, 5)]
         np.testing.assert_allclose(moved, [1 - 0.75**n for n in times], 1e-6)
 
@@ -94,11 +93,11 @@ def test_a_lane_learns_and_moves_its_target_when_it_is_due_however_old(age):
 @pytest.mark.parametrize("age", AGES)
 def test_an_old_lane_draws_from_all_that_it_holds_and_never_the_same_twice(age):
     hyper = stacked([replace(SMALL, buffer_size=100)] * 4)
-    index = np.stack([lane.sample_indices(tf.fill([4], n), hyper, 64) for n in (age, age - 1)])
+    index = np.stack([dqn.sample_indices(tf.fill([4], n), hyper, 64) for n in (age, age - 1)])
     assert (index >= 0).all()
     assert (index < 100).all()
     assert len(np.unique(index)) > 60  # of 128 draws
-    words = [streams.words(tf.constant([SEED]), streams.Purpose.EXPLORATION, tf.constant([n]), 2)
+    words = [random.random_bits(tf.constant([SEED]), random.Stream.EXPLORATION, tf.constant([n]), 2)
              for n in (age, age - 1, age % 2**24, age % 2**23)]  # fmt: skip
     assert len({tuple(np.ravel(word)) for word in words}) >= len({age, age % 2**24, age % 2**23})
 
@@ -111,7 +110,7 @@ def test_epsilon_is_its_closed_form_however_many_actions(age):
         replace(SMALL, epsilon_schedule="linear", exploration_steps=LAST, epsilon_min=0.0),
         replace(SMALL, epsilon_schedule="linear", exploration_steps=10**7, epsilon_min=0.1),
     ]
-    met = lane.epsilon(tf.fill([4], age), stacked(configs)).numpy()
+    met = dqn.epsilon(tf.fill([4], age), stacked(configs)).numpy()
     told = [math.exp(age * math.log1p(-1e-9)), 0.01 if age else 1.0, 1 - age / LAST,
             1 - 0.9 * min(1, age / 10**7)]  # fmt: skip
     np.testing.assert_allclose(met, told, rtol=1e-5, atol=2e-7)
@@ -128,7 +127,7 @@ def test_tables_hold_every_count_as_it_is(tmp_path, capsys):
     config = replace(CONFIG, steps=LAST, episodes=0)
     trainings = [result(**old_training(seed), config=config) for seed in range(3)]
     filled(tmp_path / "run", *trainings, config=config)
-    with Folder(tmp_path / "run", config) as folder:
+    with ResultsDir(tmp_path / "run", config) as folder:
         for frame in (pd.read_csv(tmp_path / "run" / "seeds.csv"), folder.rows()):
             assert frame["steps"].tolist() == [LAST, LAST - 2, LAST - 4]
     episodes = pd.read_parquet(tmp_path / "run" / "episodes.parquet")
@@ -136,7 +135,7 @@ def test_tables_hold_every_count_as_it_is(tmp_path, capsys):
     assert episodes.groupby("seed")["length"].sum().tolist() == [LAST, LAST - 2, LAST - 4]
     results = read(tmp_path / "run")
     assert results.config(0).steps == LAST
-    drawn = curve(contender(str(tmp_path / "run")), steps=True)
+    drawn = curve(candidate(str(tmp_path / "run")), steps=True)
     assert (drawn.x[-1], len(drawn.x)) == (LAST, 400)
     table = summary(pd.read_csv(tmp_path / "run" / "seeds.csv"), dict.fromkeys(
         [m + e for m in ("mean_return", "best_return", "final_return", "test_return", "collapse")
@@ -147,12 +146,12 @@ def test_tables_hold_every_count_as_it_is(tmp_path, capsys):
 def test_progress_is_right_past_2_to_the_24_and_up_to_the_last_step():
     config = Config(seeds=1, steps=LAST, episodes=0)
     told = io.StringIO()
-    with RunView([0], config, Console(file=told, width=200)) as view:
+    with RunProgress([0], config, Console(file=told, width=200)) as view:
         for part, step in enumerate((2**24 + 1, 10**9 + 7, LAST)):
             numbers = np.array([step], np.int32)
             some = np.ones(1, np.float32)
-            news = jobs.Episodes((0, 0), numbers, some, numbers, some, some, some)
-            view.report(News([news], [], [], [], []))
+            update = jobs.EpisodeBatch((0, 0), numbers, some, numbers, some, some, some)
+            view.report(PoolUpdate([update], [], [], [], []))
             seed = view._seeds[0]
             assert (seed.step, seed.episode) == (step, part + 1)
             assert seed.share(config) == step / LAST

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from dqn.agents import networks as network
+from dqn.agents import networks
 from dqn.config import EnvConfig
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 
 SHAPES = [(4, (64, 64), 2), (4, (8,), 2), (6, (3, 5, 7), 3), (1, (32, 6), 1), (20, (24,), 16)]
 
@@ -18,7 +18,7 @@ def random_weights(seed, observation_size, hidden, actions, lanes=()):
     generator = np.random.default_rng(seed)
     return [
         generator.normal(scale=0.5, size=(*lanes, *shape)).astype(np.float32)
-        for shape in network.shapes(observation_size, hidden, actions)
+        for shape in networks.shapes(observation_size, hidden, actions)
     ]
 
 
@@ -27,13 +27,13 @@ def observations(observation_size, *leading):
 
 
 def test_the_exercises_network_has_4610_parameters():
-    model = network.create_model(host.make(EnvConfig()), 0.001)
+    model = networks.create_model(gymnasium_env.make(EnvConfig()), 0.001)
     assert model.count_params() == 4610
-    assert model.count_params() == sum(np.prod(s) for s in network.shapes(4, (64, 64), 2))
+    assert model.count_params() == sum(np.prod(s) for s in networks.shapes(4, (64, 64), 2))
 
 
 def test_create_model_is_the_exercises_model():
-    model = network.create_model(host.make(EnvConfig()), 0.25)
+    model = networks.create_model(gymnasium_env.make(EnvConfig()), 0.25)
     assert [layer.activation.__name__ for layer in model.layers] == ["relu", "relu", "linear"]
     assert isinstance(model.optimizer, keras.optimizers.Adam)
     assert float(model.optimizer.learning_rate.numpy()) == 0.25
@@ -45,33 +45,33 @@ def test_create_model_is_the_exercises_model():
         assert not bias.any()
 
 
-@pytest.mark.parametrize("activation", network.ACTIVATIONS)
+@pytest.mark.parametrize("activation", networks.ACTIVATIONS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_forward_is_the_keras_model_with_the_same_weights(shape, activation):
     weights = random_weights(0, *shape)
     x = observations(shape[0], 33)
-    model = network.to_keras(weights, activation, shape[0])
+    model = networks.to_keras(weights, activation, shape[0])
     for ours, theirs in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     expected = model.predict_on_batch(x)
-    np.testing.assert_allclose(network.forward(weights, x, activation), expected, atol=2e-5)
-    np.testing.assert_allclose(network.q_function(weights, activation)(x), expected, atol=2e-5)
+    np.testing.assert_allclose(networks.forward(weights, x, activation), expected, atol=2e-5)
+    np.testing.assert_allclose(networks.q_function(weights, activation)(x), expected, atol=2e-5)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_each_lane_is_a_network_of_its_own(shape):
     weights = random_weights(0, *shape, lanes=(3,))
     x = observations(shape[0], 3, 5)
-    together = network.forward([tf.constant(w) for w in weights], tf.constant(x), "relu")
+    together = networks.forward([tf.constant(w) for w in weights], tf.constant(x), "relu")
     for lane in range(3):
-        alone = network.q_function([w[lane] for w in weights], "relu")(x[lane])
+        alone = networks.q_function([w[lane] for w in weights], "relu")(x[lane])
         np.testing.assert_allclose(together[lane], alone, atol=2e-5)
 
 
 def test_initial_weights_are_glorot_uniform_and_the_lanes_own():
-    shapes = network.shapes(4, (64, 64), 2)
-    lanes = network.initial_weights(tf.constant([5, 6, 5]), shapes)
-    alone = network.initial_weights(tf.constant([5]), shapes)
+    shapes = networks.shapes(4, (64, 64), 2)
+    lanes = networks.initial_weights(tf.constant([5, 6, 5]), shapes)
+    alone = networks.initial_weights(tf.constant([5]), shapes)
     for W, other in zip(lanes, alone, strict=True):
         np.testing.assert_array_equal(W[0], W[2])
         np.testing.assert_array_equal(W[0], other[0])

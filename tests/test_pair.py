@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from dqn.agents.keras import network_pair as pair
+from dqn.agents.keras import network_pair
 from dqn.agents.keras.agent import DQNAgent
 from dqn.agents.networks import create_model
 from dqn.config import EnvConfig
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 
 GROWTH = """
 import resource, sys
@@ -35,15 +35,15 @@ print(peak() - before)
 
 
 def cartpole():
-    return host.make(EnvConfig())
+    return gymnasium_env.make(EnvConfig())
 
 
 @pytest.fixture
 def traced(monkeypatch):
     """How often a pair of models is traced from here on, as the length of a list."""
-    calls, trace = [], pair._trace
-    monkeypatch.setattr(pair, "_trace", lambda *args: calls.append(args) or trace(*args))
-    monkeypatch.setattr(pair, "_shared", {})
+    calls, trace = [], network_pair._trace
+    monkeypatch.setattr(network_pair, "_trace", lambda *args: calls.append(args) or trace(*args))
+    monkeypatch.setattr(network_pair, "_shared", {})
     return calls
 
 

@@ -16,7 +16,7 @@ import pytest
 from tabular import World
 
 from dqn.runtime.errors import RunError
-from sweeps.search import study_storage as record
+from sweeps.search import study_storage
 
 pytestmark = pytest.mark.slow
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -80,7 +80,7 @@ def test_a_study_is_killed_and_goes_on(world, params):
     while not world.run(moments, stop_after=moments.randrange(1, 12)):
         pass
     assert world.params == params
-    assert not (world.path / record.FILE).exists()
+    assert not (world.path / study_storage.FILE).exists()
 
 
 def test_a_server_that_is_restarted_is_waited_for(world, params, server, monkeypatch):
@@ -96,7 +96,7 @@ def test_a_server_that_is_restarted_is_waited_for(world, params, server, monkeyp
         if len(waits) % 3 == 0:
             server.start()
 
-    monkeypatch.setattr(record.time, "sleep", waited)
+    monkeypatch.setattr(study_storage.time, "sleep", waited)
     assert disturbed(world, stopped_at).run(random.Random(0))
     assert waits
     assert world.params == params
@@ -125,7 +125,7 @@ def test_a_server_that_stays_away_costs_nothing(world, params, server, monkeypat
             server.stop()
 
     with monkeypatch.context() as patch:
-        patch.setattr(record, "_AWAY", 0.1)
+        patch.setattr(study_storage, "_AWAY", 0.1)
         with pytest.raises(RunError, match=r"cannot be used .*; what was finished is safe"):
             disturbed(world, stopped_at).run(random.Random(0))
     kept = dict(world.rows)

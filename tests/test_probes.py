@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete
 from dqn.agents.keras.agent import DQNAgent
 from dqn.agents.networks import create_model
 from dqn.config import EnvConfig
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 
 GAMMA = 0.9
 
@@ -125,7 +125,9 @@ def test_the_agent_learns_the_known_q_values(probe, double):
 def test_scaled_rewards_solve_cartpole_on_most_of_five_seeds():
     solved = []
     for seed in range(5):
-        agent = DQNAgent(host.make(EnvConfig()), create_model, reward_scale=0.01, seed=seed)
+        agent = DQNAgent(
+            gymnasium_env.make(EnvConfig()), create_model, reward_scale=0.01, seed=seed
+        )
         returns, _ = agent.train(150)
         solved.append(np.convolve(returns, np.full(10, 0.1), "valid").max() >= 195)
     assert sum(solved) >= 3

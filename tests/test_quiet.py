@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from dqn.runtime import tensorflow as quiet
+from dqn.runtime import tensorflow
 from dqn.runtime.errors import UserError
 
 MODELS = """
@@ -75,7 +75,7 @@ def test_keras_that_was_imported_on_another_backend_is_refused_in_one_line(monke
     other = SimpleNamespace(config=SimpleNamespace(backend=lambda: "jax"))
     monkeypatch.setitem(sys.modules, "keras", other)
     with pytest.raises(UserError) as caught:
-        quiet.import_keras()
+        tensorflow.import_keras()
     assert str(caught.value) == (
         "Keras must run on TensorFlow here, got jax, on which this process imported it before; "
         "import dqn first, or set KERAS_BACKEND=tensorflow"
@@ -88,22 +88,22 @@ def gpus(monkeypatch):
     tensorflow = mock.MagicMock()
     tensorflow.config.list_physical_devices.return_value = ["one", "two"]
     monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
-    monkeypatch.delenv(quiet.GPU_SWITCH, raising=False)
+    monkeypatch.delenv(tensorflow.GPU_SWITCH, raising=False)
     return tensorflow.config
 
 
 @pytest.mark.parametrize("switch", [None, "", "0"])
 def test_gpus_are_left_alone(gpus, monkeypatch, switch):
     if switch is not None:
-        monkeypatch.setenv(quiet.GPU_SWITCH, switch)
-    quiet.leave_gpus()
+        monkeypatch.setenv(tensorflow.GPU_SWITCH, switch)
+    tensorflow.leave_gpus()
     gpus.set_visible_devices.assert_called_once_with([], "GPU")
     gpus.experimental.set_memory_growth.assert_not_called()
 
 
 def test_gpus_that_are_asked_for_are_shared(gpus, monkeypatch):
-    monkeypatch.setenv(quiet.GPU_SWITCH, "1")
-    quiet.leave_gpus()
+    monkeypatch.setenv(tensorflow.GPU_SWITCH, "1")
+    tensorflow.leave_gpus()
     gpus.set_visible_devices.assert_not_called()
     assert gpus.experimental.set_memory_growth.call_args_list == [
         mock.call("one", True),
@@ -115,7 +115,7 @@ def test_a_process_that_has_begun_with_gpus_keeps_them(gpus):
     gpus.set_visible_devices.side_effect = RuntimeError(
         "cannot be modified after being initialized"
     )
-    quiet.leave_gpus()
+    tensorflow.leave_gpus()
 
 
 @pytest.mark.parametrize("missing", ["TemporaryFile", "dup"])
@@ -123,7 +123,7 @@ def test_tensorflow_is_imported_where_nothing_can_be_set_aside(monkeypatch, miss
     def refused(*_):
         raise OSError("read-only")
 
-    where = quiet.tempfile if missing == "TemporaryFile" else quiet.os
+    where = tensorflow.tempfile if missing == "TemporaryFile" else tensorflow.os
     monkeypatch.setattr(where, missing, refused)
-    with quiet._stderr_aside():
+    with tensorflow._stderr_aside():
         pass

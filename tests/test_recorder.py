@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from dqn.config import EnvConfig
-from dqn.plotting import episode_recorder as recorder
+from dqn.plotting import episode_recorder
 from dqn.plotting.episode_recorder import record_episode, save_model, write_gif
 from dqn.runtime.errors import EnvError
 
@@ -111,9 +111,9 @@ def test_a_function_must_be_told_where_to_play(tmp_path):
 
 
 def test_a_long_episode_is_thinned_evenly(tmp_path, monkeypatch):
-    monkeypatch.setattr(recorder, "MAX_FRAMES", 10)
+    monkeypatch.setattr(episode_recorder, "MAX_FRAMES", 10)
     seen = []
-    monkeypatch.setattr(recorder, "write_gif", lambda path, frames: seen.extend(frames))
+    monkeypatch.setattr(episode_recorder, "write_gif", lambda path, frames: seen.extend(frames))
 
     class Counting(Blind):
         metadata = {"render_modes": ["rgb_array"], "render_fps": 25}  # noqa: RUF012
@@ -132,7 +132,7 @@ def test_a_long_episode_is_thinned_evenly(tmp_path, monkeypatch):
 
 
 def test_a_policy_that_never_ends_an_endless_task_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(recorder, "MAX_STEPS", 7)
+    monkeypatch.setattr(episode_recorder, "MAX_STEPS", 7)
     episode = record_episode(lambda o: np.ones((1, 3)), tmp_path / "episode.gif", Blind())
     assert len(episode.rewards) == 7
     assert episode.truncated

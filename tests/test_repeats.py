@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from tabular import TPE, World, compose, row_of
 
 from dqn.runtime.errors import UserError
-from sweeps.search import study_storage as record
+from sweeps.search import study_storage
 from sweeps.search.settings import Settings
 from sweeps.search.space import overrides_of
 from sweeps.search.study import Study
@@ -84,7 +84,7 @@ def test_twenty_in_a_row_end_the_study_and_so_does_the_same_command_again(tmp_pa
         assert {t.state for t in trials} == {TrialState.COMPLETE}
     study = world.study()
     for _ in range(len(trials)):
-        study.over(study.next().number, list(world.rows.values())[:2])
+        study.on_trial_end(study.next().number, list(world.rows.values())[:2])
     assert study.next() is None
     assert study.total == len(trials)
     assert f"it ends with {len(trials)} of 90 trials" in study.ended_early
@@ -272,7 +272,7 @@ def test_a_kill_before_any_write_of_a_retry_changes_nothing(tmp_path, monkeypatc
     assert kills == 0
     died = set()
     names = ("set_trial_user_attr", "set_trial_state_values", "_create_new_trial")
-    for owner, name in [*((RDBStorage, name) for name in names), (record, "reopened")]:
+    for owner, name in [*((RDBStorage, name) for name in names), (study_storage, "reopened")]:
         write = getattr(owner, name)
 
         def dying(*values, name=name, write=write, **named):

@@ -17,7 +17,7 @@ from studies import record, sampled, write
 from trainings import filled, result
 
 from dqn.compose.compose import CONFIG_NAME, VERSION_BASE
-from dqn.compose.help import CONF
+from dqn.compose.help_page import CONF
 from dqn.config import Config, EnvConfig
 from sweeps.__main__ import COMMANDS, main
 from sweeps.report.run_commands import run_command
@@ -98,10 +98,11 @@ def test_a_study(study, capsys):
     assert "The number is optimistic" in page.text
     assert plain["importance"][0]["knob"] == "lr"
     names = {path.rpartition("/")[2] for path in plain["figures"]}
-    knobs = ("lr", "gamma", "hidden", "train_freq")
+    hyperparameters = ("lr", "gamma", "hidden", "train_freq")
     assert names == {
         "best_curve.png", "importance.png", "axes.png", "pair.png", "failures.png",
-        *(f"{kind}_{knob}.png" for kind in ("influence", "curves") for knob in knobs),
+        *(f"{kind}_{hyperparameter}.png" for kind in ("influence", "curves") for hyperparameter in
+        hyperparameters),
     } - ({"failures.png"} - names)  # fmt: skip
     for path in plain["figures"]:
         with Image.open(path) as image:

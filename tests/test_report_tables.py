@@ -11,9 +11,9 @@ from trainings import CONFIG, filled, result
 
 from dqn.config import Config
 from dqn.storage.reader import read
-from dqn.storage.results_dir import Folder
-from sweeps.analysis.frames import effects, of_pair, of_regions, tables_of
-from sweeps.analysis.hyperparameters import Knob, knobs_of, regions
+from dqn.storage.results_dir import ResultsDir
+from sweeps.analysis.frames import effects, of_pair, of_regions, report_frames
+from sweeps.analysis.hyperparameters import Hyperparameter, hyperparameters_of, regions
 from sweeps.analysis.importance import importance
 from sweeps.analysis.trial_curves import by_value, of_trial, read_curves
 
@@ -23,7 +23,7 @@ LEVELS = {0.01: 20.0, 0.1: 40.0, 1.0: 30.0}  # mean_return of seed 0, by lr
 def grid(path, gammas=(0.9, 0.99), status=lambda lr, gamma, seed: "done"):
     params = {"lr": [f"{lr}" for lr in LEVELS], "gamma": [f"{gamma}" for gamma in gammas]}
     number = 0
-    with Folder(
+    with ResultsDir(
         path, CONFIG, {"kind": "grid", "seeds": 3, "params": params}, swept=params
     ) as folder:
         for lr, level in LEVELS.items():
@@ -40,20 +40,20 @@ def grid(path, gammas=(0.9, 0.99), status=lambda lr, gamma, seed: "done"):
 
 
 def tables(path, metric="mean_return"):
-    return tables_of(read(path), metric)
+    return report_frames(read(path), metric)
 
 
-def knob(made, name):
-    return next(one for one in made.knobs if one.name == name)
+def hyperparameter(made, name):
+    return next(one for one in made.hyperparameters if one.name == name)
 
 
 def test_a_grid_by_hand(tmp_path):
     made = tables(grid(tmp_path / "a"))
     assert made.design == "grid"
-    assert [(k.name, k.levels, k.log) for k in made.knobs] == [
+    assert [(k.name, k.levels, k.log) for k in made.hyperparameters] == [
         ("lr", (0.01, 0.1, 1.0), True), ("gamma", (0.9, 0.99), False),
     ]  # fmt: skip
-    frame = of_regions(made, knob(made, "lr"))
+    frame = of_regions(made, hyperparameter(made, "lr"))
     assert frame["region"].tolist() == ["0.01", "0.1", "1"]
     # Two trials of 20 21 22: without the lowest and the highest, 20 21 21 22.
     assert frame["value"].tolist() == [21.0, 41.0, 31.0]
@@ -61,7 +61,7 @@ def test_a_grid_by_hand(tmp_path):
     assert (frame["high"] > frame["value"]).all()
     assert frame["trials"].tolist() == [2, 2, 2]
     assert frame["trainings"].tolist() == [6, 6, 6]
-    of_gamma = of_regions(made, knob(made, "gamma"))
+    of_gamma = of_regions(made, hyperparameter(made, "gamma"))
     moved = effects({"lr": frame, "gamma": of_gamma})
     assert moved["knob"].tolist() == ["lr", "gamma"]
     assert moved["effect"].tolist() == [20.0, 0.0]
@@ -74,7 +74,7 @@ def test_pruned_trials_are_in_no_interval_and_diverged_ones_count_as_worst(tmp_p
         )
 
     made = tables(grid(tmp_path / "a", status=status), "test_return")
-    frame = of_regions(made, knob(made, "lr")).set_index("region")
+    frame = of_regions(made, hyperparameter(made, "lr")).set_index("region")
     assert frame.loc["0.1", ["trials", "trainings"]].tolist() == [1, 3]
     assert frame.loc["1", "value"] == -np.inf
     assert frame["diverged"].tolist() == [0.0, 0.0, 1.0]
@@ -90,7 +90,7 @@ def test_one_at_a_time_looks_only_where_the_knob_moves_alone(tmp_path):
         sampler={"_target_": "sweeps.search.samplers.OneAtATime"}, n_trials=5,
     )  # fmt: skip
     made = tables(write(tmp_path / "a", points, sweep, base=base))
-    frame = of_regions(made, knob(made, "train_freq"))
+    frame = of_regions(made, hyperparameter(made, "train_freq"))
     assert frame["trials"].tolist() == [1, 1, 1]
     assert frame["value"].is_monotonic_decreasing
     assert importance(made)[0] is None
@@ -100,18 +100,18 @@ def test_one_at_a_time_looks_only_where_the_knob_moves_alone(tmp_path):
 def test_a_sampled_study_has_its_intervals_over_trials(tmp_path):
     base = Config(seeds=3, episodes=30)
     made = tables(write(tmp_path / "a", sampled(30, base), record(), base=base))
-    assert [(k.name, bool(k.levels), k.log) for k in made.knobs] == [
+    assert [(k.name, bool(k.levels), k.log) for k in made.hyperparameters] == [
         ("lr", False, True), ("gamma", False, False), ("hidden", True, False),
         ("train_freq", True, False),
     ]  # fmt: skip
-    frame = of_regions(made, knob(made, "lr"))
+    frame = of_regions(made, hyperparameter(made, "lr"))
     assert frame["trials"].tolist() == [6] * 5
     assert (frame["from"] <= frame["place"]).all()
     assert (frame["place"] <= frame["to"]).all()
     values = made.trials.set_index("trial")
     inside = values[values["lr"].between(*frame.loc[0, ["from", "to"]])]["value"]
     assert frame.loc[0, "value"] == pytest.approx(inside.sort_values().iloc[1:5].mean())
-    cells = of_pair(made, knob(made, "lr"), knob(made, "hidden"))
+    cells = of_pair(made, hyperparameter(made, "lr"), hyperparameter(made, "hidden"))
     assert cells["trials"].sum() == 30
     assert set(cells["y_region"]) == {"32x32", "64x64"}
 
@@ -141,7 +141,7 @@ def test_importance_says_why_there_is_none(tmp_path):
 
 def test_regions_of_numbers_hold_equally_many_and_never_split_equal_values():
     values = pd.Series([1.0] * 20 + list(np.linspace(2, 9, 20)))
-    number, found = regions(Knob("a", "a", (), True, False), values)
+    number, found = regions(Hyperparameter("a", "a", (), True, False), values)
     assert (number[:20] == number[0]).all()
     assert sorted(set(number)) == list(range(len(found)))
     for n, region in enumerate(found):
@@ -163,7 +163,7 @@ def test_an_axis_is_logarithmic_where_it_was_sampled_so_or_levels_are_far_apart(
 ):
     configs = [dataclasses.replace(CONFIG, lr=lr) for lr in values]
     path = write(tmp_path / "a", configs, record(params), base=CONFIG, episodes=12)
-    assert [one.log for one in knobs_of(read(path))] == [expected]
+    assert [one.log for one in hyperparameters_of(read(path))] == [expected]
 
 
 def test_levels_that_are_no_numbers_have_an_order(tmp_path):
@@ -172,7 +172,10 @@ def test_levels_that_are_no_numbers_have_an_order(tmp_path):
         dataclasses.replace(CONFIG, hidden=hidden, huber_delta=delta, double=double)
         for hidden, delta, double in values
     ]
-    levels = {k.name: k.levels for k in knobs_of(read(write(tmp_path / "a", configs, record({}))))}
+    levels = {
+        k.name: k.levels
+        for k in hyperparameters_of(read(write(tmp_path / "a", configs, record({}))))
+    }
     assert levels == {
         "hidden": ("8x8", "64", "64x64"), "double": (False, True),
         "huber_delta": (1.0, 2.0, math.inf),
@@ -192,7 +195,7 @@ def test_curves_by_hand(tmp_path):
 
 def test_curves_by_value_are_those_of_the_trials_there(tmp_path):
     made = tables(grid(tmp_path / "a"))
-    frame = by_value(read_curves(made), made, knob(made, "lr"))
+    frame = by_value(read_curves(made), made, hyperparameter(made, "lr"))
     last = frame.groupby("region", sort=False)["value"].last()
     assert last.to_dict() == {"0.01": 21.0, "0.1": 41.0, "1": 31.0}
 

@@ -10,8 +10,8 @@ from trainings import result
 from dqn import session
 from dqn.config import Config
 from dqn.storage import machines
-from dqn.storage.results_dir import Folder
-from dqn.training.trial_source import Fixed, Trial
+from dqn.storage.results_dir import ResultsDir
+from dqn.training.trial_source import FixedTrials, Trial
 from sweeps.__main__ import main
 
 BASE = Config(hidden=(8,), batch_size=8, episodes=12, seeds=2, test_episodes=2, workers=0)
@@ -23,11 +23,11 @@ def swept(tmp_path_factory):
     path = tmp_path_factory.mktemp("grid") / "lr"
     longer = dataclasses.replace(BASE.env, max_episode_steps=30)
     configs = [BASE, dataclasses.replace(BASE, lr=0.02, double=True, env=longer)]
-    about = session.Sweep({"kind": "grid"}, (), ("lr", "env.max_episode_steps"), tuple(configs))
+    about = session.SweepSpec({"kind": "grid"}, (), ("lr", "env.max_episode_steps"), tuple(configs))
     trials = [Trial(n, config, (0, 1)) for n, config in enumerate(configs)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dqn.plotting.result_pictures.draw_best_trial", lambda folder, base: None)
-        assert session.sweep(BASE, path, about, lambda folder: Fixed(trials))[0] == 0
+        assert session.sweep(BASE, path, about, lambda folder: FixedTrials(trials))[0] == 0
     return path
 
 
@@ -86,19 +86,19 @@ def test_elsewhere_it_is_compared_within_a_tolerance(copy, capsys):
 
 
 def test_a_folder_keeps_each_machine_that_wrote_to_it_once(tmp_path, monkeypatch):
-    Folder(tmp_path, BASE).close()
-    Folder(tmp_path, BASE).close()
+    ResultsDir(tmp_path, BASE).close()
+    ResultsDir(tmp_path, BASE).close()
     (first,) = machines.read(tmp_path)
     assert {"processor", "cores", "versions", "date"} <= first.keys()
     assert {"python", "tensorflow", "numpy", "gymnasium", "keras"} <= first["versions"].keys()
     monkeypatch.setattr("dqn.runtime.machine.processor", lambda: "Another")
-    Folder(tmp_path, BASE).close()
+    ResultsDir(tmp_path, BASE).close()
     first, second = machines.read(tmp_path)
     assert machines.changed(first, second) == [f"processor {first['processor']} is now Another"]
 
 
 def test_what_cannot_be_trained_again_is_refused_in_one_line(tmp_path, capsys):
-    with Folder(tmp_path, BASE, {"kind": "study"}) as folder:
+    with ResultsDir(tmp_path, BASE, {"kind": "study"}) as folder:
         folder.add(result(0, 0, config=BASE, status="pruned"))
     for arguments, part in [
         (["--seed", "0"], "must be done or diverged, is pruned"),

@@ -10,7 +10,7 @@ from test_command_line import INTERRUPTED, exit_status, line  # noqa: F401
 
 from dqn.config import Config, EnvConfig
 from dqn.config.interpolation import looked_up, refuse_literal
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 from dqn.runtime.errors import RunError, UserError
 from dqn.runtime.secrets import STARS, hidden, without_passwords
 from sweeps.__main__ import main
@@ -182,7 +182,7 @@ def test_an_environment_is_the_same_by_what_was_written(monkeypatch):
         "CartPole-v1", kwargs={"sutton_barto_reward": "${oc.decode:${oc.env:DQN_FLAG}}"}
     )
     monkeypatch.setenv("DQN_FLAG", "true")
-    made = host.make(env)
+    made = gymnasium_env.make(env)
     assert made.unwrapped._sutton_barto_reward is True  # pyright: ignore
     made.close()
     assert Config.from_mapping(Config(env=env).to_mapping()).env == env

@@ -11,7 +11,7 @@ import pytest
 from trainings import CONFIG, filled, pairs, result
 
 from dqn.runtime.errors import RunError
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.storage.seeds import read_seeds
 
 DATA = Path(__file__).parent / "data" / "0.1.0"
@@ -88,7 +88,7 @@ def test_another_way_to_write_the_table_is_the_table(path, how, capsys):
     before = read_seeds(path / "seeds.csv")
     whole = (path / "seeds.csv").read_bytes()
     (path / "seeds.csv").write_bytes(SPREADSHEET[how](whole))
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == KEYS == set(pairs(folder.episodes()))
         folder.add(result(seed=3))
     assert capsys.readouterr().err == ""
@@ -116,11 +116,11 @@ def test_rounded_numbers_get_their_digits_back_and_it_is_said(path, capsys):
     whole = (path / "seeds.csv").read_text()
     edited(path, rounded)
     assert (path / "seeds.csv").read_text() != whole
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == KEYS
     assert "restored to all their digits" in capsys.readouterr().err
     assert (path / "seeds.csv").read_text() == whole
-    with Folder(path, CONFIG):
+    with ResultsDir(path, CONFIG):
         assert capsys.readouterr().err == ""
 
 
@@ -132,22 +132,21 @@ def test_a_line_of_an_earlier_version_whose_metrics_follow_is_kept_and_said_once
 ):
     edited(old, change)
     kept = read_seeds(old / "seeds.csv")
-    with Folder(old, config_of(old)) as folder:
+    with ResultsDir(old, config_of(old)) as folder:
         assert folder.finished() == KEYS == set(pairs(folder.episodes()))
     assert capsys.readouterr().err.count("\n") == said
     rows = read_seeds(old / "seeds.csv")
     assert [row["seconds"] for row in rows] == [row["seconds"] for row in kept]
     assert rows[0]["mean_return"] == 29.333333333333332
-    with Folder(old, config_of(old)):
+    with ResultsDir(old, config_of(old)):
         assert capsys.readouterr().err == ""
 
 
 def config_of(folder):
     from dqn.config import Config
-    from dqn.storage.manifest import CONFIG as FILE
-    from dqn.storage.manifest import read_config
+    from dqn.storage.manifest import CONFIG, read_config
 
-    return Config.from_mapping(read_config(folder / FILE) or {})
+    return Config.from_mapping(read_config(folder / CONFIG) or {})
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def test_what_an_earlier_version_has_proof_of_is_restored(old, capsys, name, val
     """The checksum of the whole line proves what episodes and configuration say of it."""
     whole = (old / "seeds.csv").read_text()
     edited(old, cell(name, value))
-    with Folder(old, config_of(old)) as folder:
+    with ResultsDir(old, config_of(old)) as folder:
         assert folder.finished() == KEYS
     assert "the line of trial 0 seed 0 must be as it was written" in capsys.readouterr().err
     assert (old / "seeds.csv").read_text() == whole
@@ -166,7 +165,7 @@ def test_what_an_earlier_version_has_proof_of_is_restored(old, capsys, name, val
 def test_what_nothing_proves_is_set_aside_with_its_episodes(old, capsys):
     edited(old, lambda rows: cell("mean_return", "99.0")(cell("test_return", "3.0")(rows)))
     edits = (old / "seeds.csv").read_bytes()
-    with Folder(old, config_of(old)) as folder:
+    with ResultsDir(old, config_of(old)) as folder:
         assert folder.finished() == {(0, 1), (0, 2)}
     said = capsys.readouterr().err
     assert said.count("\n") == 2
@@ -184,7 +183,7 @@ def test_a_lost_seeds_csv_comes_back_from_the_episodes(path, capsys, left):
     (path / "seeds.csv").unlink()
     if left is not None:
         (path / "seeds.csv").write_bytes(left)
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == KEYS
     assert "is lost; restored from episodes.parquet" in capsys.readouterr().err
     assert (path / "seeds.csv").read_bytes() == whole
@@ -192,7 +191,7 @@ def test_a_lost_seeds_csv_comes_back_from_the_episodes(path, capsys, left):
 
 def test_a_lost_seeds_csv_of_an_earlier_version_costs_no_episode(old, capsys):
     (old / "seeds.csv").unlink()
-    with Folder(old, config_of(old)) as folder:
+    with ResultsDir(old, config_of(old)) as folder:
         assert folder.finished() == set()
     (aside,) = old.glob("part-00000.parquet.damaged-*")
     assert aside.name in capsys.readouterr().err
@@ -202,7 +201,7 @@ def test_a_lost_seeds_csv_of_an_earlier_version_costs_no_episode(old, capsys):
 def test_episodes_of_a_line_that_was_removed_are_set_aside_and_said(path, capsys):
     lines = (path / "seeds.csv").read_text().splitlines(keepends=True)
     (path / "seeds.csv").write_text("".join([lines[0], lines[1], lines[3]]))
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == {(0, 0), (0, 2)} == set(pairs(folder.episodes()))
     said = capsys.readouterr().err
     assert "episodes of trial 0 seed 1 must have a line in seeds.csv, have none" in said
@@ -218,7 +217,7 @@ def test_a_header_that_cannot_be_understood_is_refused_and_left(path, name):
                                for row in rows])  # fmt: skip
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
     with pytest.raises(RunError, match=r"line 1: .*missing: .*; it is left as it is: [^\n]*$"):
-        Folder(path, CONFIG)
+        ResultsDir(path, CONFIG)
     after = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
     del before[path / ".lock"], after[path / ".lock"]
     assert after == before
@@ -227,7 +226,7 @@ def test_a_header_that_cannot_be_understood_is_refused_and_left(path, name):
 def test_a_damaged_name_in_the_header_is_known_by_the_lines_below_it(path, capsys):
     whole = (path / "seeds.csv").read_bytes()
     (path / "seeds.csv").write_bytes(whole.replace(b"test_return", b"tast_raturn", 1))
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == KEYS
     assert "line 1: the columns must be" in capsys.readouterr().err
     assert (path / "seeds.csv").read_bytes() == whole
@@ -236,7 +235,7 @@ def test_a_damaged_name_in_the_header_is_known_by_the_lines_below_it(path, capsy
 def test_a_column_of_ones_own_is_set_aside_and_the_order_is_none(path, capsys):
     whole = (path / "seeds.csv").read_bytes()
     edited(path, lambda rows: [[*row[::-1], "note" if row is rows[0] else "9"] for row in rows])
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == KEYS
     assert (path / "seeds.csv").read_bytes() == whole
     (aside,) = path.glob("seeds.csv.damaged-*")
@@ -249,4 +248,4 @@ def test_no_pipe_is_waited_for(path):
     (path / "seeds.csv").unlink()
     os.mkfifo(path / "seeds.csv")
     with pytest.raises(RunError, match=r"seeds\.csv: must be a file, is none; move it away"):
-        Folder(path, CONFIG)
+        ResultsDir(path, CONFIG)

@@ -9,10 +9,9 @@ from commands import here
 
 from dqn.config import Config, EnvConfig
 from dqn.envs import exclusive
-from dqn.plotting import episode_recorder as recorder
-from dqn.plotting import training_figures as figures
+from dqn.plotting import episode_recorder, training_figures
 from dqn.storage import machines
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.training.engine import Engine
 from dqn.training.jobs import Job
 from sweeps.__main__ import main
@@ -101,11 +100,11 @@ def test_workers_that_would_each_make_one_are_refused_before_anything_is_made(tm
 
 def test_whether_one_exists_only_once_is_found_out_once(monkeypatch):
     env = EnvConfig("strange:Once-v0")
-    exclusive.alone(env)
+    exclusive.exclusive(env)
     made = strange.Once.made
-    assert "Address already in use" in exclusive.alone(env)
+    assert "Address already in use" in exclusive.exclusive(env)
     assert strange.Once.made == made
-    assert exclusive.alone(EnvConfig("strange:Walk-v0")) == ""
+    assert exclusive.exclusive(EnvConfig("strange:Walk-v0")) == ""
 
 
 LICENSED = replace(WALK, env=EnvConfig("strange:Licensed-v0"), episodes=9, test_episodes=5)
@@ -225,7 +224,11 @@ def test_what_cannot_be_made_is_a_line_each_and_made_by_the_next_command(
     files = ["figures/returns.png", "figures/losses.png", "model.keras", "episode.gif",
              "figures/q_values.png"]  # fmt: skip
     with monkeypatch.context() as patch:
-        for where in ((recorder, "save_model"), (recorder, "write_gif"), (figures, "finish")):
+        for where in (
+            (episode_recorder, "save_model"),
+            (episode_recorder, "write_gif"),
+            (training_figures, "finish"),
+        ):
             patch.setattr(*where, full)
         status, out, lines = run(capfd, tmp_path, "Walk")
     assert (status, lines) == (0, [f"no {name}: No space left on device" for name in files])
@@ -237,7 +240,7 @@ def test_what_cannot_be_made_is_a_line_each_and_made_by_the_next_command(
 def test_so_it_is_of_a_sweep(tmp_path, capfd, monkeypatch):
     command = "-m", f"hydra.sweep.dir={tmp_path}", *asked(tmp_path, "Walk", "lr=1e-3,1e-2")[1:]
     with monkeypatch.context() as patch:
-        patch.setattr(recorder, "write_gif", full)
+        patch.setattr(episode_recorder, "write_gif", full)
         assert here(*command) == 0
     out, err = capfd.readouterr()
     assert "no episode.gif: No space left on device" in err
@@ -251,7 +254,7 @@ def test_so_it_is_of_a_sweep(tmp_path, capfd, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "where", ["dqn.storage.trial_table.TrialTable.write", "dqn.storage.seeds.Seeds.sort"]
+    "where", ["dqn.storage.trial_table.TrialTable.write", "dqn.storage.seeds.SeedsTable.sort"]
 )
 @pytest.mark.parametrize("sweep", [False, True])
 def test_a_disk_that_fills_once_all_is_trained_keeps_no_table_away(
@@ -262,7 +265,7 @@ def test_a_disk_that_fills_once_all_is_trained_keeps_no_table_away(
         command = ["-m", f"hydra.sweep.dir={tmp_path}", *command[1:], "lr=1e-3,1e-2"]
     with monkeypatch.context() as patch:
         patch.setattr("dqn.storage.trial_table.TrialTable.write_if_due", lambda table: None)
-        patch.setattr(Folder, "__enter__", lambda folder: patch.setattr(where, full) or folder)
+        patch.setattr(ResultsDir, "__enter__", lambda folder: patch.setattr(where, full) or folder)
         assert here(*command) == 1
     out, err = capfd.readouterr()
     assert "return" in out
@@ -277,7 +280,7 @@ def test_a_disk_that_fills_once_all_is_trained_keeps_no_table_away(
 
 
 def test_ctrl_c_while_drawing_ends_with_the_table(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(recorder, "save_model", interrupted)
+    monkeypatch.setattr(episode_recorder, "save_model", interrupted)
     status, out, lines = run(capfd, tmp_path, "Walk")
     assert status == 130
     assert f"results: {tmp_path}" in out

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from dqn.agents import random as streams
-from dqn.agents.random import Purpose
+from dqn.agents import random
+from dqn.agents.random import Stream
 
 
 def uint32(*values):
@@ -23,15 +23,15 @@ def uint32(*values):
     ],
 )
 def test_threefry_gives_random123s_known_answers(key, counter, expected, compiled):
-    threefry = streams.threefry_2x32
+    threefry = random.threefry_2x32
     threefry = tf.function(threefry, jit_compile=True) if compiled else threefry
     assert tuple(int(word) for word in threefry(*uint32(*key), *uint32(*counter))) == expected
 
 
 def test_a_word_is_threefry_of_seed_and_purpose_at_step_and_position():
-    words = streams.words(tf.constant([7]), Purpose.MINIBATCH, tf.constant([11]), 5)
+    words = random.random_bits(tf.constant([7]), Stream.MINIBATCH, tf.constant([11]), 5)
     pairs = [
-        streams.threefry_2x32(*uint32(7, Purpose.MINIBATCH), *uint32(11, position))
+        random.threefry_2x32(*uint32(7, Stream.MINIBATCH), *uint32(11, position))
         for position in range(3)
     ]
     first, second = zip(*pairs, strict=True)
@@ -40,10 +40,10 @@ def test_a_word_is_threefry_of_seed_and_purpose_at_step_and_position():
 
 def test_a_lanes_words_do_not_depend_on_its_neighbours():
     seeds, steps = tf.constant([3, 9, 3]), tf.constant([0, 5, 6])
-    together = streams.words(seeds, Purpose.EXPLORATION, steps, 6)
+    together = random.random_bits(seeds, Stream.EXPLORATION, steps, 6)
     for lane in range(3):
-        alone = streams.words(
-            seeds[lane : lane + 1], Purpose.EXPLORATION, steps[lane : lane + 1], 6
+        alone = random.random_bits(
+            seeds[lane : lane + 1], Stream.EXPLORATION, steps[lane : lane + 1], 6
         )
         np.testing.assert_array_equal(together[lane : lane + 1], alone)
 
@@ -51,48 +51,46 @@ def test_a_lanes_words_do_not_depend_on_its_neighbours():
 def test_no_two_of_seed_purpose_step_and_position_share_a_word():
     seeds, steps = (grid.ravel() for grid in np.meshgrid(np.arange(8), np.arange(8)))
     words = np.concatenate(
-        [streams.words(tf.constant(seeds), p, tf.constant(steps), 6).numpy() for p in Purpose]
+        [random.random_bits(tf.constant(seeds), p, tf.constant(steps), 6).numpy() for p in Stream]
     )
     # 1,920 random words collide with a chance of 4e-4; those of one fixed key never change.
-    assert len(np.unique(words)) == words.size == 8 * 8 * 6 * len(Purpose)
+    assert len(np.unique(words)) == words.size == 8 * 8 * 6 * len(Stream)
 
 
-@pytest.mark.parametrize(
-    "other", [(1, Purpose.START, 0), (0, Purpose.TEST, 0), (0, Purpose.START, 1)]
-)
+@pytest.mark.parametrize("other", [(1, Stream.START, 0), (0, Stream.TEST, 0), (0, Stream.START, 1)])
 def test_streams_that_differ_in_one_thing_are_uncorrelated(other):
     def draw(seed, purpose, step):
-        return streams.uniform(tf.constant(seed), purpose, tf.constant(step), 20_000).numpy()
+        return random.uniform(tf.constant(seed), purpose, tf.constant(step), 20_000).numpy()
 
-    correlation = np.corrcoef(draw(0, Purpose.START, 0), draw(*other))[0, 1]
+    correlation = np.corrcoef(draw(0, Stream.START, 0), draw(*other))[0, 1]
     assert abs(correlation) < 4 / np.sqrt(20_000)
 
 
 def test_uniforms_are_evenly_spread_over_seeds_and_over_steps():
     index = tf.range(20_000)
     for seeds, steps in ((index, 0 * index), (0 * index, index)):
-        u = streams.uniform(seeds, Purpose.START, steps, 1).numpy().ravel()
+        u = random.uniform(seeds, Stream.START, steps, 1).numpy().ravel()
         assert stats.kstest(u, "uniform").pvalue > 0.001
 
 
 @pytest.mark.parametrize("bound", [2, 3, 64, 5000])
 def test_integers_have_equal_frequencies(bound):
-    words = streams.words(tf.constant(5), Purpose.MINIBATCH, tf.constant(0), 200_000)
-    counts = np.bincount(streams.to_integer(words, bound).numpy(), minlength=bound)
+    words = random.random_bits(tf.constant(5), Stream.MINIBATCH, tf.constant(0), 200_000)
+    counts = np.bincount(random.to_integer(words, bound).numpy(), minlength=bound)
     assert len(counts) == bound
     assert stats.chisquare(counts).pvalue > 0.001
 
 
 def test_the_ends_of_the_range_are_0_included_and_1_or_the_bound_excluded():
     ends = tf.constant([0, 0xFFFFFFFF], tf.uint32)
-    np.testing.assert_array_equal(streams.to_uniform(ends), [0.0, 1.0 - 2.0**-24])
+    np.testing.assert_array_equal(random.to_uniform(ends), [0.0, 1.0 - 2.0**-24])
     for bound in (1, 2, 5000, 2**31 - 1):
-        np.testing.assert_array_equal(streams.to_integer(ends, bound), [0, bound - 1])
+        np.testing.assert_array_equal(random.to_integer(ends, bound), [0, bound - 1])
 
 
 def test_each_lane_has_its_own_bound():
-    words = streams.words(tf.constant([1, 1]), Purpose.MINIBATCH, tf.constant([0, 0]), 1000)
-    drawn = streams.to_integer(words, tf.constant([[10], [1000]])).numpy()
+    words = random.random_bits(tf.constant([1, 1]), Stream.MINIBATCH, tf.constant([0, 0]), 1000)
+    drawn = random.to_integer(words, tf.constant([[10], [1000]])).numpy()
     assert drawn.min() >= 0
     assert drawn[0].max() == 9
     assert 900 < drawn[1].max() < 1000

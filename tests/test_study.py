@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from tabular import TPE, TRIALS, World, quadratic, space_of
 
 from dqn.runtime.errors import RunError, UserError
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from sweeps.plugins.study import GROWS, record_of
 from sweeps.search.settings import Settings
 
@@ -243,7 +243,7 @@ def test_a_study_that_is_begun_keeps_its_settings(tmp_path, change, line):
     def begun(space=(), **changes):
         settings = Settings(**{**world.settings, **changes})
         record = record_of(settings, world.space | dict(space), world.base)
-        Folder(tmp_path, world.base, record, grows=GROWS).close()
+        ResultsDir(tmp_path, world.base, record, growable_keys=GROWS).close()
 
     begun()
     begun(n_trials=99)

@@ -15,7 +15,7 @@ import pytest
 from commands import argv, here, rows, wait_for_rows
 from test_sweep_command import table, workers_of
 
-from dqn.workers import remote_pool as crew
+from dqn.workers import remote_pool
 
 # Seconds, so that there are moments to choose from.
 LONG = ["hydra.sweeper.n_trials=8", "seeds=4", "hydra.sweeper.parallel=3", "episodes=60"]
@@ -109,16 +109,16 @@ def test_a_pruned_study_killed_at_five_random_moments_loses_and_doubles_nothing(
 def test_a_worker_that_stands_still_costs_time_and_no_result(tmp_path, monkeypatch, capfd):
     """The whole command, in this process, where its limit can be lowered."""
     expected = whole(tmp_path / "calm", *RACED)
-    monkeypatch.setattr(crew, "FROZEN", 30.0)
-    hear, stopped = crew.Crew._hear, []
+    monkeypatch.setattr(remote_pool, "FROZEN", 30.0)
+    hear, stopped = remote_pool.RemotePool._hear, []
 
-    def stop_once(fleet, one, news, speaks):
-        hear(fleet, one, news, speaks)
-        if news.finished and not stopped:
+    def stop_once(fleet, one, update, speaks):
+        hear(fleet, one, update, speaks)
+        if update.finished and not stopped:
             stopped.append(one.worker.process.pid)
             os.kill(stopped[0], signal.SIGSTOP)
 
-    monkeypatch.setattr(crew.Crew, "_hear", stop_once)
+    monkeypatch.setattr(remote_pool.RemotePool, "_hear", stop_once)
     assert here(*command(tmp_path / "cut", *RACED)[3:]) == 0
     assert "a worker was lost (it gave no sign of life for 30 s): " in capfd.readouterr().err
     pd.testing.assert_frame_equal(table(tmp_path / "cut"), expected)

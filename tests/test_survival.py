@@ -10,7 +10,7 @@ from killed import before_each_call
 from trainings import CONFIG, filled, pairs, result
 
 from dqn.runtime.errors import RunError
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.storage.seeds import read_seeds
 
 
@@ -28,7 +28,7 @@ def test_a_last_line_cut_anywhere_loses_that_seed_alone(path):
         (path / "seeds.csv").write_bytes(whole[:cut])
         for part, content in episodes.items():
             part.write_bytes(content)
-        with Folder(path, CONFIG) as folder:
+        with ResultsDir(path, CONFIG) as folder:
             assert folder.finished() == {(0, 0)}
             assert pairs(folder.episodes()) == [(0, 0)]
             assert (path / "seeds.csv").read_bytes() == whole[:last]
@@ -63,7 +63,7 @@ def test_what_is_damaged_of_seeds_csv_is_restored_from_the_episodes(
     with pytest.raises(RunError, match=f"seeds.csv, {complaint}"):
         read_seeds(path / "seeds.csv")
     assert (path / "seeds.csv").read_bytes() == damaged
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         told = capsys.readouterr().err
         assert re.search(f"seeds.csv, {complaint}", told)
         assert told.count("\n") == 1
@@ -72,7 +72,7 @@ def test_what_is_damaged_of_seeds_csv_is_restored_from_the_episodes(
         assert aside.read_bytes() == damaged
         assert folder.finished() == {(0, s) for s in range(3)} == set(pairs(folder.episodes()))
         assert (path / "seeds.csv").read_bytes() == whole
-    with Folder(path, CONFIG):
+    with ResultsDir(path, CONFIG):
         assert capsys.readouterr().err == ""
 
 
@@ -94,7 +94,7 @@ def test_columns_are_found_by_name_and_a_column_of_ones_own_is_set_aside(path, c
     frame.to_csv(path / "seeds.csv", index=False)
     rows = read_seeds(path / "seeds.csv")
     assert [row["seed"] for row in rows] == [0, 1]
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == {(0, 0), (0, 1)}
     assert (path / "seeds.csv").read_bytes() == whole
     (aside,) = path.glob("seeds.csv.damaged-*")
@@ -107,7 +107,7 @@ def test_a_file_saved_by_a_spreadsheet_still_reads(path):
     text = (path / "seeds.csv").read_text()
     (path / "seeds.csv").write_text(text.replace("\n", "\r\n"))
     filled(path, result(seed=2))
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == {(0, 0), (0, 1), (0, 2)}
 
 
@@ -125,7 +125,7 @@ def test_a_seed_whose_episodes_are_not_all_there_is_trained_again(path, capsys):
     (part,) = (path / "episodes.parquet").iterdir()
     pd.read_parquet(part).iloc[1:].to_parquet(part, index=False)
     damaged = part.read_bytes()
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         told = capsys.readouterr().err
         assert "trial 0 seed 0 must have the 3 episodes that seeds.csv says, has 2" in told
         assert told.count("\n") == 1
@@ -145,7 +145,7 @@ def test_a_part_that_is_not_parquet_costs_the_seeds_it_held(path, capsys, monkey
     part = path / "episodes.parquet" / f"part-{damaged:05d}.parquet"
     part.write_bytes(b"PAR1 but no more")
     left = {(0, seed) for seed in range(3)} - {(0, damaged)}
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert "cannot be read as Parquet" in capsys.readouterr().err
         (aside,) = path.glob("part-*.damaged-*")
         assert aside.read_bytes() == b"PAR1 but no more"
@@ -161,7 +161,7 @@ def test_episodes_that_are_gone_altogether_are_trained_again(path, capsys):
     filled(path, result())
     shutil.rmtree(path / "episodes.parquet")
     (path / "episodes.parquet").write_text("a file")
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == set()
     assert "set aside" in capsys.readouterr().err
 
@@ -177,22 +177,22 @@ def test_a_damaged_trials_csv_is_written_anew(path):
 def test_damaged_weights_are_removed_and_the_next_best_takes_their_place(path):
     filled(path, result(trial=0), result(trial=1))
     best = path / ".weights-1-0.npz"
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         folder.close_trial(5)
         assert {p.name for p in path.glob(".weights-*")} == {".weights-0-0.npz", best.name}
     best.write_bytes(best.read_bytes()[:-100])
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert not best.exists()
         kept = folder.best()
         assert kept is not None
         assert (kept.trial, kept.seed) == (0, 0)
     (path / ".weights-0-0.npz").write_bytes(b"")
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert folder.best() is None
 
 
 def test_a_full_disk_costs_the_seed_being_written_and_no_other(path, monkeypatch):
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         folder.add(result(seed=0))
         before = (path / "seeds.csv").read_bytes()
         with monkeypatch.context() as patch:
@@ -200,15 +200,15 @@ def test_a_full_disk_costs_the_seed_being_written_and_no_other(path, monkeypatch
             with pytest.raises(RunError, match=r"writing failed .No space left"):
                 folder.add(result(seed=1))
         assert (path / "seeds.csv").read_bytes() == before
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         assert pairs(folder.episodes()) == [(0, 0)]
 
 
 def test_ctrl_c_between_two_files_shows_no_half_finished_seed(path, monkeypatch):
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         folder.add(result(seed=0))
         with monkeypatch.context() as patch:
-            patch.setattr("dqn.storage.seeds.Seeds.add", _interrupted)
+            patch.setattr("dqn.storage.seeds.SeedsTable.add", _interrupted)
             with pytest.raises(KeyboardInterrupt):
                 folder.add(result(seed=1))
         assert pairs(folder.episodes()) == pairs(folder.rows()) == [(0, 0)]
@@ -233,7 +233,7 @@ def _no_space_for(path):
 
 
 def work_to_be_killed(path):
-    folder = Folder(path, CONFIG)
+    folder = ResultsDir(path, CONFIG)
     for seed in range(2):
         folder.add(result(seed=seed, returns=[10.0 + seed, 20.0]))
         with path.with_suffix(".acknowledged").open("a") as file:
@@ -259,7 +259,7 @@ def check_after_kill(path, acknowledged, whole):
     assert acknowledged <= len(on_disk) <= acknowledged + 1
     if acknowledged:
         assert set(pairs(on_disk)) <= set(pairs(pd.read_parquet(path / "episodes.parquet")))
-    with Folder(path, CONFIG) as folder:
+    with ResultsDir(path, CONFIG) as folder:
         finished = folder.finished()
         assert finished == set(pairs(on_disk))
         assert pairs(folder.episodes()) == pairs(on_disk)

@@ -15,14 +15,13 @@ from rich.console import Console
 
 from dqn.config import Config
 from dqn.runtime.errors import RunError
-from dqn.statistics.episode_columns import RECORD
-from dqn.storage.results_dir import Folder
-from dqn.terminal import console as screen
-from dqn.terminal import sweep_progress as live
-from dqn.training.jobs import Episodes, Finished
-from dqn.training.messages import News
-from dqn.training.scheduler import Driver
-from dqn.training.trial_source import Fixed, Trial
+from dqn.statistics.episode_columns import EPISODE_COLUMNS
+from dqn.storage.results_dir import ResultsDir
+from dqn.terminal import console, sweep_progress
+from dqn.training.jobs import EpisodeBatch, Finished
+from dqn.training.messages import PoolUpdate
+from dqn.training.scheduler import Scheduler
+from dqn.training.trial_source import FixedTrials, Trial
 
 EPISODES = 9
 BASE = Config(episodes=EPISODES, seeds=3)
@@ -41,7 +40,7 @@ class CutError(Exception):
 class FakeFleet:
     """Lanes that work through `returns_of`, `chunk` episodes a call, in any order of report."""
 
-    apart, workers = False, 1
+    is_remote, workers = False, 1
 
     def __init__(self, lanes=4, chunk=2, order=0, cut=None, lost=(), failing=()):
         self._lanes, self._chunk, self._random = lanes, chunk, random.Random(order)
@@ -52,7 +51,7 @@ class FakeFleet:
         self.trained = []
 
     @property
-    def room(self):
+    def free_slots(self):
         return self._lanes + 2 - len(self._jobs)
 
     def advance(self, new, cancelled):
@@ -64,29 +63,29 @@ class FakeFleet:
         self.calls += 1
         self._jobs.update((job.key, job) for job in new)
         self.trained += [job.key for job in new]
-        news = News([], [], [], [], [])
+        update = PoolUpdate([], [], [], [], [])
         for key in cancelled:
             if key in self._jobs:
-                news.finished.append(self._over(key, "pruned"))
+                update.finished.append(self._over(key, "pruned"))
         at_work = list(self._jobs)[: self._lanes]
         if self.calls in self._lost:
             for key in at_work:
                 self._done.pop(key, None)
-            news.restarted.extend(at_work)
-            news.notices.append("a worker was lost")
+            update.restarted.extend(at_work)
+            update.notices.append("a worker was lost")
             at_work = []
         for key in at_work:
             if key[0] in self._failing:
-                news.finished.append(Finished.failed(self._jobs.pop(key), "too large"))
+                update.finished.append(Finished.failed(self._jobs.pop(key), "too large"))
                 continue
             begun = self._done.get(key, 0)
             self._done[key] = min(EPISODES, begun + self._chunk)
-            news.episodes.append(self._episodes(key, begun, self._done[key]))
+            update.episodes.append(self._episodes(key, begun, self._done[key]))
             if self._done[key] == EPISODES:
-                news.finished.append(self._over(key, "done"))
-        self._random.shuffle(news.finished)
-        self._random.shuffle(news.episodes)
-        return news
+                update.finished.append(self._over(key, "done"))
+        self._random.shuffle(update.finished)
+        self._random.shuffle(update.episodes)
+        return update
 
     def close(self):
         pass
@@ -98,14 +97,14 @@ class FakeFleet:
         return Finished(job, status, done, self._episodes(key, 0, done), tests, weights, 0.1)
 
     def _episodes(self, key, begin, end):
-        records = np.zeros((end - begin, len(RECORD)), np.float32)
-        records[:, RECORD.index("return")] = returns_of(*key)[begin:end]
+        records = np.zeros((end - begin, len(EPISODE_COLUMNS)), np.float32)
+        records[:, EPISODE_COLUMNS.index("return")] = returns_of(*key)[begin:end]
         steps = np.arange(begin + 1, end + 1, dtype=np.int32)
-        records[:, RECORD.index("step")] = steps.view(np.float32)
-        return Episodes.of(key, records)
+        records[:, EPISODE_COLUMNS.index("step")] = steps.view(np.float32)
+        return EpisodeBatch.of(key, records)
 
 
-class Scripted(Fixed):
+class Scripted(FixedTrials):
     """Trials that are pruned where they are below a bar, and whose seeds come in stages."""
 
     def __init__(self, trials, rungs=(), bar=-np.inf, seed_bar=-np.inf, stages=None):
@@ -122,10 +121,10 @@ class Scripted(Fixed):
     def keep_after_seed(self, number, row):
         return row["mean_return"] is None or row["mean_return"] >= self._seed_bar
 
-    def more_seeds(self, number, rows):
+    def next_stage_seeds(self, number, rows):
         return self._stages.get((number, len(rows)), ())
 
-    def over(self, number, rows):
+    def on_trial_end(self, number, rows):
         assert number not in self.told
         self.told[number] = sorted((row["seed"], row["status"]) for row in rows)
 
@@ -133,16 +132,16 @@ class Scripted(Fixed):
 class Silent:
     def __init__(self):
         self.notices = []
-        self.when_over = lambda course: None
+        self.when_over = lambda progress: None
 
-    def begun(self, course):
+    def begun(self, progress):
         pass
 
-    def report(self, news):
+    def report(self, update):
         pass
 
-    def over(self, course):
-        self.when_over(course)
+    def on_trial_end(self, progress):
+        self.when_over(progress)
 
     def notice(self, text):
         self.notices.append(text)
@@ -156,12 +155,12 @@ def trials(seeds=(0, 1, 2), count=5):
 
 
 def opened(path):
-    return Folder(path, BASE, {"kind": "grid"}, swept=("lr",))
+    return ResultsDir(path, BASE, {"kind": "grid"}, swept=("lr",))
 
 
 def drive(path, source, fleet, view=None, asked=None):
     with opened(path) as folder:
-        return Driver(source, folder, fleet, view or Silent()).run(asked or Event())
+        return Scheduler(source, folder, fleet, view or Silent()).run(asked or Event())
 
 
 def table(path):
@@ -180,7 +179,7 @@ def statuses(path):
 
 def test_every_training_of_a_grid_is_a_row(tmp_path):
     fleet = FakeFleet()
-    assert drive(tmp_path, Fixed(trials()), fleet) is False
+    assert drive(tmp_path, FixedTrials(trials()), fleet) is False
     frame = table(tmp_path)
     assert len(frame) == 15
     assert (frame.status == "done").all()
@@ -194,8 +193,8 @@ def test_every_training_of_a_grid_is_a_row(tmp_path):
 @pytest.mark.parametrize("lanes", [1, 3, 16])
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_a_grid_does_not_depend_on_lanes_chunks_or_the_order_of_reports(tmp_path, lanes, chunk):
-    drive(tmp_path / "one", Fixed(trials()), FakeFleet())
-    drive(tmp_path / "other", Fixed(trials()), FakeFleet(lanes, chunk, order=lanes + chunk))
+    drive(tmp_path / "one", FixedTrials(trials()), FakeFleet())
+    drive(tmp_path / "other", FixedTrials(trials()), FakeFleet(lanes, chunk, order=lanes + chunk))
     pd.testing.assert_frame_equal(table(tmp_path / "one"), table(tmp_path / "other"))
 
 
@@ -207,7 +206,7 @@ def test_no_more_trials_begin_than_there_is_room_for(tmp_path):
             most[0] = max(most[0], len(new) + len(self._jobs))
             return super().advance(new, cancelled)
 
-    drive(tmp_path, Fixed(trials()), Counting(lanes=4))
+    drive(tmp_path, FixedTrials(trials()), Counting(lanes=4))
     assert 6 <= most[0] <= 6 + 2  # a trial begins with all its seeds or not at all
 
 
@@ -304,43 +303,43 @@ def test_a_failed_trial_is_told_once_and_the_others_go_on(tmp_path):
 def test_the_seeds_of_a_failed_trial_that_are_under_way_are_not_gone_on_with(tmp_path):
     class FailsOnce(FakeFleet):
         def advance(self, new, cancelled):
-            news = super().advance(new, cancelled)
+            update = super().advance(new, cancelled)
             if self.calls == 1:
                 job = self._jobs.pop((0, 0))
-                news.finished.append(Finished.failed(job, "lost"))
-            return news
+                update.finished.append(Finished.failed(job, "lost"))
+            return update
 
-    drive(tmp_path, Fixed(trials()), FailsOnce(lanes=6))
+    drive(tmp_path, FixedTrials(trials()), FailsOnce(lanes=6))
     assert statuses(tmp_path)[0] == ["failed", "pruned", "pruned"]
     assert statuses(tmp_path)[1] == ["done"] * 3
 
 
 def test_the_only_trial_there_is_cannot_fail_quietly(tmp_path):
     with pytest.raises(RunError, match="too large"):
-        drive(tmp_path, Fixed(trials(count=1)), FakeFleet(failing={0}))
+        drive(tmp_path, FixedTrials(trials(count=1)), FakeFleet(failing={0}))
 
 
 @pytest.mark.parametrize("end", ["over", "unfinished"])
 def test_a_wish_to_stop_is_heard_whatever_has_just_ended(tmp_path, end):
     asked, view = Event(), Silent()
-    view.when_over = lambda course: asked.set()
+    view.when_over = lambda progress: asked.set()
     seeds, lanes = ((0,), 1) if end == "over" else ((0, 1, 2), 4)
 
     class Narrow(FakeFleet):
         @property
-        def room(self):
+        def free_slots(self):
             return (1 if end == "over" else 4) - len(self._jobs)
 
-    assert drive(tmp_path, Fixed(trials(seeds)), Narrow(lanes), view, asked) is True
+    assert drive(tmp_path, FixedTrials(trials(seeds)), Narrow(lanes), view, asked) is True
     assert 0 < len(statuses(tmp_path)) < 5
-    assert drive(tmp_path, Fixed(trials(seeds)), FakeFleet()) is False
+    assert drive(tmp_path, FixedTrials(trials(seeds)), FakeFleet()) is False
     assert sum(len(rows) for rows in statuses(tmp_path).values()) == 5 * len(seeds)
 
 
 def test_a_wish_to_stop_that_comes_with_the_very_end_stops_nothing(tmp_path):
     asked, view = Event(), Silent()
-    view.when_over = lambda course: asked.set() if course.number == 4 else None
-    assert drive(tmp_path, Fixed(trials()), FakeFleet(lanes=1), view, asked) is False
+    view.when_over = lambda progress: asked.set() if progress.number == 4 else None
+    assert drive(tmp_path, FixedTrials(trials()), FakeFleet(lanes=1), view, asked) is False
 
 
 SOURCES = {
@@ -384,7 +383,7 @@ def test_a_cut_at_any_call_and_a_resume_give_the_same_table(tmp_path, kind):
 @pytest.mark.parametrize("kind", SOURCES)
 def test_a_cut_after_any_row_and_a_resume_give_the_same_table(tmp_path, kind, monkeypatch):
     drive(tmp_path / "whole", SOURCES[kind](), FakeFleet(LANES[kind]))
-    add = Folder.add
+    add = ResultsDir.add
     left = [0]
 
     def cut_after(folder, *results):
@@ -394,7 +393,7 @@ def test_a_cut_after_any_row_and_a_resume_give_the_same_table(tmp_path, kind, mo
             left[0] = 10**6
             raise CutError
 
-    monkeypatch.setattr(Folder, "add", cut_after)
+    monkeypatch.setattr(ResultsDir, "add", cut_after)
     for row in range(1, len(table(tmp_path / "whole")) + 1):
         left[0] = row
         with pytest.raises(CutError):
@@ -419,19 +418,19 @@ def same(kind, whole, other):
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize("cut", [0, 4, 9])
 def test_what_is_shown_of_a_sweep_is_never_more_than_all(tmp_path, kind, cut, monkeypatch):
-    monkeypatch.setattr(screen, "_PAUSE", -1.0)  # a line at every report
+    monkeypatch.setattr(console, "_PAUSE", -1.0)  # a line at every report
     told = ""
     for fleet in (FakeFleet(3, lost=[3], cut=cut), FakeFleet(3, lost=[2])):
-        console = Console(file=io.StringIO(), width=200)
+        screen = Console(file=io.StringIO(), width=200)
         source = SOURCES[kind]()
         with (
             opened(tmp_path) as folder,
-            live.SweepView(folder, source.total, BASE, console) as view,
+            sweep_progress.SweepProgress(folder, source.total, BASE, screen) as view,
         ):
             with contextlib.suppress(CutError):
-                Driver(source, folder, fleet, view).run(Event())
+                Scheduler(source, folder, fleet, view).run(Event())
             assert view.counts.over + view.counts.running <= 5
-        told = console.file.getvalue()
+        told = screen.file.getvalue()
         shares = [float(share) for share in re.findall(r"([-\d.]+) %", told)]
         assert all(0 <= share <= 100 for share in shares), told
         assert re.findall(r"-\d+:\d+ left", told) == []
@@ -444,8 +443,8 @@ def test_what_is_shown_of_a_sweep_is_never_more_than_all(tmp_path, kind, cut, mo
 def test_steps_saved_are_against_those_of_seeds_that_were_not_pruned(tmp_path):
     source = Scripted(list(reversed(trials())), rungs=(0.25,), bar=150.0)
     console = Console(file=io.StringIO(), width=200)
-    with opened(tmp_path) as folder, live.SweepView(folder, 5, BASE, console) as view:
-        Driver(source, folder, FakeFleet(lanes=3, chunk=1), view).run(Event())
+    with opened(tmp_path) as folder, sweep_progress.SweepProgress(folder, 5, BASE, console) as view:
+        Scheduler(source, folder, FakeFleet(lanes=3, chunk=1), view).run(Event())
         told = view._told(time.monotonic())
     # 9 whole seeds of 9 steps, then 6 that were pruned after 3: 36 of 135 steps
     assert view.steps == 9 * 9 + 6 * 3

@@ -12,8 +12,8 @@ from trainings import CONFIG, filled, result
 
 from dqn.config import Config
 from dqn.runtime.errors import RunError, UserError
-from dqn.storage import manifest as composed
-from dqn.storage.results_dir import Folder
+from dqn.storage import manifest
+from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.tables import leaderboard
 
 SWEEP = {
@@ -26,8 +26,8 @@ def path(tmp_path):
     return tmp_path / "sweeps" / "a"
 
 
-def sweep(path, record=SWEEP, config=CONFIG, **named) -> Folder:
-    return Folder(path, config, record, grows=("n_trials", "racing.last"), **named)
+def sweep(path, record=SWEEP, config=CONFIG, **named) -> ResultsDir:
+    return ResultsDir(path, config, record, growable_keys=("n_trials", "racing.last"), **named)
 
 
 def add_trial(folder, number, mean, seeds=range(3), **changes):
@@ -46,7 +46,7 @@ def test_the_record_is_kept_and_the_identity_made_once(path):
         assert folder.identity == identity
     with sweep(path.with_name("b")) as folder:
         assert folder.identity != identity
-    with Folder(path.with_name("run"), CONFIG) as folder:
+    with ResultsDir(path.with_name("run"), CONFIG) as folder:
         assert folder.identity is None
     assert not (path.with_name("run") / "sweep.yaml").exists()
 
@@ -105,7 +105,7 @@ def test_nothing_is_written_where_either_file_is_refused(path):
 def test_a_run_is_no_sweep_and_a_sweep_no_run(path, tmp_path):
     sweep(path).close()
     with pytest.raises(UserError, match=r"must hold a run, holds a sweep; .*name=NAME"):
-        Folder(path, CONFIG)
+        ResultsDir(path, CONFIG)
     filled(tmp_path / "run")
     with pytest.raises(UserError, match=r"must hold a sweep, holds a run; .*name=NAME"):
         sweep(tmp_path / "run")
@@ -309,4 +309,4 @@ def test_a_leaderboard_shows_its_objective_once(path):
 
 def test_differences_are_of_plain_values():
     old, new = {"a": {"b": 1, "c": [1, 2]}, "d": None}, {"a": {"b": 2, "c": [1, 2]}, "e": False}
-    assert list(composed.differences(old, new)) == [("a.b", 1, 2), ("e", None, False)]
+    assert list(manifest.differences(old, new)) == [("a.b", 1, 2), ("e", None, False)]

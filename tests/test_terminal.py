@@ -12,8 +12,8 @@ from studies import record, sampled, write
 
 from dqn import run
 from dqn.config import Config
-from dqn.runtime import standard_streams as terminal
-from sweeps import __main__ as sweeps
+from dqn.runtime import standard_streams
+from sweeps import __main__
 
 UNUSUAL = {
     "ascii": {"PYTHONIOENCODING": "ascii"},
@@ -55,7 +55,7 @@ def test_a_table_is_shown_on_any_terminal(folder, name):
 def test_json_stays_as_it_is_on_any_terminal(folder, monkeypatch):
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", out)
-    assert sweeps.main(["compare", str(folder), str(folder), "--json"]) == 0
+    assert __main__.main(["compare", str(folder), str(folder), "--json"]) == 0
     out.flush()
     said = json.loads(out.buffer.getvalue())
     assert "müde" in json.dumps(said, ensure_ascii=False)
@@ -99,11 +99,11 @@ def test_an_error_line_is_shown_on_any_terminal(monkeypatch):
 def test_what_cannot_be_shown_is_shown_as_its_nearest(monkeypatch, text, shown):
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", out)
-    terminal.prepare_streams()
+    standard_streams.prepare_streams()
     print(text, end="")
     out.flush()
     assert out.buffer.getvalue().decode() == shown
-    assert not terminal.shows(text)
+    assert not standard_streams.shows(text)
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_bars_are_drawn_on_a_terminal_of_any_kind():
     "command",
     [
         lambda: run.main(),
-        lambda: sweeps.main(["compare", "a", "b"]),
+        lambda: __main__.main(["compare", "a", "b"]),
     ],
 )
 def test_where_the_system_has_not_what_is_needed_one_line_says_which_have(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dqn.runtime import compile_cache as runtime
+from dqn.runtime import compile_cache
 from dqn.runtime.traced import Compiled
 
 GRAPHS = """
@@ -107,18 +107,18 @@ def test_results_nested_otherwise_than_was_said_are_refused():
 
 
 def test_graphs_in_a_folder_are_found_again_by_name_and_code(tmp_path, monkeypatch):
-    runtime.Graphs(tmp_path)["a name"] = b"text" * 1000
-    assert runtime.Graphs(tmp_path).get("a name") == b"text" * 1000
-    assert runtime.Graphs(tmp_path).get("another") is None
-    monkeypatch.setattr(runtime, "_code", lambda: "of another day")
-    assert runtime.Graphs(tmp_path).get("a name") is None
+    compile_cache.Graphs(tmp_path)["a name"] = b"text" * 1000
+    assert compile_cache.Graphs(tmp_path).get("a name") == b"text" * 1000
+    assert compile_cache.Graphs(tmp_path).get("another") is None
+    monkeypatch.setattr(compile_cache, "_code", lambda: "of another day")
+    assert compile_cache.Graphs(tmp_path).get("a name") is None
 
 
 @pytest.mark.parametrize(
     "damage", [lambda text: text[:-1], lambda text: b"", lambda text: b"x" + text]
 )
 def test_a_damaged_graph_is_none(tmp_path, damage):
-    graphs = runtime.Graphs(tmp_path)
+    graphs = compile_cache.Graphs(tmp_path)
     graphs["a"] = bytes(range(200))
     (file,) = tmp_path.iterdir()
     file.write_bytes(damage(file.read_bytes()))
@@ -126,7 +126,7 @@ def test_a_damaged_graph_is_none(tmp_path, damage):
 
 
 def test_a_graph_with_a_flipped_bit_is_none(tmp_path):
-    graphs = runtime.Graphs(tmp_path)
+    graphs = compile_cache.Graphs(tmp_path)
     graphs["a"] = bytes(range(50))
     (file,) = tmp_path.iterdir()
     whole = file.read_bytes()
@@ -138,23 +138,23 @@ def test_a_graph_with_a_flipped_bit_is_none(tmp_path):
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(tmp_path):
-    graphs = runtime.Graphs(tmp_path / "missing")
+    graphs = compile_cache.Graphs(tmp_path / "missing")
     graphs["a"] = b"text"
     assert graphs.get("a") is None
 
 
 def test_graphs_are_kept_beside_the_compiled_programs(monkeypatch, tmp_path):
     monkeypatch.setenv("TF_XLA_FLAGS", "")
-    assert runtime.graphs() is None
-    monkeypatch.setenv(runtime.SWITCH, str(tmp_path))
-    runtime.prepare()
-    kept = runtime.graphs()
+    assert compile_cache.graphs() is None
+    monkeypatch.setenv(compile_cache.SWITCH, str(tmp_path))
+    compile_cache.prepare()
+    kept = compile_cache.graphs()
     assert kept is not None
     kept["a"] = b"text"
     (folder,) = tmp_path.iterdir()
     assert len(list(folder.iterdir())) == 1
-    monkeypatch.setattr(runtime, "_code", lambda: "")
-    assert runtime.graphs() is None
+    monkeypatch.setattr(compile_cache, "_code", lambda: "")
+    assert compile_cache.graphs() is None
 
 
 def test_the_oldest_programs_leave_a_cache_that_has_grown_too_large(tmp_path):
@@ -162,7 +162,7 @@ def test_the_oldest_programs_leave_a_cache_that_has_grown_too_large(tmp_path):
         program = tmp_path / f"{age}.pb"
         program.write_bytes(bytes(100))
         os.utime(program, (10**9 - age, 10**9 - age))
-    runtime._shrink(tmp_path, most=1000)
+    compile_cache._shrink(tmp_path, most=1000)
     assert len(list(tmp_path.iterdir())) == 10
-    runtime._shrink(tmp_path, most=999)
+    compile_cache._shrink(tmp_path, most=999)
     assert {path.stem for path in tmp_path.iterdir()} == {"0", "1", "2", "3"}

@@ -9,7 +9,7 @@ from test_report import _blank_stills  # noqa: F401
 from trainings import CONFIG, filled, result
 
 from dqn.runtime.atomic_write import TEMPORARY, remove_temporaries, replacing_folder, temporary_name
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from sweeps.__main__ import main
 
 SHORT = ["seeds=1", "episodes=3", "test_episodes=0", "workers=0", "hidden=[8]"]
@@ -192,7 +192,7 @@ def test_damaged_weights_are_set_aside_and_others_names_left(tmp_path, capsys):
     mine = made(tmp_path / "run", ".weights-mine.npz", ".weights-0-0-old.npz")
     weights = tmp_path / "run" / ".weights-0-0.npz"
     weights.write_bytes(b"PK damaged")
-    with Folder(tmp_path / "run", CONFIG) as folder:
+    with ResultsDir(tmp_path / "run", CONFIG) as folder:
         assert folder.best() is None
     (aside,) = (tmp_path / "run").glob(".weights-0-0.npz.damaged-*")
     assert aside.read_bytes() == b"PK damaged"

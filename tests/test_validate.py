@@ -10,16 +10,21 @@ import yaml
 from trainings import filled, result
 
 from dqn.compose.compose import CONFIG_NAME, VERSION_BASE
-from dqn.compose.help import CONF
+from dqn.compose.help_page import CONF
 from dqn.config import Config
 from dqn.storage.reader import read
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import EXERCISE
 from sweeps.__main__ import main
 from sweeps.analysis.held_out import _held
 from sweeps.analysis.objective import Objective
 from sweeps.analysis.tables import Estimate
-from sweeps.analysis.validation import Finding, best_bound, findings_of, objective_of
+from sweeps.analysis.validation import (
+    ValidatedTrial,
+    objective_of,
+    recommended_trial,
+    validated_trials,
+)
 from sweeps.search.settings import Validate
 
 BASE = Config(hidden=(8,), batch_size=8, episodes=12, seeds=2, test_episodes=2, workers=0)
@@ -28,7 +33,7 @@ LRS = (1e-3, 1e-2, 1e-4)
 
 def study(path, claims=(30.0, 20.0, 40.0), **changes):
     """Trials whose claims are made up; what they hold is trained."""
-    with Folder(path, BASE, {"kind": "grid"}, swept=("lr",)) as folder:
+    with ResultsDir(path, BASE, {"kind": "grid"}, swept=("lr",)) as folder:
         for trial, (lr, claim) in enumerate(zip(LRS, claims, strict=True)):
             config = dataclasses.replace(BASE, lr=lr, **changes)
             for seed in range(2):
@@ -185,7 +190,7 @@ def test_a_folder_of_before_its_objective_was_on_record_goes_on(copy):
 
 def test_of_what_is_better_the_less_the_least_is_first(tmp_path):
     path = tmp_path / "validation"
-    with Folder(path, BASE, {"kind": "validation"}) as folder:
+    with ResultsDir(path, BASE, {"kind": "validation"}) as folder:
         for trial, first in ((0, 0.0), (1, 200.0), (EXERCISE, 0.0)):
             for seed in range(2):
                 folder.add(result(trial, seed, returns=[first] * 10 + [200.0] * 10, config=BASE))
@@ -225,7 +230,7 @@ def test_another_trial_is_added_and_what_was_trained_stays(copy, capsys):
 
 
 def test_seeds_that_the_study_has_used_since_are_refused(copy, capsys):
-    with Folder(copy, BASE, {"kind": "grid"}, swept=("lr",)) as folder:
+    with ResultsDir(copy, BASE, {"kind": "grid"}, swept=("lr",)) as folder:
         config = dataclasses.replace(BASE, lr=1e-4)
         folder.add(result(2, 2, returns=[40.0] * 12, config=config))
     status, said = refusal(capsys, copy, "--top", "2", "--seeds", "3")
@@ -242,10 +247,10 @@ def test_what_is_stopped_writes_no_table_and_says_how_to_go_on(tmp_path, capsys,
 
 
 def test_a_study_whose_validation_is_stopped_ends_as_any_that_is(capsys, monkeypatch):
-    from sweeps.plugins import study as sweeper
+    from sweeps.plugins import study
 
-    monkeypatch.setattr(sweeper, "validated", lambda path, top, seeds, on: None)
-    assert sweeper._validated(None, Validate(top=3, seeds=20), Config()) == 130
+    monkeypatch.setattr(study, "validated", lambda path, top, seeds, on: None)
+    assert study._validated(None, Validate(top=3, seeds=20), Config()) == 130
     assert capsys.readouterr().out == "\nvalidation\n"
 
 
@@ -270,7 +275,7 @@ def of_study(path, aggregate, *trials, exercise=None):
     base = dataclasses.replace(BASE, seeds=len(trials[0]), first_seed=first_seed)
     record = {"kind": "study", "objective": "mean_return", "aggregate": aggregate}
     numbered = dict(enumerate(trials)) | ({EXERCISE: exercise} if exercise else {})
-    with Folder(path, base, record) as folder:
+    with ResultsDir(path, base, record) as folder:
         for trial, levels in numbered.items():
             for seed, level in enumerate(levels, first_seed):
                 folder.add(result(trial, seed, returns=[level] * 12, config=base))
@@ -286,13 +291,15 @@ def test_a_study_is_judged_by_its_own_statistic(tmp_path, aggregate, claimed, be
     held = of_study(tmp_path / "held", aggregate, lucky, steady, exercise=(1.0,) * 5)
     chosen = study.ranked(objective_of(study).of_rows)
     assert chosen[0] == best
-    found = {one.trial: one for one in findings_of(study, chosen, held)}
+    found = {one.trial: one for one in validated_trials(study, chosen, held)}
     assert (found[0].claimed.value, found[0].held.value) == (claimed, claimed)
     assert (found[1].claimed.value, found[1].held.ends) == (20.0, (20.0, 20.0))
     assert found[best].held_rank == 1
     assert found[0].optimism.difference == 0.0
     assert found[0].versus.difference == claimed - 1.0
-    assert best_bound(found.values(), objective_of(study)).trial == 1  # 10 can be counted on, or 20
+    assert (
+        recommended_trial(found.values(), objective_of(study)).trial == 1
+    )  # 10 can be counted on, or 20
 
 
 def test_the_lower_end_is_what_is_ranked_where_the_study_ranks_it(tmp_path):
@@ -301,7 +308,7 @@ def test_the_lower_end_is_what_is_ranked_where_the_study_ranks_it(tmp_path):
     assert study.ranked() == [0, 1]
     assert study.ranked(objective_of(study).of_rows) == [1, 0]
     held = of_study(tmp_path / "held", "low", wide, narrow, exercise=(1.0,) * 5)
-    first, second, _ = findings_of(study, [1, 0], held)
+    first, second, _ = validated_trials(study, [1, 0], held)
     assert (first.trial, first.claimed.value, first.held_rank) == (1, 30.0, 1)
     assert (second.claimed.value, second.held_rank) == (50.0, 2)
 
@@ -309,11 +316,13 @@ def test_the_lower_end_is_what_is_ranked_where_the_study_ranks_it(tmp_path):
 def finding(trial, low, high):
     value = (low + high) / 2 if low is not None else 100.0
     held = Estimate(value, (low, high) if low is not None else None)
-    return Finding(trial, 1, 1, Estimate(None), held, None, None, None)
+    return ValidatedTrial(trial, 1, 1, Estimate(None), held, None, None, None)
 
 
 def test_the_winner_has_the_best_bound_and_not_the_best_middle():
     wide, narrow, unknown = finding(1, 50, 190), finding(2, 90, 110), finding(3, None, None)
-    assert best_bound([wide, narrow, unknown], Objective("mean_return", "iqm")) is narrow
-    assert best_bound([wide, narrow, unknown], Objective("solved_at", "iqm")) is narrow  # 110 < 190
-    assert best_bound([unknown], Objective("mean_return", "iqm")) is None
+    assert recommended_trial([wide, narrow, unknown], Objective("mean_return", "iqm")) is narrow
+    assert (
+        recommended_trial([wide, narrow, unknown], Objective("solved_at", "iqm")) is narrow
+    )  # 110 < 190
+    assert recommended_trial([unknown], Objective("mean_return", "iqm")) is None

@@ -14,12 +14,11 @@ import yaml
 from tabular import PARSER
 from test_command_line import line  # noqa: F401
 
-from dqn.compose.arguments import as_meant
+from dqn.compose.arguments import normalize
 from dqn.compose.overrides import jobs_of, sweep_texts
 from dqn.config import Config, EnvConfig
 from dqn.runtime.errors import UserError
-from dqn.storage import manifest as composed
-from dqn.storage import safe_yaml as document
+from dqn.storage import manifest, safe_yaml
 from dqn.storage.identity import identity_of
 
 
@@ -92,7 +91,7 @@ def test_a_value_is_what_it_plainly_is(key, value, expected):
     assert held == expected
     assert type(held) is type(expected)
     plain = Config.from_mapping({key: value}).to_mapping()
-    assert document.plain(document.written(plain)) == plain
+    assert safe_yaml.plain(safe_yaml.written(plain)) == plain
 
 
 REFUSED = [
@@ -126,7 +125,7 @@ def test_the_arguments_of_an_environment_can_be_written_down():
     env = EnvConfig("CartPole-v1", kwargs=given)
     assert env.kwargs == {"g": 2.0, "a": [0, 1, 2], "b": {"c": [1, "x"]}, "k": None}
     plain = Config(env=env).to_mapping()
-    assert Config.from_mapping(document.plain(document.written(plain))) == Config(env=env)
+    assert Config.from_mapping(safe_yaml.plain(safe_yaml.written(plain))) == Config(env=env)
     assert identity_of(Config(env=env)) == identity_of(Config.from_mapping(plain))
 
 
@@ -149,12 +148,12 @@ def test_an_environment_may_be_a_mapping_and_a_key_may_have_dots():
 
 
 def test_numbers_of_yaml_are_hydras_and_text_stays_text(tmp_path):
-    said = document.plain("{a: 1e-4, b: 1E5, c: +1e-3, d: '1e-4', e: .5e1}")
+    said = safe_yaml.plain("{a: 1e-4, b: 1E5, c: +1e-3, d: '1e-4', e: .5e1}")
     assert said == {"a": 1e-4, "b": 1e5, "c": 1e-3, "d": "1e-4", "e": 5.0}
     for text in ("1e-4", "1E5", "1e3", ".5e3", "1.e3", "e5", "1e"):
-        assert document.plain(document.written({"x": text})) == {"x": text}
+        assert safe_yaml.plain(safe_yaml.written({"x": text})) == {"x": text}
     (tmp_path / "config.yaml").write_text("lr: 1e-4\nepisodes: 1e2\n")
-    read = composed.read_config(tmp_path / "config.yaml")
+    read = manifest.read_config(tmp_path / "config.yaml")
     assert (read["lr"], read["episodes"]) == (1e-4, 100)
     assert Config.from_mapping(yaml.safe_load("lr: 1e-4")).lr == 1e-4
 
@@ -170,7 +169,7 @@ NAMES = {
 
 @pytest.mark.parametrize("typed", NAMES)
 def test_a_name_is_the_text_that_was_typed(typed):
-    (override,) = PARSER.parse_overrides(as_meant([typed]))
+    (override,) = PARSER.parse_overrides(normalize([typed]))
     assert Config(name=override.value()).name == NAMES[typed]  # pyright: ignore
 
 

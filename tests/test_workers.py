@@ -21,13 +21,12 @@ from dqn.config import Config, EnvConfig
 from dqn.runtime import limits
 from dqn.runtime.errors import RunError, UserError
 from dqn.training.jobs import Finished, Job
-from dqn.training.messages import Broken, Order, Pulse, Report
-from dqn.workers import local as processes
-from dqn.workers import registrations, worker
-from dqn.workers.backend import GoneError
-from dqn.workers.local import Process, Processes
+from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
+from dqn.workers import local, registrations, worker
+from dqn.workers.backend import WorkerLostError
+from dqn.workers.local import LocalBackend, LocalWorker
 from dqn.workers.pool import refuse_workers
-from dqn.workers.remote_pool import Crew
+from dqn.workers.remote_pool import RemotePool
 
 STUB = str(Path(__file__).parent / "stub_worker")
 ROOT = Path(dqn.__file__).parents[1]
@@ -56,7 +55,7 @@ def until_over(fleet, jobs):
 def first_words(worker):
     try:
         assert worker.line.poll(60)
-        return worker.hear()
+        return worker.poll()
     finally:
         worker.end()
 
@@ -66,13 +65,13 @@ def test_a_module_of_the_users_with_our_name_is_not_what_workers_import(tmp_path
         (tmp_path / f"{name}.py").write_text(f"raise RuntimeError('the user\\'s own {name}')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(STUB)
-    assert [type(one) for one in first_words(Process())] == [Pulse]
+    assert [type(one) for one in first_words(LocalWorker())] == [Heartbeat]
 
 
 def test_this_package_is_the_drivers_own_even_where_another_is_found_first(tmp_path, monkeypatch):
     (tmp_path / "dqn.py").write_text("raise RuntimeError('another')")
     monkeypatch.setattr(sys, "path", [str(tmp_path), STUB, *sys.path])
-    assert [type(one) for one in first_words(Process())] == [Pulse]
+    assert [type(one) for one in first_words(LocalWorker())] == [Heartbeat]
 
 
 def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, monkeypatch):
@@ -81,12 +80,12 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
     (folder / "my_envs.py").write_text("")
     monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
     monkeypatch.setattr(
-        processes,
+        local,
         "_START",
-        processes._START.replace("from dqn.training import worker", "import my_envs; 1 / 0"),
+        local._START.replace("from dqn.training import worker", "import my_envs; 1 / 0"),
     )
-    (said,) = first_words(Process())
-    assert said == Broken("ZeroDivisionError: division by zero", "", unstarted=True)
+    (said,) = first_words(LocalWorker())
+    assert said == WorkerError("ZeroDivisionError: division by zero", "", unstarted=True)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +98,9 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
     ],
 )
 def test_workers_that_cannot_start_end_the_command_with_the_reason(monkeypatch, fault, reason):
-    start = processes._START.replace("    from dqn.training import worker", f"    {fault}")
-    monkeypatch.setattr(processes, "_START", start)
-    fleet = Crew(Processes(2))
+    start = local._START.replace("    from dqn.training import worker", f"    {fault}")
+    monkeypatch.setattr(local, "_START", start)
+    fleet = RemotePool(LocalBackend(2))
     with pytest.raises(RunError) as caught:
         until_over(fleet, [Job(0, 0, config("CartPole-v1"))])
     fleet.close()
@@ -123,7 +122,7 @@ def test_a_worker_whose_users_code_ends_the_program_says_so(monkeypatch):
 
 def test_parts_of_the_path_that_are_no_text_are_left_out(monkeypatch):
     monkeypatch.setattr(sys, "path", [STUB, Path("/nowhere"), *sys.path])
-    assert [type(one) for one in first_words(Process())] == [Pulse]
+    assert [type(one) for one in first_words(LocalWorker())] == [Heartbeat]
 
 
 def test_a_system_that_refuses_another_process_is_said_in_one_line(monkeypatch):
@@ -135,7 +134,7 @@ def test_a_system_that_refuses_another_process_is_said_in_one_line(monkeypatch):
     with pytest.raises(
         RunError, match=r"refuses \(Resource temporarily unavailable\); ask for few"
     ):
-        Processes(2).start()
+        LocalBackend(2).start()
     assert set(os.listdir("/dev/fd")) == before
 
 
@@ -146,11 +145,11 @@ def test_a_later_worker_that_cannot_start_is_one_that_was_lost():
         def start(self):
             return self
 
-        ready, said = True, [[Pulse(0.0)], GoneError("not now", unstarted=True)]
+        ready, said = True, [[Heartbeat(0.0)], WorkerLostError("not now", unstarted=True)]
 
-        def hear(self):
+        def poll(self):
             one = self.said.pop(0)
-            if isinstance(one, GoneError):
+            if isinstance(one, WorkerLostError):
                 raise one
             return one
 
@@ -163,7 +162,7 @@ def test_a_later_worker_that_cannot_start_is_one_that_was_lost():
         def end(self):
             return ""
 
-    fleet = Crew(Site())
+    fleet = RemotePool(Site())
     fleet.advance([Job(0, 0, config("CartPole-v1"))], [])
     assert fleet.advance([], []).notices == [
         "a worker was lost (not now): 1 trainings begin anew in another"
@@ -195,13 +194,13 @@ class Desk:
     def __init__(self, begins):
         self.begins, self.heard, self.given, self.gone = begins, False, [], False
 
-    def hear(self):
+    def poll(self):
         if self.gone:
-            raise GoneError("ended")
+            raise WorkerLostError("ended")
         self.heard = True
         if not self.begins:
-            raise GoneError("no memory", unstarted=True)
-        return [Pulse(0.0)]
+            raise WorkerLostError("no memory", unstarted=True)
+        return [Heartbeat(0.0)]
 
     def send(self, order):
         self.given += order.new
@@ -211,17 +210,21 @@ class Desk:
 
 
 def test_workers_that_can_never_start_are_done_without_and_cost_no_training():
-    site = Desks()
-    fleet, jobs, notices = Crew(site), [Job(n, 0, config("CartPole-v1")) for n in range(99)], []
+    backend = Desks()
+    fleet, jobs, notices = (
+        RemotePool(backend),
+        [Job(n, 0, config("CartPole-v1")) for n in range(99)],
+        [],
+    )
     for _ in range(9):
-        news = fleet.advance(jobs, [])
+        update = fleet.advance(jobs, [])
         jobs = []
-        notices += news.notices
-        assert not news.finished
-    assert len(site.made) == 1 + 3
+        notices += update.notices
+        assert not update.finished
+    assert len(backend.made) == 1 + 3
     assert sum("a worker was lost (no memory)" in line for line in notices) == 3
     assert notices[-1] == "3 workers in a row could not start: no further one is, 1 is left"
-    first = site.made[0]
+    first = backend.made[0]
     first.gone, first.heard = True, False  # now another is tried, and there is none at all
     with pytest.raises(RunError, match=r"a worker cannot start \(no memory\)"):
         until_over(fleet, [])
@@ -239,36 +242,36 @@ class Licensed(Desks):
 
 
 class Licensee(Desk):
-    def __init__(self, site, begins=True):
+    def __init__(self, backend, begins=True):
         super().__init__(begins)
-        self.site, self.trained, self.sent = site, 0, 0
+        self.site, self.trained, self.sent = backend, 0, 0
 
     def send(self, order):
         super().send(order)
         self.sent += len(order.new)
 
-    def hear(self):
+    def poll(self):
         first = self is self.site.made[0]
         refused = not first and self.site.made[0].given
         jobs, self.given = (self.given, []) if refused else (self.given[:1], self.given[1:])
         self.trained += not refused
         over = [Finished.failed(job, "no licence", unmade=True) if refused or self.site.never
                 else replace(Finished.pruned(job), status="done") for job in jobs]  # fmt: skip
-        return [Report([], over, 0.0, 0.0, 0.0)]
+        return [ChunkResult([], over, 0.0, 0.0, 0.0)]
 
 
 @pytest.mark.parametrize("never", [False, True])
 def test_where_only_so_many_exist_workers_leave_trainings_to_those_that_have_them(never):
-    site = Licensed()
-    site.never = never
-    fleet, jobs = Crew(site), [Job(n, 0, config("Some-v0")) for n in range(60)]
+    backend = Licensed()
+    backend.never = never
+    fleet, jobs = RemotePool(backend), [Job(n, 0, config("Some-v0")) for n in range(60)]
     finished, new = [], jobs
     for _ in range(200):
         finished += fleet.advance(new, []).finished
         new = ()
     assert sorted(one.key for one in finished) == [job.key for job in jobs]
     assert {one.status for one in finished} == {"failed" if never else "done"}
-    assert site.made[1].sent < 60
+    assert backend.made[1].sent < 60
     fleet.close()
 
 
@@ -304,8 +307,8 @@ def test_an_environment_of_the_script_itself_trains_here_with_a_line(
     monkeypatch.setattr(limits, "cores", lambda: 4)
     gymnasium.register("Script-v0", entry_point=BOUND[name](registry), max_episode_steps=9)
     asked = config("Script-v0", seeds=2)
-    with session.fleet_for(asked, 2, [asked]) as fleet:
-        assert not fleet.apart
+    with session.pool_for(asked, 2, [asked]) as fleet:
+        assert not fleet.is_remote
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("Script-v0 is registered by this script alone: all is trained in this")
     refuse_workers(asked, [asked])
@@ -350,7 +353,7 @@ def test_an_order_that_names_environments_is_a_pickle():
     import pickle
 
     spec = gymnasium.registry["Blackjack-v1"]
-    assert pickle.loads(pickle.dumps(Order([], [], [spec]))).environments == [spec]
+    assert pickle.loads(pickle.dumps(WorkRequest([], [], [spec]))).environments == [spec]
 
 
 def test_a_package_of_the_users_named_sweeps_is_not_ours(tmp_path):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from dqn.config import Config
-from dqn.storage.results_dir import Folder, SeedResult
+from dqn.storage.results_dir import ResultsDir, SeedResult
 
 CONFIG = Config(seeds=3)
 
@@ -34,7 +34,7 @@ def result(trial=0, seed=0, *, returns=(10.0, 20.0, 30.0), config=CONFIG, **chan
 
 
 def filled(path, *results, config=CONFIG, **of_sweep) -> None:
-    with Folder(path, config, **of_sweep) as folder:
+    with ResultsDir(path, config, **of_sweep) as folder:
         for one in results:
             folder.add(one)
 

@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from dqn.agents import dqn as lane
-from dqn.agents import losses as td
-from dqn.agents import networks as network
-from dqn.agents.dqn import Batch, Episode, Hyper, Lanes, Learner, Tensor
+from dqn.agents import dqn, losses, networks
+from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner, Tensor, Transition
 
 RECORDS = 256  # episodes a lane can end in one chunk; a chunk returns before there are more
 
@@ -42,7 +40,7 @@ class Shape(NamedTuple):
     @property
     def weights(self) -> list[tuple[int, ...]]:
         """Shapes of one network's weights."""
-        return network.shapes(self.observation_size, self.hidden, self.actions)
+        return networks.shapes(self.observation_size, self.hidden, self.actions)
 
     @property
     def row(self) -> int:
@@ -60,7 +58,7 @@ def empty_lanes(shape: Shape, state) -> Lanes:
         state=state,
         age=count,
         episodes=count,
-        episode=Episode(real, count, real, real, count),
+        episode=EpisodeStats(real, count, real, real, count),
         diverged=tf.zeros([L], tf.bool),
     )
 
@@ -70,12 +68,12 @@ def begin(lanes: Lanes, mask, state, hyper: Hyper, shape: Shape) -> Lanes:
 
     Its replay memory needs no clearing: what a lane may sample is bounded by its age.
     """
-    weights = network.initial_weights(hyper.seed, shape.weights)
+    weights = networks.initial_weights(hyper.seed, shape.weights)
     fresh = empty_lanes(shape, state)
     fresh = fresh._replace(learner=fresh.learner._replace(weights=weights, target=weights))
 
     def choose(new, old):
-        return tf.where(td.trailing(mask, new), new, old)
+        return tf.where(losses.expand_like(mask, new), new, old)
 
     return tf.nest.map_structure(choose, fresh, lanes)
 
@@ -85,10 +83,10 @@ def learn(lanes: Lanes, rows, before, hyper: Hyper, shape: Shape) -> Lanes:
 
     `before` int32 [L] is the age of each lane at its last chance to learn.
     """
-    due = lane.learning_due(lanes.age, before, hyper, shape.batch_size) & ~lanes.diverged
-    learner = lane.sync(lanes.learner, lanes.age, before, hyper)
+    due = dqn.learning_due(lanes.age, before, hyper, shape.batch_size) & ~lanes.diverged
+    learner = dqn.sync(lanes.learner, lanes.age, before, hyper)
     batch = unpack(rows, shape.observation_size)
-    learner, loss, broken = lane.learn(learner, batch, due, hyper, shape.activation)
+    learner, loss, broken = dqn.learn(learner, batch, due, hyper, shape.activation)
     running, counted = lanes.episode, due & ~broken
     return lanes._replace(
         learner=learner,
@@ -100,9 +98,9 @@ def learn(lanes: Lanes, rows, before, hyper: Hyper, shape: Shape) -> Lanes:
     )
 
 
-def unpack(rows, D: int) -> Batch:
+def unpack(rows, D: int) -> Transition:
     """Transitions from replay rows [L, B, 2·D + 3]."""
-    return Batch(
+    return Transition(
         s=rows[..., :D],
         s_next=rows[..., D : 2 * D],
         action=tf.cast(rows[..., 2 * D], tf.int32),
@@ -111,7 +109,7 @@ def unpack(rows, D: int) -> Batch:
     )
 
 
-def record(episode: Episode, age, epsilon):
+def pack_episode(episode: EpisodeStats, age, epsilon):
     """The record of an episode that ends on step `age`, float32 [L, columns].
 
     Counts are carried as bits, since float32 cannot hold a step beyond 2²⁴.

@@ -9,14 +9,12 @@ every chunk.
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents import dqn as lane
-from dqn.agents import networks as network
-from dqn.agents import random as streams
-from dqn.agents.block import RECORDS, Chunk, Shape, begin, empty_lanes, learn, record
-from dqn.agents.dqn import Episode, Hyper, Lanes
+from dqn.agents import dqn, networks, random
+from dqn.agents.block import RECORDS, Chunk, Shape, begin, empty_lanes, learn, pack_episode
+from dqn.agents.dqn import EpisodeStats, Hyper, Lanes
 from dqn.envs import Dynamics
 from dqn.runtime.traced import Compiled, Kept
-from dqn.statistics.episode_columns import RECORD
+from dqn.statistics.episode_columns import EPISODE_COLUMNS
 
 
 class Program:
@@ -39,17 +37,17 @@ class Program:
     def empty(self) -> tuple[Lanes, tf.Variable]:
         """A block in which no lane has begun, and its replay memory."""
         L, C = self.shape.lanes, self.shape.capacity
-        state = self.dynamics.reset(tf.zeros([L, self.dynamics.uniforms]))
+        state = self.dynamics.reset(tf.zeros([L, self.dynamics.num_random]))
         return empty_lanes(self.shape, state), tf.Variable(tf.zeros([L * (C + 1), self.shape.row]))
 
     def _refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
         """Begin a new training in every lane of `mask` (bool [L])."""
-        state = self._start(hyper.seed, streams.Purpose.START, tf.zeros_like(lanes.episodes))
+        state = self._start(hyper.seed, random.Stream.START, tf.zeros_like(lanes.episodes))
         return begin(lanes, mask, state, hyper, self.shape)
 
-    def _start(self, seed, purpose: streams.Purpose, episode):
+    def _start(self, seed, purpose: random.Stream, episode):
         """Starting states [..., S] of the given episodes, int32 [...]."""
-        uniform = streams.uniform(seed, purpose, episode, self.dynamics.uniforms)
+        uniform = random.uniform(seed, purpose, episode, self.dynamics.num_random)
         return self.dynamics.reset(uniform)
 
     def _test(self, weights, seed, limit, episodes: int):
@@ -58,10 +56,10 @@ class Program:
         They have starts of their own.
         """
         numbers = tf.range(episodes)
-        state = self._start(tf.fill([episodes], seed), streams.Purpose.TEST, numbers)
+        state = self._start(tf.fill([episodes], seed), random.Stream.TEST, numbers)
 
         def step(t, state, returns, on):
-            q = network.forward(weights, self.dynamics.observe(state), self.shape.activation)
+            q = networks.forward(weights, self.dynamics.observe(state), self.shape.activation)
             state, r, terminal = self.dynamics.step(state, tf.argmax(q, -1, output_type=tf.int32))
             return t + 1, state, returns + tf.where(on, r, 0.0), on & ~terminal
 
@@ -80,35 +78,35 @@ class Program:
         """
 
         def going(i, lanes, replay, records, recorded, work):
-            living = tf.reduce_sum(tf.cast(lane.alive(lanes, hyper), tf.int32))
+            living = tf.reduce_sum(tf.cast(dqn.alive(lanes, hyper), tf.int32))
             room = tf.reduce_max(recorded) + stride <= RECORDS
             return (i < ticks) & (living >= until) & room
 
         def tick(i, lanes, replay, records, recorded, work):
-            work += tf.reduce_sum(tf.cast(lane.alive(lanes, hyper), tf.int32))
+            work += tf.reduce_sum(tf.cast(dqn.alive(lanes, hyper), tf.int32))
             before = lanes.age
             lanes, replay, records, recorded = self._walk(
                 lanes, replay, records, recorded, hyper, stride
             )
             return i + 1, self._learn(lanes, replay, before, hyper), replay, records, recorded, work
 
-        records = tf.zeros([self.shape.lanes * (RECORDS + 1), len(RECORD)])
+        records = tf.zeros([self.shape.lanes * (RECORDS + 1), len(EPISODE_COLUMNS)])
         recorded = tf.zeros([self.shape.lanes], tf.int32)
         i, lanes, replay, records, recorded, work = tf.while_loop(
             going, tick, (0, lanes, memory.read_value(), records, recorded, 0)
         )
         memory.assign(replay)
-        records = tf.reshape(records, [self.shape.lanes, RECORDS + 1, len(RECORD)])
-        return Chunk(lanes, records, recorded, lane.alive(lanes, hyper), i, work)
+        records = tf.reshape(records, [self.shape.lanes, RECORDS + 1, len(EPISODE_COLUMNS)])
+        return Chunk(lanes, records, recorded, dqn.alive(lanes, hyper), i, work)
 
     def _walk(self, lanes, replay, records, recorded, hyper, stride):
         """Up to `stride` environment steps in each lane, never beyond its next multiple of T."""
         before = lanes.age
         owed = hyper.train_freq - before % hyper.train_freq  # [L]
-        longest = tf.reduce_max(tf.where(lane.alive(lanes, hyper), owed, 0))
+        longest = tf.reduce_max(tf.where(dqn.alive(lanes, hyper), owed, 0))
 
         def step(k, lanes, replay, records, recorded):
-            on = lane.alive(lanes, hyper) & (k < owed)
+            on = dqn.alive(lanes, hyper) & (k < owed)
             return k + 1, *self._step(lanes, replay, records, recorded, hyper, on)
 
         return tf.while_loop(
@@ -121,7 +119,7 @@ class Program:
         """One environment step, act → step → store, in the lanes of `on` (bool [L])."""
         dynamics, running = self.dynamics, lanes.episode
         s = dynamics.observe(lanes.state)  # [L, D]
-        action, q_sa = lane.act(lanes.learner.weights, s, lanes.age, hyper, self.shape.activation)
+        action, q_sa = dqn.act(lanes.learner.weights, s, lanes.age, hyper, self.shape.activation)
         state, r, terminal = dynamics.step(lanes.state, action)
         age, length = lanes.age + 1, running.length + 1
         timeout = length >= hyper.time_limit
@@ -131,22 +129,24 @@ class Program:
         row = tf.concat([s, dynamics.observe(state), tf.stack(scalars, -1)], -1)  # [L, row]
         replay = self._write(replay, row, lanes.age % hyper.buffer_size, on)
 
-        episode = Episode(running.ret + r, length, running.q + q_sa, running.loss, running.updates)
+        episode = EpisodeStats(
+            running.ret + r, length, running.q + q_sa, running.loss, running.updates
+        )
         ended = on & (terminal | timeout)
         records = self._write(
-            records, record(episode, age, lane.epsilon(age, hyper)), recorded, ended
+            records, pack_episode(episode, age, dqn.epsilon(age, hyper)), recorded, ended
         )
         episodes = lanes.episodes + tf.cast(ended, tf.int32)
-        start = self._start(hyper.seed, streams.Purpose.START, episodes)
+        start = self._start(hyper.seed, random.Stream.START, episodes)
         state = tf.where(ended[:, None], start, state)
-        episode = Episode(*(tf.where(ended, tf.zeros_like(x), x) for x in episode))
+        episode = EpisodeStats(*(tf.where(ended, tf.zeros_like(x), x) for x in episode))
         return (
             Lanes(
                 learner=lanes.learner,
                 state=tf.where(on[:, None], state, lanes.state),
                 age=tf.where(on, age, lanes.age),
                 episodes=episodes,
-                episode=Episode(
+                episode=EpisodeStats(
                     *(tf.where(on, x, y) for x, y in zip(episode, running, strict=True))
                 ),
                 diverged=lanes.diverged,
@@ -164,7 +164,7 @@ class Program:
 
     def _learn(self, lanes, replay, before, hyper) -> Lanes:
         def draw(_, index):
-            return False, lane.sample_indices(lanes.age, hyper, self.shape.batch_size)
+            return False, dqn.sample_indices(lanes.age, hyper, self.shape.batch_size)
 
         # A loop of at most one round, or XLA draws each row anew for every column it gathers.
         unmoved = tf.zeros([self.shape.lanes, self.shape.batch_size], tf.int32)

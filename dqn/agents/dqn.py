@@ -10,10 +10,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from dqn.agents import exploration
-from dqn.agents import losses as td
-from dqn.agents import networks as network
-from dqn.agents import random as streams
+from dqn.agents import exploration, losses, networks, random
 
 Tensor = Any  # the type stubs of TensorFlow lack operators that its tensors have
 
@@ -56,7 +53,7 @@ class Learner(NamedTuple):
     updates: Tensor
 
 
-class Episode(NamedTuple):
+class EpisodeStats(NamedTuple):
     """Sums over the episode under way, [L] each: float32, or int32 for the two counts."""
 
     ret: Tensor
@@ -73,11 +70,11 @@ class Lanes(NamedTuple):
     state: Tensor  # [L, S]
     age: Tensor  # int32 [L]
     episodes: Tensor  # int32 [L], finished ones
-    episode: Episode
+    episode: EpisodeStats
     diverged: Tensor  # bool [L]
 
 
-class Batch(NamedTuple):
+class Transition(NamedTuple):
     """Transitions [L, B, ...]; `terminal` is 1.0 where the target must not bootstrap."""
 
     s: Tensor  # [L, B, D]
@@ -102,18 +99,18 @@ def epsilon(age, hyper: Hyper):
 
 def act(weights, s, age, hyper: Hyper, activation: str):
     """ε-greedy actions int32 [L] for observations s [L, D], and the Q-value of each, [L]."""
-    q = network.forward(weights, s[:, None], activation)[:, 0]  # [L, A]
-    word = streams.words(hyper.seed, streams.Purpose.EXPLORATION, age, 2)  # [L, 2]
-    explore = streams.to_uniform(word[:, 0]) < epsilon(age, hyper)
-    random = streams.to_integer(word[:, 1], q.shape[-1])
-    action = tf.where(explore, random, tf.argmax(q, -1, output_type=tf.int32))
-    return action, td.chosen_value(q, action)
+    q = networks.forward(weights, s[:, None], activation)[:, 0]  # [L, A]
+    word = random.random_bits(hyper.seed, random.Stream.EXPLORATION, age, 2)  # [L, 2]
+    explore = random.to_uniform(word[:, 0]) < epsilon(age, hyper)
+    uniform = random.to_integer(word[:, 1], q.shape[-1])
+    action = tf.where(explore, uniform, tf.argmax(q, -1, output_type=tf.int32))
+    return action, losses.chosen_value(q, action)
 
 
 def sample_indices(age, hyper: Hyper, batch_size: int):
     """Replay positions int32 [L, B], uniform with replacement over what each lane has stored."""
-    word = streams.words(hyper.seed, streams.Purpose.MINIBATCH, age, batch_size)
-    return streams.to_integer(word, tf.maximum(tf.minimum(age, hyper.buffer_size), 1)[:, None])
+    word = random.random_bits(hyper.seed, random.Stream.MINIBATCH, age, batch_size)
+    return random.to_integer(word, tf.maximum(tf.minimum(age, hyper.buffer_size), 1)[:, None])
 
 
 def learning_due(age, started, hyper: Hyper, batch_size: int):
@@ -133,7 +130,10 @@ def sync(learner: Learner, age, started, hyper: Hyper) -> Learner:
 
     def blend(_, target):
         pairs = zip(learner.weights, target, strict=True)
-        return False, [td.trailing(1.0 - keep, w) * w + td.trailing(keep, w) * t for w, t in pairs]
+        return False, [
+            losses.expand_like(1.0 - keep, w) * w + losses.expand_like(keep, w) * t
+            for w, t in pairs
+        ]
 
     # A loop of at most one round, as XLA copies a conditional's operands and not a loop's.
     _, target = tf.while_loop(
@@ -142,31 +142,31 @@ def sync(learner: Learner, age, started, hyper: Hyper) -> Learner:
     return learner._replace(target=target)
 
 
-def learn(learner: Learner, batch: Batch, due, hyper: Hyper, activation: str):
+def learn(learner: Learner, batch: Transition, due, hyper: Hyper, activation: str):
     """One Adam step on the mean TD loss in every lane that is `due` (bool [L]).
 
     Returns the learner, the loss [L], and which lanes were due and found it or its gradient not
     finite, bool [L]: those keep their last finite weights.
     """
     weights = learner.weights
-    q_next = network.forward(learner.target, batch.s_next, activation)  # [L, B, A]
-    greedy = td.greedy_value(q_next)  # [L, B]
+    q_next = networks.forward(learner.target, batch.s_next, activation)  # [L, B, A]
+    greedy = losses.greedy_value(q_next)  # [L, B]
 
     def double():
-        value = td.double_value(q_next, network.forward(weights, batch.s_next, activation))
+        value = losses.double_value(q_next, networks.forward(weights, batch.s_next, activation))
         return tf.where(hyper.double[:, None], value, greedy)
 
     value_next = tf.cond(tf.reduce_any(hyper.double), double, lambda: greedy)
-    y = td.target(
+    y = losses.target(
         batch.r, batch.terminal, value_next, hyper.gamma[:, None], hyper.reward_scale[:, None]
     )  # [L, B]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(weights)
-        q_sa = td.chosen_value(network.forward(weights, batch.s, activation), batch.action)
-        loss = tf.reduce_mean(td.loss(y - q_sa, hyper.huber_delta[:, None]), -1)  # [L]
+        q_sa = losses.chosen_value(networks.forward(weights, batch.s, activation), batch.action)
+        loss = tf.reduce_mean(losses.loss(y - q_sa, hyper.huber_delta[:, None]), -1)  # [L]
     gradients = tape.gradient(loss, weights)
-    norm = td.global_norm(gradients, leading=1)  # [L]
-    gradients = td.clip_by_global_norm(gradients, norm, hyper.grad_clip)
+    norm = losses.global_norm(gradients, leading=1)  # [L]
+    gradients = losses.clip_by_global_norm(gradients, norm, hyper.grad_clip)
 
     finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
     return _adam(learner, gradients, due & finite, hyper.lr), loss, due & ~finite
@@ -180,8 +180,8 @@ def _adam(learner: Learner, gradients, apply, lr) -> Learner:
     rate = tf.where(apply, rate, 0.0)
     weights, m, v = [], [], []
     for w, g, m_old, v_old in zip(learner.weights, gradients, learner.m, learner.v, strict=True):
-        on = td.trailing(apply, w)
+        on = losses.expand_like(apply, w)
         m.append(tf.where(on, m_old + (g - m_old) * (1.0 - ADAM_BETA_1), m_old))
         v.append(tf.where(on, v_old + (g * g - v_old) * (1.0 - ADAM_BETA_2), v_old))
-        weights.append(w - td.trailing(rate, w) * m[-1] / (tf.sqrt(v[-1]) + ADAM_EPSILON))
+        weights.append(w - losses.expand_like(rate, w) * m[-1] / (tf.sqrt(v[-1]) + ADAM_EPSILON))
     return Learner(weights, learner.target, m, v, updates)

@@ -5,10 +5,10 @@ from collections.abc import Collection
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents.dqn import Episode, Hyper, Lanes
+from dqn.agents.dqn import EpisodeStats, Hyper, Lanes
 
 
-class Book:
+class HostState:
     """The parts of `Lanes` and `Hyper` that change with every step, as NumPy arrays [L]."""
 
     def __init__(self, lanes: Lanes, hyper: Hyper, broken: Collection[int]):
@@ -40,10 +40,10 @@ class Book:
         syncs = (self.age - 1) // self.target_update > (before - 1) // self.target_update
         return (self.age > before) & (learns | syncs)
 
-    def episode(self) -> Episode:
+    def episode(self) -> EpisodeStats:
         """The episodes under way."""
         values = (self.ret, self.length, self.q, self.loss, self.updates)
-        return Episode(*(tf.constant(x) for x in values))
+        return EpisodeStats(*(tf.constant(x) for x in values))
 
     def take_step(self, on, state, r, q_sa) -> None:
         """Count a step in the lanes `on`, which led to `state`."""

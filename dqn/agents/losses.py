@@ -51,7 +51,7 @@ def clip_by_global_norm(gradients, norm, limit):
     global norm. An infinite limit leaves every bit as it was.
     """
     factor = tf.where(norm > limit, limit / norm, 1.0)
-    return [g * trailing(factor, g) for g in gradients]
+    return [g * expand_like(factor, g) for g in gradients]
 
 
 def global_norm(gradients, leading: int = 0):
@@ -67,6 +67,6 @@ def _sum_of_squares(g, leading: int):
     return tf.reduce_sum(g * g, list(range(leading, g.shape.rank)))
 
 
-def trailing(x, like):
+def expand_like(x, like):
     """`x` [] or [L] with axes of 1 appended until it broadcasts against `like` [L, ...]."""
     return tf.reshape(x, [*x.shape, *[1] * (like.shape.rank - x.shape.rank)])

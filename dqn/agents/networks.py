@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_optimization_barrier  # not public
 
-from dqn.agents import random as streams
+from dqn.agents import random
 
 ACTIVATIONS = {
     "relu": tf.nn.relu,
@@ -93,7 +93,7 @@ def initial_weights(seed, weight_shapes: Sequence[tuple[int, ...]]):
             continue
         limit = np.float32(np.sqrt(6.0 / sum(shape)))
         step = tf.fill([leading], layer)
-        u = streams.uniform(seed, streams.Purpose.WEIGHTS, step, int(np.prod(shape)))
+        u = random.uniform(seed, random.Stream.WEIGHTS, step, int(np.prod(shape)))
         weights.append(tf.reshape((2.0 * u - 1.0) * limit, [leading, *shape]))
     return weights
 

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 
-class Purpose(enum.IntEnum):
+class Stream(enum.IntEnum):
     """The second key word: one independent stream each."""
 
     WEIGHTS = 1  # step: index of the layer
@@ -47,7 +47,7 @@ def _threefry_2x32(k0, k1, c0, c1):
 threefry_2x32: Any = tf.function(_threefry_2x32, input_signature=[_ANY_WORDS] * 4, autograph=False)
 
 
-def words(seed, purpose: Purpose, step, n: int):
+def random_bits(seed, purpose: Stream, step, n: int):
     """`n` words uint32 [..., n] for each (seed, step); both are integer tensors of shape [...]."""
     pairs = (n + 1) // 2
     seed, step = (tf.cast(x, tf.uint32)[..., None] for x in (seed, step))
@@ -79,6 +79,6 @@ def to_integer(word, bound):
     return tf.cast(tf.bitwise.right_shift(wide, np.uint64(32)), tf.int32)
 
 
-def uniform(seed, purpose: Purpose, step, n: int):
+def uniform(seed, purpose: Stream, step, n: int):
     """Float32 [..., n] in [0, 1) for each (seed, step) of shape [...]."""
-    return to_uniform(words(seed, purpose, step, n))
+    return to_uniform(random_bits(seed, purpose, step, n))

@@ -10,22 +10,21 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents import dqn as lane
-from dqn.agents import networks as network
-from dqn.agents.block import RECORDS, Chunk, Shape, begin, empty_lanes, learn, record
+from dqn.agents import dqn, networks
+from dqn.agents.block import RECORDS, Chunk, Shape, begin, empty_lanes, learn, pack_episode
 from dqn.agents.dqn import Hyper, Lanes
-from dqn.agents.host_state import Book
+from dqn.agents.host_state import HostState
 from dqn.config import EnvConfig
 from dqn.envs.adapter import SEED_MASK
 from dqn.envs.several import Environments
 from dqn.runtime.errors import EnvError
 from dqn.runtime.traced import Compiled, Kept
-from dqn.statistics.episode_columns import RECORD
+from dqn.statistics.episode_columns import EPISODE_COLUMNS
 
 _TEST = 2**31  # test episodes are numbered from here, far from those of training
 
 
-class HostedFunctions:
+class SteppedFunctions:
     """The compiled half of a hosted program: one instance a shape, shared by its blocks."""
 
     def __init__(self, shape: Shape, kept: Kept | None = None):
@@ -47,13 +46,13 @@ class HostedFunctions:
         return sum(function.compilations for function in (*learning, self.greedy))
 
     def _act(self, weights, s, age, hyper):
-        return lane.act(weights, s, age, hyper, self.shape.activation)
+        return dqn.act(weights, s, age, hyper, self.shape.activation)
 
     def _ended(self, episode, age, hyper):
-        return record(episode, age, lane.epsilon(age, hyper))
+        return pack_episode(episode, age, dqn.epsilon(age, hyper))
 
     def _indices(self, age, hyper):
-        return lane.sample_indices(age, hyper, self.shape.batch_size)
+        return dqn.sample_indices(age, hyper, self.shape.batch_size)
 
     def _learn(self, lanes, rows, before, hyper):
         return learn(lanes, rows, before, hyper, self.shape)
@@ -62,14 +61,14 @@ class HostedFunctions:
         return begin(lanes, mask, state, hyper, self.shape)
 
     def _greedy(self, weights, s, **_):
-        q = network.forward(weights, s, self.shape.activation)
+        q = networks.forward(weights, s, self.shape.activation)
         return tf.argmax(q, -1, output_type=tf.int32)
 
 
-class HostedProgram:
+class SteppedProgram:
     """The functions of one block, and the environments of its lanes."""
 
-    def __init__(self, functions: HostedFunctions, env: EnvConfig):
+    def __init__(self, functions: SteppedFunctions, env: EnvConfig):
         self.shape, self.env, self._functions = functions.shape, env, functions
         self._envs = Environments(env)
         self.actions: list[list[int]] = [[] for _ in range(functions.shape.lanes)]
@@ -152,7 +151,7 @@ class HostedProgram:
             self._envs.give_back()
         return returns
 
-    def bring_back(self, i: int, seed: int, episode: int, actions: list[int]) -> None:
+    def replay_actions(self, i: int, seed: int, episode: int, actions: list[int]) -> None:
         """Step lane `i`'s environment to where `actions` left it in the given episode."""
         self.broken.pop(i, None)
         self.not_finite.pop(i, None)
@@ -198,8 +197,8 @@ class HostedProgram:
     def chunk(self, lanes: Lanes, replay, hyper: Hyper, ticks, stride, until) -> Chunk:
         """Run until `ticks` are done, fewer than `until` lanes are alive, or a record is full."""
         L, functions = self.shape.lanes, self._functions
-        book = Book(lanes, hyper, self.broken)
-        records = np.zeros([L, RECORDS + 1, len(RECORD)], "f4")
+        book = HostState(lanes, hyper, self.broken)
+        records = np.zeros([L, RECORDS + 1, len(EPISODE_COLUMNS)], "f4")
         recorded = np.zeros(L, np.int32)
         own, i, work = np.arange(L)[:, None], 0, 0
         while (
@@ -251,7 +250,7 @@ class HostedProgram:
     def _step(self, on, action, book) -> list[tuple]:
         """What a step gave, by lane: its number, action, observation, reward, the two flags.
 
-        Lanes whose environment could not be stepped are left out, and `broken` from now on.
+        Lanes whose environment could not be stepped are left out, and `worker_error` from now on.
         """
         done = []
         for i in on:

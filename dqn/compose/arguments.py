@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
-from dqn.compose.help import default_groups
+from dqn.compose.help_page import default_groups
 from dqn.config.fields import override_text
 from dqn.config.values import number_in
 from dqn.runtime.errors import UserError
@@ -33,7 +33,7 @@ _IN_QUOTES = re.compile(r"""[\\()\[\]{}=,'"]|^\s|\s$|^$""")
 _OF_THE_GRAMMAR = ("'", '"', "[", "{", "(")
 
 
-def as_meant(arguments: Sequence[str]) -> list[str]:
+def normalize(arguments: Sequence[str]) -> list[str]:
     """The words of a command line, those rewritten whose meaning is plain and Hydra's another.
 
     Raises `UserError` for a `~` where there is no home directory.

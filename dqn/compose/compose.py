@@ -30,7 +30,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dqn.compose.allowlist import refuse_calls
 from dqn.compose.fast_compose import Composer, own_keys
-from dqn.compose.help import CONF
+from dqn.compose.help_page import CONF
 from dqn.compose.hydra_errors import one_line
 from dqn.compose.overrides import refuse_wrong
 from dqn.compose.traps import warn
@@ -38,7 +38,7 @@ from dqn.compose.value_source import naming_undecoded, refuse_misread
 from dqn.config import Config
 from dqn.config.config import KEYS, key_of
 from dqn.config.familiar import advice_on_sweeper
-from dqn.config.fields import nearest
+from dqn.config.fields import closest_match
 from dqn.config.interpolation import remember_literals, remember_secrets
 from dqn.runtime.errors import UserError
 from dqn.storage.format_version import refuse_unfit
@@ -48,7 +48,7 @@ CONFIG_NAME = "config"
 _STUDY = CONF / "hydra" / "sweeper" / "optuna.yaml"
 
 
-def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Config]:
+def validate_command(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Config]:
     """Compose and check all that `args`, of Hydra's own parser, asks of `task`: a `Config` a job.
 
     Raises `UserError`, one line, at the first thing that is wrong; leaves nothing on disk.
@@ -60,7 +60,7 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
             refuse_wrong(override, loader)
         name = args.config_name or CONFIG_NAME
         composed = _composed(loader, name, args.overrides)
-        remember_secrets(_told(composed))
+        remember_secrets(_without_secrets(composed))
         refuse_calls(composed)
         many = args.multirun or composed.hydra.mode == RunMode.MULTIRUN
         if not many:
@@ -72,14 +72,16 @@ def plan(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> list[Co
         composer = Composer(loader, composed)
         configs = composer.grid() if many else [composer.run(composed)]
 
-    from dqn.envs import exclusive  # imports Gymnasium: last, as it takes a while
-    from dqn.envs import gymnasium_env as host
+    from dqn.envs import (
+        exclusive,  # imports Gymnasium: last, as it takes a while
+        gymnasium_env,
+    )
 
     limits = {}
     for config in configs:
-        limits[config.env] = host.describe(config.env).max_episode_steps
+        limits[config.env] = gymnasium_env.describe(config.env).max_episode_steps
         if many or config.seeds > 1:
-            exclusive.is_alone(config)
+            exclusive.is_exclusive(config)
     with one_line():
         _refuse_unwritable(composed, "hydra.sweep.dir" if many else "hydra.run.dir")
     if not many or composer.is_grid:  # a study's trials are not known yet
@@ -142,13 +144,13 @@ def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
         return advice
     if others := _of_another_file(parent, last):
         return f"it is of {' or '.join(others)}"
-    if near := nearest(last, known):
+    if near := closest_match(last, known):
         return f"did you mean {parent}.{near}?"
     if not own:
         return _near_setting(key, composed)
     if is_study:
         return f"there are {', '.join(known)}" if known else None
-    near = nearest(last, re.findall(r"^(\w+):", _STUDY.read_text("utf-8"), re.MULTILINE))
+    near = closest_match(last, re.findall(r"^(\w+):", _STUDY.read_text("utf-8"), re.MULTILINE))
     meant = "" if near in ("", last) else f"did you mean {parent}.{near}? "
     return f"{meant}if it is one of a study, add -m hydra/sweeper=optuna"
 
@@ -169,12 +171,12 @@ def _of_another_file(parent: str, last: str) -> list[str]:
 
 
 def _near_setting(key: str, composed: DictConfig) -> str | None:
-    """The setting of Hydra's own that is most like `key`, whichever part of it is wrong."""
+    """The setting of Hydra's own that is most like `field`, whichever part of it is wrong."""
     node, words = composed.hydra, key.split(".")[1:]
     for place, word in enumerate(words):
         names = [str(name) for name in node] if isinstance(node, DictConfig) else []
         if word not in names:
-            near = nearest(word, names, 0.7)
+            near = closest_match(word, names, 0.7)
             meant = ".".join(["hydra", *words[:place], near, *words[place + 1 :]])
             return near and f"did you mean {meant}?"
         node = node.get(word)
@@ -185,11 +187,11 @@ def remember_all(args: argparse.Namespace, task: Callable[[DictConfig], Any]) ->
     """Have no secret of a configuration shown that `args` ask Hydra to print, right or wrong."""
     with contextlib.suppress(Exception):  # Hydra says itself what is wrong, and prints nothing
         composed = _composed(_loader(args, task), args.config_name or CONFIG_NAME, args.overrides)
-        remember_secrets(_told(composed))
+        remember_secrets(_without_secrets(composed))
         remember_literals(OmegaConf.to_container(composed.env, resolve=False))
 
 
-def _told(composed: DictConfig) -> list[Any]:
+def _without_secrets(composed: DictConfig) -> list[Any]:
     """All that may name a secret: not the name and the folders of results, which are shown."""
     shown = {"name", *(key for key, setting in KEYS.items() if key_of(setting).choices)}
     own = OmegaConf.masked_copy(

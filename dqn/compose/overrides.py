@@ -10,11 +10,11 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
 
 from dqn.compose.arguments import TEXTS, grammar_text, needs_quotes, quoted, shell_word
-from dqn.compose.help import CONF, default_groups
+from dqn.compose.help_page import CONF, default_groups
 from dqn.config import Config
 from dqn.config.config import KEYS, fields_of, refuse_unknown
 from dqn.config.familiar import LAUNCHERS, SAMPLERS
-from dqn.config.fields import nearest, override_text
+from dqn.config.fields import closest_match, override_text
 from dqn.config.values import flag_in, number_in
 from dqn.runtime.errors import UserError
 
@@ -46,7 +46,7 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
         if override.is_sweep_override():
             raise UserError(f"{key} must be one value, met {text}; {_of_hydra(override)}")
         if "/" in key:
-            near = nearest(key, [f"hydra/{group}" for group in _GROUPS])
+            near = closest_match(key, [f"hydra/{group}" for group in _GROUPS])
             advice = f"did you mean {near}?" if near else f"there are {', '.join(_GROUPS)}"
             raise UserError(f"{key} is no group of Hydra's settings, met {text}; {advice}")
         return
@@ -77,7 +77,7 @@ def _advice(group: str, word: str, options: Sequence[str]) -> str:
     """What to write instead of an option that a group does not have."""
     if group == "hydra/sweeper/sampler" and word.lower() in _SEVERAL_OBJECTIVES:
         return SAMPLERS
-    if near := nearest(word, options):
+    if near := closest_match(word, options):
         return f"did you mean {group}={near}?"
     if group == "env":
         return "any other task is env=gymnasium env.id=ID"

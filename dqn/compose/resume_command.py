@@ -15,7 +15,7 @@ from dqn.runtime.secrets import REMEDY, has_secret, without_passwords
 SCRIPT, MODULE = "dqn-run", "dqn.run"
 
 
-def again(settings: Any) -> str:
+def resume_command(settings: Any) -> str:
     """The command that resumes in the folder of this one's; `settings` is the node hydra.
 
     A password in it is left out, and a second line says what to write instead.

@@ -24,7 +24,7 @@ _AS_GOOD_AS_ZERO = 1e-3  # of epsilon_start, where epsilon_min is 0, which a fac
 _AS_GOOD_AS_START = 0.999
 _SMALLEST = 2.0**-149  # of the 32-bit numbers above 0
 _DEFAULT = Config()
-_SAID: set[str] = set()  # kinds that this process has printed a line of
+_shown: set[str] = set()  # kinds that this process has printed a line of
 
 
 def warn(configs: Sequence[Config], limits: Mapping[EnvConfig, int], of_all: bool = False) -> None:
@@ -32,7 +32,7 @@ def warn(configs: Sequence[Config], limits: Mapping[EnvConfig, int], of_all: boo
     found = warnings_for(configs, [limits[config.env] for config in configs], of_all)
     for line in found.values():
         print(f"warning: {line}", file=sys.stderr)
-    _SAID.update(found)
+    _shown.update(found)
 
 
 def warn_of_traps(configs: Sequence[Config], of_all: bool = False, but_said: bool = False) -> None:
@@ -42,7 +42,7 @@ def warn_of_traps(configs: Sequence[Config], of_all: bool = False, but_said: boo
     """
     from dqn.envs.gymnasium_env import describe
 
-    if but_said and _SAID:
+    if but_said and _shown:
         return
     envs = dict.fromkeys(config.env for config in configs)
     warn(configs, {env: describe(env).max_episode_steps for env in envs}, of_all)
@@ -105,7 +105,8 @@ def _floor(config: Config) -> str:
     if actions > first:
         return ""
     said = (
-        f"epsilon falls from {_told(start)} to its floor {_told(minimum)} within {actions:,} "
+        f"epsilon falls from {_format_number(start)} to its floor {_format_number(minimum)} "
+        f"within {actions:,} "
         f"action{'s' * (actions != 1)}, and the first update is after {first} steps"
     )
     if config.epsilon_schedule == "linear":
@@ -115,10 +116,11 @@ def _floor(config: Config) -> str:
     advice = "write less, for example epsilon_decay=0.0005"
     if 0.5 < decay < 1:
         advice = (
-            f"epsilon_decay is the share that is lost: for a factor of {_told(decay)} per action "
+            f"epsilon_decay is the share that is lost: for a factor of {_format_number(decay)} "
+            "per action "
             f"write epsilon_decay={1 - decay:.6g}"
         )
-    return f"epsilon_decay={_told(decay)}: {said}; {advice}"
+    return f"epsilon_decay={_format_number(decay)}: {said}; {advice}"
 
 
 def _actions_to_floor(config: Config) -> float:
@@ -165,7 +167,7 @@ def _random(config: Config, most: float) -> str:
         share = min(most / config.exploration_steps, 1.0)
         end = start + (minimum - start) * share
     else:
-        key = f"epsilon_decay={_told(config.epsilon_decay)}"
+        key = f"epsilon_decay={_format_number(config.epsilon_decay)}"
         end = start if config.epsilon_decay == 0 else 0.0
         if config.epsilon_decay and math.isfinite(most):
             end = start * math.exp(most * math.log1p(-min(config.epsilon_decay, 1 - 1e-7)))
@@ -173,7 +175,8 @@ def _random(config: Config, most: float) -> str:
         return ""
     return (
         f"{key}: every action of the training is random, as epsilon does not fall from 1 towards "
-        f"its floor {_told(minimum)} within the budget; write for example epsilon_decay=0.0005"
+        f"its floor {_format_number(minimum)} within the budget; write for example "
+        "epsilon_decay=0.0005"
     )
 
 
@@ -203,5 +206,5 @@ def _beyond_32_bits(config: Config) -> Iterable[tuple[str, str]]:
             )
 
 
-def _told(number: float) -> str:
+def _format_number(number: float) -> str:
     return override_text(int(number) if number == int(number) else number)

@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
-from dqn.compose.help import CONF, default_groups
+from dqn.compose.help_page import CONF, default_groups
 from dqn.runtime.errors import UserError
 from dqn.storage.safe_yaml import texts_of
 
@@ -19,7 +19,7 @@ from dqn.storage.safe_yaml import texts_of
 def file_that_sets(
     key: str, loader: ConfigLoaderImpl, name: str | None, overrides: Sequence[str]
 ) -> Path | None:
-    """The last file that sets `key`, as its user may open it; None of a file of this package.
+    """The last file that sets `field`, as its user may open it; None of a file of this package.
 
     `name` is of the primary configuration, `overrides` choose the groups.
     """
@@ -71,7 +71,7 @@ def naming_undecoded(loader: ConfigLoaderImpl) -> Iterator[None]:
 def refuse_without_package(
     key: str, loader: ConfigLoaderImpl, name: str | None, overrides: Sequence[str]
 ) -> None:
-    """Refuse a file in the folder of a group, such as preset, whose keys would be below `key`."""
+    """Refuse a file in the folder of a group, such as preset, whose keys would be below `field`."""
     if key == "env" or key not in default_groups():
         return
     for path, package, _ in _files(loader, name, overrides):
@@ -97,15 +97,15 @@ def _files(
         if found is None or not found.path.startswith("file://"):
             continue
         path = Path(found.path.removeprefix("file://")) / f"{default.config_path}"
-        yield path.with_name(f"{path.name}.yaml"), default.package or "", _said(found.config)
+        yield path.with_name(f"{path.name}.yaml"), default.package or "", _text_of(found.config)
 
 
-def _said(config: Any) -> Any:
+def _text_of(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=False)
 
 
 def _sets(node: Any, package: str, key: str) -> bool:
-    """Whether what a file says in its package sets `key`: nested, or by its dotted name."""
+    """Whether what a file says in its package sets `field`: nested, or by its dotted name."""
     if package:
         if key != package and not key.startswith(f"{package}."):
             return False

@@ -17,7 +17,16 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from dqn.config.familiar import advice_on, known_names
-from dqn.config.fields import INT_BOUND, Key, Kind, checked, key, nearest, override_text, shown
+from dqn.config.fields import (
+    INT_BOUND,
+    FieldInfo,
+    Kind,
+    closest_match,
+    config_field,
+    override_text,
+    short_repr,
+    validate,
+)
 from dqn.config.nesting import nested, refuse_dotted
 from dqn.runtime.errors import UserError
 from dqn.runtime.secrets import without_secrets
@@ -31,20 +40,22 @@ class EnvConfig:
     Gymnasium when the environment is made.
     """
 
-    id: str = key("CartPole-v0", "shape", "", "", "Gymnasium id", "any registered environment")
-    max_episode_steps: int | None = key(
+    id: str = config_field(
+        "CartPole-v0", "shape", "", "", "Gymnasium id", "any registered environment"
+    )
+    max_episode_steps: int | None = config_field(
         None, "shape", "", "steps", ">= 1", "time limit; null: as registered"
     )
-    solved_return: float | None = key(
+    solved_return: float | None = config_field(
         None, "shape", "", "return", "", "solved at this mean; null: as registered"
     )
-    kwargs: Mapping[str, Any] = key(
+    kwargs: Mapping[str, Any] = config_field(
         {}, "shape", "", "", "", "its own arguments: +env.kwargs.KEY=VALUE"
     )
 
     def __post_init__(self) -> None:
         for setting in fields(self):
-            value = checked(f"env.{setting.name}", setting, getattr(self, setting.name))
+            value = validate(f"env.{setting.name}", setting, getattr(self, setting.name))
             object.__setattr__(self, setting.name, value)
 
 
@@ -57,75 +68,91 @@ class Config:
 
     env: EnvConfig = field(
         default_factory=lambda: EnvConfig("CartPole-v0", 200, 195.0),
-        metadata={"key": Key("shape", "", "", "", "the environment")},
+        metadata={"key": FieldInfo("shape", "", "", "", "the environment")},
     )
 
-    lr: float = key(1e-3, "lane", "α", "per update", "> 0", "learning rate of Adam")
-    gamma: float = key(0.99, "lane", "γ", "per step", "[0, 1]", "discount")
+    lr: float = config_field(1e-3, "lane", "α", "per update", "> 0", "learning rate of Adam")
+    gamma: float = config_field(0.99, "lane", "γ", "per step", "[0, 1]", "discount")
 
-    hidden: tuple[int, ...] = key(
+    hidden: tuple[int, ...] = config_field(
         (64, 64), "shape", "H", "units", ">= 1", "width of each hidden layer"
     )
-    activation: str = key(
+    activation: str = config_field(
         "relu", "shape", "", "", "relu | tanh | elu | silu | gelu", "hidden layers"
     )
 
-    batch_size: int = key(32, "shape", "B", "transitions", ">= 1", "minibatch of one update")
-    buffer_size: int = key(
+    batch_size: int = config_field(
+        32, "shape", "B", "transitions", ">= 1", "minibatch of one update"
+    )
+    buffer_size: int = config_field(
         5000, "lane", "C", "transitions", ">= 1", "replay capacity, 2 B at least"
     )
-    learning_starts: int = key(
+    learning_starts: int = config_field(
         0, "lane", "", "transitions", ">= 0", "stored before any update, 2 B at least"
     )
-    train_freq: int = key(4, "lane", "T_train", "steps", ">= 1", "from one update to the next")
+    train_freq: int = config_field(
+        4, "lane", "T_train", "steps", ">= 1", "from one update to the next"
+    )
 
-    target_update: int = key(
+    target_update: int = config_field(
         100, "lane", "T_target", "steps", ">= 1", "between moves of the target network"
     )
-    tau: float = key(1.0, "lane", "τ", "per move", "(0, 1]", "how far it moves: 1 is a copy")
+    tau: float = config_field(
+        1.0, "lane", "τ", "per move", "(0, 1]", "how far it moves: 1 is a copy"
+    )
 
-    epsilon_start: float = key(
+    epsilon_start: float = config_field(
         1.0, "lane", "ε_0", "probability", "[0, 1]", "of a random action, at the start"
     )
-    epsilon_min: float = key(0.05, "lane", "ε_min", "probability", "[0, 1]", "never below; <= ε_0")
-    epsilon_decay: float = key(
+    epsilon_min: float = config_field(
+        0.05, "lane", "ε_min", "probability", "[0, 1]", "never below; <= ε_0"
+    )
+    epsilon_decay: float = config_field(
         5e-4, "lane", "d", "per action", "[0, 1]", "exponential: ε becomes ε (1 - d)"
     )
-    epsilon_schedule: str = key(
+    epsilon_schedule: str = config_field(
         "exponential", "lane", "", "", "exponential | linear", "how ε falls"
     )
-    exploration_steps: int = key(
+    exploration_steps: int = config_field(
         5000, "lane", "T_ε", "steps", ">= 1", "linear: from ε_0 down to ε_min"
     )
 
-    reward_scale: float = key(1.0, "lane", "c", "", "> 0", "factor of r in the target only")
-    double: bool = key(
+    reward_scale: float = config_field(
+        1.0, "lane", "c", "", "> 0", "factor of r in the target only"
+    )
+    double: bool = config_field(
         False, "lane", "", "", "true | false", "double DQN: online net picks the action"
     )
-    huber_delta: float = key(
+    huber_delta: float = config_field(
         math.inf, "lane", "κ", "TD error", "> 0 or inf", "squared loss up to here, then absolute"
     )
-    grad_clip: float = key(
+    grad_clip: float = config_field(
         math.inf, "lane", "g_max", "norm", "> 0 or inf", "clips the gradient's global norm"
     )
-    timeout_terminal: bool = key(
+    timeout_terminal: bool = config_field(
         False, "lane", "", "", "true | false", "true: a time-out ends the return"
     )
 
-    episodes: int = key(150, "lane", "M", "episodes", ">= 0", "of training; 0: steps alone decide")
-    steps: int = key(0, "lane", "T", "steps", ">= 0", "of training; 0: episodes alone decide")
+    episodes: int = config_field(
+        150, "lane", "M", "episodes", ">= 0", "of training; 0: steps alone decide"
+    )
+    steps: int = config_field(
+        0, "lane", "T", "steps", ">= 0", "of training; 0: episodes alone decide"
+    )
 
-    seeds: int = key(5, "run", "", "seeds", ">= 1", "trainings of this configuration")
-    first_seed: int = key(0, "run", "", "", ">= 0", "they are first_seed, first_seed + 1, ...")
-    test_episodes: int = key(20, "run", "", "episodes", ">= 0", "greedy, after training")
-    workers: int | str = key(
+    seeds: int = config_field(5, "run", "", "seeds", ">= 1", "trainings of this configuration")
+    first_seed: int = config_field(
+        0, "run", "", "", ">= 0", "they are first_seed, first_seed + 1, ..."
+    )
+    test_episodes: int = config_field(20, "run", "", "episodes", ">= 0", "greedy, after training")
+    workers: int | str = config_field(
         "auto", "run", "", "processes", ">= 0", "auto: one a core; 0: this one alone"
     )
-    fleet: str = key("processes", "run", "", "", "processes | ray", "where workers run")
-    ray_address: str | None = key(
+    fleet: str = config_field("processes", "run", "", "", "processes | ray", "where workers run")
+    ray_address: str | None = config_field(
         None, "run", "", "", "host:port", "of a Ray cluster; null: RAY_ADDRESS or new"
     )
-    name: str | None = key(
+    name: str | None = config_field(
         None, "run", "", "", "folder name", "outputs/runs/NAME; null: date and time"
     )
 
@@ -138,7 +165,7 @@ class Config:
                 f"choose one with env=cartpole"
             )
         for setting in fields(self)[1:]:
-            value = checked(setting.name, setting, getattr(self, setting.name))
+            value = validate(setting.name, setting, getattr(self, setting.name))
             object.__setattr__(self, setting.name, value)
         _check_rules(self)
 
@@ -151,7 +178,7 @@ class Config:
         """
         if not callable(getattr(mapping, "keys", None)):
             raise UserError(
-                f"a configuration must be a mapping of keys to values, got {shown(mapping)}; "
+                f"a configuration must be a mapping of keys to values, got {short_repr(mapping)}; "
                 "write for example {'lr': 0.001}"
             )
         values = nested(dict(mapping))
@@ -187,14 +214,14 @@ KEYS: dict[str, Field] = {
     **{setting.name: setting for setting in fields(Config)[1:]},
 }
 
-ELSEWHERE = ("workers", "fleet", "ray_address", "name")
+NON_RESULT_KEYS = ("workers", "fleet", "ray_address", "name")
 """Keys that no result depends on: where it is computed, and what it is called."""
 
 _LONGEST = 2**24  # steps of an episode up to which float32 adds 1 to a sum of ones
 _MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in memory
 
 
-def key_of(setting: Field) -> Key:
+def key_of(setting: Field) -> FieldInfo:
     """What a field of `Config` or `EnvConfig` says of itself."""
     return setting.metadata["key"]
 
@@ -212,7 +239,9 @@ def refuse_unknown(name: object, met: str, groups: Iterable[str] = ()) -> None:
     advice = advice_on(word)
     if advice is None:
         own = [*KEYS, *groups]
-        near = nearest(word, [*own, *known_names(word)], 0.7 if word.startswith("env.") else 0.5)
+        near = closest_match(
+            word, [*own, *known_names(word)], 0.7 if word.startswith("env.") else 0.5
+        )
         advice = (near not in own and advice_on(near)) or (near and f"did you mean {near}?")
     if not advice and re.fullmatch(r"env\.\w+", word):
         advice = f"an argument of the environment's own is +env.kwargs.{word[4:]}=VALUE"
@@ -269,6 +298,7 @@ def _check_rules(config: Config) -> None:
     if config.name is not None and ("/" in config.name or config.name.startswith(".")):
         raise UserError(
             f"name must be a folder name without / and not begin with a dot, met "
-            f"{shown(config.name)}; write for example name=first_try, or hydra.run.dir=PATH for "
+            f"{short_repr(config.name)}; write for example name=first_try, or hydra.run.dir=PATH "
+            "for "
             f"another place"
         )

@@ -5,7 +5,7 @@ import re
 
 _OF_A_STUDY = "it is of a study: -m hydra/sweeper=optuna"
 
-SAME = {
+SYNONYMS = {
     "learning_rate": "lr",
     "alpha": "lr",
     "adam_lr": "lr",
@@ -216,8 +216,8 @@ SAMPLERS = (
 def advice_on(name: str) -> str | None:
     """What to write instead of a key that another program has; None where nothing is known."""
     word = re.sub(r"^-+", "", name).replace("-", "_").lower()
-    if word in SAME or word in ADVICE:
-        return f"did you mean {SAME[word]}?" if word in SAME else ADVICE[word]
+    if word in SYNONYMS or word in ADVICE:
+        return f"did you mean {SYNONYMS[word]}?" if word in SYNONYMS else ADVICE[word]
     first, _, rest = word.partition(".")
     if rest and first in ("sampler", "pruner", "sweeper"):
         name = word.removeprefix("sweeper.")
@@ -238,4 +238,4 @@ def advice_on_sweeper(name: str, is_study: bool = True) -> str | None:
 
 def known_names(word: str) -> list[str]:
     """Names of other programs that are hardly different from `word`."""
-    return difflib.get_close_matches(word.lower(), [*SAME, *ADVICE], n=1, cutoff=0.8)
+    return difflib.get_close_matches(word.lower(), [*SYNONYMS, *ADVICE], n=1, cutoff=0.8)

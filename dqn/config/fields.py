@@ -30,7 +30,7 @@ MISSING = "???"  # how Hydra's YAML files mark a value that the user has to give
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class FieldInfo:
     """The metadata of one setting; `symbol`, `unit` and `range` are "" where there is none.
 
     `range` is an interval ("> 0", ">= 1", "> 0 or inf", "[0, 1]", "(0, 1]") for a number and for
@@ -65,15 +65,15 @@ def _interval(text: str) -> tuple[float, bool, float, bool]:
     return float(low), opening not in (">= ", "["), float(high or math.inf), bool(unbounded)
 
 
-def key(default: Any, *about: Any) -> Any:
-    """A dataclass field with its default and the parts of its `Key`, in `Key`'s order."""
-    metadata = {"key": Key(*about)}
+def config_field(default: Any, *about: Any) -> Any:
+    """A dataclass field with its default and the parts of its `FieldInfo`, in that order."""
+    metadata = {"key": FieldInfo(*about)}
     if isinstance(default, Mapping):  # a mapping has no hash
         return field(default_factory=dict, hash=False, metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
-def _number(value: object, about: Key) -> float:
+def _number(value: object, about: FieldInfo) -> float:
     value = _counted(value)
     if (
         isinstance(value, bool)
@@ -84,7 +84,7 @@ def _number(value: object, about: Key) -> float:
     return float(value)
 
 
-def _whole(value: object, about: Key) -> int:
+def _whole(value: object, about: FieldInfo) -> int:
     value = _counted(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError
@@ -103,7 +103,7 @@ def _counted(value: object) -> object:
     return value if number is None else number
 
 
-def _flag(value: object, about: Key) -> bool:
+def _flag(value: object, about: FieldInfo) -> bool:
     if isinstance(value, str):
         value = flag_in(value)
     if not isinstance(value, bool):
@@ -111,7 +111,7 @@ def _flag(value: object, about: Key) -> bool:
     return value
 
 
-def _text(value: object, about: Key) -> str:
+def _text(value: object, about: FieldInfo) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # name=17
     if isinstance(value, date):
@@ -123,7 +123,7 @@ def _text(value: object, about: Key) -> str:
     return value
 
 
-def _widths(value: object, about: Key) -> tuple[int, ...]:
+def _widths(value: object, about: FieldInfo) -> tuple[int, ...]:
     if isinstance(value, str):
         value = list_in(value)
     if not isinstance(value, list | tuple) or not value:
@@ -131,7 +131,7 @@ def _widths(value: object, about: Key) -> tuple[int, ...]:
     return tuple(_whole(width, about) for width in value)
 
 
-def _mapping(value: object, about: Key) -> dict[str, Any]:
+def _mapping(value: object, about: FieldInfo) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise ValueError
     if not is_written(value):
@@ -139,7 +139,7 @@ def _mapping(value: object, about: Key) -> dict[str, Any]:
     return dict(value)
 
 
-def _count(value: object, about: Key) -> int | str:
+def _count(value: object, about: FieldInfo) -> int | str:
     return AUTO if value == AUTO else _whole(value, about)
 
 
@@ -162,12 +162,12 @@ def _reader(annotation: Any) -> tuple[bool, str, Any, object]:
     return optional, *_READERS[get_args(annotation)[0] if optional else annotation]
 
 
-def checked(name: str, setting: Field, value: object) -> Any:
+def validate(name: str, setting: Field, value: object) -> Any:
     """`value` as the field `setting` holds it; 1e3 becomes 1000 for an int, a list a tuple.
 
     `name` is the key as a user writes it, such as "env.id". Raises `UserError`.
     """
-    about: Key = setting.metadata["key"]
+    about: FieldInfo = setting.metadata["key"]
     optional, noun, read, example = _reader(setting.type)
     # Whatever an object of another library, or of the user's own, raises: it is no value of ours.
     with contextlib.suppress(Exception):
@@ -188,19 +188,19 @@ def checked(name: str, setting: Field, value: object) -> Any:
         raise UserError(f"{name} must be given, met nothing; {advice}")
     if about.choices:
         must = f"{', '.join(about.choices[:-1])} or {about.choices[-1]}"
-        near = nearest(override_text(value), about.choices)
+        near = closest_match(override_text(value), about.choices)
         advice = f"did you mean {name}={near}?" if near else advice
     else:
         must = f"{noun} {'in ' if about.range.startswith(('[', '(')) else ''}{about.range}".strip()
-    raise UserError(f"{name} must be {must}{bound}, met {shown(value)}; {advice}")
+    raise UserError(f"{name} must be {must}{bound}, met {short_repr(value)}; {advice}")
 
 
-def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+def closest_match(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     """The known word most like `word`, or "" when none is as close as `cutoff`, 1 being equal."""
     return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=cutoff)), "")
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """A value as YAML has it, on one line and shortened where it is long; text in quotes."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -219,4 +219,4 @@ def override_text(value: object) -> str:
         return f"[{','.join(override_text(item) for item in value)}]"
     if isinstance(value, str) and value.isprintable() and 0 < len(value) <= _LONGEST_SHOWN:
         return value
-    return shown(value)
+    return short_repr(value)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from dqn.config.fields import override_text, shown
+from dqn.config.fields import override_text, short_repr
 from dqn.runtime.errors import UserError
 
 
@@ -21,7 +21,8 @@ def nested(values: Mapping[Any, Any]) -> dict[Any, Any]:
             node = node[part]
         if node.get(last) is not None:
             raise UserError(
-                f"{name} must be given once, got {shown(value)} and {shown(node[last])}; leave "
+                f"{name} must be given once, got {short_repr(value)} and "
+                f"{short_repr(node[last])}; leave "
                 f"out one of them"
             )
         node[last] = value
@@ -30,7 +31,9 @@ def nested(values: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def _fields(env: object) -> dict[str, Any]:
     if not is_dataclass(env):
-        raise UserError(f"env must be a mapping with an id, got {shown(env)}; write its keys in it")
+        raise UserError(
+            f"env must be a mapping with an id, got {short_repr(env)}; write its keys in it"
+        )
     return {setting.name: getattr(env, setting.name) for setting in fields(env)}
 
 

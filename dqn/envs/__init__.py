@@ -43,7 +43,7 @@ class Dynamics:
     """D."""
     actions: int
     """A: an action is an int32 in [0, A)."""
-    uniforms: int
+    num_random: int
     """How many numbers in [0, 1) one reset takes."""
     reset: Callable[[Any], Any]
     """u [..., uniforms] → state [..., S]."""

@@ -15,8 +15,8 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 
-from dqn.config.fields import shown
-from dqn.envs.registry_errors import said
+from dqn.config.fields import short_repr
+from dqn.envs.registry_errors import describe_error
 from dqn.runtime.errors import EnvError
 
 SEED_MASK = 0x7FFFFFFF  # many a generator takes 31 bits of a seed and no more
@@ -64,7 +64,7 @@ class Adapter:
         except (Exception, SystemExit) as error:  # whatever the user's own code raises
             raise self._raised("reset", error) from error
         if not isinstance(given, tuple | list) or len(given) != 2:
-            raise self._wrong("reset", f"gave {told(given)}, must give {_RESET}")
+            raise self._wrong("reset", f"gave {format_value(given)}, must give {_RESET}")
         try:
             return self._finite("reset", observation(given[0], self._size))
         except NotTakenError as error:
@@ -77,7 +77,7 @@ class Adapter:
         except (Exception, SystemExit) as error:
             raise self._raised("step", error) from error
         if not isinstance(given, tuple | list) or len(given) != 5:
-            raise self._wrong("step", f"gave {told(given)}, must give {_STEP}")
+            raise self._wrong("step", f"gave {format_value(given)}, must give {_STEP}")
         name = "observation"
         try:
             s = observation(given[0], self._size)
@@ -116,7 +116,7 @@ class Adapter:
 
     def _finite(self, method: str, s: np.ndarray) -> np.ndarray:
         if self._size and not np.isfinite(s).all() and self.not_finite is None:
-            problem = f"gave as observation {shown(s.tolist())}, must give {_FINITE}"
+            problem = f"gave as observation {short_repr(s.tolist())}, must give {_FINITE}"
             self.not_finite = self._wrong(method, problem)
         return s
 
@@ -124,7 +124,7 @@ class Adapter:
         return EnvError(self.name, method, problem)
 
     def _raised(self, method: str, error: BaseException) -> EnvError:
-        text = said(error)
+        text = describe_error(error)
         if isinstance(error, TypeError | ValueError) and _UNPACKED.search(str(error)):
             of_step = "expected 2" not in text and method == "step"
             return self._wrong(method, f"must give {_STEP if of_step else _RESET}: {text}")
@@ -180,7 +180,7 @@ def number(value: Any) -> float:
         return value
     array = numbers(value, "a number")
     if array.size != 1:
-        given = told(value) if array.ndim == 0 else f"an array of shape {array.shape}"
+        given = format_value(value) if array.ndim == 0 else f"an array of shape {array.shape}"
         raise NotTakenError(f"{given}, must give a number")
     return float(array.reshape(()).item())
 
@@ -196,18 +196,18 @@ def flag(value: Any) -> bool:
     except NotTakenError:
         taken = -1.0
     if taken not in (0.0, 1.0):
-        raise NotTakenError(f"{told(value)}, must give True or False")
+        raise NotTakenError(f"{format_value(value)}, must give True or False")
     return bool(taken)
 
 
-def told(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value in a few words."""
     if isinstance(value, tuple | list) and len(value) > 1 and not _are_numbers(value):
         return f"{len(value)} values"
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape} of {value.dtype}"
     try:
-        return repr(value) if value is None or isinstance(value, bool) else shown(value)
+        return repr(value) if value is None or isinstance(value, bool) else short_repr(value)
     except (Exception, SystemExit):  # of the user's own __repr__
         return f"a {type(value).__name__}"
 
@@ -216,7 +216,7 @@ def numbers(value: Any, wanted: str = "numbers") -> np.ndarray:
     """`value` as an array of real numbers of any shape; raises `NotTakenError`."""
     if type(value) is np.ndarray and value.dtype.kind in _REAL:
         return value
-    refused = NotTakenError(f"{told(value)}, must give {wanted}")
+    refused = NotTakenError(f"{format_value(value)}, must give {wanted}")
     try:
         if np.ma.is_masked(value):  # what is behind a mask is no number
             raise refused

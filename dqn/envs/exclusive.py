@@ -4,45 +4,45 @@ from gymnasium.envs.registration import EnvSpec
 
 from dqn.config import Config, EnvConfig
 from dqn.config.fields import AUTO
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 from dqn.envs.adapter import Adapter
 from dqn.envs.registry import is_compiled
-from dqn.envs.registry_errors import registration_of, said
+from dqn.envs.registry_errors import describe_error, registration_of
 from dqn.runtime.errors import EnvError, UserError
 
-_alone: dict[str, tuple[EnvSpec, str]] = {}
+_exclusive: dict[str, tuple[EnvSpec, str]] = {}
 
 
-def alone(env: EnvConfig, look: bool = True) -> str:
+def exclusive(env: EnvConfig, look: bool = True) -> str:
     """Why a second environment cannot be while one like `env` is; "" where it can.
 
     Found out once in a process for each id, by making two; not now, unless `look`.
     """
     spec = registration_of(env.id)
-    if look and (env.id not in _alone or _alone[env.id][0] is not spec):
-        size, reason = host.describe(env).observation_size, ""
-        first = Adapter(host.make(env), env.id, size)
+    if look and (env.id not in _exclusive or _exclusive[env.id][0] is not spec):
+        size, reason = gymnasium_env.describe(env).observation_size, ""
+        first = Adapter(gymnasium_env.make(env), env.id, size)
         try:
             first.reset(seed=0)  # some take hold of what they need only then
-            second = Adapter(host.make(env), env.id, size)
+            second = Adapter(gymnasium_env.make(env), env.id, size)
             try:
                 second.reset(seed=0)
             finally:
                 second.close()
         except (UserError, EnvError) as error:
-            reason = said(error.__cause__ or error)
+            reason = describe_error(error.__cause__ or error)
         finally:
             first.close()
-        _alone[env.id] = spec, reason
-    return _alone[env.id][1] if env.id in _alone else ""
+        _exclusive[env.id] = spec, reason
+    return _exclusive[env.id][1] if env.id in _exclusive else ""
 
 
-def is_alone(config: Config) -> bool:
-    """Whether trainings of `config` must follow one another in this process: see `alone`.
+def is_exclusive(config: Config) -> bool:
+    """Whether trainings of `config` must follow one another in this process: see `exclusive`.
 
     Raises `UserError` where its keys ask for workers.
     """
-    reason = "" if is_compiled(config.env) else alone(config.env)
+    reason = "" if is_compiled(config.env) else exclusive(config.env)
     if not reason:
         return False
     asked = "fleet=ray" if config.fleet == "ray" else f"workers={config.workers}"

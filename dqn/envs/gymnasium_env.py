@@ -20,18 +20,18 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import TransformAction
 
 from dqn.config import EnvConfig
-from dqn.config.fields import shown
+from dqn.config.fields import short_repr
 from dqn.config.interpolation import looked_up
 from dqn.config.values import number_in
 from dqn.envs.adapter import Adapter, NotTakenError, ShapeError, number
-from dqn.envs.registry_errors import missing_module, registration_of, said, unusable
+from dqn.envs.registry_errors import describe_error, missing_module, registration_of, unusable
 from dqn.runtime.errors import EnvError, UserError
 
 _LEAST_STEPS, _MOST_STEPS = 4, 16  # that an environment is tried out with
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class EnvInfo:
     """What a learner must know of an environment."""
 
     id: str
@@ -43,10 +43,10 @@ class Task:
     """The mean return that counts as solved; None: no such threshold."""
 
 
-_described: dict[tuple[EnvConfig, str], tuple[EnvSpec, Task]] = {}
+_described: dict[tuple[EnvConfig, str], tuple[EnvSpec, EnvInfo]] = {}
 
 
-def describe(env: EnvConfig) -> Task:
+def describe(env: EnvConfig) -> EnvInfo:
     """What `env` is, from one made, reset and stepped with each of its actions, and closed.
 
     Done once in a process for each registration, so that nobody makes a second environment while a
@@ -66,7 +66,7 @@ def adapted(env: EnvConfig) -> Adapter:
     return Adapter(make(env), env.id, describe(env).observation_size)
 
 
-def _looked_at(env: EnvConfig) -> Task:
+def _looked_at(env: EnvConfig) -> EnvInfo:
     made = make(env)
     try:
         size, actions = _sizes(made, env.id)
@@ -79,7 +79,9 @@ def _looked_at(env: EnvConfig) -> Task:
     solved = env.solved_return
     if solved is None and spec:
         solved = registered_number(spec, "reward_threshold")
-    return Task(env.id, size, actions, int(limit or 0), None if solved is None else float(solved))
+    return EnvInfo(
+        env.id, size, actions, int(limit or 0), None if solved is None else float(solved)
+    )
 
 
 def make(env: EnvConfig, render: bool = False) -> gymnasium.Env:
@@ -91,7 +93,7 @@ def make(env: EnvConfig, render: bool = False) -> gymnasium.Env:
     """
     if "render_mode" in env.kwargs:
         raise UserError(
-            f"env.kwargs must not hold render_mode, met {shown(env.kwargs)}; leave it out, an "
+            f"env.kwargs must not hold render_mode, met {short_repr(env.kwargs)}; leave it out, an "
             "episode is drawn anyway"
         )
     with warnings.catch_warnings():
@@ -123,14 +125,14 @@ def _sizes(made: gymnasium.Env, env_id: str) -> tuple[int, int]:
     actions, observations = (_space(made, name) for name in ("action_space", "observation_space"))
     if not isinstance(actions, Discrete):
         raise UserError(
-            f"env.id must be a task with Discrete actions, met {shown(env_id)} with "
+            f"env.id must be a task with Discrete actions, met {short_repr(env_id)} with "
             f"{_kind(actions)}; choose another, or register a wrapper of it and write "
             "env.id=your_module:YourEnv-v0"
         )
     shape = observations.shape if isinstance(observations, Box) else ()
     if len(shape) != 1 or shape[0] == 0:
         raise UserError(
-            f"env.id must be a task that observes a flat Box, met {shown(env_id)} with "
+            f"env.id must be a task that observes a flat Box, met {short_repr(env_id)} with "
             f"{_kind(observations)}; choose another, or register it inside "
             "gymnasium.wrappers.FlattenObservation and write env.id=your_module:YourEnv-v0"
         )
@@ -169,10 +171,10 @@ def _try_out(made: Adapter, actions: int) -> None:
 
 def _unfit(made: Adapter, error: EnvError) -> UserError:
     """The one line for what the environment's method gave or raised."""
-    id_, cause = shown(made.name), error.__cause__
+    id_, cause = short_repr(made.name), error.__cause__
     if error.method == "reset" and error.problem.startswith("raised") and cause is not None:
         return UserError(
-            f"env.id must be a task that starts, met {id_}: {said(cause)}; mend its reset"
+            f"env.id must be a task that starts, met {id_}: {describe_error(cause)}; mend its reset"
         )
     if isinstance(cause, ShapeError):
         return UserError(
@@ -227,8 +229,9 @@ def registered_number(spec: EnvSpec, name: str) -> float | None:
 
 def _not_registered_as(spec: EnvSpec, name: str, wanted: str) -> UserError:
     return UserError(
-        f"env.id must be a task that is registered with {wanted} as {name}, got {shown(spec.id)} "
-        f"with {shown(getattr(spec, name))}; mend its gymnasium.register"
+        f"env.id must be a task that is registered with {wanted} as {name}, got "
+        f"{short_repr(spec.id)} "
+        f"with {short_repr(getattr(spec, name))}; mend its gymnasium.register"
     )
 
 
@@ -250,7 +253,8 @@ def _made(
             raise unusable(env.id, error) from error
         takes = ", ".join(name for name in parameters if name != "render_mode") or "none"
         raise UserError(
-            f"env.kwargs must be arguments of {env.id}, met {shown(env.kwargs)}: {said(error)}; "
+            f"env.kwargs must be arguments of {env.id}, met {short_repr(env.kwargs)}: "
+            f"{describe_error(error)}; "
             f"it takes {takes}"
         ) from error
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dqn.config import EnvConfig
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 from dqn.envs.adapter import Adapter
 from dqn.runtime.errors import EnvError, UserError
 
@@ -28,7 +28,7 @@ class Environments:
         """Lane `i`'s environment, made when it is first needed; raises `EnvError`."""
         if i not in self.made:
             try:
-                self.made[i] = host.adapted(self._env)
+                self.made[i] = gymnasium_env.adapted(self._env)
             except UserError as error:
                 raise EnvError(self._env.id, "the constructor", f"failed: {error}") from error
         return self.made[i]

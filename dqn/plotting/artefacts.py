@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dqn.envs.registry_errors import said
+from dqn.envs.registry_errors import describe_error
 from dqn.runtime.errors import RunError, UserError
 from dqn.runtime.exit_codes import printable
 
@@ -18,7 +18,7 @@ class NotMadeError(Exception):
 
 
 @contextmanager
-def attempted(name: str, problems: list[str]) -> Iterator[None]:
+def attempt(name: str, problems: list[str]) -> Iterator[None]:
     """What goes wrong in making an artefact is a line of `problems`; Ctrl-C is raised."""
     try:
         yield
@@ -46,4 +46,4 @@ def _reason(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return said(error)
+    return describe_error(error)

@@ -8,9 +8,9 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
 from dqn.config import EnvConfig
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 from dqn.envs.adapter import name_of, spec_of
-from dqn.envs.registry_errors import said
+from dqn.envs.registry_errors import describe_error
 from dqn.runtime.errors import UserError
 
 _MODES = ("rgb_array", "rgb_array_list")
@@ -31,9 +31,9 @@ def drawable(env: EnvConfig | gymnasium.Env) -> tuple[gymnasium.Env, str]:
     stay_off_screen()
     if isinstance(env, EnvConfig):
         try:
-            made, reason = host.make(env, render=True), ""
+            made, reason = gymnasium_env.make(env, render=True), ""
         except UserError as error:  # it may still be played
-            made, reason = host.make(env), str(error)
+            made, reason = gymnasium_env.make(env), str(error)
     else:
         made, reason = _copied(env)
     return made, reason if reason or _draws(made) else f"{name_of(made)} cannot draw itself"
@@ -55,9 +55,9 @@ def _copied(env: gymnasium.Env) -> tuple[gymnasium.Env, str]:
         spec = spec_of(layer)
         if spec is not None and all(one.kwargs is not None for one in spec.additional_wrappers):
             try:
-                made = _made_again(spec, host.drawing_mode(layer))
+                made = _made_again(spec, gymnasium_env.drawing_mode(layer))
             except (Exception, SystemExit) as error:  # whatever its constructor raises
-                reason = f"{name_of(env)}: a second one could not be made: {said(error)}"
+                reason = f"{name_of(env)}: a second one could not be made: {describe_error(error)}"
             else:
                 with contextlib.suppress(Exception):  # of a wrapper that cannot be copied
                     return _around(made, layer, env), ""

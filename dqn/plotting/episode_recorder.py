@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, repr=False)
-class Episode:
+class Rollout:
     """What happened in one episode of T steps, seen from the state before each step."""
 
     observations: np.ndarray
@@ -55,7 +55,7 @@ def record_episode(
     path: str | Path = "episode.gif",
     env: EnvConfig | gymnasium.Env | None = None,
     seed: int = 0,
-) -> Episode:
+) -> Rollout:
     """Play one episode, greedy to its end, and write it to `path` as a GIF.
 
     `policy` is a `DQNAgent`, or any function from observations [N, D] to Q-values [N, A]. `env`
@@ -79,7 +79,7 @@ def record_episode(
     return episode
 
 
-def play(q_values: QValues, env: EnvConfig | gymnasium.Env, seed: int) -> tuple[Episode, Frames]:
+def play(q_values: QValues, env: EnvConfig | gymnasium.Env, seed: int) -> tuple[Rollout, Frames]:
     """One greedy episode, and what could be seen of it."""
     made, reason = drawable(env)
     name = env.id if isinstance(env, EnvConfig) else name_of(made)
@@ -124,13 +124,13 @@ def save_model(
     path: Path, weights: Sequence[np.ndarray], activation: str, observation_size: int
 ) -> None:
     """The network as a file that plain `keras.models.load_model` reads, whole or not at all."""
-    from dqn.agents import networks as network  # loads TensorFlow, which a GIF does not need
+    from dqn.agents import networks  # loads TensorFlow, which a GIF does not need
 
     with replacing(path) as temporary:
-        network.to_keras(weights, activation, observation_size).save(temporary)
+        networks.to_keras(weights, activation, observation_size).save(temporary)
 
 
-def _play(q_values: QValues, env: Adapter, seed: int, frames: Frames) -> Episode:
+def _play(q_values: QValues, env: Adapter, seed: int, frames: Frames) -> Rollout:
     observations, actions, rewards, q = [], [], [], []
     terminated = truncated = False
     try:
@@ -148,7 +148,7 @@ def _play(q_values: QValues, env: Adapter, seed: int, frames: Frames) -> Episode
     except EnvError as error:
         raise error.at(seed, len(actions)) from error
     frames.see(len(actions))
-    return Episode(
+    return Rollout(
         np.array(observations),
         np.array(actions),
         np.array(rewards),

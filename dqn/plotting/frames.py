@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dqn.envs.adapter import Adapter, told
+from dqn.envs.adapter import Adapter, format_value
 from dqn.envs.gymnasium_env import metadata_of
 from dqn.runtime.errors import EnvError
 
@@ -72,7 +72,7 @@ def _pixels(frame: Any, name: str) -> np.ndarray:
     """A copy of a frame [height, width, 3] of any real numbers; raises `EnvError`."""
     if isinstance(frame, Image.Image):
         frame = frame.convert("RGB")
-    refused = EnvError(name, "render", f"gave {told(frame)}, {_WANTED}")
+    refused = EnvError(name, "render", f"gave {format_value(frame)}, {_WANTED}")
     try:
         pixels = np.array(frame)
     except Exception as error:  # whatever its own class raises

@@ -7,7 +7,7 @@ from pathlib import Path
 from pandas import DataFrame
 
 from dqn.config import Config
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 from dqn.plotting.artefacts import (
     CURVES,
     EPISODE,
@@ -15,7 +15,7 @@ from dqn.plotting.artefacts import (
     PRESET,
     Q_VALUES,
     NotMadeError,
-    attempted,
+    attempt,
     missing,
 )
 from dqn.runtime.atomic_write import own_folder, replacing_folder
@@ -24,7 +24,7 @@ from dqn.storage.columns import config_of
 from dqn.storage.layout import BEST_FILES
 from dqn.storage.manifest import write_preset
 from dqn.storage.ranking import task_folders
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import named
 
 
@@ -33,17 +33,17 @@ def load() -> None:
     importlib.import_module("dqn.agents.networks")  # first: TensorFlow, without its lines
     importlib.import_module("dqn.agents.keras.backend")
     importlib.import_module("dqn.plotting.training_figures")
-    from dqn.plotting import episode_recorder as recorder
+    from dqn.plotting import episode_recorder
 
-    recorder.load()
+    episode_recorder.load()
 
 
-def draw_run(folder: Folder, config: Config) -> list[str]:
+def draw_run(folder: ResultsDir, config: Config) -> list[str]:
     """All that one looks at of a run; a line for each file that could not be made, and why."""
     return draw_curves(folder, config) + draw_best(folder, config)
 
 
-def draw_curves(folder: Folder, config: Config) -> list[str]:
+def draw_curves(folder: ResultsDir, config: Config) -> list[str]:
     """figures/returns.png and figures/losses.png of the seeds so far; nothing without any."""
     seeds = folder.rows()
     if seeds.empty:
@@ -51,16 +51,16 @@ def draw_curves(folder: Folder, config: Config) -> list[str]:
     return _draw_curves(folder.path, lambda: folder.episodes(), seeds, config)
 
 
-def draw_best(folder: Folder, config: Config) -> list[str]:
+def draw_best(folder: ResultsDir, config: Config) -> list[str]:
     """The best seed's network: model.keras, episode.gif and figures/q_values.png."""
     problems: list[str] = []
-    with attempted("model.keras, no episode.gif", problems):
+    with attempt("model.keras, no episode.gif", problems):
         if (best := folder.best()) is not None:
             problems += _draw_network(folder.path, best, config)
     return problems
 
 
-def draw_best_trial(folder: Folder, base: Config) -> list[str]:
+def draw_best_trial(folder: ResultsDir, base: Config) -> list[str]:
     """best/: what the above draw of a run, of the best trial, and its config.yaml; or nothing.
 
     It takes the place of the best/ before it as a whole, but for files that are not ours, and
@@ -74,14 +74,14 @@ def draw_best_trial(folder: Folder, base: Config) -> list[str]:
         return problems
     ours = {*BEST_FILES, *(f"{name}/{file}" for name in places for file in BEST_FILES)}
     best = folder.path / "best"
-    with attempted("new best/", problems), replacing_folder(best, ours.__contains__) as fresh:
+    with attempt("new best/", problems), replacing_folder(best, ours.__contains__) as fresh:
         for name, trial in places.items():
             path = own_folder(fresh / name) if name else fresh
             problems += _draw_trial(folder, base, trial, path)
     return problems
 
 
-def is_best_whole(folder: Folder) -> bool:
+def is_best_whole(folder: ResultsDir) -> bool:
     """Whether `draw_best_trial` would have nothing to add; it loads no TensorFlow."""
     return not any(
         missing(
@@ -93,14 +93,14 @@ def is_best_whole(folder: Folder) -> bool:
     )
 
 
-def _places(folder: Folder) -> dict[str, int]:
+def _places(folder: ResultsDir) -> dict[str, int]:
     """The best trial of each task by the name of its folder in best/; "" is best/ itself."""
     best = folder.best_trials()
     names = task_folders(best) if len(best) > 1 else dict.fromkeys(best, "")
     return {names[task]: trial for task, trial in best.items()}
 
 
-def _draw_trial(folder: Folder, base: Config, trial: int, path: Path) -> list[str]:
+def _draw_trial(folder: ResultsDir, base: Config, trial: int, path: Path) -> list[str]:
     config = config_of(folder.rows_of(trial)[0], base)
     seeds = folder.rows()
     write_preset(path / PRESET, config, _title(folder, trial))
@@ -111,7 +111,7 @@ def _draw_trial(folder: Folder, base: Config, trial: int, path: Path) -> list[st
     return problems
 
 
-def _title(folder: Folder, trial: int) -> str:
+def _title(folder: ResultsDir, trial: int) -> str:
     """What a best/ is of: drawn anew once the trial has more seeds, or another best one."""
     best, seeds = folder.best(trial), len(folder.rows_of(trial))
     network = f", the network of seed {best.seed}" if best is not None else ""
@@ -123,49 +123,49 @@ def _draw_curves(
 ) -> list[str]:
     returns, losses = CURVES
     problems: list[str] = []
-    with attempted(returns, problems):
+    with attempt(returns, problems):
         from dqn.plotting import (
-            training_figures as figures,  # here: matplotlib may refuse the user's settings
+            training_figures,  # here: matplotlib may refuse the user's settings
         )
 
-        solved = host.describe(config.env).solved_return
-        figures.draw_returns(_figure(path, returns), episodes(), seeds, solved)
-    with attempted(losses, problems):
-        from dqn.plotting import training_figures as figures
+        solved = gymnasium_env.describe(config.env).solved_return
+        training_figures.draw_returns(_figure(path, returns), episodes(), seeds, solved)
+    with attempt(losses, problems):
+        from dqn.plotting import training_figures
 
-        figures.draw_losses(_figure(path, losses), episodes(), seeds)
+        training_figures.draw_losses(_figure(path, losses), episodes(), seeds)
     return problems
 
 
 def _draw_network(path: Path, best: Best, config: Config) -> list[str]:
-    from dqn.agents import networks as network
-    from dqn.plotting import episode_recorder as recorder
+    from dqn.agents import networks
+    from dqn.plotting import episode_recorder
 
     problems: list[str] = []
-    with attempted(MODEL, problems):
+    with attempt(MODEL, problems):
         size = best.weights[0].shape[0]
-        recorder.save_model(path / MODEL, best.weights, best.activation, size)
+        episode_recorder.save_model(path / MODEL, best.weights, best.activation, size)
     episode = None
-    with attempted(EPISODE, problems):
-        q_values = network.q_function(best.weights, best.activation)
-        episode, frames = recorder.play(q_values, config.env, best.seed)
-        if reason := recorder.write_episode(path / EPISODE, frames):
+    with attempt(EPISODE, problems):
+        q_values = networks.q_function(best.weights, best.activation)
+        episode, frames = episode_recorder.play(q_values, config.env, best.seed)
+        if reason := episode_recorder.write_episode(path / EPISODE, frames):
             raise NotMadeError(reason)
-    with attempted(Q_VALUES, problems):
+    with attempt(Q_VALUES, problems):
         if episode is None:
             raise NotMadeError("no episode could be played")
-        from dqn.plotting import training_figures as figures
+        from dqn.plotting import training_figures
 
-        bounds = figures.q_bounds(
+        bounds = training_figures.q_bounds(
             config.env.id,
             len(episode.q),
             gamma=config.gamma,
             reward_scale=config.reward_scale,
             timeout_terminal=config.timeout_terminal,
-            max_episode_steps=host.describe(config.env).max_episode_steps,
+            max_episode_steps=gymnasium_env.describe(config.env).max_episode_steps,
         )
         title = f"Q-values along one greedy episode · the best seed, {best.seed}"
-        figures.draw_q_values(_figure(path, Q_VALUES), episode.q, bounds, title)
+        training_figures.draw_q_values(_figure(path, Q_VALUES), episode.q, bounds, title)
     return problems
 
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import platformdirs
 
-from dqn.runtime import atomic_write as atomic
+from dqn.runtime import atomic_write
 from dqn.runtime.cache_staging import PREFIX, Staging, has_room, places
 from dqn.runtime.errors import RunError
 
@@ -157,7 +157,7 @@ def _write(path: Path, content: bytes) -> None:
     with contextlib.suppress(OSError):
         if path.is_dir():
             _remove(path)
-        with atomic.replacing(path) as temporary:
+        with atomic_write.replacing(path) as temporary:
             temporary.write_bytes(hashlib.sha256(content).digest() + content)
 
 

@@ -18,12 +18,12 @@ def remember_tracebacks() -> None:
     os.environ[_TRACEBACKS] = os.environ.get(FULL_ERROR, "")
 
 
-def tracebacks() -> bool:
+def show_tracebacks() -> bool:
     """Whether tracebacks are shown, in this process and in its workers."""
     return os.environ.get(_TRACEBACKS, os.environ.get(FULL_ERROR)) == "1"
 
 
-def settled(call: Callable[[], int]) -> int:
+def exit_code(call: Callable[[], int]) -> int:
     """The exit status of `call`; whatever it raises becomes one and a line on standard error."""
     try:
         status = call()
@@ -36,7 +36,7 @@ def settled(call: Callable[[], int]) -> int:
         known = isinstance(error, UserError | RunError)
         line = str(error) if known else f"{type(error).__name__}: {error}"
         advice = "" if known else f"; {FULL_ERROR}=1 shows the traceback"
-        if tracebacks():
+        if show_tracebacks():
             print(hidden(traceback.format_exc()), end="", file=sys.stderr)
         print(printable(line) + advice, file=sys.stderr)
         return error.exit_status if known else FAILED

@@ -13,7 +13,7 @@ OWN = "dqn-study"
 PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", OWN)
 
 
-def described() -> dict:
+def describe() -> dict:
     """Processor, cores, versions and the date, as plain values."""
     return {
         "date": date.today().isoformat(),
@@ -35,7 +35,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def versions_told() -> str:
+def format_versions() -> str:
     """On one line: this package's version, and those of what it builds on."""
     found = versions((OWN, *PACKAGES, "hydra-core", "optuna"))
     return " ".join(f"{name} {number}" for name, number in found.items())

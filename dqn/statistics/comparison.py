@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dqn.statistics.metrics import Statistic, interval, iqm, mean
 
-_PAD = 0.5  # of a training: see `improvement_interval`
+_PAD = 0.5  # of a training: see `probability_of_improvement_interval`
 WILCOXON, MANN_WHITNEY = "Wilcoxon signed-rank", "Mann-Whitney U"
 
 
@@ -40,7 +40,7 @@ def profile_interval(
     return interval(_above(x, marks), mean, level)
 
 
-def improvement(x: ArrayLike, y: ArrayLike) -> float:
+def probability_of_improvement(x: ArrayLike, y: ArrayLike) -> float:
     """P(X > Y) + ½ P(X = Y) of a training of `x` [N] and one of `y` [M], over all N M pairs.
 
     The probability of improvement of Agarwal et al. (2021), section 4.3: Mann & Whitney's (1947) U
@@ -50,16 +50,16 @@ def improvement(x: ArrayLike, y: ArrayLike) -> float:
     return float(wins.mean()) if wins.size else np.nan
 
 
-def improvement_interval(
+def probability_of_improvement_interval(
     x: ArrayLike, y: ArrayLike, paired: bool = False, level: float = 0.95
 ) -> tuple[float, float]:
-    """Ends of an interval of `improvement`; `paired` needs N = M.
+    """Ends of an interval of `probability_of_improvement`; `paired` needs N = M.
 
     Wilson's (1927) score interval of a proportion, its number of trials being that of independent
-    coin tosses with the variance of `improvement`, θ (1 - θ) / V. V is DeLong et al.'s (1988), from
-    each training's share of wins; paired, of the sum of a pair's two shares. Samples that do not
-    overlap, or all tie, would have V = 0: so half a training is added to each when V is found, in
-    equal parts better and worse than every other.
+    coin tosses with the variance of `probability_of_improvement`, θ (1 - θ) / V. V is DeLong et
+    al.'s (1988), from each training's share of wins; paired, of the sum of a pair's two shares.
+    Samples that do not overlap, or all tie, would have V = 0: so half a training is added to each
+    when V is found, in equal parts better and worse than every other.
 
     (NaN, NaN) where either has fewer than two. Raises `ValueError` for a pair of unlike length.
 
@@ -103,7 +103,8 @@ def difference_interval(
     """Ends of the percentile bootstrap interval of `statistic(x)` - `statistic(y)`; x [N], y [M].
 
     (NaN, NaN) where either has fewer than two, and where both statistics are infinite in a
-    resample: no difference of those is known. Raises `ValueError` as `improvement_interval`.
+    resample: no difference of those is known. Raises `ValueError` as
+    `probability_of_improvement_interval`.
 
     Of a 95 % interval of the IQM's difference 0.94 to 0.95 covered the truth with 10 seeds
     and with 50, in the simulations told of there.

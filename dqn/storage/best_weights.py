@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from dqn.runtime.atomic_write import replacing
-from dqn.storage import quarantine as damage
+from dqn.storage import quarantine
 from dqn.storage.columns import Cell
 from dqn.storage.layout import WEIGHTS
-from dqn.storage.seeds_text import Key
+from dqn.storage.seeds_text import RowId
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class BestWeights:
     line on standard error says so.
     """
 
-    def __init__(self, folder: Path, rows: Mapping[Key, Mapping[str, Cell]]):
+    def __init__(self, folder: Path, rows: Mapping[RowId, Mapping[str, Cell]]):
         self._folder, self._rows = folder, rows
-        self._best: dict[int, Key] = {}
+        self._best: dict[int, RowId] = {}
         damaged = []
         for path in sorted(folder.glob(".weights-*.npz")):
             found = WEIGHTS.fullmatch(path.name)
@@ -44,17 +44,17 @@ class BestWeights:
                 continue
             key = int(found[1]), int(found[2])
             if key in rows and not _read(path):
-                damaged.append((path, damage.move_aside(path, folder)))
+                damaged.append((path, quarantine.move_aside(path, folder)))
             elif key not in rows:
                 path.unlink()
             elif key[0] not in self._best or _rank(rows[key]) > _rank(rows[self._best[key[0]]]):
-                self.settle([key])
+                self.commit([key])
             else:
                 path.unlink()
         if damaged:
             (path, aside), *others = damaged
             more = f" and {len(others)} more like it" if others else ""
-            damage.tell(f"{path}: must be weights, is damaged; it is now {aside.name}{more}")
+            quarantine.report(f"{path}: must be weights, is damaged; it is now {aside.name}{more}")
 
     @property
     def trials(self) -> set[int]:
@@ -63,7 +63,7 @@ class BestWeights:
 
     def save_if_best(
         self, rows: Iterable[Mapping[str, Cell]], weights: Iterable[list[np.ndarray]]
-    ) -> list[Key]:
+    ) -> list[RowId]:
         """Before lines are written: save those weights that are their trial's best; of which."""
         better: dict[int, tuple[Mapping[str, Cell], list[np.ndarray]]] = {}
         for row, arrays in zip(rows, weights, strict=True):
@@ -77,13 +77,13 @@ class BestWeights:
                 np.savez(temporary, *arrays)
         return [_key_of(row) for row, _ in better.values()]
 
-    def settle(self, keys: Iterable[Key]) -> None:
+    def commit(self, keys: Iterable[RowId]) -> None:
         """After the lines of those whose weights were saved are there: remove the others'."""
         for key in keys:
             self.drop(key[0])
             self._best[key[0]] = key
 
-    def forget(self, keys: Collection[Key]) -> None:
+    def forget(self, keys: Collection[RowId]) -> None:
         """Before trainings are replaced: remove what is here of the old ones."""
         for trial, best in list(self._best.items()):
             if best in keys:
@@ -102,7 +102,7 @@ class BestWeights:
             return None
         return Best(*key, str(self._rows[key]["activation"]), weights)
 
-    def _path(self, key: Key) -> Path:
+    def _path(self, key: RowId) -> Path:
         return self._folder / f".weights-{key[0]}-{key[1]}.npz"
 
 
@@ -115,7 +115,7 @@ def _read(path: Path) -> list[np.ndarray]:
         return []
 
 
-def _key_of(row: Mapping[str, Cell]) -> Key:
+def _key_of(row: Mapping[str, Cell]) -> RowId:
     return int(row["trial"] or 0), int(row["seed"] or 0)
 
 

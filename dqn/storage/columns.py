@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from dqn.config import Config
-from dqn.config.fields import shown
+from dqn.config.fields import short_repr
 from dqn.runtime.errors import UserError
 from dqn.statistics.metrics import METRICS
 from dqn.storage.safe_yaml import differences, plain, written
@@ -170,7 +170,7 @@ def _read(path: Sequence[str], cell: str) -> Any:
         return plain(cell)
     except ValueError as error:
         raise UserError(
-            f"env.{'.'.join(path)} must be YAML, met {shown(cell)} in seeds.csv ({error}); "
+            f"env.{'.'.join(path)} must be YAML, met {short_repr(cell)} in seeds.csv ({error}); "
             "restore that line"
         ) from error
 

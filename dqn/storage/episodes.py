@@ -23,13 +23,13 @@ from dqn.runtime.errors import RunError, first_line
 from dqn.storage.parts import SCHEMA, Kept, PartError, counts_of, only, read_part, write_part
 from dqn.storage.quarantine import copy_aside, move_aside
 from dqn.storage.safe_yaml import refuse_endless
-from dqn.storage.seeds_text import Key
+from dqn.storage.seeds_text import RowId
 
 PART_ROWS = 10_000  # about 0.3 MB and 2 ms to rewrite; 2 million episodes make 200 parts
 PART_LINES = 400  # trainings of a part: their lines are rewritten with it
 
 
-class Episodes:
+class EpisodeStore:
     """The rows of every finished training, in `path`. One process at a time may write there.
 
     A part that cannot be read is moved out of `path`: `aside` says which, why, and where to. What
@@ -41,10 +41,10 @@ class Episodes:
     def __init__(self, path: Path):
         self.path = path
         self.aside: list[tuple[str, Path]] = []
-        self.copied: set[Key] = set()
+        self.copied: set[RowId] = set()
         """The trainings whose rows `copy_aside` has copied."""
         self._kept: dict[Path, Kept] = {}
-        self._counts: dict[Path, Counter[Key]] = {}
+        self._counts: dict[Path, Counter[RowId]] = {}
         if path.exists() and not path.is_dir():
             moved = move_aside(path, path.parent)
             self.aside.append((f"{path}: must be a folder of parts", moved))
@@ -65,18 +65,18 @@ class Episodes:
         self._start_new_part_if_full()
 
     @property
-    def totals(self) -> Counter[Key]:
+    def totals(self) -> Counter[RowId]:
         """How many rows each training has."""
-        total: Counter[Key] = Counter()
+        total: Counter[RowId] = Counter()
         for count in self._counts.values():
             total.update(count)
         return total
 
-    def kept(self) -> dict[Key, Kept]:
+    def kept(self) -> dict[RowId, Kept]:
         """Of each training of which a part keeps anything, the last such part's."""
         return {key: kept for kept in self._kept.values() for key in kept.keys}
 
-    def last_added(self, finished: Collection[Key]) -> set[Key]:
+    def last_added(self, finished: Collection[RowId]) -> set[RowId]:
         """The trainings that a kill may have left without a line, of those not `finished`."""
         written = [part for part in self._kept if self._counts[part]]
         if not written:
@@ -87,9 +87,9 @@ class Episodes:
         trailing = reversed(self._counts[written[-1]])  # format 1 does not say
         return set(itertools.takewhile(lambda key: key not in finished, trailing))
 
-    def returns_of(self, keys: Collection[Key]) -> dict[Key, tuple[np.ndarray, int]]:
+    def returns_of(self, keys: Collection[RowId]) -> dict[RowId, tuple[np.ndarray, int]]:
         """The returns [E] of some trainings, and the step at which the last of them ended."""
-        found: dict[Key, tuple[np.ndarray, int]] = {key: (np.empty(0), 0) for key in keys}
+        found: dict[RowId, tuple[np.ndarray, int]] = {key: (np.empty(0), 0) for key in keys}
         for part, counts in self._counts.items():
             if mine := counts.keys() & keys:
                 frame = only(self._table(part), mine).to_pandas()
@@ -98,14 +98,14 @@ class Episodes:
                     found[int(trial), int(seed)] = returns, int(group["step"].iloc[-1])  # pyright: ignore[reportArgumentType]
         return found
 
-    def copy_aside(self, keys: Collection[Key]) -> list[Path]:
+    def copy_aside(self, keys: Collection[RowId]) -> list[Path]:
         """Copy the parts that hold rows of these trainings; where to."""
         parts = [part for part, counts in self._counts.items() if counts.keys() & keys]
         self.copied.update(key for part in parts for key in self._counts[part])
         return [copy_aside(part, self.path.parent) for part in parts]
 
     def keep(
-        self, lines: Mapping[Key, str], columns: tuple[str, ...], without: Collection[Key] = ()
+        self, lines: Mapping[RowId, str], columns: tuple[str, ...], without: Collection[RowId] = ()
     ) -> None:
         """Remove rows of all trainings but those of `lines`, and of those `without`.
 
@@ -115,7 +115,7 @@ class Episodes:
         homes = dict.fromkeys(lines, next(reversed(self._kept)))  # of those without an episode
         homes |= {key: part for part, kept in self._kept.items() for key in kept.keys}
         homes |= {key: part for part, counts in self._counts.items() for key in counts}
-        own: dict[Path, dict[Key, str]] = {part: {} for part in self._kept}
+        own: dict[Path, dict[RowId, str]] = {part: {} for part in self._kept}
         for key, line in lines.items():
             own[homes[key]][key] = line
         for part, kept in list(self._kept.items()):
@@ -131,9 +131,9 @@ class Episodes:
     def add(
         self,
         *trainings: Mapping[str, Any],
-        lines: Mapping[Key, str],
+        lines: Mapping[RowId, str],
         columns: tuple[str, ...],
-        replaced: Collection[Key] = (),
+        replaced: Collection[RowId] = (),
     ) -> None:
         """Append the episodes of trainings: by column, an array over them or one value for all.
 
@@ -154,7 +154,7 @@ class Episodes:
         self._write(part, table, kept.with_lines(lines, columns, set(lines)))
         self._start_new_part_if_full()
 
-    def settle(self, finished: Collection[Key]) -> None:
+    def commit(self, finished: Collection[RowId]) -> None:
         """Say that trainings that were added and are `finished` have their lines in seeds.csv."""
         part, kept = next(reversed(self._kept.items()))
         if kept.last and (left := kept.last.difference(finished)) != kept.last:

@@ -12,7 +12,7 @@ from dqn.storage.columns import Row, hyperparameters
 
 
 @dataclass(frozen=True)
-class SeedResult:
+class FinishedTraining:
     """One finished training; the arrays are over its E episodes."""
 
     trial: int

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from dqn.config.fields import shown
+from dqn.config.fields import short_repr
 from dqn.runtime.atomic_write import refuse_links, replacing
 from dqn.runtime.errors import UserError
 from dqn.runtime.version import VERSION
@@ -33,12 +33,12 @@ def refuse_newer(folder: Path) -> int:
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
         raise UserError(
             f"{path}: must say the format of these results, as in 'format: {FORMAT}', got "
-            f"{shown(said)}; {_RESTORE}"
+            f"{short_repr(said)}; {_RESTORE}"
         )
     if found > FORMAT:
         raise UserError(
             f"{folder}: has results of format {found}, written by version "
-            f"{shown(said.get('version'))}, this is version {VERSION} and knows formats up to "
+            f"{short_repr(said.get('version'))}, this is version {VERSION} and knows formats up to "
             f"{FORMAT}; open them with that version"
         )
     return found
@@ -49,8 +49,8 @@ def refuse_unfit(
 ) -> None:
     """Refuse a folder that results must not be written to; nothing in it is touched.
 
-    Raises as `refuse_newer` and `places.refuse_foreign`, which says what `key`, `also` and `hydra`
-    are; `OSError` where something of ours in it is a link.
+    Raises as `refuse_newer` and `places.refuse_foreign`, which says what `field`, `also` and
+    `hydra` are; `OSError` where something of ours in it is a link.
     """
     refuse_newer(folder)
     if folder.is_dir():
@@ -58,7 +58,7 @@ def refuse_unfit(
         refuse_foreign(folder, key, also, hydra)
 
 
-def keep(folder: Path) -> None:
+def check_or_write(folder: Path) -> None:
     """Say in `folder` that this version writes there, in its format."""
     path = folder / FORMAT_FILE
     text = _TITLE + written({"format": FORMAT, "version": VERSION})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dqn.config import Config
-from dqn.config.config import ELSEWHERE
+from dqn.config.config import NON_RESULT_KEYS
 
 _OF_MANY = (
     "seeds",
@@ -21,7 +21,7 @@ def identity_of(config: Config) -> str:
     seeds, where they are trained and what the folder is called do not. Numbers count by value (10
     is 10.0), mappings without their order.
     """
-    left_out = {*ELSEWHERE, *_OF_MANY}
+    left_out = {*NON_RESULT_KEYS, *_OF_MANY}
     mapping = {name: value for name, value in config.to_mapping().items() if name not in left_out}
     return hashlib.sha256(text_of(mapping).encode()).hexdigest()[:32]
 

@@ -12,8 +12,8 @@ from dqn.runtime.errors import UserError
 from dqn.statistics.metrics import metrics_of
 from dqn.storage.columns import Cell, Row
 from dqn.storage.parts import Kept
-from dqn.storage.seeds import Seeds
-from dqn.storage.seeds_text import FOLLOWING, Key, SeedsText, checksum_of, line_of
+from dqn.storage.seeds import SeedsTable
+from dqn.storage.seeds_text import FOLLOWING, RowId, SeedsText, checksum_of, line_of
 
 Verdict = Literal["as written", "rounded", "kept", "restored", "unproven"]
 
@@ -31,8 +31,8 @@ class Lines:
 
     def __init__(
         self,
-        seeds: Seeds,
-        kept: Mapping[Key, Kept],
+        seeds: SeedsTable,
+        kept: Mapping[RowId, Kept],
         base: Mapping[str, Cell],
         varied: Callable[[str], bool],
         threshold: Callable[[Row], float | None],
@@ -40,7 +40,7 @@ class Lines:
         self._seeds, self._kept, self._base = seeds, kept, base
         self._varied, self._threshold = varied, threshold
 
-    def stored(self, key: Key) -> Row | None:
+    def stored(self, key: RowId) -> Row | None:
         """The row that a part keeps of a training, with our columns; None where it keeps none."""
         kept = self._kept.get(key)
         line = kept.line(key) if kept else None
@@ -53,7 +53,7 @@ class Lines:
             return None
         return self._seeds.row(row)
 
-    def is_as_written(self, key: Key) -> bool:
+    def is_as_written(self, key: RowId) -> bool:
         """Whether a row is the one that was written, in whatever form; of no known line it is."""
         text, kept = self._seeds.text, self._kept.get(key)
         if kept is None or key not in kept.checksums or key not in text.lines:
@@ -66,7 +66,7 @@ class Lines:
         sums = (checksum_of(form.encode()) for form in forms)
         return kept.checksums[key] in sums or kept.lines.get(key) in forms
 
-    def judged(self, key: Key, returns: np.ndarray, step: int) -> tuple[Verdict, Row]:
+    def judged(self, key: RowId, returns: np.ndarray, step: int) -> tuple[Verdict, Row]:
         """What a row that is not as it was written is worth, and the row to go on with.
 
         `returns` [E] are those of its episodes, `step` the step at which the last of them ended.
@@ -100,13 +100,13 @@ class Lines:
             return "kept", proven
         return "unproven", row
 
-    def needs_episodes(self, key: Key) -> bool:
+    def needs_episodes(self, key: RowId) -> bool:
         """Whether something of a row is to be computed from its episodes."""
         return any(name in FOLLOWING for name in self._seeds.text.missing) or (
             not self.is_as_written(key)
         )
 
-    def most_like(self, line: bytes, absent: Iterable[Key]) -> Key | None:
+    def most_like(self, line: bytes, absent: Iterable[RowId]) -> RowId | None:
         """Which of the `absent` trainings a damaged line is of; None where no kept line is near."""
         said = line.decode("utf-8", "replace")
         begin, absent = said.split(",", 2)[:2], list(absent)

@@ -11,10 +11,10 @@ FILE = "machine.yaml"
 _DECISIVE = ("processor", "system", "versions")
 
 
-def keep(folder: Path) -> None:
+def record_machine(folder: Path) -> None:
     """Add this machine to those of the `folder`, unless the last to write there was its like."""
     known = read(folder)
-    here = machine.described()
+    here = machine.describe()
     if known and not changed(known[-1], here):
         return
     with replacing(folder / FILE, durable=True) as temporary:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from dqn.config import Config
-from dqn.config.config import ELSEWHERE, KEYS, fields_of
-from dqn.config.fields import override_text, shown
+from dqn.config.config import KEYS, NON_RESULT_KEYS, fields_of
+from dqn.config.fields import override_text, short_repr
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.errors import RunError, UserError
 from dqn.statistics.metrics import METRICS, STATISTICS
@@ -15,7 +15,7 @@ from dqn.storage.columns import COLUMN_OF_KEY
 from dqn.storage.safe_yaml import Difference, differences, plain, plain_of, written
 
 CONFIG, SWEEP = "config.yaml", "sweep.yaml"
-FREE = {"seeds", *ELSEWHERE}
+FREE = {"seeds", *NON_RESULT_KEYS}
 """Keys that may change from one command to the next: more seeds are added, and on the others no
 result depends."""
 
@@ -23,20 +23,21 @@ _IDENTITY = "identity"
 _SHOWN = 4  # differences in a message
 
 
-def keep(
+def check_or_write(
     folder: Path,
     config: Config,
     sweep: Mapping[str, Any] | None = None,
-    grows: Collection[str] = (),
+    growable_keys: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
 ) -> str | None:
     """Write config.yaml, and sweep.yaml of a sweep, or hold them against what `folder` has.
 
     Returns the sweep's identity, made once with its folder; None of a run. Both files are checked
-    before either is written. The keys in `FREE` may differ, and of the sweep those that `grows`
-    names: of `seeds` and of these the higher number is what the file then says. Any other
-    difference raises `UserError`, which shows it; a file that cannot be read raises `RunError`.
-    What a record does not say, as the version that wrote it did not know it, is as in `defaults`.
+    before either is written. The keys in `FREE` may differ, and of the sweep those that
+    `growable_keys` names: of `seeds` and of these the higher number is what the file then says.
+    Any other difference raises `UserError`, which shows it; a file that cannot be read raises
+    `RunError`. What a record does not say, as the version that wrote it did not know it, is as in
+    `defaults`.
     """
     new = config.to_mapping()
     old, old_sweep = read_config(folder / CONFIG), _read_identified(folder / SWEEP)
@@ -49,7 +50,7 @@ def keep(
     identity = None
     if sweep is not None:
         known = {**(defaults or {}), **({} if old is None else {"seeds": old["seeds"]})}
-        identity = _keep_sweep(folder / SWEEP, old_sweep, plain(_yaml(sweep)), grows, known)
+        identity = _keep_sweep(folder / SWEEP, old_sweep, plain(_yaml(sweep)), growable_keys, known)
     if old is None or old["seeds"] < new["seeds"]:
         _write(folder / CONFIG, new)
     return identity
@@ -90,7 +91,7 @@ def _keep_sweep(
     path: Path,
     old: Mapping[str, Any] | None,
     new: dict[str, Any],
-    grows: Collection[str],
+    growable_keys: Collection[str],
     defaults: Mapping[str, Any],
 ) -> str:
     if old is None:
@@ -100,7 +101,7 @@ def _keep_sweep(
     identity = old[_IDENTITY]
     known = {name: value for name, value in plain(_yaml(defaults)).items() if name in new}
     changed = list(differences(_filled(old, known), _filled({_IDENTITY: identity, **new}, known)))
-    _refuse(path, [d for d in changed if not (d[0] in grows and _are_numbers(d[1], d[2]))])
+    _refuse(path, [d for d in changed if not (d[0] in growable_keys and _are_numbers(d[1], d[2]))])
     if any(now > was for _, was, now in changed):
         highest = {name: max(was, now) for name, was, now in changed}
         _write(path, _with({_IDENTITY: identity, **new}, highest))
@@ -129,7 +130,7 @@ def _with(mapping: Mapping[str, Any], values: Mapping[str, Any], outer: str = ""
 def _refuse(path: Path, changed: Sequence[Difference]) -> None:
     if not changed:
         return
-    told = [f"{name} was {_told(was)} and is now {_told(now)}" for name, was, now in changed]
+    told = [f"{name} was {_format(was)} and is now {_format(now)}" for name, was, now in changed]
     more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
     back = "what it was"
     if path.name == CONFIG:  # whose keys are those of the command line
@@ -144,8 +145,8 @@ def _refuse(path: Path, changed: Sequence[Difference]) -> None:
 _ANOTHER = "choose another folder with name=NAME"
 
 
-def _told(value: Any) -> str:
-    return override_text(value) if isinstance(value, bool | str) else shown(value)
+def _format(value: Any) -> str:
+    return override_text(value) if isinstance(value, bool | str) else short_repr(value)
 
 
 def _are_numbers(*values: Any) -> bool:
@@ -171,7 +172,9 @@ def read_sweep(path: Path) -> dict[str, Any] | None:
     mapping = _read_identified(path)
     for name, (fits, what) in _READ.items():
         if mapping is not None and name in mapping and not fits(mapping[name]):
-            raise RunError(f"{path}: {name} must be {what}, is {shown(mapping[name])}; {_RESTORE}")
+            raise RunError(
+                f"{path}: {name} must be {what}, is {short_repr(mapping[name])}; {_RESTORE}"
+            )
     return mapping
 
 
@@ -219,7 +222,7 @@ def _read(path: Path, what: str) -> dict[str, Any] | None:
         raise _damaged(path, what, error) from error
     if not isinstance(mapping, dict):
         raise RunError(
-            f"{path}: must be a mapping of keys to values, is {shown(mapping)}; {_RESTORE}"
+            f"{path}: must be a mapping of keys to values, is {short_repr(mapping)}; {_RESTORE}"
         )
     return mapping
 

@@ -9,12 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from dqn.storage import quarantine as damage
+from dqn.storage import quarantine
 from dqn.storage.columns import Cell, Row
-from dqn.storage.episodes import Episodes
+from dqn.storage.episodes import EpisodeStore
 from dqn.storage.lines import Lines
-from dqn.storage.seeds import Seeds
-from dqn.storage.seeds_text import Key
+from dqn.storage.seeds import SeedsTable
+from dqn.storage.seeds_text import RowId
 from dqn.storage.trials import retried
 
 _LOSSY = ("restored", "proven", "again")  # after these the file says less than it did
@@ -25,7 +25,7 @@ def open_tables(
     base: Mapping[str, Cell],
     varied: Callable[[str], bool],
     threshold: Callable[[Row], float | None],
-) -> tuple[Seeds, Episodes]:
+) -> tuple[SeedsTable, EpisodeStore]:
     """seeds.csv and episodes.parquet of `folder`, made if they are not there.
 
     `base` are the hyperparameter columns with the base configuration's values, `varied` says of
@@ -44,19 +44,19 @@ class _Opening:
         threshold: Callable[[Row], float | None],
     ):
         self._path = folder / "seeds.csv"
-        self._episodes = Episodes(folder / "episodes.parquet")
+        self._episodes = EpisodeStore(folder / "episodes.parquet")
         self._totals, self._kept = self._episodes.totals, self._episodes.kept()
         sums = [it for kept in self._kept.values() for it in kept.checksums.values()]
         is_kept = not self._totals or any(kept.lines for kept in self._kept.values())
-        self._seeds = Seeds(self._path, base, varied, sums, is_kept)
+        self._seeds = SeedsTable(self._path, base, varied, sums, is_kept)
         self._was_lost = self._seeds.is_lost
         self._lines = Lines(self._seeds, self._kept, base, varied, threshold)
         self._problems: list[str] = []
         self._done: Counter[str] = Counter()
         self._gone = 0  # trainings whose episodes are
-        self._without: set[Key] = set()  # whose episodes a kill has left behind
+        self._without: set[RowId] = set()  # whose episodes a kill has left behind
 
-    def tables(self) -> tuple[Seeds, Episodes]:
+    def tables(self) -> tuple[SeedsTable, EpisodeStore]:
         seeds, episodes = self._seeds, self._episodes
         if seeds.is_lost:
             self._restore_all()
@@ -69,7 +69,7 @@ class _Opening:
         aside = None
         is_lossy = seeds.foreign or any(self._done[kind] for kind in _LOSSY)
         if is_lossy and self._path.exists() and self._path.stat().st_size:
-            aside = damage.copy_aside(self._path, self._path.parent)
+            aside = quarantine.copy_aside(self._path, self._path.parent)
         lines = {key: self._line(key, row) for key, row in seeds.rows.items()}
         episodes.keep(lines, seeds.columns, self._without)
         if is_lossy or self._done or self._gone or self._without or not seeds.fits:
@@ -78,7 +78,7 @@ class _Opening:
         self._say_of_episodes(reasons)
         return seeds, episodes
 
-    def _line(self, key: Key, row: Row) -> str:
+    def _line(self, key: RowId, row: Row) -> str:
         """A row's line, by now the one that its part keeps where that keeps any."""
         kept = self._kept.get(key)
         if kept is not None and kept.columns == self._seeds.columns and (line := kept.line(key)):
@@ -218,16 +218,18 @@ class _Opening:
         ]
         outcome = f"; {', '.join(done)}" if done else ""
         copy = f"; the file as it was is now {aside.name}" if aside else ""
-        damage.tell(f"{self._path}{first}{more}{outcome}{copy}")
+        quarantine.report(f"{self._path}{first}{more}{outcome}{copy}")
 
     def _say_of_episodes(self, reasons: Collection[tuple[str, Path]]) -> None:
         many = f"{self._gone} trainings are" if self._gone != 1 else "one training is"
         if reasons:
             (reason, first), *others = reasons
             more = f" and {len(others)} more like it" if others else ""
-            damage.tell(f"{reason}; it was set aside as {first.name}{more}, {many} done again")
+            quarantine.report(
+                f"{reason}; it was set aside as {first.name}{more}, {many} done again"
+            )
         elif self._gone:
-            damage.tell(
+            quarantine.report(
                 f"{self._episodes.path}: the episodes of {self._gone} trainings are gone; they are "
                 "done again"
             )

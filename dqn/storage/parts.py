@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.errors import first_line
-from dqn.storage.seeds_text import Key, checksum_of
+from dqn.storage.seeds_text import RowId, checksum_of
 
 SCHEMA = pa.schema(
     {
@@ -50,32 +50,32 @@ class PartError(Exception):
 class Kept:
     """What a part keeps of seeds.csv, by training."""
 
-    checksums: dict[Key, int] = field(default_factory=dict)
-    lines: dict[Key, str] = field(default_factory=dict)
+    checksums: dict[RowId, int] = field(default_factory=dict)
+    lines: dict[RowId, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     """Of these lines."""
-    last: set[Key] | None = None
+    last: set[RowId] | None = None
     """Added by the last `add`; None where the part does not say."""
     damaged: bool = False
 
     @property
-    def keys(self) -> Collection[Key]:
+    def keys(self) -> Collection[RowId]:
         """The trainings of which it keeps anything, as they were added."""
         return dict.fromkeys([*self.checksums, *self.lines]).keys()
 
-    def line(self, key: Key) -> str | None:
+    def line(self, key: RowId) -> str | None:
         """A training's whole line, without its end; None where there is none, or it is damaged."""
         line = self.lines.get(key)
         return line if line and checksum_of(line.encode()) == self.checksums.get(key) else None
 
-    def without(self, keys: Collection[Key]) -> "Kept":
+    def without(self, keys: Collection[RowId]) -> "Kept":
         """The same of all other trainings."""
         checksums = {key: it for key, it in self.checksums.items() if key not in keys}
         lines = {key: it for key, it in self.lines.items() if key not in keys}
         return Kept(checksums, lines, self.columns, self.last)
 
     def with_lines(
-        self, lines: Mapping[Key, str], columns: tuple[str, ...], last: set[Key] | None
+        self, lines: Mapping[RowId, str], columns: tuple[str, ...], last: set[RowId] | None
     ) -> "Kept":
         """The same with whole lines of further trainings."""
         sums = {key: checksum_of(line.encode()) for key, line in lines.items()}
@@ -116,19 +116,19 @@ def write_part(part: Path, table: pa.Table, kept: Kept) -> None:
         )
 
 
-def counts_of(table: pa.Table) -> Counter[Key]:
+def counts_of(table: pa.Table) -> Counter[RowId]:
     """Rows of each training; they stand together, so that it is enough to look where one ends."""
     trial, seed = (table[name].to_numpy() for name in ("trial", "seed"))
     changes = np.flatnonzero((np.diff(trial) != 0) | (np.diff(seed) != 0)) + 1
     starts = np.concatenate([[0], changes]) if len(trial) else changes
-    counts: Counter[Key] = Counter()
+    counts: Counter[RowId] = Counter()
     lengths = np.diff(np.append(starts, len(trial))).tolist()
     for t, s, n in zip(trial[starts].tolist(), seed[starts].tolist(), lengths, strict=True):
         counts[t, s] += n
     return counts
 
 
-def only(table: pa.Table, keys: Collection[Key]) -> pa.Table:
+def only(table: pa.Table, keys: Collection[RowId]) -> pa.Table:
     """The rows of some trainings."""
     pairs = zip(table["trial"].to_pylist(), table["seed"].to_pylist(), strict=True)
     return table.filter(pa.array([pair in keys for pair in pairs], pa.bool_()))

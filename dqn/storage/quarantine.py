@@ -26,7 +26,7 @@ def move_aside(path: Path, folder: Path) -> Path:
     return aside
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """One line on standard error."""
     print(printable(line), file=sys.stderr, flush=True)
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from dqn.storage.columns import Row
 from dqn.storage.identity import text_of
-from dqn.storage.trials import Standing, standing
+from dqn.storage.trials import RankKey, rank_key
 
 
 class Ranking:
     """The order of trials, each given by its rows of seeds.csv.
 
     `seeds` are those that a whole trial has; `objective` is the metric that trials are ordered by,
-    by what `over` gives of a trial's rows, by default the IQM.
+    by what `on_trial_end` gives of a trial's rows, by default the IQM.
     """
 
     def __init__(
@@ -27,13 +27,13 @@ class Ranking:
         over: Callable[[Sequence[Row]], float] | None = None,
     ):
         self._seeds, self._objective, self._over = seeds, objective, over
-        self._standing: dict[int, Standing] = {}
+        self._standing: dict[int, RankKey] = {}
         self._task: dict[int, str] = {}
 
     def update(self, rows: Sequence[Row]) -> None:
         """Take in all rows of one trial, instead of those it had."""
         number = int(rows[0]["trial"] or 0)
-        self._standing[number] = standing(rows, self._seeds, self._objective, self._over)
+        self._standing[number] = rank_key(rows, self._seeds, self._objective, self._over)
         self._task[number] = str(rows[0]["env"])
 
     def __contains__(self, trial: int) -> bool:
@@ -77,7 +77,7 @@ def task_folders(tasks: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def incomparable(settings: Iterable[Mapping[str, Any]]) -> str:
+def incomparable_settings(settings: Iterable[Mapping[str, Any]]) -> str:
     """One line where trials of one task differ in what may change its returns; "" where not.
 
     `settings` has for each trial its columns, of which those of the environment count.

@@ -10,14 +10,14 @@ import pandas as pd
 
 from dqn.config import Config
 from dqn.runtime.errors import UserError
-from dqn.storage import manifest as composed
+from dqn.storage import manifest
 from dqn.storage.columns import Row, config_of, hyperparameters, is_within
 from dqn.storage.episodes import read_episodes
 from dqn.storage.format_version import refuse_newer
 from dqn.storage.lines import computed_of
 from dqn.storage.ranking import Ranking
 from dqn.storage.seeds import env_columns, read_text
-from dqn.storage.seeds_text import FOLLOWING, SeedsText, key_of
+from dqn.storage.seeds_text import FOLLOWING, SeedsText, row_id
 from dqn.storage.thresholds import Thresholds
 from dqn.storage.trials import read_same
 
@@ -96,14 +96,14 @@ def read(path: Path) -> Results:
     20,000 trainings take 0.6 s.
     """
     refuse_newer(path)
-    mapping = composed.read_config(path / composed.CONFIG)
+    mapping = manifest.read_config(path / manifest.CONFIG)
     if mapping is None or not (path / "seeds.csv").exists():
         raise UserError(
             f"{path}: must be a folder of results, with config.yaml and seeds.csv, is not; write "
             "one that python -m dqn.run has made"
         )
-    sweep, base = composed.read_sweep(path / composed.SWEEP), Config.from_mapping(mapping)
-    varied = composed.varied(path, sweep)
+    sweep, base = manifest.read_sweep(path / manifest.SWEEP), Config.from_mapping(mapping)
+    varied = manifest.varied(path, sweep)
     text = read_text(path / "seeds.csv", hyperparameters(base), varied)
     _refuse_unknown(path, sweep)
     if not set(FOLLOWING).isdisjoint(text.missing):
@@ -140,7 +140,7 @@ def _compute(text: SeedsText, path: Path, base: Config) -> None:
     of = dict(list(frame.groupby(["trial", "seed"], sort=False)))
     thresholds = Thresholds(base, imports=False)
     for row in text.rows.values():
-        mine = of.get(key_of(row), frame[:0])
+        mine = of.get(row_id(row), frame[:0])
         computed = computed_of(mine["return"].to_numpy(), thresholds.of_row(row))
         if "steps" in text.missing:
             computed["steps"] = mine["step"].tolist()[-1] if len(mine) else 0

@@ -16,33 +16,31 @@ import pandas as pd
 from dqn.config import Config, EnvConfig
 from dqn.runtime.atomic_write import remove_temporaries
 from dqn.runtime.errors import RunError, UserError
-from dqn.storage import format_version as format
-from dqn.storage import machines
-from dqn.storage import manifest as composed
+from dqn.storage import format_version, machines, manifest
 from dqn.storage.best_weights import Best, BestWeights
 from dqn.storage.columns import Row, hyperparameters, is_same_cell
-from dqn.storage.finished import SeedResult
+from dqn.storage.finished import FinishedTraining
 from dqn.storage.lock import Lock
 from dqn.storage.opening import open_tables
 from dqn.storage.ranking import Ranking
 from dqn.storage.seeds import env_columns
-from dqn.storage.seeds_text import Key
+from dqn.storage.seeds_text import RowId
 from dqn.storage.thresholds import Thresholds
 from dqn.storage.trial_table import TrialTable
 from dqn.storage.trials import retried
 
-__all__ = ["Folder", "SeedResult"]
+__all__ = ["FinishedTraining", "ResultsDir"]
 
 
-class Folder:
+class ResultsDir:
     """Creates the folder of results at `path`, or goes on with the one that is there.
 
     A run has one configuration, `config`. A sweep has many trials around it: `sweep` is a record of
-    plain values of what is swept, kept in sweep.yaml; `grows` names those of its keys, dotted, that
-    a later command may raise; `swept` the configuration's keys and groups that differ between
-    trials, so that the tables have a column for each; `objective` the metric trials are ordered by,
-    by what `over` gives of a trial's rows, by default the IQM; `defaults` what `sweep` says where
-    the record of an earlier version says nothing.
+    plain values of what is swept, kept in sweep.yaml; `growable_keys` names those of its keys,
+    dotted, that a later command may raise; `swept` the configuration's keys and groups that differ
+    between trials, so that the tables have a column for each; `objective` the metric trials are
+    ordered by, by what `over` gives of a trial's rows, by default the IQM; `defaults` what `sweep`
+    says where the record of an earlier version says nothing.
 
     To be closed, or used with `with`. Raises `UserError` where the folder cannot be written,
     another process is writing to it, or it holds another configuration or sweep; `RunError` where
@@ -61,7 +59,7 @@ class Folder:
         config: Config,
         sweep: Mapping[str, Any] | None = None,
         *,
-        grows: Collection[str] = (),
+        growable_keys: Collection[str] = (),
         swept: Iterable[str] = (),
         objective: str = "mean_return",
         over: Callable[[Sequence[Row]], float] | None = None,
@@ -75,16 +73,16 @@ class Folder:
         self._key = "hydra.run.dir" if sweep is None else "hydra.sweep.dir"
         self._thresholds = Thresholds(config)
         try:
-            format.refuse_unfit(path, self._key)
+            format_version.refuse_unfit(path, self._key)
             path.mkdir(parents=True, exist_ok=True)
             self._lock = Lock(path)
         except OSError as error:
             raise self._not_writable(error) from error
         try:
             remove_temporaries(path, ("episodes.parquet", "figures"))
-            self.identity = composed.keep(path, config, sweep, grows, defaults)
+            self.identity = manifest.check_or_write(path, config, sweep, growable_keys, defaults)
             """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
-            self._open(config, composed.varied(path, sweep, self._swept))
+            self._open(config, manifest.varied(path, sweep, self._swept))
         except OSError as error:
             self._lock.close()
             raise self._not_writable(error) from error
@@ -96,8 +94,8 @@ class Folder:
         base = hyperparameters(config, self._swept)
         threshold = self._thresholds.of_row
         self._seeds, self._episodes = open_tables(self.path, base, varied, threshold)
-        format.keep(self.path)
-        machines.keep(self.path)
+        format_version.check_or_write(self.path)
+        machines.record_machine(self.path)
         self._weights = BestWeights(self.path, self._seeds.rows)
         self._of_trial: dict[int, list[Row]] = defaultdict(list)
         for (trial, _), row in self._seeds.rows.items():
@@ -110,7 +108,7 @@ class Folder:
             self._of_trial,
         )
 
-    def __enter__(self) -> "Folder":
+    def __enter__(self) -> "ResultsDir":
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -121,7 +119,7 @@ class Folder:
         if self._lock.closed:
             return
         try:
-            self._episodes.settle(self._seeds.rows)
+            self._episodes.commit(self._seeds.rows)
             if not self._trials.is_written:
                 self._trials.write()
         except OSError as error:
@@ -129,7 +127,7 @@ class Folder:
         finally:
             self._lock.close()
 
-    def add(self, *results: SeedResult) -> None:
+    def add(self, *results: FinishedTraining) -> None:
         """Put finished trainings on disk; once this returns, no kill loses one.
 
         One that has a line already is refused, unless it is to be trained again: see `finished`.
@@ -150,7 +148,7 @@ class Folder:
             self._episodes.add(*episodes, lines=lines, columns=names, replaced=again)
             best = self._weights.save_if_best(rows, [result.weights for result in results])
             self._seeds.add(*rows, replaced=again)
-            self._weights.settle(best)
+            self._weights.commit(best)
             for trial, seed in again:
                 self._of_trial[trial] = [r for r in self._of_trial[trial] if r["seed"] != seed]
             for trial, seed in keys:
@@ -189,7 +187,7 @@ class Folder:
         except OSError as error:
             raise _failed(self.path, error) from error
 
-    def finished(self) -> set[Key]:
+    def finished(self) -> set[RowId]:
         """The (trial, seed) pairs that need no training.
 
         Those that failed are tried again, and those that were given up with them.

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from dqn.config.fields import shown
+from dqn.config.fields import short_repr
 
 _DEEPEST = 50  # nested lists and mappings; libyaml's loader ends the interpreter at 10⁵
 # YAML 1.1 takes 1e-4, without a dot or without a sign of the exponent, for text: Hydra does not.
@@ -47,7 +47,7 @@ def plain(text: str | bytes) -> Any:
 
 
 def plain_of(path: Path) -> Any:
-    """What the file at `path` says, as `plain`; raises `OSError` where it cannot be opened."""
+    """What the file at `path` says, as `to_plain`; raises `OSError` where it cannot be opened."""
     refuse_endless(path)
     return plain(path.read_bytes())
 
@@ -67,7 +67,7 @@ def refuse_endless(path: Path) -> None:
 
 
 def written(value: Any, **style: Any) -> str:
-    """Plain values as a document that `plain` reads; `style` is of `yaml.dump`."""
+    """Plain values as a document that `to_plain` reads; `style` is of `yaml.dump`."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **style)
 
 
@@ -92,7 +92,7 @@ def _are_long_lists(old: Any, new: Any) -> bool:
         isinstance(old, list)
         and isinstance(new, list)
         and len(old) == len(new)
-        and shown(old).endswith("...")
+        and short_repr(old).endswith("...")
     )
 
 

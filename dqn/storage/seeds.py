@@ -13,12 +13,12 @@ from dqn.runtime.errors import RunError
 from dqn.storage import columns
 from dqn.storage.columns import Cell, Row
 from dqn.storage.safe_yaml import refuse_endless
-from dqn.storage.seeds_text import Key, SeedsText, checksum_of, key_of, line_of
+from dqn.storage.seeds_text import RowId, SeedsText, checksum_of, line_of, row_id
 
-__all__ = ["Key", "Seeds", "read_seeds", "read_text"]
+__all__ = ["RowId", "SeedsTable", "read_seeds", "read_text"]
 
 
-class Seeds:
+class SeedsTable:
     """The rows of seeds.csv at `path`, in memory and on disk; one process at a time may write.
 
     `hyperparameters` are the names of their columns; as a mapping, with the value that a column has
@@ -68,7 +68,7 @@ class Seeds:
                     "file away, and the same command makes it from what episodes.parquet keeps"
                 ) from error
             self.text = SeedsText(self._header, self.columns)
-        self.rows: dict[Key, Row] = self.text.rows
+        self.rows: dict[RowId, Row] = self.text.rows
         """By (trial, seed), in the order they stand in the file; a blank cell is None."""
 
     @property
@@ -84,12 +84,12 @@ class Seeds:
         """Whether it has columns that are not ours."""
         return not set(self.columns).issuperset(self.text.header)
 
-    def add(self, *rows: Mapping[str, Cell], replaced: Collection[Key] = ()) -> None:
+    def add(self, *rows: Mapping[str, Cell], replaced: Collection[RowId] = ()) -> None:
         """Append rows: a value for every column, None or NaN for a blank.
 
         Where rows of `replaced` trainings go, it is in one replacement of the file.
         """
-        lines = {key_of(row): self.row(row) for row in rows}
+        lines = {row_id(row): self.row(row) for row in rows}
         if self.is_lost or replaced:
             kept = {key: row for key, row in self.rows.items() if key not in replaced}
             self._put({**kept, **lines})
@@ -123,7 +123,7 @@ class Seeds:
         """Put the rows as they are now in the place of the file."""
         self._put(dict(self.rows))
 
-    def _put(self, rows: Mapping[Key, Row]) -> None:
+    def _put(self, rows: Mapping[RowId, Row]) -> None:
         lines = [line_of(self.columns), *map(self.line, rows.values())]
         with replacing(self.path, durable=True) as temporary:
             temporary.write_text("".join(lines), encoding="utf-8")

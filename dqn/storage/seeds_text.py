@@ -12,7 +12,7 @@ from dqn.statistics.metrics import METRICS
 from dqn.storage import columns
 from dqn.storage.columns import Cell, Row
 
-Key = tuple[int, int]
+RowId = tuple[int, int]
 """(trial, seed)."""
 
 _MARK = b"\xef\xbb\xbf"  # a spreadsheet's
@@ -40,8 +40,8 @@ class SeedsText:
     checksums: Collection[int] = ()
     header: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    rows: dict[Key, Row] = field(default_factory=dict)
-    lines: dict[Key, bytes] = field(default_factory=dict)
+    rows: dict[RowId, Row] = field(default_factory=dict)
+    lines: dict[RowId, bytes] = field(default_factory=dict)
     """As they stand, without their ends."""
     damage: list[tuple[int, str, bytes]] = field(default_factory=list)
     """Line number, from 1, what is wrong with it, and the line."""
@@ -76,7 +76,7 @@ class SeedsText:
                     raise ValueError(f"must have {width} cells, has {len(cells)}")
                 row = self._row(names, readers, [cells[place] for place in order])
                 row.update(filled)
-                if (key := key_of(row)) in self.rows:
+                if (key := row_id(row)) in self.rows:
                     raise ValueError("trial {} seed {} is there twice".format(*key))
                 self.rows[key], self.lines[key] = row, line
             except ValueError as error:
@@ -160,7 +160,7 @@ class SeedsText:
         return dict(zip(names, values, strict=True))
 
 
-def key_of(row: Mapping[str, Cell]) -> Key:
+def row_id(row: Mapping[str, Cell]) -> RowId:
     """The (trial, seed) of a row."""
     return row["trial"], row["seed"]  # pyright: ignore[reportReturnType]
 

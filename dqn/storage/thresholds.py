@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dqn.config import Config, EnvConfig
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 from dqn.envs.registry_errors import known_registration
 from dqn.runtime.errors import UserError
 from dqn.storage.columns import Cell, config_of
@@ -30,10 +30,12 @@ class Thresholds:
 
     def _look_up(self, env: EnvConfig) -> float | None:
         if self._imports:
-            return host.describe(env).solved_return
+            return gymnasium_env.describe(env).solved_return
         spec = known_registration(env.id)
         try:
-            return None if spec is None else host.registered_number(spec, "reward_threshold")
+            return (
+                None if spec is None else gymnasium_env.registered_number(spec, "reward_threshold")
+            )
         except UserError:  # refused where it would be trained
             return None
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from dqn.statistics.metrics import METRICS, interval, iqm
 from dqn.storage.columns import Cell, Row
-from dqn.storage.seeds_text import Key, key_of
+from dqn.storage.seeds_text import RowId, row_id
 
 BASELINE, EXERCISE = "exercise", 999_999
 """The exercise's settings beside trials of a study: their name, and their number in files, which no
 study comes to."""
 _CHUNK = 16  # intervals that are worked out at once: their resamples stay in the cache
 
-Standing = tuple[int, float, int]
+RankKey = tuple[int, float, int]
 
 
 def numbered(trial: int) -> str:
@@ -88,15 +88,15 @@ def trial_rows(trials: Iterable[Sequence[Row]], hyperparameters: Iterable[str]) 
     return table
 
 
-def standing(
+def rank_key(
     rows: Sequence[Row],
     seeds: Collection[int],
     objective: str = "mean_return",
     over: Callable[[Sequence[Row]], float] | None = None,
-) -> Standing:
+) -> RankKey:
     """Sorting key of a trial, best first: by the IQM of the metric `objective` of its `rows`.
 
-    With `over`, by what that gives of them, in the unit and sign of the objective.
+    With `on_trial_end`, by what that gives of them, in the unit and sign of the objective.
     Before all others come those that are whole, each of `seeds` done or diverged: a trial that was
     stopped on the way is known by less. Those without a finite IQM come last. The lowest is best of
     a metric whose worst value is the highest (`solved_at`, `collapse`); of equals, the first trial.
@@ -111,14 +111,14 @@ def standing(
     return 0 if whole else 1, value if METRICS[objective] > 0 else -value, number
 
 
-def retried(rows: Iterable[Row]) -> set[Key]:
+def retried(rows: Iterable[Row]) -> set[RowId]:
     """Which of one trial's trainings the same command trains again: those that failed.
 
     With them those that were given up when the first failed, which say pruned.
     """
     rows = list(rows)
     failed = any(row["status"] == "failed" for row in rows)
-    return {key_of(row) for row in rows if failed and row["status"] in ("failed", "pruned")}
+    return {row_id(row) for row in rows if failed and row["status"] in ("failed", "pruned")}
 
 
 def _row_without_metrics(rows: Sequence[Row], names: Iterable[str]) -> Row:

@@ -6,7 +6,7 @@ from typing import Any
 from dqn.runtime.errors import RunError
 from dqn.statistics.formatting import count
 from dqn.storage.columns import COLUMN_OF_KEY
-from dqn.storage.ranking import incomparable, task_folders
+from dqn.storage.ranking import incomparable_settings, task_folders
 from dqn.storage.trials import named
 from dqn.terminal.tables import leaderboard
 
@@ -31,7 +31,7 @@ def leaderboards(
             lines.append(f"\n{task}")
             keys = [key for key in swept if _varies(own, key)]
         lines.append(leaderboard(own, keys, objective, ordered_by, value_of=value_of))
-        if line := incomparable(own.to_dict("records")):
+        if line := incomparable_settings(own.to_dict("records")):
             lines.append(f"  {line}")
     if same := int(trials["same_as"].notna().sum()):
         whose = "its results" if same == 1 else "their results"

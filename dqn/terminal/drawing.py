@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Callable
 
-from dqn.plotting.artefacts import attempted
+from dqn.plotting.artefacts import attempt
 from dqn.terminal.console import steps
 
 
-def drawn(what: str, draw: Callable[[], list[str] | None]) -> bool:
+def draw_and_report(what: str, draw: Callable[[], list[str] | None]) -> bool:
     """Draw, and say on standard error what could not be made and why; False after Ctrl-C.
 
     `draw` gives a line for each file that could not be made; what it raises is one more.
@@ -15,7 +15,7 @@ def drawn(what: str, draw: Callable[[], list[str] | None]) -> bool:
     problems: list[str] = []
     ended = True
     try:
-        with attempted("figures", problems), steps() as tell:
+        with attempt("figures", problems), steps() as tell:
             tell(f"drawing {what} ...".replace("  ", " "))
             problems += draw() or []
     except KeyboardInterrupt:

@@ -12,12 +12,12 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from dqn.config import Config
 from dqn.statistics.formatting import count
 from dqn.terminal.console import Screen
-from dqn.training.messages import News
-from dqn.training.trial_progress import Course, spent
+from dqn.training.messages import PoolUpdate
+from dqn.training.trial_progress import TrialProgress, budget_spent
 
 WINDOW = 10  # episodes of the running mean
 _BARS = 12  # seeds shown at once
-_TOLD_FROM = 0.05  # of the training: before that, how long it will take is a guess
+_ETA_FROM = 0.05  # of the training: before that, how long it will take is a guess
 
 
 @dataclass
@@ -32,14 +32,14 @@ class _Seed:
 
     def share(self, config: Config) -> float:
         """Of the budget that is spent, 0 to 1; the bound that is nearer counts."""
-        return 1.0 if self.over else float(spent(config, self.episode, self.step))
+        return 1.0 if self.over else float(budget_spent(config, self.episode, self.step))
 
     def __str__(self) -> str:
         mean = np.mean(self.last) if self.last else np.nan
         return f"episode {self.episode:>5,} · mean {mean:7.1f} · epsilon {self.epsilon:.2f}"
 
 
-class RunView:
+class RunProgress:
     """Follows seeds of one configuration from the moment it is entered with `with`."""
 
     def __init__(self, seeds: Iterable[int], config: Config, console: Console | None = None):
@@ -57,7 +57,7 @@ class RunView:
         self._bars: dict[int, TaskID] = {}
         self._first: tuple[float, int, float] | None = None  # time, steps, share once compiled
 
-    def __enter__(self) -> "RunView":
+    def __enter__(self) -> "RunProgress":
         self._screen.__enter__()
         self._screen.line(f"training {count(len(self._seeds), 'seed')}; compiling the program ...")
         return self
@@ -65,22 +65,22 @@ class RunView:
     def __exit__(self, *exception: object) -> None:
         self._screen.__exit__(*exception)
 
-    def begun(self, course: Course) -> None:
+    def begun(self, progress: TrialProgress) -> None:
         """Nothing to show: there is one trial."""
 
-    def over(self, course: Course) -> None:
+    def on_trial_end(self, progress: TrialProgress) -> None:
         """Nothing to show: there is one trial."""
 
-    def report(self, news: News) -> None:
+    def report(self, update: PoolUpdate) -> None:
         """Take in what workers brought."""
-        for _, number in news.restarted:
+        for _, number in update.restarted:
             self._seeds[number] = _Seed(epsilon=self._config.epsilon_start)
-        for episodes in news.episodes:
+        for episodes in update.episodes:
             seed = self._seeds[episodes.key[1]]
             seed.episode += len(episodes.returns)
             seed.step, seed.epsilon = int(episodes.step[-1]), float(episodes.epsilon[-1])
             seed.last.extend(episodes.returns.tolist())
-        for result in news.finished:
+        for result in update.finished:
             seed = self._seeds[result.job.seed]
             seed.over, seed.step = True, result.steps
             self._screen.line(
@@ -112,7 +112,7 @@ class RunView:
         if self._first is None:  # the time before was the compiler's and would spoil the speed
             self._first = now, steps, share
         began, steps_then, share_then = self._first
-        if share > share_then + _TOLD_FROM:
+        if share > share_then + _ETA_FROM:
             speed = (steps - steps_then) / (now - began)
             left = (1.0 - share) * (now - began) / (share - share_then)
             told += f" · {speed:,.0f} steps/s · {left:,.0f} s left"

@@ -10,19 +10,19 @@ from rich.progress import BarColumn, TextColumn
 from dqn.config import Config
 from dqn.statistics.formatting import count
 from dqn.storage.columns import Row
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import named, trial_row
 from dqn.terminal.console import Screen
-from dqn.training.messages import News
-from dqn.training.trial_progress import Course
+from dqn.training.messages import PoolUpdate
+from dqn.training.trial_progress import TrialProgress
 
 _WINDOW = 20.0  # seconds that speed and load are over
 _PAUSE = 0.2  # seconds between looks at them
-_TOLD_FROM = 0.03  # of the whole: before that, how long it will take is a guess
+_ETA_FROM = 0.03  # of the whole: before that, how long it will take is a guess
 
 
 @dataclass
-class Counts:
+class TrialCounts:
     """Trials by how they stand."""
 
     total: int
@@ -37,12 +37,14 @@ class Counts:
         return told + (f" · {self.failed} failed" if self.failed else "")
 
 
-class SweepView:
+class SweepProgress:
     """Follows a sweep from the moment it is entered with `with`."""
 
-    def __init__(self, folder: Folder, total: int, base: Config, console: Console | None = None):
+    def __init__(
+        self, folder: ResultsDir, total: int, base: Config, console: Console | None = None
+    ):
         self._folder, self._seeds = folder, base.seeds
-        self.counts = Counts(total)
+        self.counts = TrialCounts(total)
         self.ended: set[int] = set()
         """Numbers of the trials that are over."""
         self.trained = self.steps = 0
@@ -61,7 +63,7 @@ class SweepView:
         self._recent: list[tuple[float, int, float, int]] = []
         self._told_at = -_PAUSE
 
-    def __enter__(self) -> "SweepView":
+    def __enter__(self) -> "SweepProgress":
         self._screen.__enter__()
         trials, seeds = self.counts.total, self._seeds
         self._screen.line(f"{count(trials, 'trial')} of {count(seeds, 'seed')}; starting ...")
@@ -70,27 +72,27 @@ class SweepView:
     def __exit__(self, *exception: object) -> None:
         self._screen.__exit__(*exception)
 
-    def begun(self, course: Course) -> None:
+    def begun(self, progress: TrialProgress) -> None:
         """A trial has begun."""
         self.counts.running += 1
-        self._before += len(self._folder.rows_of(course.number))
+        self._before += len(self._folder.rows_of(progress.number))
 
-    def over(self, course: Course) -> None:
+    def on_trial_end(self, progress: TrialProgress) -> None:
         """A trial is over."""
         self.counts.running -= 1
         self.counts.over += 1
-        self.ended.add(course.number)
-        statuses = {str(row["status"]) for row in course.rows.values()}
+        self.ended.add(progress.number)
+        statuses = {str(row["status"]) for row in progress.rows.values()}
         self.counts.failed += "failed" in statuses
         self.counts.pruned += "pruned" in statuses and "failed" not in statuses
         self._outdated = True
 
-    def report(self, news: News) -> None:
+    def report(self, update: PoolUpdate) -> None:
         """Take in what workers brought."""
         now = time.monotonic()
         if self._outdated:
             self._find_best()
-        for result in news.finished:
+        for result in update.finished:
             self.trained += 1
             self.steps += result.steps
             if result.status == "pruned":
@@ -98,11 +100,11 @@ class SweepView:
             else:
                 self._whole += 1
                 self._whole_steps += result.steps
-        useful = sum(report.useful for report in news.reports)
-        stepped = sum(int(e.lengths.sum()) for e in news.episodes)
-        self._recent.append((now, news.workers, useful, stepped))
+        useful = sum(report.useful for report in update.chunk_results)
+        stepped = sum(int(e.lengths.sum()) for e in update.episodes)
+        self._recent.append((now, update.workers, useful, stepped))
         self._recent = [entry for entry in self._recent if entry[0] > now - _WINDOW]
-        if self._first is None and news.episodes:
+        if self._first is None and update.episodes:
             self._first = now, self._share()
         if now < self._told_at + _PAUSE:
             return
@@ -132,7 +134,7 @@ class SweepView:
             told += f" · {speed:,.0f} steps/s"
         if self._saved:
             told += f" · {100 * self._saved / (self._saved + self.steps):.0f} % of steps saved"
-        if self._first and (gained := self._share() - self._first[1]) > _TOLD_FROM:
+        if self._first and (gained := self._share() - self._first[1]) > _ETA_FROM:
             left = (1.0 - self._share()) * (now - self._first[0]) / gained
             told += f" · {_clock(left)} left"
         return told

@@ -11,22 +11,21 @@ from collections.abc import Iterable
 
 from dqn.agents.block import Shape
 from dqn.agents.compiled_loop import Program
-from dqn.agents.stepped_loop import HostedFunctions, HostedProgram
+from dqn.agents.stepped_loop import SteppedFunctions, SteppedProgram
 from dqn.config import Config, EnvConfig
-from dqn.envs import exclusive
-from dqn.envs import gymnasium_env as host
+from dqn.envs import exclusive, gymnasium_env
 from dqn.envs.registry import dynamics_named, dynamics_of
-from dqn.runtime import compile_cache as runtime
+from dqn.runtime import compile_cache
 from dqn.runtime.errors import UserError
 from dqn.runtime.tensorflow import leave_gpus
 from dqn.training import memory
-from dqn.training.jobs import LANES, Checkpoint, Episodes, Finished, Job, Key
+from dqn.training.jobs import LANES, Checkpoint, EpisodeBatch, Finished, Job, TrainingId
 from dqn.training.lane_block import Block
 
 _FAIRNESS = 8  # calls of `advance`; one in so many goes to the block that has waited longest
 CAPACITY = 8192  # transitions a lane can store; a job that needs more doubles it until it fits
 
-Place = tuple[Shape, str | EnvConfig, str]
+ProgramKey = tuple[Shape, str | EnvConfig, str]
 """What a block is for: a shape, its compiled dynamics by name or its hosted environment, and the
 text of that one's arguments: 1 and True are equal, and not the same to an environment."""
 
@@ -37,10 +36,10 @@ class Engine:
     def __init__(self, lanes: int = LANES):
         leave_gpus()  # also of a TensorFlow that an environment has imported
         self._lanes = lanes
-        self._waiting: dict[Place, deque[Job | Checkpoint]] = {}
-        self._blocks: dict[Place, Block] = {}
-        self._ran: dict[Place, int] = {}  # the call of `advance` that ran it last
-        self._short: set[Place] = set()  # those that wait for an environment of another block
+        self._waiting: dict[ProgramKey, deque[Job | Checkpoint]] = {}
+        self._blocks: dict[ProgramKey, Block] = {}
+        self._ran: dict[ProgramKey, int] = {}  # the call of `advance` that ran it last
+        self._short: set[ProgramKey] = set()  # those that wait for an environment of another block
         self._calls = 0
         self.ticks = self.work = 0
         """Lane-ticks run, and those of them in which a lane was at work."""
@@ -55,8 +54,8 @@ class Engine:
         return bool(self._waiting or self._blocks)
 
     def advance(
-        self, new: Iterable[Job | Checkpoint] = (), cancelled: Iterable[Key] = ()
-    ) -> tuple[list[Episodes], list[Finished]]:
+        self, new: Iterable[Job | Checkpoint] = (), cancelled: Iterable[TrainingId] = ()
+    ) -> tuple[list[EpisodeBatch], list[Finished]]:
         """Run one chunk of one block, the fullest; its free lanes are refilled first.
 
         `new` jobs wait for a free lane in the order given. A `cancelled` one ends as `pruned` at
@@ -81,7 +80,7 @@ class Engine:
                 return [], finished + [Finished.failed(_job(item), reason) for item in waiting]
             block = Block(_program(*place))
         compilations = block.compilations
-        most = 1 if _is_alone(place) else self._lanes
+        most = 1 if _is_exclusive(place) else self._lanes
         block.fill(waiting, most, elsewhere=self._is_elsewhere(place))
         if not block.keys:  # other blocks have all environments there can be: one of those goes on
             block.close()
@@ -114,7 +113,7 @@ class Engine:
         self._blocks.clear()
         self._waiting.clear()
 
-    def _next_place(self) -> Place | None:
+    def _next_place(self) -> ProgramKey | None:
         """The place with most of its lanes at work, of equals the one that has waited longest.
 
         A lane-tick costs the same whether a job is in the lane or not, so blocks with few jobs wait
@@ -122,14 +121,14 @@ class Engine:
         has waited longest has its turn.
         """
         places = list(dict.fromkeys([*self._waiting, *self._blocks]))
-        if held := [place for place in self._blocks if _is_alone(place)]:
-            places = [place for place in places if place in held or not _is_alone(place)]
+        if held := [place for place in self._blocks if _is_exclusive(place)]:
+            places = [place for place in places if place in held or not _is_exclusive(place)]
         self._short = {place for place in self._short if self._is_elsewhere(place)}
         places = [place for place in places if place not in self._short]
         if not places:
             return None
 
-        def rank(place: Place) -> tuple[int, int]:
+        def rank(place: ProgramKey) -> tuple[int, int]:
             waited = self._calls - self._ran.get(place, 0)
             if self._calls % _FAIRNESS == 0:
                 return waited, 0
@@ -141,7 +140,7 @@ class Engine:
         self._ran[chosen] = self._calls
         return chosen
 
-    def _is_elsewhere(self, place: Place) -> bool:
+    def _is_elsewhere(self, place: ProgramKey) -> bool:
         """Whether a block of another place has environments of the same id."""
         env = place[1]
         return isinstance(env, EnvConfig) and any(
@@ -150,7 +149,7 @@ class Engine:
             if other != place
         )
 
-    def checkpoint(self, key: Key) -> Job | Checkpoint:
+    def checkpoint(self, key: TrainingId) -> Job | Checkpoint:
         """Take a training out, for any engine's `advance` to go on with; the result is the same.
 
         Raises `KeyError` where no job of that key is waiting or under way.
@@ -164,14 +163,14 @@ class Engine:
                 return taken
         return self._withdraw(key)
 
-    def _cancel(self, key: Key) -> Finished | None:
+    def _cancel(self, key: TrainingId) -> Finished | None:
         try:
             taken = self.checkpoint(key)
         except KeyError:
             return None
         return Finished.pruned(taken)
 
-    def _withdraw(self, key: Key) -> Job | Checkpoint:
+    def _withdraw(self, key: TrainingId) -> Job | Checkpoint:
         for place, waiting in self._waiting.items():
             for item in waiting:
                 if item.key == key:
@@ -181,9 +180,9 @@ class Engine:
                     return item
         raise KeyError(key)
 
-    def _place(self, item: Job | Checkpoint) -> Place:
+    def _place(self, item: Job | Checkpoint) -> ProgramKey:
         config = _job(item).config
-        task, dynamics = host.describe(config.env), dynamics_of(config.env)
+        task, dynamics = gymnasium_env.describe(config.env), dynamics_of(config.env)
         shape = Shape(
             task.observation_size,
             task.actions,
@@ -202,27 +201,27 @@ def _job(item: Job | Checkpoint) -> Job:
     return item if isinstance(item, Job) else item.job
 
 
-def _is_alone(place: Place) -> bool:
+def _is_exclusive(place: ProgramKey) -> bool:
     """Whether its environment is known to exist once at a time: one lane, in one block."""
     env = place[1]
-    return isinstance(env, EnvConfig) and exclusive.alone(env, look=False) != ""
+    return isinstance(env, EnvConfig) and exclusive.exclusive(env, look=False) != ""
 
 
-def _program(shape: Shape, env: str | EnvConfig, arguments: str) -> Program | HostedProgram:
+def _program(shape: Shape, env: str | EnvConfig, arguments: str) -> Program | SteppedProgram:
     """What runs a block; its compiled functions are shared by all blocks of one shape."""
     if isinstance(env, EnvConfig):
-        return HostedProgram(_hosted_functions(shape), env)
+        return SteppedProgram(_hosted_functions(shape), env)
     return _compiled(shape, env)
 
 
 @functools.cache
 def _compiled(shape: Shape, name: str) -> Program:
-    return Program(shape, dynamics_named(name), runtime.graphs())
+    return Program(shape, dynamics_named(name), compile_cache.graphs())
 
 
 @functools.cache
-def _hosted_functions(shape: Shape) -> HostedFunctions:
-    return HostedFunctions(shape, runtime.graphs())
+def _hosted_functions(shape: Shape) -> SteppedFunctions:
+    return SteppedFunctions(shape, compile_cache.graphs())
 
 
 def _capacity(config: Config, time_limit: int) -> int:

@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 
 from dqn.config import Config
-from dqn.statistics.episode_columns import RECORD
+from dqn.statistics.episode_columns import EPISODE_COLUMNS
 
-Key = tuple[int, int]
+TrainingId = tuple[int, int]
 """(trial, seed)."""
 
 # A block of 16 is the fastest (`python -m benchmarks --scaling`): with 8 lanes and with 128 it has
@@ -26,16 +26,16 @@ class Job:
     config: Config
 
     @property
-    def key(self) -> Key:
+    def key(self) -> TrainingId:
         """(trial, seed), unique among the jobs of an engine."""
         return self.trial, self.seed
 
 
 @dataclass(frozen=True)
-class Episodes:
+class EpisodeBatch:
     """Episodes of one training that ended in one chunk, oldest first; arrays over episodes."""
 
-    key: Key
+    key: TrainingId
     step: np.ndarray
     returns: np.ndarray
     lengths: np.ndarray
@@ -44,9 +44,9 @@ class Episodes:
     q: np.ndarray
 
     @classmethod
-    def of(cls, key: Key, records: np.ndarray) -> "Episodes":
+    def of(cls, key: TrainingId, records: np.ndarray) -> "EpisodeBatch":
         """From records float32 [episodes, columns] as a block writes them: counts are bits."""
-        column = dict(zip(RECORD, records.T, strict=True))
+        column = dict(zip(EPISODE_COLUMNS, records.T, strict=True))
         counts = {name: column[name].copy().view(np.int32) for name in ("step", "length")}
         return cls(
             key,
@@ -80,7 +80,7 @@ class Checkpoint:
     seconds: float
 
     @property
-    def key(self) -> Key:
+    def key(self) -> TrainingId:
         """(trial, seed)."""
         return self.job.key
 
@@ -93,7 +93,7 @@ class Finished:
     status: Literal["done", "pruned", "diverged", "failed"]
     steps: int
     """Environment steps; of a diverged training, up to the update that was not finite."""
-    episodes: Episodes
+    episodes: EpisodeBatch
     test_returns: np.ndarray
     """Of the greedy episodes after training; empty where it is not `done`."""
     weights: list[np.ndarray]
@@ -106,7 +106,7 @@ class Finished:
     """Whether it failed before its first step, as its environment could not be made or reset."""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> TrainingId:
         """(trial, seed)."""
         return self.job.key
 
@@ -120,9 +120,9 @@ class Finished:
         """A training that is not gone on with."""
         nothing = np.zeros(0, np.float32)
         if isinstance(taken, Job):
-            records = np.zeros((0, len(RECORD)), np.float32)
-            return cls(taken, "pruned", 0, Episodes.of(taken.key, records), nothing, [], 0.0)
-        episodes = Episodes.of(taken.key, taken.records)
+            records = np.zeros((0, len(EPISODE_COLUMNS)), np.float32)
+            return cls(taken, "pruned", 0, EpisodeBatch.of(taken.key, records), nothing, [], 0.0)
+        episodes = EpisodeBatch.of(taken.key, taken.records)
         return cls(
             taken.job, "pruned", taken.steps, episodes, nothing, taken.weights, taken.seconds
         )

@@ -9,17 +9,17 @@ import tensorflow as tf
 
 from dqn.agents.compiled_loop import Program
 from dqn.agents.dqn import Hyper
-from dqn.agents.stepped_loop import HostedProgram
+from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import Config
 from dqn.config.fields import INT_BOUND
-from dqn.envs import gymnasium_env as host
+from dqn.envs import gymnasium_env
 from dqn.runtime.errors import EnvError
-from dqn.statistics.episode_columns import RECORD
-from dqn.training.jobs import Checkpoint, Episodes, Finished, Job, Key
+from dqn.statistics.episode_columns import EPISODE_COLUMNS
+from dqn.training.jobs import Checkpoint, EpisodeBatch, Finished, Job, TrainingId
 
 CHUNK = 0.4  # seconds that one is to take: a cancelled lane goes on no longer, and each is reported
 FIRST_TICKS, TICKS = 128, 4096  # of a block's first chunk, and of any
-STRIDE = 16  # environment steps a tick at most: a longer T_train takes several ticks
+MAX_STEPS_PER_TICK = 16  # environment steps a tick at most: a longer T_train takes several ticks
 TEST_STEPS = 100_000  # of a test episode at most, in an environment that has no time limit
 _IDLE = -1  # a budget of episodes that is always spent
 _ENDLESS = INT_BOUND - 1  # one that never is; and a lane ends before its age would overflow
@@ -34,13 +34,13 @@ class _Slot:
     seconds: float = 0.0
 
     def all_records(self) -> np.ndarray:
-        return np.concatenate([np.zeros((0, len(RECORD)), np.float32), *self.records])
+        return np.concatenate([np.zeros((0, len(EPISODE_COLUMNS)), np.float32), *self.records])
 
 
 class Block:
     """L lanes of one program, each empty or at work on one job."""
 
-    def __init__(self, program: Program | HostedProgram):
+    def __init__(self, program: Program | SteppedProgram):
         self._program = program
         self._lanes, self._replay = program.empty()
         self._slots: list[_Slot | None] = [None] * program.shape.lanes
@@ -53,7 +53,7 @@ class Block:
         """Of the last chunk: L times its ticks, and how many of them a lane was at work in."""
 
     @property
-    def keys(self) -> set[Key]:
+    def keys(self) -> set[TrainingId]:
         """The jobs under way."""
         return {slot.job.key for slot in self._slots if slot is not None}
 
@@ -88,7 +88,7 @@ class Block:
         for i, checkpoint in resumed.items():
             self._restore(i, checkpoint)
 
-    def advance(self, return_early: bool) -> list[Episodes]:
+    def advance(self, return_early: bool) -> list[EpisodeBatch]:
         """Run one chunk; with `return_early`, only until a lane falls free."""
         began = time.perf_counter()
         at_work = [slot for slot in self._slots if slot is not None]
@@ -98,7 +98,7 @@ class Block:
             self._replay,
             self._tensors(),
             tf.constant(most),
-            tf.constant(STRIDE),
+            tf.constant(MAX_STEPS_PER_TICK),
             tf.constant(len(at_work) if return_early else 1),
         )
         self._lanes = chunk.lanes
@@ -115,7 +115,7 @@ class Block:
                 slot.seconds += share
                 if count:
                     slot.records.append(rows[:count].copy())
-                    episodes.append(Episodes.of(slot.job.key, slot.records[-1]))
+                    episodes.append(EpisodeBatch.of(slot.job.key, slot.records[-1]))
         return episodes
 
     def take_finished(self) -> list[Finished]:
@@ -127,7 +127,7 @@ class Block:
             if slot is not None and not self._alive[i]
         ]
 
-    def checkpoint(self, key: Key) -> Checkpoint:
+    def checkpoint(self, key: TrainingId) -> Checkpoint:
         """Take a training out and free its lane."""
         i, slot = next(
             (i, slot)
@@ -137,7 +137,7 @@ class Block:
         self._free(i)
         steps = int(self._lanes.age[i])
         stored = min(steps, int(self._hyper["buffer_size"][i]))
-        actions = self._program.actions[i] if isinstance(self._program, HostedProgram) else []
+        actions = self._program.actions[i] if isinstance(self._program, SteppedProgram) else []
         return Checkpoint(
             slot.job,
             lane=[x[i].numpy() for x in tf.nest.flatten(self._lanes)],
@@ -151,11 +151,11 @@ class Block:
 
     def close(self) -> None:
         """Let go of environments stepped in Python."""
-        if isinstance(self._program, HostedProgram):
+        if isinstance(self._program, SteppedProgram):
             self._program.close()
 
     def _can_begin(self, i: int, item: Job | Checkpoint, elsewhere: bool) -> bool:
-        if not isinstance(self._program, HostedProgram):
+        if not isinstance(self._program, SteppedProgram):
             return True
         seed = None if isinstance(item, Checkpoint) else item.seed
         return self._program.can_begin(i, seed, elsewhere)
@@ -169,15 +169,15 @@ class Block:
         self._lanes = tf.nest.pack_sequence_as(self._lanes, parts)
         memories = self._memories()
         memories[i, : len(checkpoint.replay)] = checkpoint.replay
-        if isinstance(self._program, HostedProgram):
+        if isinstance(self._program, SteppedProgram):
             episode = int(self._lanes.episodes[i])
-            self._program.bring_back(i, checkpoint.job.seed, episode, checkpoint.actions)
+            self._program.replay_actions(i, checkpoint.job.seed, episode, checkpoint.actions)
         else:
             self._replay.assign(tf.reshape(memories, self._replay.shape))
 
     def _finish(self, i: int, slot: _Slot, diverged: bool) -> Finished:
         began = time.perf_counter()
-        job, hosted = slot.job, isinstance(self._program, HostedProgram)
+        job, hosted = slot.job, isinstance(self._program, SteppedProgram)
         if hosted and i in self._program.broken:
             self._free(i)
             unmade = not int(self._lanes.age[i])
@@ -201,7 +201,7 @@ class Block:
             job,
             "diverged" if diverged else "done",
             int(self._lanes.age[i]),
-            Episodes.of(job.key, slot.all_records()),
+            EpisodeBatch.of(job.key, slot.all_records()),
             test_returns,
             weights,
             slot.seconds + time.perf_counter() - began,
@@ -209,7 +209,7 @@ class Block:
         )
 
     def _test(self, i: int, weights, seed, limit, episodes: int):
-        if isinstance(self._program, HostedProgram):
+        if isinstance(self._program, SteppedProgram):
             idle = [j for j, slot in enumerate(self._slots) if slot is None or not self._alive[j]]
             return self._program.test(i, weights, seed, limit, episodes, idle)
         return self._program.test(weights, seed, limit, episodes=episodes)
@@ -241,7 +241,7 @@ def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
     """One lane's entry of `Hyper`: float32, int32 and bool scalars."""
     limit = config.env.max_episode_steps
     if limit is None:
-        limit = host.describe(config.env).max_episode_steps
+        limit = gymnasium_env.describe(config.env).max_episode_steps
     values = {
         "seed": seed,
         "epsilon_linear": config.epsilon_schedule == "linear",

@@ -5,25 +5,25 @@ from typing import NamedTuple, Protocol
 
 from gymnasium.envs.registration import EnvSpec
 
-from dqn.training.jobs import Episodes, Finished, Job, Key
+from dqn.training.jobs import EpisodeBatch, Finished, Job, TrainingId
 
-BEAT = 10.0
+HEARTBEAT_INTERVAL = 10.0
 """Seconds from one pulse to the next."""
 
 
-class Order(NamedTuple):
+class WorkRequest(NamedTuple):
     """What a driver sends: jobs to train, and those that are not to be gone on with."""
 
     new: list[Job]
-    cancelled: list[Key]
+    cancelled: list[TrainingId]
     environments: Sequence[EnvSpec] = ()
     """Registrations that the new ones need."""
 
 
-class Report(NamedTuple):
+class ChunkResult(NamedTuple):
     """What a worker sends after each chunk; of the times, what has come since the last report."""
 
-    episodes: list[Episodes]
+    episodes: list[EpisodeBatch]
     finished: list[Finished]
     seconds: float
     """Spent in chunks, once their programs were compiled."""
@@ -33,14 +33,14 @@ class Report(NamedTuple):
     """Spent in chunks whose programs were compiled."""
 
 
-class Pulse(NamedTuple):
-    """What a worker says besides, every `BEAT` seconds, so that one sees that it lives."""
+class Heartbeat(NamedTuple):
+    """Sent every `HEARTBEAT_INTERVAL` seconds, so that one sees that a worker lives."""
 
     processor: float
     """Seconds of a processor that it has used so far."""
 
 
-class Broken(NamedTuple):
+class WorkerError(NamedTuple):
     """A worker's last words: what went wrong in it, and where."""
 
     reason: str
@@ -49,24 +49,24 @@ class Broken(NamedTuple):
     """Whether that was before it had an engine, and so whatever it was given to do."""
 
 
-class News(NamedTuple):
+class PoolUpdate(NamedTuple):
     """What a call of `advance` brought."""
 
-    episodes: list[Episodes]
+    episodes: list[EpisodeBatch]
     finished: list[Finished]
-    restarted: list[Key]
+    restarted: list[TrainingId]
     """Trainings that were lost and begin anew: what was heard of them is void."""
-    reports: list[Report]
+    chunk_results: list[ChunkResult]
     notices: list[str]
     """What a person must know of the workers, a line each."""
     workers: int = 1
     """How many there were."""
 
 
-class Fleet(Protocol):
+class WorkerPool(Protocol):
     """What the driver needs of its workers."""
 
-    apart: bool
+    is_remote: bool
     """Whether they work beside this process, not in it."""
 
     @property
@@ -75,11 +75,11 @@ class Fleet(Protocol):
         ...
 
     @property
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Jobs that could be taken in now without waiting long; 0 or less where there is none."""
         ...
 
-    def advance(self, new: Iterable[Job], cancelled: Iterable[Key]) -> News:
+    def advance(self, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> PoolUpdate:
         """Take in jobs and cancellations, and return what has come meanwhile, perhaps nothing.
 
         Every job comes back once as `Finished`; a cancelled one within a chunk, as `pruned` unless

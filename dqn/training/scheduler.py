@@ -13,24 +13,24 @@ from typing import Protocol
 
 from dqn.runtime.errors import TrainingError
 from dqn.statistics.formatting import count
-from dqn.storage.results_dir import Folder, SeedResult
+from dqn.storage.results_dir import ResultsDir, SeedResult
 from dqn.storage.trials import named, retried
-from dqn.training.jobs import Finished, Job, Key
-from dqn.training.messages import Fleet, News
-from dqn.training.trial_progress import Course
-from dqn.training.trial_source import Source, Trial
+from dqn.training.jobs import Finished, Job, TrainingId
+from dqn.training.messages import PoolUpdate, WorkerPool
+from dqn.training.trial_progress import TrialProgress
+from dqn.training.trial_source import Trial, TrialSource
 
 
-class View(Protocol):
+class ProgressListener(Protocol):
     """What shows a person how it goes."""
 
-    def begun(self, course: Course) -> None:
+    def begun(self, progress: TrialProgress) -> None:
         """A trial has begun, or begun again; some or all of its seeds may be over already."""
 
-    def report(self, news: News) -> None:
+    def report(self, update: PoolUpdate) -> None:
         """Workers have reported; what is finished of it is on disk."""
 
-    def over(self, course: Course) -> None:
+    def on_trial_end(self, progress: TrialProgress) -> None:
         """A trial is over."""
 
     def notice(self, text: str) -> None:
@@ -38,7 +38,7 @@ class View(Protocol):
 
 
 @dataclass
-class Account:
+class Timing:
     """Where the time went, in seconds."""
 
     wall: float = 0.0
@@ -55,16 +55,18 @@ class Account:
     """Of all workers together, in chunks or waiting: `wall` for each."""
 
 
-class Driver:
+class Scheduler:
     """One command's trainings, from the first trial to the last."""
 
-    def __init__(self, source: Source, folder: Folder, fleet: Fleet, view: View):
+    def __init__(
+        self, source: TrialSource, folder: ResultsDir, fleet: WorkerPool, view: ProgressListener
+    ):
         self._source, self._folder, self._fleet, self._view = source, folder, fleet, view
-        self._courses: dict[int, Course] = {}
+        self._courses: dict[int, TrialProgress] = {}
         self._followers: dict[int, list[Trial]] = {}  # the same as a trial under way, by its number
         self._new: list[Job] = []
-        self._cancelled: list[Key] = []
-        self.account = Account()
+        self._cancelled: list[TrainingId] = []
+        self.account = Timing()
         self._failures: list[str] = []  # of the only trial there is: its seeds without a row
 
     def run(self, asked: Event) -> bool:
@@ -83,21 +85,21 @@ class Driver:
                 return True
             new, cancelled, self._new, self._cancelled = self._new, self._cancelled, [], []
             asking = time.process_time()
-            news = self._fleet.advance(new, cancelled)
-            engine = 0.0 if self._fleet.apart else time.process_time() - asking
-            self._take(news)
-            self._view.report(news)
+            update = self._fleet.advance(new, cancelled)
+            engine = 0.0 if self._fleet.is_remote else time.process_time() - asking
+            self._take(update)
+            self._view.report(update)
             self.account.driver += time.process_time() - processor - engine
             now = time.perf_counter()
             if began is None and self.account.busy:
-                began = now - self.account.busy / news.workers
+                began = now - self.account.busy / update.workers
             wall = now - began if began else 0.0
-            self.account.offered += (wall - self.account.wall) * news.workers
+            self.account.offered += (wall - self.account.wall) * update.workers
             self.account.wall = wall
 
     def _begin_trials(self) -> None:
         """Take trials while there is room for their seeds."""
-        while self._fleet.room > len(self._new):
+        while self._fleet.free_slots > len(self._new):
             trial = self._source.next()
             if trial is None:
                 return
@@ -108,116 +110,116 @@ class Driver:
                 else:
                     self._end_same(trial, trial.same_as)
                 continue
-            course = Course(trial, self._folder.threshold(trial.config.env))
-            self._courses[trial.number] = course
-            self._view.begun(course)
-            self._give(course, course.seeds)
+            progress = TrialProgress(trial, self._folder.threshold(trial.config.env))
+            self._courses[trial.number] = progress
+            self._view.begun(progress)
+            self._give(progress, progress.seeds)
 
-    def _give(self, course: Course, seeds: Sequence[int]) -> None:
+    def _give(self, progress: TrialProgress, seeds: Sequence[int]) -> None:
         """Have seeds of a trial trained, those left out whose rows are on disk.
 
         Those that `retried` names are trained like the others.
         """
-        on_disk = {row["seed"]: row for row in self._folder.rows_of(course.number)}
+        on_disk = {row["seed"]: row for row in self._folder.rows_of(progress.number)}
         for _, seed in retried(on_disk.values()):
             del on_disk[seed]
         rows = {seed: on_disk[seed] for seed in seeds if seed in on_disk}
-        course.rows.update(rows)
+        progress.rows.update(rows)
         if any(row["status"] == "pruned" for row in rows.values()):
             # It was pruned in an earlier session, which ended before all its rows were written.
-            course.stopped = True
-            self._save([Finished.pruned(job) for job in course.missing()])
+            progress.stopped = True
+            self._save([Finished.pruned(job) for job in progress.missing()])
         else:
-            new = course.missing()
+            new = progress.missing()
             if new and self._source.rungs:
-                self._recall(course)
+                self._recall(progress)
             self._new += new
             for row in rows.values():
-                self._ask(course, self._source.keep_after_seed(course.number, row))
-        self._go_on(course)
+                self._ask(progress, self._source.keep_after_seed(progress.number, row))
+        self._go_on(progress)
 
-    def _recall(self, course: Course) -> None:
+    def _recall(self, progress: TrialProgress) -> None:
         """Give a trial that goes on the episodes of its seeds that ended in an earlier session."""
-        unheard = course.unheard()
+        unheard = progress.seeds_without_episodes()
         if not unheard:
             return
-        episodes = self._folder.episodes(course.number)
+        episodes = self._folder.episodes(progress.number)
         for seed in unheard:
             mine = episodes[episodes["seed"] == seed]
-            course.recall(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
+            progress.recall(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
 
-    def _take(self, news: News) -> None:
-        for report in news.reports:
+    def _take(self, update: PoolUpdate) -> None:
+        for report in update.chunk_results:
             if self.account.busy:
                 self.account.compiling += report.compiling
             self.account.busy += report.seconds
             self.account.useful += report.useful
-        for trial, seed in news.restarted:
+        for trial, seed in update.restarted:
             self._courses[trial].forget(seed)
-        for notice in news.notices:
+        for notice in update.notices:
             self._view.notice(notice)
         heard = set()
-        for episodes in news.episodes:
-            self._courses[episodes.key[0]].hear(episodes)
+        for episodes in update.episodes:
+            self._courses[episodes.key[0]].add_episodes(episodes)
             heard.add(episodes.key[0])
-        heard.update(result.job.trial for result in news.finished)
-        for result in self._save(news.finished):
-            course = self._courses[result.job.trial]
+        heard.update(result.job.trial for result in update.finished)
+        for result in self._save(update.finished):
+            progress = self._courses[result.job.trial]
             if result.status == "failed":
-                self._fail(course, result)
+                self._fail(progress, result)
             elif result.reason:
                 self._view.notice(result.reason)
             if result.status != "pruned":
-                row = course.rows[result.job.seed]
-                self._ask(course, self._source.keep_after_seed(course.number, row))
+                row = progress.rows[result.job.seed]
+                self._ask(progress, self._source.keep_after_seed(progress.number, row))
         for number in sorted(heard):
-            course = self._courses[number]
-            for rung, metrics in course.rungs_passed(self._source.rungs):
-                if not course.stopped:
-                    self._ask(course, self._source.keep_at_rung(number, rung, metrics))
-            self._go_on(course)
+            progress = self._courses[number]
+            for rung, metrics in progress.rungs_passed(self._source.rungs):
+                if not progress.stopped:
+                    self._ask(progress, self._source.keep_at_rung(number, rung, metrics))
+            self._go_on(progress)
 
-    def _ask(self, course: Course, keep: bool) -> None:
-        if not keep and not course.stopped:
-            course.stopped = True
-            self._cancelled += course.unfinished()
+    def _ask(self, progress: TrialProgress, keep: bool) -> None:
+        if not keep and not progress.stopped:
+            progress.stopped = True
+            self._cancelled += progress.unfinished()
 
-    def _go_on(self, course: Course) -> None:
+    def _go_on(self, progress: TrialProgress) -> None:
         """Ask for more seeds of a trial whose seeds are over, or end it."""
-        if not course.is_over:
+        if not progress.is_over:
             return
         if self._failures:
             more = len(self._failures) - 1
             raise TrainingError(
                 self._failures[0] + (f"; and {count(more, 'more seed')} failed" if more else "")
             )
-        rows = list(course.rows.values())
-        more = () if course.stopped else self._source.more_seeds(course.number, rows)
+        rows = list(progress.rows.values())
+        more = () if progress.stopped else self._source.next_stage_seeds(progress.number, rows)
         if more:
-            course.seeds += more
-            self._give(course, more)
+            progress.seeds += more
+            self._give(progress, more)
             return
-        self._folder.close_trial(course.number)
-        self._source.over(course.number, rows)
-        del self._courses[course.number]
-        self._view.over(course)
-        for trial in self._followers.pop(course.number, ()):
-            self._end_same(trial, course.number)
+        self._folder.close_trial(progress.number)
+        self._source.on_trial_end(progress.number, rows)
+        del self._courses[progress.number]
+        self._view.on_trial_end(progress)
+        for trial in self._followers.pop(progress.number, ()):
+            self._end_same(trial, progress.number)
 
     def _end_same(self, trial: Trial, original: int) -> None:
         """End a trial whose configuration was trained already, under an earlier number."""
         rows = self._folder.rows_of(original)
-        course = Course(trial, None)
-        course.rows = {int(row["seed"] or 0): row for row in rows}
-        self._view.begun(course)
+        progress = TrialProgress(trial, None)
+        progress.rows = {int(row["seed"] or 0): row for row in rows}
+        self._view.begun(progress)
         self._folder.add_same(trial.number, original)
-        self._source.over(trial.number, rows)
-        self._view.over(course)
+        self._source.on_trial_end(trial.number, rows)
+        self._view.on_trial_end(progress)
 
-    def _fail(self, course: Course, result: Finished) -> None:
-        if not course.stopped:
-            self._view.notice(f"{named(course.number)} failed: {result.reason}")
-        self._ask(course, False)
+    def _fail(self, progress: TrialProgress, result: Finished) -> None:
+        if not progress.stopped:
+            self._view.notice(f"{named(progress.number)} failed: {result.reason}")
+        self._ask(progress, False)
 
     def _save(self, results: Sequence[Finished]) -> Sequence[Finished]:
         """Write the rows of trainings, and all that belongs to them; of which there are rows."""

@@ -6,18 +6,18 @@ import numpy as np
 
 from dqn.config import Config
 from dqn.statistics.metrics import Metrics, metrics_of
-from dqn.training.jobs import Episodes, Job, Key
+from dqn.training.jobs import EpisodeBatch, Job, TrainingId
 from dqn.training.trial_source import Row, Trial
 
 
-def spent(config: Config, episodes, steps):
+def budget_spent(config: Config, episodes, steps):
     """The share of its budget, 0 to 1, that a seed has spent; the bound that is nearer counts."""
     by_episodes = np.asarray(episodes) / config.episodes if config.episodes else 0.0
     by_steps = np.asarray(steps) / config.steps if config.steps else 0.0
     return np.minimum(1.0, np.maximum(by_episodes, by_steps))
 
 
-class Course:
+class TrialProgress:
     """One trial under way: what its seeds have earned so far."""
 
     def __init__(self, trial: Trial, threshold: float | None):
@@ -40,11 +40,11 @@ class Course:
         """Its trainings without a row."""
         return [Job(self.number, seed, self.config) for seed in self.seeds if seed not in self.rows]
 
-    def unfinished(self) -> list[Key]:
+    def unfinished(self) -> list[TrainingId]:
         """The (trial, seed) of those."""
         return [job.key for job in self.missing()]
 
-    def hear(self, episodes: Episodes) -> None:
+    def add_episodes(self, episodes: EpisodeBatch) -> None:
         """Take in what a chunk brought of one seed."""
         seed = episodes.key[1]
         self._returns.setdefault(seed, []).append(episodes.returns)
@@ -55,7 +55,7 @@ class Course:
         self._returns.pop(seed, None)
         self._steps.pop(seed, None)
 
-    def unheard(self) -> list[int]:
+    def seeds_without_episodes(self) -> list[int]:
         """Seeds that have a row but none of whose episodes are here."""
         return [seed for seed in self.rows if seed not in self._returns]
 
@@ -75,7 +75,7 @@ class Course:
             for seed in self.seeds:
                 returns = np.concatenate(self._returns.get(seed, [np.zeros(0)]))
                 steps = np.concatenate(self._steps.get(seed, [np.zeros(0)]))
-                shares = spent(self.config, np.arange(1, len(returns) + 1), steps)
+                shares = budget_spent(self.config, np.arange(1, len(returns) + 1), steps)
                 reached = int(np.searchsorted(shares, fraction))
                 if reached == len(returns) and seed not in self.rows:
                     return passed

@@ -20,7 +20,7 @@ class Trial:
     """The number of an earlier trial of the same configuration: then nothing is trained."""
 
 
-class Source(Protocol):
+class TrialSource(Protocol):
     """Gives trials, hears how they do, and answers whether to go on with them.
 
     Called by the driver alone, in one thread. Trials come in the order of their numbers, also after
@@ -50,11 +50,11 @@ class Source(Protocol):
         """Whether to go on with a trial one of whose seeds has ended, its line being `row`."""
         ...
 
-    def more_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
+    def next_stage_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
         """Further seeds of a trial all of whose seeds are over; () ends it. Not asked if pruned."""
         ...
 
-    def over(self, number: int, rows: Sequence[Row]) -> None:
+    def on_trial_end(self, number: int, rows: Sequence[Row]) -> None:
         """A trial is over; `rows` are all its lines, those of pruned and failed seeds included.
 
         Of a trial that is the same as an earlier one, they are that one's.
@@ -64,7 +64,7 @@ class Source(Protocol):
         """No more will be asked or told."""
 
 
-class Fixed:
+class FixedTrials:
     """Trials that are known from the start and all trained to their ends: a run, or a grid."""
 
     rungs = ()
@@ -75,7 +75,7 @@ class Fixed:
         self.total = len(self._trials)
 
     def next(self) -> Trial | None:
-        """As `Source.next`."""
+        """As `TrialSource.next`."""
         return next(self._waiting, None)
 
     def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
@@ -86,11 +86,11 @@ class Fixed:
         """Always."""
         return True
 
-    def more_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
+    def next_stage_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
         """None."""
         return ()
 
-    def over(self, number: int, rows: Sequence[Row]) -> None:
+    def on_trial_end(self, number: int, rows: Sequence[Row]) -> None:
         """Nothing to do: what is on disk is all there is to know."""
 
     def close(self) -> None:

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from dqn.training.messages import Broken, Order, Pulse, Report
+from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
 
 
-class GoneError(Exception):
-    """A worker is no more. `blameless`: it went with its machine, whatever it had to do.
+class WorkerLostError(Exception):
+    """A worker is no more. `node_lost`: it went with its machine, whatever it had to do.
 
     `unstarted`: it went before it could be given anything, and another may well go the same way.
     """
 
-    def __init__(self, reason: str, blameless: bool = False, unstarted: bool = False):
+    def __init__(self, reason: str, node_lost: bool = False, unstarted: bool = False):
         super().__init__(reason)
-        self.blameless, self.unstarted = blameless, unstarted
+        self.node_lost, self.unstarted = node_lost, unstarted
 
 
 class Worker(Protocol):
@@ -25,12 +25,12 @@ class Worker(Protocol):
         """Whether it has been placed, and so can be given work."""
         ...
 
-    def send(self, order: Order) -> None:
+    def send(self, order: WorkRequest) -> None:
         """Pass an order on. That it is gone is not said here but where it is heard."""
         ...
 
-    def hear(self) -> Sequence[Report | Pulse | Broken]:
-        """All that it has said since it was last heard; raises `GoneError` where it is no more."""
+    def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
+        """All that it has sent since; raises `WorkerLostError` where it is no more."""
         ...
 
     def end(self) -> str:
@@ -38,7 +38,7 @@ class Worker(Protocol):
         ...
 
 
-class Site(Protocol):
+class Backend(Protocol):
     """Where workers run."""
 
     @property

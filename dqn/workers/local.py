@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection, wait
 
 import dqn
 from dqn.runtime.errors import RunError
-from dqn.training.messages import Broken, Order, Pulse, Report
-from dqn.workers.backend import GoneError
+from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
+from dqn.workers.backend import WorkerLostError
 
 # Where modules are found is settled by the driver: no folder comes before, and this package is the
 # driver's own, whatever else has its name. Until it is there, only text can be sent.
@@ -35,7 +35,7 @@ worker.main(int(sys.argv[2]))
 _FAULTS = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
 
 
-class Process:
+class LocalWorker:
     """One worker, in a Python of its own.
 
     Raises `RunError` where no further process can be had.
@@ -68,22 +68,22 @@ class Process:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             theirs.close()  # or its end would not be the pipe's end
 
-    def send(self, order: Order) -> None:
-        """As `site.Worker.send`."""
+    def send(self, order: WorkRequest) -> None:
+        """As `backend.Worker.send`."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.line.send(order)
 
-    def hear(self) -> Sequence[Report | Pulse | Broken]:
-        """As `site.Worker.hear`."""
+    def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
+        """As `backend.Worker.hear`."""
         said = []
         try:
             while self.line.poll():
                 one = self.line.recv()
-                said.append(Broken(one, "", unstarted=True) if isinstance(one, str) else one)
+                said.append(WorkerError(one, "", unstarted=True) if isinstance(one, str) else one)
         except (EOFError, OSError):
             if not said:  # else its end is heard next time
-                raise GoneError("", unstarted=self._has_not_started()) from None
-        self._heard |= any(not isinstance(one, Broken) for one in said)
+                raise WorkerLostError("", unstarted=self._has_not_started()) from None
+        self._heard |= any(not isinstance(one, WorkerError) for one in said)
         return said
 
     def _has_not_started(self) -> bool:
@@ -94,25 +94,25 @@ class Process:
         return False
 
     def end(self) -> str:
-        """As `site.Worker.end`."""
+        """As `backend.Worker.end`."""
         self.line.close()
         self.process.kill()
         return _how_it_ended(self.process.wait())
 
 
-class Processes:
+class LocalBackend:
     """`capacity` of them."""
 
     def __init__(self, capacity: int):
         self.capacity = capacity
 
-    def start(self) -> Process:
-        """As `site.Site.start`."""
-        return Process()
+    def start(self) -> LocalWorker:
+        """As `backend.Backend.start`."""
+        return LocalWorker()
 
-    def wait(self, workers: Sequence[Process], seconds: float) -> Sequence[Process]:
-        """As `site.Site.wait`."""
-        by_line: dict[object, Process] = {one.line: one for one in workers}
+    def wait(self, workers: Sequence[LocalWorker], seconds: float) -> Sequence[LocalWorker]:
+        """As `backend.Backend.wait`."""
+        by_line: dict[object, LocalWorker] = {one.line: one for one in workers}
         lines: list[Connection] = [one.line for one in workers]
         return [by_line[line] for line in wait(lines, seconds)]
 

@@ -1,7 +1,7 @@
 """Ways to hold workers, one interface: jobs and cancellations in, episodes and finished jobs out.
 
-`Inline` here is one engine in this process; `crew.Crew` keeps workers in processes of their own, on
-this machine (`processes.Processes`) or over a cluster (`cluster.Cluster`). None of them knows of
+`InProcessPool` here is one engine in this process; `RemotePool` keeps workers in processes of
+their own, on this machine (`LocalBackend`) or over a cluster (`RayBackend`). None of them knows of
 trials to come, of Optuna or of files.
 """
 
@@ -10,37 +10,37 @@ from collections.abc import Iterable
 from typing import Any
 
 from dqn.config import Config
-from dqn.config.fields import AUTO, shown
+from dqn.config.fields import AUTO, short_repr
 from dqn.envs.registry import is_compiled
 from dqn.runtime import limits
 from dqn.runtime.errors import UserError
-from dqn.training.jobs import LANES, Job, Key
-from dqn.training.messages import News
+from dqn.training.jobs import LANES, Job, TrainingId
+from dqn.training.messages import PoolUpdate
 from dqn.workers import worker
 from dqn.workers.registrations import bound_here
 
-AHEAD = LANES // 2
+PREFETCH = LANES // 2
 """Jobs that wait in a worker beside those in its lanes."""
 WORKER_BYTES = 500_000_000
 """Of memory that a worker takes, at least: most of it is TensorFlow."""
 
 
-class Inline:
+class InProcessPool:
     """One engine in this process. An error in it is raised."""
 
-    apart, workers = False, 1
+    is_remote, workers = False, 1
 
     def __init__(self):
         self._engine: Any = None
-        self._jobs: set[Key] = set()
+        self._jobs: set[TrainingId] = set()
 
     @property
-    def room(self) -> int:
-        """As `Fleet.room`."""
-        return LANES + AHEAD - len(self._jobs)
+    def free_slots(self) -> int:
+        """As `WorkerPool.free_slots`."""
+        return LANES + PREFETCH - len(self._jobs)
 
-    def advance(self, new: Iterable[Job], cancelled: Iterable[Key]) -> News:
-        """As `Fleet.advance`; one chunk is run."""
+    def advance(self, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> PoolUpdate:
+        """As `WorkerPool.advance`; one chunk is run."""
         if self._engine is None:
             from dqn.training.engine import Engine  # loads TensorFlow: not before it is needed
 
@@ -49,15 +49,15 @@ class Inline:
         self._jobs.update(job.key for job in new)
         report = worker.advance(self._engine, new, cancelled)
         self._jobs.difference_update(over.key for over in report.finished)
-        return News(report.episodes, report.finished, [], [report], [])
+        return PoolUpdate(report.episodes, report.finished, [], [report], [])
 
     def close(self) -> None:
-        """As `Fleet.close`."""
+        """As `WorkerPool.close`."""
         if self._engine is not None:
             self._engine.close()
 
 
-def workers_for(workers: int | str, jobs: int, configs: Iterable[Config]) -> int:
+def worker_count(workers: int | str, jobs: int, configs: Iterable[Config]) -> int:
     """How many processes `jobs` are worth with the key `workers`; 0: this process alone.
 
     `auto` is one a core, but no more than have a block of lanes to fill, of environments that are
@@ -65,13 +65,13 @@ def workers_for(workers: int | str, jobs: int, configs: Iterable[Config]) -> int
     """
     if workers != AUTO:
         return int(workers)
-    wanted = min(limits.cores(), most_workers(jobs, configs))
+    wanted = min(limits.cores(), max_workers(jobs, configs))
     if wanted > 1 and (free := limits.free_bytes()) is not None:
         wanted = min(wanted, free // WORKER_BYTES)
     return wanted if wanted > 1 else 0
 
 
-def most_workers(jobs: int, configs: Iterable[Config]) -> int:
+def max_workers(jobs: int, configs: Iterable[Config]) -> int:
     """More than these would not all have a block of lanes, or an environment in Python, to fill."""
     lanes = LANES if all(is_compiled(config.env) for config in configs) else 1
     return -(-jobs // lanes)
@@ -79,16 +79,17 @@ def most_workers(jobs: int, configs: Iterable[Config]) -> int:
 
 def refuse_workers(config: Config, configs: Iterable[Config]) -> None:
     """Raise `UserError` where workers are asked for that could not make an environment."""
-    apart = config.fleet == "ray" or config.workers not in (AUTO, 0)
-    if apart and (env_id := bound_here(configs)):
+    elsewhere = config.fleet == "ray" or config.workers not in (AUTO, 0)
+    if elsewhere and (env_id := bound_here(configs)):
         asked = "fleet=ray" if config.fleet == "ray" else f"workers={config.workers}"
         raise UserError(
-            f"{asked} needs environments that other processes can import, got {shown(env_id)}, "
+            f"{asked} needs environments that other processes can import, got "
+            f"{short_repr(env_id)}, "
             f"which this script alone registers; {_REMEDY}, or leave {asked} out"
         )
 
 
-def tell_bound(env_id: str) -> None:
+def print_bound(env_id: str) -> None:
     """Say that there are no workers, and why."""
     line = f"{env_id} is registered by this script alone: all is trained in this process; {_REMEDY}"
     print(line, file=sys.stderr)

@@ -19,15 +19,15 @@ from typing import Any
 from dqn.runtime.errors import RunError, UserError, first_line
 from dqn.runtime.secrets import hidden
 from dqn.runtime.tensorflow import GPU_SWITCH
-from dqn.training.messages import Broken, Order, Pulse, Report
+from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
 from dqn.workers import worker
-from dqn.workers.backend import GoneError
+from dqn.workers.backend import WorkerLostError
 
 _LOOK = 2.0  # seconds between looks at how large the cluster is
 _MOST_TOGETHER = 64  # reports that one message may hold
 
 
-class Actor:
+class RayActor:
     """What runs on the cluster: a worker's loop in a thread of its own, and its two ends.
 
     Its reports go as bytes, so that the driver's arrays are its own and hold no memory of Ray's.
@@ -47,7 +47,7 @@ class Actor:
 
         return ray.get_runtime_context().get_node_id()
 
-    def order(self, order: Order) -> None:
+    def order(self, order: WorkRequest) -> None:
         """Pass an order on to the loop."""
         self._line.send(order)
 
@@ -59,8 +59,8 @@ class Actor:
         return said
 
 
-class Member:
-    """A `site.Worker`: an actor, and what was asked of it last."""
+class RayWorker:
+    """A `backend.Worker`: an actor, and what was asked of it last."""
 
     def __init__(self, ray: Any, actor: Any):
         self._ray, self._actor = ray, actor
@@ -69,16 +69,16 @@ class Member:
 
     @property
     def ready(self) -> bool:
-        """As `site.Worker.ready`."""
+        """As `backend.Worker.ready`."""
         return bool(self._node)
 
-    def send(self, order: Order) -> None:
-        """As `site.Worker.send`."""
+    def send(self, order: WorkRequest) -> None:
+        """As `backend.Worker.send`."""
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._actor.order.remote(order)
 
-    def hear(self) -> Sequence[Report | Pulse | Broken]:
-        """As `site.Worker.hear`."""
+    def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
+        """As `backend.Worker.hear`."""
         try:
             answer = self._ray.get(self.asked)
             self.asked = self._actor.said.remote()
@@ -90,12 +90,12 @@ class Member:
         return [pickle.loads(said) for said in answer]
 
     def end(self) -> str:
-        """As `site.Worker.end`."""
+        """As `backend.Worker.end`."""
         with contextlib.suppress(self._ray.exceptions.RayError, ValueError):
             self._ray.kill(self._actor)
         return "its actor ended"
 
-    def _gone(self, error: Exception) -> GoneError:
+    def _gone(self, error: Exception) -> WorkerLostError:
         told = [line.strip() for line in str(error).splitlines() if line.strip()]
         told = [hidden(line) for line in told or [type(error).__name__]]
         if getattr(error, "actor_init_failed", False):  # it would again, for ever
@@ -105,10 +105,10 @@ class Member:
             ) from error
         with_its_node = not self._node or not _alive(self._ray, self._node)
         reason = "its machine has left the cluster" if with_its_node else " ".join(told)[:300]
-        return GoneError(reason, blameless=with_its_node)
+        return WorkerLostError(reason, node_lost=with_its_node)
 
 
-class Cluster:
+class RayBackend:
     """The Ray cluster at `address`, or by RAY_ADDRESS, or one of this machine alone.
 
     `most` bounds the number of workers. Raises `UserError` where Ray is not installed or the
@@ -142,12 +142,12 @@ class Cluster:
             ) from error
         self._on_gpus = ray.cluster_resources().get("GPU", 0) >= 1
         options: Any = {"num_cpus": 1, "num_gpus": int(self._on_gpus), "max_concurrency": 2}
-        self._remote = ray.remote(**options)(Actor)
+        self._remote = ray.remote(**options)(RayActor)
         self._size, self._looked = 0, -_LOOK
 
     @property
     def capacity(self) -> int:
-        """As `site.Site.capacity`: looked up every two seconds."""
+        """As `backend.Backend.capacity`: looked up every two seconds."""
         if time.monotonic() - self._looked > _LOOK:
             try:
                 resources = self._ray.cluster_resources()
@@ -160,12 +160,12 @@ class Cluster:
             self._looked = time.monotonic()
         return min(self._size, self._most)
 
-    def start(self) -> Member:
-        """As `site.Site.start`: Ray places it as soon as it has room for it."""
-        return Member(self._ray, self._remote.remote())
+    def start(self) -> RayWorker:
+        """As `backend.Backend.start`: Ray places it as soon as it has room for it."""
+        return RayWorker(self._ray, self._remote.remote())
 
-    def wait(self, workers: Sequence[Member], seconds: float) -> Sequence[Member]:
-        """As `site.Site.wait`."""
+    def wait(self, workers: Sequence[RayWorker], seconds: float) -> Sequence[RayWorker]:
+        """As `backend.Backend.wait`."""
         asked = {one.asked: one for one in workers}
         if not asked:
             time.sleep(seconds)

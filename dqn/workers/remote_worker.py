@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dqn.config import Config
-from dqn.training.jobs import Job, Key
+from dqn.training.jobs import Job, TrainingId
 from dqn.workers.backend import Worker
 
 
-class Place(NamedTuple):
+class ProgramKey(NamedTuple):
     """What the jobs of one block have in common."""
 
     env: str
@@ -20,31 +20,31 @@ class Place(NamedTuple):
     batch_size: int
 
     @classmethod
-    def of(cls, config: Config) -> "Place":
+    def of(cls, config: Config) -> "ProgramKey":
         """The block that a training of `config` is for."""
         env = config.env
         return cls(env.id, repr(env.kwargs), config.hidden, config.activation, config.batch_size)
 
 
 @dataclass(eq=False)
-class Member:
+class RemoteWorker:
     """One worker and what it was given."""
 
     worker: Worker
-    jobs: dict[Key, Job] = field(default_factory=dict)
-    places: Counter[Place] = field(default_factory=Counter)
+    jobs: dict[TrainingId, Job] = field(default_factory=dict)
+    places: Counter[ProgramKey] = field(default_factory=Counter)
     """How many jobs of each shape it has."""
-    known: set[Place] = field(default_factory=set)
+    known: set[ProgramKey] = field(default_factory=set)
     """The shapes it has a program for, or has been given jobs of."""
     without: set[str] = field(default_factory=set)
-    """Ids of environments that it could not make while others had some: see `Crew`."""
+    """Ids of environments that it could not make while others had some: see `RemotePool`."""
     started: bool = False
     """Whether it has been heard of."""
     short: float | None = None
     """Since when it has had fewer jobs than lanes though there were jobs of other shapes."""
-    cancelled: set[Key] = field(default_factory=set)
+    cancelled: set[TrainingId] = field(default_factory=set)
     """Those of its jobs that it was told not to go on with."""
-    pulse: float = 0.0
+    last_heartbeat: float = 0.0
     """When it was last heard, or given work after it had none."""
     at_work: float = 0.0
     """When it was last known to do something."""
@@ -54,15 +54,15 @@ class Member:
     def give(self, jobs: Sequence[Job], now: float) -> None:
         """Note what it is given."""
         if not self.jobs:
-            self.pulse = self.at_work = now
+            self.last_heartbeat = self.at_work = now
         self.jobs.update((job.key, job) for job in jobs)
-        self.places.update(Place.of(job.config) for job in jobs)
+        self.places.update(ProgramKey.of(job.config) for job in jobs)
         self.known.update(self.places)
 
-    def take_back(self, key: Key) -> Job:
+    def take_back(self, key: TrainingId) -> Job:
         """Note that it has a job no more."""
         job = self.jobs.pop(key)
-        place = Place.of(job.config)
+        place = ProgramKey.of(job.config)
         self.places[place] -= 1
         if not self.places[place]:
             del self.places[place]
@@ -76,7 +76,7 @@ class Member:
         """
         if not self.jobs or not self.worker.ready:
             return ""
-        if now - self.pulse > frozen:
+        if now - self.last_heartbeat > frozen:
             return f"it gave no sign of life for {frozen:.0f} s"
         if now - self.at_work > stuck:
             return f"it did nothing for {stuck:.0f} s"

@@ -11,10 +11,16 @@ import traceback
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
 
-from dqn.runtime import compile_cache as runtime
+from dqn.runtime import compile_cache
 from dqn.runtime.secrets import hidden
-from dqn.training.jobs import Job, Key
-from dqn.training.messages import BEAT, Broken, Order, Pulse, Report
+from dqn.training.jobs import Job, TrainingId
+from dqn.training.messages import (
+    HEARTBEAT_INTERVAL,
+    ChunkResult,
+    Heartbeat,
+    WorkerError,
+    WorkRequest,
+)
 from dqn.workers import registrations
 
 
@@ -22,27 +28,27 @@ def serve(connection: Connection) -> None:
     """Carry out orders until the pipe ends. An error is reported and ends the worker."""
     one_at_a_time, over = threading.Lock(), threading.Event()
 
-    def say(said: Report | Pulse | Broken) -> None:
+    def say(said: ChunkResult | Heartbeat | WorkerError) -> None:
         with one_at_a_time:
             connection.send(said)
 
     def beat() -> None:
         with contextlib.suppress(OSError):
-            while not over.wait(BEAT):
-                say(Pulse(time.process_time()))
+            while not over.wait(HEARTBEAT_INTERVAL):
+                say(Heartbeat(time.process_time()))
 
     threading.Thread(target=beat, daemon=True).start()
     engine = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
-            runtime.prepare(quiet=True)
+            compile_cache.prepare(quiet=True)
             from dqn.runtime.tensorflow import import_tensorflow
 
             import_tensorflow()
             from dqn.training.engine import Engine
 
             engine = Engine()
-            say(Pulse(time.process_time()))
+            say(Heartbeat(time.process_time()))
             while True:
                 order = _received(connection, wait=not engine.busy)
                 registrations.take_in(order.environments)
@@ -50,35 +56,35 @@ def serve(connection: Connection) -> None:
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except (Exception, SystemExit) as error:  # also a user's sys.exit is heard of
-            say(broken(error)._replace(unstarted=engine is None))
+            say(worker_error(error)._replace(unstarted=engine is None))
         finally:
             over.set()
 
 
-def advance(engine, new: Iterable[Job], cancelled: Iterable[Key]) -> Report:
+def advance(engine, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> ChunkResult:
     """One chunk of `engine`, as it is reported."""
     before = engine.seconds, engine.useful, engine.compiling
     episodes, finished = engine.advance(new, cancelled)
     after = engine.seconds, engine.useful, engine.compiling
-    return Report(episodes, finished, *(b - a for a, b in zip(before, after, strict=True)))
+    return ChunkResult(episodes, finished, *(b - a for a, b in zip(before, after, strict=True)))
 
 
-def broken(error: BaseException) -> Broken:
+def worker_error(error: BaseException) -> WorkerError:
     """An error as it is told over a pipe, to be shown in one line or whole."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return Broken(hidden(reason), hidden("".join(traceback.format_exception(error))))
+    return WorkerError(hidden(reason), hidden("".join(traceback.format_exception(error))))
 
 
-def _received(connection: Connection, wait: bool) -> Order:
+def _received(connection: Connection, wait: bool) -> WorkRequest:
     """All orders that have come, as one; with `wait` there is at least one."""
     new, cancelled, environments = [], [], []
     while wait or connection.poll():
-        order: Order = connection.recv()
+        order: WorkRequest = connection.recv()
         new += order.new
         cancelled += order.cancelled
         environments += order.environments
         wait = False
-    return Order(new, cancelled, environments)
+    return WorkRequest(new, cancelled, environments)
 
 
 def main(descriptor: int) -> None:

@@ -16,7 +16,7 @@ from dqn.runtime.errors import RunError, UserError
 from dqn.runtime.exit_codes import printable
 from dqn.storage.safe_yaml import plain_of
 from dqn.terminal.console import steps
-from sweeps.analysis.candidates import Contender, contender, contenders, told_terms, unlike
+from sweeps.analysis.candidates import Candidate, candidate, candidates, format_terms, incomparable
 from sweeps.commands.cli import Parser, add_json, command_line, show
 
 PAGE = "course.md"
@@ -78,19 +78,19 @@ def _course(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int,
     from examples.exercise.influence import influence
     from examples.exercise.lessons import draw_influence, draw_losses, draw_values
 
-    them = contenders([args.exercise, args.scaled, args.recommended])
+    them = candidates([args.exercise, args.scaled, args.recommended])
     _refuse_unlike(them)
     _refuse_disorder(*them[:2])
-    studies = [influence(contender(text).results) for text in args.sweeps]
+    studies = [influence(candidate(text).results) for text in args.sweeps]
     _refuse_names([study.name for study in studies])
     for study in studies:
-        if not study.knobs:
+        if not study.hyperparameters:
             raise UserError(
                 f"{study.name}: must have a trial with its base values and others that differ from "
                 "it in one key, all their seeds trained, has none; sweep=influence makes such a "
                 "study, and a stopped sweep's own command goes on with it"
             )
-        _refuse_unlike([them[0], *study.contenders])
+        _refuse_unlike([them[0], *study.candidates])
     out = args.out or OUT
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def _course(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int,
         draw_values(out / "values.png", them)
         for study in studies:
             tell(f"drawing {study.name}.png ...")
-            draw_influence(out / f"{study.name}.png", study.knobs)
+            draw_influence(out / f"{study.name}.png", study.hyperparameters)
         folders = [one.results.path for one in (*them, *studies)]
         commands = [*map(_command, folders), *_way_here(folders), _own_command(args)]
         with replacing(out / PAGE) as temporary:
@@ -116,17 +116,17 @@ def _course(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int,
     }  # fmt: skip
 
 
-def _refuse_unlike(them: Sequence[Contender]) -> None:
+def _refuse_unlike(them: Sequence[Candidate]) -> None:
     """Refuse what `compare` does without --anyway."""
-    for other in unlike(them):
+    for other in incomparable(them):
         raise UserError(
             f"what is compared must share environment and budget, met {them[0].name}: "
-            f"{told_terms(them[0])}, and {other.name}: {told_terms(other)}; leave that out, or "
+            f"{format_terms(them[0])}, and {other.name}: {format_terms(other)}; leave that out, or "
             "train it with the same"
         )
 
 
-def _refuse_disorder(exercise: Contender, scaled: Contender) -> None:
+def _refuse_disorder(exercise: Candidate, scaled: Candidate) -> None:
     scales = [one.config.reward_scale for one in (exercise, scaled)]
     if scales[1] >= scales[0]:
         raise UserError(

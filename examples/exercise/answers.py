@@ -8,14 +8,14 @@ import numpy as np
 from dqn.plotting.training_figures import STEP_REWARD
 from dqn.statistics.metrics import METRICS, WINDOW
 from dqn.storage.trials import trial_row
-from examples.exercise.influence import METRIC, Influence, cell, ranked, section, told
+from examples.exercise.influence import METRIC, Influence, cell, label, ranked, section
 from examples.exercise.lessons import Growth, episodes_of, growth, realised
-from sweeps.analysis.candidates import TITLES, Against, Contender, against, changes
+from sweeps.analysis.candidates import TITLES, Candidate, SampleComparison, changes, compare_samples
 from sweeps.analysis.tables import solved_return, spanned
 
 
 def page(
-    them: Sequence[Contender],
+    them: Sequence[Candidate],
     studies: Sequence[Influence],
     commands: Sequence[str],
 ) -> str:
@@ -39,12 +39,12 @@ def page(
     return "\n\n".join(parts) + "\n"
 
 
-def _task(one: Contender) -> str:
+def _task(one: Candidate) -> str:
     """The environment's name, without its version."""
     return one.config.env.id.rpartition("-v")[0] or one.config.env.id
 
 
-def _seeds(them: Sequence[Contender]) -> str:
+def _seeds(them: Sequence[Candidate]) -> str:
     """How many seeds each run has, and of how many where some are not in."""
     asked = [max(one.results.base.seeds, len(one.rows)) for one in them]
     counts = [
@@ -65,19 +65,19 @@ def _which_loss(studies: Sequence[Influence]) -> str:
         "and grows only linearly beyond δ."
     )
     for study in studies:
-        levels = study.knobs.get("huber_delta", ())
+        levels = study.hyperparameters.get("huber_delta", ())
         for level in levels if any(one.is_base and one.value == np.inf for one in levels) else ():
             if level.against_base is not None:
                 text += (
                     f" Around {study.base} (`{study.name}`, {study.seeds} a setting), "
-                    f"δ = {told(level.value)} instead of the squared error changes the "
+                    f"δ = {label(level.value)} instead of the squared error changes the "
                     f"{TITLES[METRIC]} by {_difference(level.against_base)}; "
                     f"{_verdict(level.against_base, 'Huber’s loss', 'the squared error')}."
                 )
     return text
 
 
-def _output_layer(them: Sequence[Contender]) -> str:
+def _output_layer(them: Sequence[Candidate]) -> str:
     tops = []
     for one in them:
         top = episodes_of(one).groupby("seed")["q"].max()
@@ -90,7 +90,7 @@ def _output_layer(them: Sequence[Contender]) -> str:
     )
 
 
-def _how_loss_evolves(them: Sequence[Contender]) -> str:
+def _how_loss_evolves(them: Sequence[Candidate]) -> str:
     lines, apart = [], []
     for one in them:
         frame = episodes_of(one)
@@ -114,7 +114,7 @@ def _how_loss_evolves(them: Sequence[Contender]) -> str:
     )
 
 
-def _are_values_good(them: Sequence[Contender]) -> str:
+def _are_values_good(them: Sequence[Candidate]) -> str:
     lines = []
     for one in them:
         frame = episodes_of(one)
@@ -158,11 +158,11 @@ def _bound(reward: float | None, gamma: float) -> str:
 
 
 def _scaling(
-    exercise: Contender,
-    scaled: Contender,
+    exercise: Candidate,
+    scaled: Candidate,
     studies: Sequence[Influence],
 ) -> str:
-    versus = against(scaled.rows, exercise.rows, METRIC)
+    versus = compare_samples(scaled.rows, exercise.rows, METRIC)
     scale, gamma = scaled.config.reward_scale, exercise.config.gamma
     bound = _bound(STEP_REWARD.get(exercise.config.env.id), gamma)
     more = ", ".join(_changes(exercise, scaled, {"reward_scale"}))
@@ -178,24 +178,24 @@ def _scaling(
     )
 
 
-def _beside_scaling(exercise: Contender, studies: Sequence[Influence]) -> str:
+def _beside_scaling(exercise: Candidate, studies: Sequence[Influence]) -> str:
     """Whether the exercise's advice is the single change that does most around its own values."""
     scale = exercise.config.reward_scale
     for study in studies:
-        ends = {knob: level for knob, level, _ in ranked(study.knobs)}
+        ends = {hyperparameter: level for hyperparameter, level, _ in ranked(study.hyperparameters)}
         scaling = ends.get("reward_scale")
         if scaling is None or all(
-            level.value != scale for level in study.knobs["reward_scale"] if level.is_base
+            level.value != scale for level in study.hyperparameters["reward_scale"] if level.is_base
         ):
             continue
         more = [
-            f"`{knob}={told(level.value)}` ({cell(level.summary)})"
-            for knob, level in ends.items()
+            f"`{hyperparameter}={label(level.value)}` ({cell(level.summary)})"
+            for hyperparameter, level in ends.items()
             if level.reached > scaling.reached
         ]
         told_best = (
             f" Of the factors tried alone in `{study.name}` ({study.seeds} a setting), "
-            f"{told(scaling.value)} did best ({cell(scaling.summary)})"
+            f"{label(scaling.value)} did best ({cell(scaling.summary)})"
         )
         if not more:
             return f"{told_best}, and no other single change tried there did as much."
@@ -203,7 +203,7 @@ def _beside_scaling(exercise: Contender, studies: Sequence[Influence]) -> str:
     return ""
 
 
-def _better(*them: Contender) -> str:
+def _better(*them: Candidate) -> str:
     exercise, scaled, recommended = them
     lines = [
         "| | " + " | ".join(f"`{one.name}`" for one in them) + " |",
@@ -224,7 +224,7 @@ def _better(*them: Contender) -> str:
     ):
         cells = [f"{sum(map(share, o.rows))} of {len(o.rows)}" for o in them]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    versus = against(recommended.rows, scaled.rows, METRIC)
+    versus = compare_samples(recommended.rows, scaled.rows, METRIC)
     verdict = _verdict(versus, f"a seed of `{recommended.name}`", f"one of `{scaled.name}`")
     return (
         "\n".join(lines) + f"\n\nIn the {TITLES[METRIC]} {verdict}. "
@@ -233,7 +233,7 @@ def _better(*them: Contender) -> str:
     )
 
 
-def _changes(one: Contender, other: Contender, known: Collection[str] = ()) -> list[str]:
+def _changes(one: Candidate, other: Candidate, known: Collection[str] = ()) -> list[str]:
     """The settings of `other` that are not those of `one`, but for the keys that are `known`."""
     changed = changes([one.config.to_mapping(), other.config.to_mapping()])
     return [f"`{key}={_setting(new)}`" for key, (_, new) in changed.items() if key not in known]
@@ -244,7 +244,7 @@ def _setting(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "")
 
 
-def _metric(one: Contender, metric: str) -> str:
+def _metric(one: Candidate, metric: str) -> str:
     return cell(trial_row(one.rows, ()), metric)
 
 
@@ -253,11 +253,11 @@ def _times(growth: Growth) -> str:
     return f"{growth.ratio:.2g} [{low:.2g}, {high:.2g}] times"
 
 
-def _difference(versus: Against) -> str:
+def _difference(versus: SampleComparison) -> str:
     return spanned(versus.difference, versus.difference_interval, 1)
 
 
-def _verdict(versus: Against, one: str, other: str) -> str:
+def _verdict(versus: SampleComparison, one: str, other: str) -> str:
     """What P(one beats other) says, in words that its interval allows."""
     if versus.improvement is None or versus.improvement_interval is None:
         return f"whether {one} beats {other} is not known"

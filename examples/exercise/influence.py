@@ -9,7 +9,7 @@ from dqn.statistics.formatting import count
 from dqn.storage.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
 from dqn.storage.reader import Results
 from dqn.storage.trials import trial_row
-from sweeps.analysis.candidates import TITLES, Against, Contender, against
+from sweeps.analysis.candidates import TITLES, Candidate, SampleComparison, compare_samples
 from sweeps.analysis.hyperparameters import order
 from sweeps.analysis.tables import digits_of, spanned
 from sweeps.report.headline import expected
@@ -28,7 +28,7 @@ class Level:
     rows: Sequence[Row]
     summary: Row
     """Its row of trials.csv."""
-    against_base: Against | None
+    against_base: SampleComparison | None
 
     @property
     def reached(self) -> float:
@@ -43,7 +43,7 @@ class Influence:
     name: str
     """Of its folder."""
     results: Results
-    knobs: Mapping[str, Sequence[Level]]
+    hyperparameters: Mapping[str, Sequence[Level]]
     """By key, in declared order: the base, and what differs from it in that key alone."""
     settings: int
     """How many it has or is to have."""
@@ -53,20 +53,22 @@ class Influence:
     @property
     def base(self) -> str:
         """The base in words."""
-        level = next(one for levels in self.knobs.values() for one in levels if one.is_base)
-        return f"reward_scale={told(level.rows[0]['reward_scale'])}"
+        level = next(
+            one for levels in self.hyperparameters.values() for one in levels if one.is_base
+        )
+        return f"reward_scale={label(level.rows[0]['reward_scale'])}"
 
     @property
     def seeds(self) -> str:
         """How many seeds its settings have, in words."""
-        return seeds_of(self.knobs)
+        return seeds_of(self.hyperparameters)
 
     @property
-    def contenders(self) -> list[Contender]:
+    def candidates(self) -> list[Candidate]:
         """All settings that are in a knob, the base once."""
-        levels = [one for levels in self.knobs.values() for one in levels]
+        levels = [one for levels in self.hyperparameters.values() for one in levels]
         trials = dict.fromkeys(int(one.rows[0]["trial"] or 0) for one in levels)
-        return [Contender(f"{self.name}:{trial}", self.results, trial) for trial in trials]
+        return [Candidate(f"{self.name}:{trial}", self.results, trial) for trial in trials]
 
 
 def influence(results: Results) -> Influence:
@@ -94,10 +96,10 @@ def influence(results: Results) -> Influence:
     return Influence(results.path.resolve().name, results, found, settings, left_out)
 
 
-def ranked(knobs: Mapping[str, Sequence[Level]]) -> Iterator[tuple[str, Level, float]]:
+def ranked(hyperparameters: Mapping[str, Sequence[Level]]) -> Iterator[tuple[str, Level, float]]:
     """Knobs by how far their values' IQMs lie apart, widest first, each with its best level."""
     spans = []
-    for name, levels in knobs.items():
+    for name, levels in hyperparameters.items():
         known = [level for level in levels if level.summary[METRIC] is not None]
         if known:
             values = [level.reached for level in known]
@@ -106,14 +108,14 @@ def ranked(knobs: Mapping[str, Sequence[Level]]) -> Iterator[tuple[str, Level, f
     return iter(sorted(spans, key=lambda span: -span[2]))
 
 
-def told(value: Cell) -> str:
+def label(value: Cell) -> str:
     """A value of a knob as one writes it."""
     return override_text(value) if not isinstance(value, float) else f"{value:g}"
 
 
-def seeds_of(knobs: Mapping[str, Sequence[Level]]) -> str:
+def seeds_of(hyperparameters: Mapping[str, Sequence[Level]]) -> str:
     """How many seeds a setting has, in words."""
-    counts = [len(level.rows) for levels in knobs.values() for level in levels]
+    counts = [len(level.rows) for levels in hyperparameters.values() for level in levels]
     few, many = min(counts), max(counts)
     return count(few, "seed") if few == many else f"{few} to {many} seeds"
 
@@ -134,11 +136,11 @@ def section(study: Influence) -> str:
         "| knob | values apart by | best tried | base | P(best beats base) |",
         "|---|---|---|---|---|",
     ]
-    for knob, best, span in ranked(study.knobs):
-        base = next(level for level in study.knobs[knob] if level.is_base)
+    for hyperparameter, best, span in ranked(study.hyperparameters):
+        base = next(level for level in study.hyperparameters[hyperparameter] if level.is_base)
         lines.append(
-            f"| `{knob}` | {span:.1f} | {told(best.value)}: {cell(best.summary)} | "
-            f"{told(base.value)}: {cell(base.summary)} | {_chance(best.against_base)} |"
+            f"| `{hyperparameter}` | {span:.1f} | {label(best.value)}: {cell(best.summary)} | "
+            f"{label(base.value)}: {cell(base.summary)} | {_chance(best.against_base)} |"
         )
     return "\n".join(lines) + (
         f"\n\n{_sure(study)} The best of several values tried looks better than it is, and "
@@ -155,7 +157,7 @@ def _extent(study: Influence) -> str:
     return f"{text} Left out of them: {reasons}."
 
 
-def _chance(versus: Against | None) -> str:
+def _chance(versus: SampleComparison | None) -> str:
     if versus is None:
         return "the base is best"
     if versus.improvement_interval is None:
@@ -166,7 +168,7 @@ def _chance(versus: Against | None) -> str:
 def _sure(study: Influence) -> str:
     """The single changes that are surely better, the best first."""
     best = [
-        (knob, level) for knob, level, _ in ranked(study.knobs)
+        (hyperparameter, level) for hyperparameter, level, _ in ranked(study.hyperparameters)
         if level.against_base and (level.against_base.improvement_interval or (0.0,))[0] > 0.5
     ]  # fmt: skip
     if not best:
@@ -177,7 +179,8 @@ def _sure(study: Influence) -> str:
         )
     best.sort(key=lambda one: -one[1].reached)
     changes = ", ".join(
-        f"`{knob}={told(level.value)}` ({cell(level.summary)})" for knob, level in best
+        f"`{hyperparameter}={label(level.value)}` ({cell(level.summary)})"
+        for hyperparameter, level in best
     )
     return (
         "Another value than the base's is better beyond doubt (interval of P above 0.5) of these "
@@ -194,7 +197,7 @@ def _trained(results: Results, rows: Sequence[Row]) -> bool:
 
 def _level(results: Results, number: int, name: str, base: int) -> Level:
     rows = results.rows[number]
-    versus = against(rows, results.rows[base], METRIC) if number != base else None
+    versus = compare_samples(rows, results.rows[base], METRIC) if number != base else None
     value = rows[0][COLUMN_OF_KEY.get(name, name)]
     return Level(value, number == base, rows, trial_row(rows, ()), versus)
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from dqn.plotting.training_figures import BLACK, BLUE, GREEN, GREY, STEP_REWARD, VERMILLION, plain
 from dqn.runtime.atomic_write import replacing
 from dqn.statistics.metrics import METRICS, WINDOW, interval, median, quartiles, running_mean
-from examples.exercise.influence import METRIC, Level, seeds_of, told
-from sweeps.analysis.candidates import TITLES, Contender
+from examples.exercise.influence import METRIC, Level, label, seeds_of
+from sweeps.analysis.candidates import TITLES, Candidate
 from sweeps.analysis.tables import time_limit
 
 COLOURS = (VERMILLION, BLUE, GREEN)
@@ -38,7 +38,7 @@ class Growth:
     seeds: int
 
 
-def episodes_of(one: Contender) -> pd.DataFrame:
+def episodes_of(one: Candidate) -> pd.DataFrame:
     """Its rows of episodes.parquet, in order of seed and episode."""
     return one.results.episodes(one.trial).sort_values(["seed", "episode"])
 
@@ -62,7 +62,7 @@ def growth(episodes: pd.DataFrame, column: str) -> Growth | None:
     )  # fmt: skip
 
 
-def realised(one: Contender, episodes: pd.DataFrame) -> NDArray[np.float64] | None:
+def realised(one: Candidate, episodes: pd.DataFrame) -> NDArray[np.float64] | None:
     """The discounted sum of scaled rewards that followed, mean over each episode's steps [E].
 
     An episode that fails after T steps of reward r leaves r (1 - γⁿ) / (1 - γ) with n = T ... 1
@@ -82,7 +82,7 @@ def realised(one: Contender, episodes: pd.DataFrame) -> NDArray[np.float64] | No
     return np.where(timed_out, endless, value)
 
 
-def draw_losses(path: Path, them: Sequence[Contender]) -> None:
+def draw_losses(path: Path, them: Sequence[Candidate]) -> None:
     """Loss by episode, median and middle half of seeds, on a logarithmic scale."""
     figure, axes = _panels(1)
     positive = False
@@ -97,7 +97,7 @@ def draw_losses(path: Path, them: Sequence[Contender]) -> None:
     _save(figure, path, f"Loss, mean of {WINDOW} episodes · median and middle half of seeds")
 
 
-def draw_values(path: Path, them: Sequence[Contender]) -> None:
+def draw_values(path: Path, them: Sequence[Candidate]) -> None:
     """What the network says a state is worth, and what followed: a panel a contender."""
     figure, axes = _panels(len(them))
     drawn = "Q-values"
@@ -108,24 +108,24 @@ def draw_values(path: Path, them: Sequence[Contender]) -> None:
             drawn = "Q-values and what followed"
             frame = frame.assign(followed=followed)
             values.append(("what followed", "followed", VERMILLION, "--"))
-        for label, column, colour, dash in values:
+        for name, column, colour, dash in values:
             episode, low, median, high = _quartiles(frame, column)
             panel.fill_between(episode, low, high, color=colour, alpha=0.2, lw=0)
-            panel.plot(episode, median, color=colour, ls=dash, lw=2, label=None if place else label)
+            panel.plot(episode, median, color=colour, ls=dash, lw=2, label=None if place else name)
         panel.set_title(one.name, loc="left", fontsize=10)
         panel.set_xlabel("episode")
     axes[0].set_ylabel("discounted sum of scaled rewards")
     _save(figure, path, f"{drawn}, mean of {WINDOW} episodes · median of seeds")
 
 
-def draw_influence(path: Path, knobs: Mapping[str, Sequence[Level]]) -> None:
+def draw_influence(path: Path, hyperparameters: Mapping[str, Sequence[Level]]) -> None:
     """The metric against each knob's values, with 95 % intervals; the base value is filled."""
-    columns = min(4, len(knobs))
-    rows = -(-len(knobs) // columns)
+    columns = min(4, len(hyperparameters))
+    rows = -(-len(hyperparameters) // columns)
     wide = max(2.7, WIDTH_OF_TITLE / columns)
     figure = Figure(figsize=(wide * columns, 2.3 * rows + 0.6), dpi=130, layout="constrained")
     axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    for panel, (name, levels) in zip(axes.flat, knobs.items(), strict=False):
+    for panel, (name, levels) in zip(axes.flat, hyperparameters.items(), strict=False):
         _style(panel)
         places = np.arange(len(levels))
         for place, level in zip(places, levels, strict=True):
@@ -134,18 +134,18 @@ def draw_influence(path: Path, knobs: Mapping[str, Sequence[Level]]) -> None:
             panel.plot([place, place], [low, high], color=colour, lw=2, solid_capstyle="round")
             face = colour if level.is_base else "white"
             panel.plot(place, middle, "o", color=colour, mfc=face, ms=6)
-        labels = [told(level.value) for level in levels]
+        labels = [label(level.value) for level in levels]
         dense = sum(map(len, labels)) > LETTERS_AN_INCH * wide
         slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if dense else {}
         panel.set_xticks(places, labels, fontsize=7.5, **slant)
         panel.xaxis.set_minor_locator(NullLocator())
         panel.margins(x=0.15)
         panel.set_title(name, loc="left", fontsize=10)
-    for panel in axes.flat[len(knobs) :]:
+    for panel in axes.flat[len(hyperparameters) :]:
         panel.set_visible(False)
     for row in axes:
         row[0].set_ylabel(TITLES[METRIC])
-    _save(figure, path, f"IQM and 95 % interval of {seeds_of(knobs)} · filled: the base")
+    _save(figure, path, f"IQM and 95 % interval of {seeds_of(hyperparameters)} · filled: the base")
 
 
 def _quartiles(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from dqn.config import Config
-from dqn.config.config import ELSEWHERE
-from dqn.config.fields import shown
+from dqn.config.config import NON_RESULT_KEYS
+from dqn.config.fields import short_repr
 from dqn.runtime.errors import UserError
 from dqn.statistics.comparison import (
     difference_interval,
-    improvement,
-    improvement_interval,
+    probability_of_improvement,
+    probability_of_improvement_interval,
     rank_test,
 )
 from dqn.statistics.metrics import METRICS, Statistic, iqm
@@ -35,7 +35,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     """One configuration and its finished trainings."""
 
     name: str
@@ -59,7 +59,7 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Against:
+class SampleComparison:
     """One contender's metric against another's; None where there is no such finite number."""
 
     paired: bool
@@ -75,7 +75,7 @@ class Against:
     """Its two-sided p-value, of this comparison alone."""
 
 
-def contender(text: str) -> Contender:
+def candidate(text: str) -> Candidate:
     """From DIR or DIR:TRIAL; of a sweep without a trial named, its best.
 
     Raises `UserError` for what is no folder of results and for a trial that has no row.
@@ -85,7 +85,8 @@ def contender(text: str) -> Contender:
         folder, _, number = text.rpartition(":")
         if not number.isdecimal():
             raise UserError(
-                f"{text}: what follows the colon must be a trial's number, met {shown(number)}; "
+                f"{text}: what follows the colon must be a trial's number, met "
+                f"{short_repr(number)}; "
                 f"write for example {folder}:0"
             )
         path, trial = Path(folder), int(number)
@@ -99,25 +100,25 @@ def contender(text: str) -> Contender:
         trial = results.ranked(objective_of(results).of_rows)[0]
     trial = int(results.trial(trial)[0]["trial"] or 0)
     name = path.name or path.resolve().name
-    return Contender(name if results.sweep is None else f"{name}:{trial}", results, trial)
+    return Candidate(name if results.sweep is None else f"{name}:{trial}", results, trial)
 
 
-def contenders(texts: Sequence[str]) -> list[Contender]:
-    """One of each text, as `contender`; their names are made unlike by their folders' parents."""
-    found = [contender(text) for text in texts]
+def candidates(texts: Sequence[str]) -> list[Candidate]:
+    """One of each text, as `candidate`; their names are made unlike by their folders' parents."""
+    found = [candidate(text) for text in texts]
     names = [one.name for one in found]
     if len(set(names)) == len(names):
         return found
-    return [Contender(text, one.results, one.trial) for text, one in zip(texts, found, strict=True)]
+    return [Candidate(text, one.results, one.trial) for text, one in zip(texts, found, strict=True)]
 
 
-def against(
+def compare_samples(
     one: Sequence[Row],
     other: Sequence[Row],
     metric: str,
     statistic: Statistic = iqm,
     of_seed: Callable[[Row], float | None] | None = None,
-) -> Against:
+) -> SampleComparison:
     """How rows of seeds.csv do in `metric` against others; better is what the metric calls so.
 
     Seeds count as `of_seed` says, by default as `trials.trial_rows` does: none is dropped but for
@@ -136,10 +137,10 @@ def against(
     low, high = difference_interval(x, y, paired, statistic)
     gap = float("nan") if not (x and y) else _minus(float(statistic(x)), float(statistic(y)))
     test, p_value = rank_test(x, y, paired)
-    return Against(
+    return SampleComparison(
         paired,
-        _known(improvement(x, y)),
-        _both(improvement_interval(x, y, paired)),
+        _known(probability_of_improvement(x, y)),
+        _both(probability_of_improvement_interval(x, y, paired)),
         _known(sign * gap),
         _both((low, high) if sign > 0 else (-high, -low)),
         test,
@@ -147,12 +148,12 @@ def against(
     )
 
 
-def unlike(all_of_them: Sequence[Contender]) -> list[Contender]:
+def incomparable(all_of_them: Sequence[Candidate]) -> list[Candidate]:
     """Those whose task or budget is not the first one's."""
     return [one for one in all_of_them if one.terms != all_of_them[0].terms]
 
 
-def told_terms(one: Contender) -> str:
+def format_terms(one: Candidate) -> str:
     """Environment and budget in words."""
     env, episodes, steps = one.config.env, one.config.episodes, one.config.steps
     more = [f"{name}={value}" for name, value in (
@@ -179,7 +180,7 @@ def changes(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
     Keys that no network sees are left out but for `test_episodes`.
     """
-    free = {"seeds", "first_seed", *ELSEWHERE}
+    free = {"seeds", "first_seed", *NON_RESULT_KEYS}
     first = mappings[0]
     names = dict.fromkeys(
         name

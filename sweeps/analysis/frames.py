@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from dqn.statistics.formatting import figures
 from dqn.statistics.metrics import METRICS, interval, iqm
 from dqn.storage.reader import Results
-from dqn.storage.trials import counted, standing, trial_rows, value_of
-from sweeps.analysis.hyperparameters import Knob, knobs_of, regions, told
+from dqn.storage.trials import counted, rank_key, trial_rows, value_of
+from sweeps.analysis.hyperparameters import Hyperparameter, hyperparameters_of, label, regions
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED
 
@@ -26,13 +26,13 @@ Design = Literal["run", "grid", "one at a time", "sampled"]
 
 
 @dataclass(frozen=True)
-class Tables:
+class ReportFrames:
     """A folder of results as frames."""
 
     results: Results
     metric: str
     design: Design
-    knobs: list[Knob]
+    hyperparameters: list[Hyperparameter]
     trials: pd.DataFrame
     """One row a trial, best first: as trials.csv, and `value`, `rows` (trainings that have ended),
     `whole` (all of them done or diverged), `solved`, `diverged`, `collapsed` (shares of them),
@@ -55,16 +55,19 @@ class Tables:
         return self.trials.loc[(self.trials["status"] != "pruned") & self.trials["value"].notna()]
 
 
-def tables_of(results: Results, metric: str) -> Tables:
+def report_frames(results: Results, metric: str) -> ReportFrames:
     """All of it; 5,000 trials of 10 seeds take some seconds, most of them for intervals."""
-    knobs = knobs_of(results)
+    hyperparameters = hyperparameters_of(results)
     base = results.base
     wanted = range(base.first_seed, base.first_seed + base.seeds)
     own = objective_of(results)
     over, ranked_by = (own.of_rows, own.told) if metric == own.metric else (None, "IQM")
-    stand = {n: standing(rows, wanted, metric, over) for n, rows in results.rows.items()}
+    stand = {n: rank_key(rows, wanted, metric, over) for n, rows in results.rows.items()}
     order = sorted(stand, key=stand.__getitem__)
-    rows = trial_rows([results.rows[n] for n in order], [knob.column for knob in knobs])
+    rows = trial_rows(
+        [results.rows[n] for n in order],
+        [hyperparameter.column for hyperparameter in hyperparameters],
+    )
     seeds = _seeds(results, metric)
     parts = {"solved": "solved", "diverged": "lost", "collapsed": "collapsed", "budget": "used",
              "steps": "steps"}  # fmt: skip
@@ -78,10 +81,12 @@ def tables_of(results: Results, metric: str) -> Tables:
         trials["order"] = [over(results.rows[n]) for n in order]
     trials["rows"] = [len(results.rows[n]) for n in order]
     trials["whole"] = [stand[n][0] == 0 for n in order]
-    return Tables(results, metric, _design(results), knobs, trials, ranked_by, seeds)
+    return ReportFrames(
+        results, metric, _design(results), hyperparameters, trials, ranked_by, seeds
+    )
 
 
-def of_regions(tables: Tables, knob: Knob) -> pd.DataFrame:
+def of_regions(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
     """What was met where a knob has its values, one row a region, in order.
 
     `value` with `low` and `high` is the IQM of the metric with its 95 % interval. What it is over
@@ -91,9 +96,9 @@ def of_regions(tables: Tables, knob: Knob) -> pd.DataFrame:
     `trials` and `trainings` count those. `diverged` (failed ones too), `collapsed` and `solved` are
     shares of the trainings that were not pruned.
     """
-    trials = comparable(tables, knob)
-    number, found = regions(knob, trials[knob.column])
-    places = knob.places(trials[knob.column])
+    trials = comparable(tables, hyperparameter)
+    number, found = regions(hyperparameter, trials[hyperparameter.column])
+    places = hyperparameter.places(trials[hyperparameter.column])
     rows = []
     for n, region in enumerate(found):
         here = trials.loc[number == n]
@@ -103,7 +108,8 @@ def of_regions(tables: Tables, knob: Knob) -> pd.DataFrame:
         low, high = interval(sample.to_numpy(float))
         place = float(np.median(places[number == n])) if len(here) else region.low
         rows.append({
-            "knob": knob.name, "region": region.label, "from": region.low, "to": region.high,
+            "knob": hyperparameter.name, "region": region.label,
+            "from": region.low, "to": region.high,
             "place": place, "trials": len(here), "trainings": len(seeds),
             "value": float(iqm(sample.to_numpy(float))), "low": float(low), "high": float(high),
             "diverged": seeds["lost"].mean(), "collapsed": seeds["collapsed"].mean(),
@@ -119,24 +125,24 @@ def reach(frame: pd.DataFrame) -> NDArray[np.float64]:
     return np.abs(np.subtract(ends, value, out=np.zeros(ends.shape), where=known))
 
 
-def comparable(tables: Tables, knob: Knob) -> pd.DataFrame:
+def comparable(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
     """The trials among which a knob may be looked at: those where it alone was moved, or all."""
     trials = tables.counted
-    others = [other.column for other in tables.knobs if other != knob]
+    others = [other.column for other in tables.hyperparameters if other != hyperparameter]
     if tables.design != "one at a time" or not others:
         return trials
     base = {column: tables.trials[column].mode().iloc[0] for column in others}
     return trials.loc[np.logical_and.reduce([trials[c] == value for c, value in base.items()])]
 
 
-def effects(of_knobs: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def effects(by_hyperparameter: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """How far a metric moves with each knob, `effect`, from the worst region to the best.
 
     From the frames of `of_regions` by knob. Infinite where everything in a region was lost; NaN
     where only one region is known. The largest first.
     """
     rows = []
-    for name, frame in of_knobs.items():
+    for name, frame in by_hyperparameter.items():
         values = frame["value"].dropna()
         finite = values[np.isfinite(values)]
         lost = len(finite) < len(values)
@@ -146,7 +152,7 @@ def effects(of_knobs: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return frame.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
 
 
-def of_pair(tables: Tables, first: Knob, second: Knob) -> pd.DataFrame:
+def of_pair(tables: ReportFrames, first: Hyperparameter, second: Hyperparameter) -> pd.DataFrame:
     """The IQM of the metric where two knobs have their values together, one row a cell.
 
     `x`, `y` number the regions, `x_region`, `y_region` name them; `trials` counts, `value` is NaN
@@ -167,7 +173,7 @@ def of_pair(tables: Tables, first: Knob, second: Knob) -> pd.DataFrame:
     return pd.DataFrame(cells)
 
 
-def points(tables: Tables, knob: Knob) -> pd.DataFrame:
+def points(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
     """The trials with a finite value as dots, best first: `trial, x, y, told, pruned`.
 
     `told` is the knob's value in words. Levels that are no numbers are spread a little about their
@@ -175,45 +181,49 @@ def points(tables: Tables, knob: Knob) -> pd.DataFrame:
     """
     trials = tables.trials.loc[np.isfinite(tables.trials["value"])]
     if tables.design == "one at a time":
-        trials = trials.loc[trials["trial"].isin(comparable(tables, knob)["trial"])]
+        trials = trials.loc[trials["trial"].isin(comparable(tables, hyperparameter)["trial"])]
     trials = trials.iloc[:: max(1, -(-len(trials) // _MOST_POINTS))]
-    aside = 0.0 if knob.numeric else 0.3 * ((trials["trial"].to_numpy() * 0.618034) % 1.0 - 0.5)
+    aside = (
+        0.0
+        if hyperparameter.numeric
+        else 0.3 * ((trials["trial"].to_numpy() * 0.618034) % 1.0 - 0.5)
+    )
     return pd.DataFrame({
-        "trial": trials["trial"], "x": knob.places(trials[knob.column]) + aside,
-        "y": trials["value"], "told": [told(value) for value in trials[knob.column]],
+        "trial": trials["trial"], "x": hyperparameter.places(trials[hyperparameter.column]) + aside,
+        "y": trials["value"], "told": [label(value) for value in trials[hyperparameter.column]],
         "pruned": trials["status"] == "pruned",
     })  # fmt: skip
 
 
-def on_axes(tables: Tables) -> NDArray[np.float64]:
+def on_axes(tables: ReportFrames) -> NDArray[np.float64]:
     """Each trial's place on the axis of each knob, from 0 to 1: [trials, knobs]."""
     columns = []
-    for knob in tables.knobs:
-        places = knob.places(tables.trials[knob.column])
-        places = np.log10(places) if knob.log else places
+    for hyperparameter in tables.hyperparameters:
+        places = hyperparameter.places(tables.trials[hyperparameter.column])
+        places = np.log10(places) if hyperparameter.log else places
         columns.append((places - places.min()) / np.ptp(places))
     return np.stack(columns, -1)
 
 
-def ticks(tables: Tables, knob: Knob) -> list[tuple[float, str]]:
+def ticks(tables: ReportFrames, hyperparameter: Hyperparameter) -> list[tuple[float, str]]:
     """What stands along that axis of a knob: its levels, or its two ends."""
-    if knob.levels:
-        places = knob.places(knob.levels)
-        places = np.log10(places) if knob.log else places
+    if hyperparameter.levels:
+        places = hyperparameter.places(hyperparameter.levels)
+        places = np.log10(places) if hyperparameter.log else places
         heights = (places - places.min()) / np.ptp(places)
-        return list(zip(heights.tolist(), map(told, knob.levels), strict=True))
-    places = knob.places(tables.trials[knob.column])
+        return list(zip(heights.tolist(), map(label, hyperparameter.levels), strict=True))
+    places = hyperparameter.places(tables.trials[hyperparameter.column])
     return [(0.0, figures(places.min(), 3)), (1.0, figures(places.max(), 3))]
 
 
-def good_and_others(tables: Tables) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def good_and_others(tables: ReportFrames) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of `tables.trials`: the `leading` ones, best first, and others, every n-th of many."""
     rows = np.flatnonzero(tables.trials["trial"].isin(tables.counted["trial"]))
     good, others = rows[: leading(tables)], rows[leading(tables) :]
     return good, others[:: max(1, -(-len(others) // _MOST_LINES))]
 
 
-def leading(tables: Tables) -> int:
+def leading(tables: ReportFrames) -> int:
     """How many trials are called good: the best tenth or five, but at most a quarter of all."""
     trials = len(tables.counted)
     return max(1, min(trials // 4, max(5, -(-trials // 10))))

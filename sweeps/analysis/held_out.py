@@ -15,12 +15,12 @@ from dqn.config.config import INT_BOUND
 from dqn.runtime.errors import RunError, UserError
 from dqn.runtime.exit_codes import INTERRUPTED
 from dqn.statistics.formatting import count
-from dqn.storage import manifest as composed
+from dqn.storage import manifest
 from dqn.storage.columns import config_of
 from dqn.storage.identity import identity_of
 from dqn.storage.layout import refuse_other
 from dqn.storage.reader import Results, read
-from dqn.storage.results_dir import Folder
+from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import BASELINE
 from sweeps.analysis.candidates import changes
 from sweeps.analysis.objective import Objective, objective_of
@@ -28,17 +28,17 @@ from sweeps.analysis.validation import (
     PRESET,
     TABLE,
     Validation,
-    best_bound,
-    findings_of,
     place_of,
+    recommended_trial,
     title,
+    validated_trials,
     write_table,
 )
 
 FOLDER = "validation"
 
 
-class Where(NamedTuple):
+class WorkerOptions(NamedTuple):
     """Who trains: the keys of that name; where `workers` is None, as many as the study's.
 
     The others are not taken from a folder, which may be a stranger's.
@@ -49,7 +49,7 @@ class Where(NamedTuple):
     ray_address: str | None = None
 
 
-def validated(path: Path, top: int, seeds: int, on: Where) -> Validation | None:
+def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Validation | None:
     """Train the `top` best trials of the sweep in `path` and the exercise on `seeds` new seeds.
 
     Writes validation.csv and recommended.yaml. Best is what the sweep itself was after: a study's
@@ -77,19 +77,19 @@ def validated(path: Path, top: int, seeds: int, on: Where) -> Validation | None:
     if status == INTERRUPTED:
         return None
     held = _held(path / FOLDER, base, configs, objective, twins)
-    findings = findings_of(results, list(chosen), held)
-    winner = best_bound(findings, objective)
+    findings = validated_trials(results, list(chosen), held)
+    winner = recommended_trial(findings, objective)
     found = Validation(results, base, findings, winner, status)
     try:
         write_table(path / TABLE, found)
         if winner is not None:
-            composed.write_preset(path / PRESET, configs[winner.trial], title(found, winner))
+            manifest.write_preset(path / PRESET, configs[winner.trial], title(found, winner))
     except OSError as error:
         raise RunError(f"{path}: writing failed ({error.strerror or error})") from error
     return found
 
 
-def _base(results: Results, seeds: int, on: Where) -> Config:
+def _base(results: Results, seeds: int, on: WorkerOptions) -> Config:
     """The baseline, in the study's environment and budget, with the seeds that come after it."""
     study = results.base
     used = [study.first_seed + study.seeds - 1]
@@ -129,14 +129,14 @@ def _like(base: Config, results: Results, trial: int) -> Config:
                 f"{results.path}: trials must share task and budget to be validated, trial "
                 f"{trial} has another {key} than the study's; give --top less, or use compare"
             )
-    kept = ("seeds", "first_seed", "test_episodes", *Where._fields)
+    kept = ("seeds", "first_seed", "test_episodes", *WorkerOptions._fields)
     kept = {name: getattr(base, name) for name in kept}
     return replace(config, name=None, **kept)
 
 
 def _refuse_other_seeds(path: Path, first_seed: int) -> None:
     """Refuse what was trained on seeds that the study has used since."""
-    config = composed.read_config(path / composed.CONFIG)
+    config = manifest.read_config(path / manifest.CONFIG)
     if config is not None and config["first_seed"] != first_seed:
         raise UserError(
             f"{path}: must begin with seed {first_seed}, the first that the study has not used, "
@@ -172,7 +172,7 @@ def _record(objective: Objective) -> dict[str, Any]:
 
 def _kept(path: Path, record: dict[str, Any]) -> dict[str, Any]:
     """Of `record` what the folder's own has: those of older versions do not have all of it."""
-    old = composed.read_sweep(path / composed.SWEEP)
+    old = manifest.read_sweep(path / manifest.SWEEP)
     return record if old is None else {name: record[name] for name in record if name in old}
 
 
@@ -181,14 +181,14 @@ def _train(
 ) -> tuple[int, dict[int, int]]:
     """Train what is missing; the exit status, and for each twin the trial trained in its place."""
     from dqn import session
-    from dqn.training.trial_source import Fixed, Trial
+    from dqn.training.trial_source import FixedTrials, Trial
 
     seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
     places = {place_of(number): config for number, config in configs.items()}
     twins: dict[int, int] = {}
-    about = session.Sweep(
+    about = session.SweepSpec(
         record=_kept(path, _record(objective)),
-        grows=(),
+        growable_keys=(),
         swept=tuple(changes([config.to_mapping() for config in configs.values()])),
         configs=tuple(dict.fromkeys(configs.values())),
         objective=objective.metric,
@@ -197,19 +197,19 @@ def _train(
         trials=tuple(places),
     )
 
-    def source(folder: Folder) -> Fixed:
+    def source(folder: ResultsDir) -> FixedTrials:
         twins.update(_twins(folder, base, places))
         trained = {twins.get(place, place): config for place, config in places.items()}
         trials = [Trial(place, trained[place], seeds) for place in sorted(trained)]
         same = [Trial(place, places[place], (), twins[place]) for place in sorted(twins)]
-        return Fixed([*trials, *same])
+        return FixedTrials([*trials, *same])
 
     warn_of_traps(list(configs.values()), but_said=True)
     print(f"{count(len(places) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
     return session.sweep(base, path, about, source)[0], twins
 
 
-def _twins(folder: Folder, base: Config, places: Mapping[int, Config]) -> dict[int, int]:
+def _twins(folder: ResultsDir, base: Config, places: Mapping[int, Config]) -> dict[int, int]:
     """For each place of a configuration that is trained at another, or was, that other.
 
     Raises `UserError` where a place has rows of another configuration than is to be there.

@@ -19,7 +19,7 @@ _LOG_FROM = 20.0  # largest over smallest level, from which levels stand on a lo
 
 
 @dataclass(frozen=True)
-class Knob:
+class Hyperparameter:
     """A hyperparameter that differs between trials."""
 
     name: str
@@ -50,7 +50,7 @@ class Region:
     high: float
 
 
-def knobs_of(results: Results) -> list[Knob]:
+def hyperparameters_of(results: Results) -> list[Hyperparameter]:
     """The columns of seeds.csv in which trials differ, those that the sweep names first."""
     firsts = [rows[0] for rows in results.rows.values()]
     common = set(columns_of(()))
@@ -61,27 +61,32 @@ def knobs_of(results: Results) -> list[Knob]:
     params = (results.sweep or {}).get("params") or {}
     order = {name: place for place, name in enumerate(params)}
     made = [
-        _knob(key_of.get(column, column), column, met, params)
+        _hyperparameter(key_of.get(column, column), column, met, params)
         for column, met in values.items()
         if len(met) > 1
     ]
-    return sorted(made, key=lambda knob: order.get(knob.name, len(order)))
+    return sorted(made, key=lambda hyperparameter: order.get(hyperparameter.name, len(order)))
 
 
 def regions(
-    knob: Knob, values: Iterable[Any], most: int = _MOST_REGIONS, most_levels: int = _MOST_LEVELS
+    hyperparameter: Hyperparameter,
+    values: Iterable[Any],
+    most: int = _MOST_REGIONS,
+    most_levels: int = _MOST_LEVELS,
 ) -> tuple[NDArray[np.int64], list[Region]]:
     """The region of each of `values` [trials], by its number, and the regions in order.
 
     The levels where there are at most `most_levels`, or the values are no numbers. Else regions of
     equally many trials, six or more in each and `most` regions at most; equal values stay together.
     """
-    places = knob.places(values)
-    if knob.levels and (len(knob.levels) <= most_levels or not knob.numeric):
-        known = knob.places(knob.levels).tolist()
+    places = hyperparameter.places(values)
+    if hyperparameter.levels and (
+        len(hyperparameter.levels) <= most_levels or not hyperparameter.numeric
+    ):
+        known = hyperparameter.places(hyperparameter.levels).tolist()
         found = [
-            Region(told(level), place, place)
-            for level, place in zip(knob.levels, known, strict=True)
+            Region(label(level), place, place)
+            for level, place in zip(hyperparameter.levels, known, strict=True)
         ]
         return np.searchsorted(known, places), found
     count = min(most, max(1, len(places) // _FEWEST))
@@ -94,7 +99,7 @@ def regions(
     return number, [Region(_span(low, high), low, high) for low, high in ends]
 
 
-def told(value: Any) -> str:
+def label(value: Any) -> str:
     """A value of a knob in as few characters as tell it from others."""
     return "none" if value is None else setting(value)
 
@@ -104,7 +109,7 @@ def _span(low: float, high: float) -> str:
     return a if a == b else f"{a} to {b}"
 
 
-def _knob(name: str, column: str, values: set[Cell], params: Any) -> Knob:
+def _hyperparameter(name: str, column: str, values: set[Cell], params: Any) -> Hyperparameter:
     numeric = all(
         isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values
     )
@@ -116,7 +121,7 @@ def _knob(name: str, column: str, values: set[Cell], params: Any) -> Knob:
     if numeric and not spread and not swept.startswith("range"):
         low, high = min(map(float, values)), max(map(float, values))  # pyright: ignore[reportArgumentType]
         log = low > 0 and high / low >= _LOG_FROM
-    return Knob(name, column, levels, numeric, log)
+    return Hyperparameter(name, column, levels, numeric, log)
 
 
 def order(value: Cell) -> tuple[bool, float, Sequence[float], str]:

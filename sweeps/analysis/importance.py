@@ -23,14 +23,14 @@ from optuna.distributions import (
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import create_trial
 
-from sweeps.analysis.frames import Tables, leading
-from sweeps.analysis.hyperparameters import Knob
+from sweeps.analysis.frames import ReportFrames, leading
+from sweeps.analysis.hyperparameters import Hyperparameter
 
 FEWEST = 20  # trials: of fewer the best are too few to tell a density from
 _DEALS = 19  # the largest of so many is passed by chance once in twenty times
 
 
-def importance(tables: Tables) -> tuple[pd.DataFrame | None, str]:
+def importance(tables: ReportFrames) -> tuple[pd.DataFrame | None, str]:
     """Rows of `knob, share, chance`, largest share first, and what they mean; or why none.
 
     `share` is of all knobs' importance together; `chance` is what a knob that does nothing stays
@@ -69,7 +69,7 @@ def importance(tables: Tables) -> tuple[pd.DataFrame | None, str]:
     )
 
 
-def _unfit(tables: Tables) -> str:
+def _unfit(tables: ReportFrames) -> str:
     """Why PED-ANOVA says nothing here; "" where it does."""
     values = tables.counted["value"]
     if tables.design == "one at a time":
@@ -87,7 +87,7 @@ def _unfit(tables: Tables) -> str:
     return ""
 
 
-def _losses(tables: Tables) -> np.ndarray:
+def _losses(tables: ReportFrames) -> np.ndarray:
     """Of each trial, less is better; an infinite one, which Optuna would drop, is the worst."""
     values = tables.counted["value"].to_numpy(float)
     losses = values if tables.lower_is_better else -values
@@ -95,13 +95,19 @@ def _losses(tables: Tables) -> np.ndarray:
     return np.where(np.isfinite(losses), losses, finite.max(initial=0.0) + 1.0)
 
 
-def _study(tables: Tables) -> optuna.Study:
+def _study(tables: ReportFrames) -> optuna.Study:
     """The trials in memory, their numbers those of the rows of `tables.counted`."""
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     trials = tables.counted
-    space = {knob.name: _distribution(knob, trials[knob.column]) for knob in tables.knobs}
+    space = {
+        hyperparameter.name: _distribution(hyperparameter, trials[hyperparameter.column])
+        for hyperparameter in tables.hyperparameters
+    }
     columns = {
-        knob.name: [_choice(knob, value) for value in trials[knob.column]] for knob in tables.knobs
+        hyperparameter.name: [
+            _choice(hyperparameter, value) for value in trials[hyperparameter.column]
+        ]
+        for hyperparameter in tables.hyperparameters
     }
     study = optuna.create_study()
     study.add_trials(
@@ -126,20 +132,22 @@ def _raw(study: optuna.Study, losses: np.ndarray, quantile: float) -> dict[str, 
         )
 
 
-def _distribution(knob: Knob, values: Any) -> BaseDistribution:
+def _distribution(hyperparameter: Hyperparameter, values: Any) -> BaseDistribution:
     """From what was tried: levels that are not every whole number of a range are choices."""
-    low, high = (values.min(), values.max()) if knob.numeric else (0, 0)
-    whole = knob.numeric and all(float(value).is_integer() for value in values)
-    if knob.levels and not (whole and len(knob.levels) == high - low + 1):
-        return CategoricalDistribution(list(dict.fromkeys(_choice(knob, v) for v in values)))
+    low, high = (values.min(), values.max()) if hyperparameter.numeric else (0, 0)
+    whole = hyperparameter.numeric and all(float(value).is_integer() for value in values)
+    if hyperparameter.levels and not (whole and len(hyperparameter.levels) == high - low + 1):
+        return CategoricalDistribution(
+            list(dict.fromkeys(_choice(hyperparameter, v) for v in values))
+        )
     if whole:
-        return IntDistribution(int(low), int(high), log=knob.log)
-    return FloatDistribution(float(low), float(high), log=knob.log)
+        return IntDistribution(int(low), int(high), log=hyperparameter.log)
+    return FloatDistribution(float(low), float(high), log=hyperparameter.log)
 
 
-def _choice(knob: Knob, value: Any) -> Any:
+def _choice(hyperparameter: Hyperparameter, value: Any) -> Any:
     """As Optuna takes it: plain Python, blank for none."""
     value = value.item() if isinstance(value, np.generic) else value
-    if knob.numeric:
+    if hyperparameter.numeric:
         return int(value) if float(value).is_integer() else float(value)
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dqn.statistics.metrics import interval, iqm, running_mean
-from sweeps.analysis.candidates import Contender
+from sweeps.analysis.candidates import Candidate
 
 POINTS = 400  # of a curve over environment steps
 
@@ -35,12 +35,12 @@ class Curve:
     """What was done about seeds that had ended, where any had."""
 
 
-def over_steps(them: Sequence[Contender]) -> bool:
+def over_steps(them: Sequence[Candidate]) -> bool:
     """Whether environment steps, not episodes, are what their trainings have in common."""
     return any(one.config.steps and not one.config.episodes for one in them)
 
 
-def curve(one: Contender, steps: bool) -> Curve:
+def curve(one: Candidate, steps: bool) -> Curve:
     """The learning curve of a contender over environment steps, or else over episodes.
 
     It begins where each seed has its 10th episode. A seed that has ended goes on by the rule of

@@ -15,7 +15,7 @@ from dqn.statistics.formatting import interval_of, number
 from dqn.statistics.metrics import METRICS, STATISTICS, Statistic, interval
 from dqn.storage.trials import counted, trial_row
 from dqn.terminal.tables import as_text
-from sweeps.analysis.candidates import TITLES, Contender
+from sweeps.analysis.candidates import TITLES, Candidate
 
 COLLAPSED = 0.5
 """A training that lost more than this share of its best 10 episodes has collapsed."""
@@ -68,7 +68,7 @@ def table(*columns: str, left: int = 1) -> Table:
     return made
 
 
-def overview(them: Sequence[Contender], marked: Collection[Contender] = ()) -> str:
+def overview(them: Sequence[Candidate], marked: Collection[Candidate] = ()) -> str:
     """The IQM of every metric of each, with its interval; names of those `marked` get a *."""
     titles = [f"{TITLES[metric]}\n95 %" for metric in METRICS]
     made = table("IQM", "seeds", *titles, f"collapse\n> {COLLAPSED:g}", "solved", "steps")
@@ -86,7 +86,7 @@ def overview(them: Sequence[Contender], marked: Collection[Contender] = ()) -> s
     return as_text(made).strip("\n")
 
 
-def overview_values(one: Contender) -> dict[str, Any]:
+def overview_values(one: Candidate) -> dict[str, Any]:
     """The same of one, as plain values."""
     return {
         "seeds": [row["seed"] for row in one.rows],
@@ -97,7 +97,7 @@ def overview_values(one: Contender) -> dict[str, Any]:
     }
 
 
-def by_statistic(them: Sequence[Contender], metric: str) -> str:
+def by_statistic(them: Sequence[Candidate], metric: str) -> str:
     """One metric of each by every statistic there is, with intervals."""
     marks = [solved_return(one.config.env) for one in them]
     gap = METRICS[metric] < 0 and any(mark is not None for mark in marks)
@@ -113,7 +113,7 @@ def by_statistic(them: Sequence[Contender], metric: str) -> str:
     return as_text(made).strip("\n")
 
 
-def statistics_of(one: Contender, metric: str) -> dict[str, Estimate]:
+def statistics_of(one: Candidate, metric: str) -> dict[str, Estimate]:
     """`metric` by every statistic, and its optimality gap to the return that counts as solved."""
     x = counted(metric, one.rows)
     found = {name: estimate(x, statistic) for name, statistic in STATISTICS.items()}
@@ -145,22 +145,22 @@ def time_limit(env: EnvConfig) -> int | None:
     return getattr(known_registration(env.id), "max_episode_steps", None)
 
 
-def _seeds(one: Contender) -> str:
+def _seeds(one: Candidate) -> str:
     """How many, and in words how many of them did not end well."""
     statuses = [row["status"] for row in one.rows]
     bad = [f"{statuses.count(s)} {s}" for s in ("diverged", "pruned", "failed") if s in statuses]
     return "\n".join([f"{len(statuses)}", *bad])
 
 
-def _solved(one: Contender) -> list[Mapping[str, Any]]:
+def _solved(one: Candidate) -> list[Mapping[str, Any]]:
     return [row for row in one.rows if row["solved_at"] is not None]
 
 
-def _collapsed(one: Contender) -> list[float]:
+def _collapsed(one: Candidate) -> list[float]:
     """Of the trainings that count as collapsed, by how much; a diverged one without returns too."""
     return [value for value in counted("collapse", one.rows) if value > COLLAPSED]
 
 
-def _steps(one: Contender) -> int:
+def _steps(one: Candidate) -> int:
     """Environment steps of one training, on average."""
     return round(sum(int(row["steps"] or 0) for row in one.rows) / len(one.rows))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from dqn.runtime.errors import RunError, first_line
 from dqn.statistics.metrics import WINDOW, interval, iqm, running_mean
-from sweeps.analysis.frames import Tables, comparable
-from sweeps.analysis.hyperparameters import Knob, regions
+from sweeps.analysis.frames import ReportFrames, comparable
+from sweeps.analysis.hyperparameters import Hyperparameter, regions
 
 _POINTS = 60  # of a curve
 _RESAMPLES = 201  # bands are looked at, not read off
@@ -35,7 +35,7 @@ class Curves:
     """By trial, [seeds, P]; NaN before the first window is full and after a training's end."""
 
 
-def read_curves(tables: Tables) -> Curves:
+def read_curves(tables: ReportFrames) -> Curves:
     """The curves of all trainings that were not pruned.
 
     `RunError` for episodes.parquet that cannot be read. 50,000 trainings of 150 episodes take some
@@ -60,14 +60,16 @@ def of_trial(curves: Curves, trial: int) -> pd.DataFrame:
     return _band(curves, curves.of.get(trial, np.empty((0, len(curves.places)))), _RESAMPLES * 10)
 
 
-def by_value(curves: Curves, tables: Tables, knob: Knob) -> pd.DataFrame:
+def by_value(curves: Curves, tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
     """The same of the trials that share a region of a knob, with `region` and `trials`.
 
     As in `tables.of_regions` the band is over trials where a sampler drew them, each the mean of
     its seeds, and over trainings otherwise. At most five levels, or three regions.
     """
-    trials = comparable(tables, knob)
-    number, found = regions(knob, trials[knob.column], _MOST_GROUPS, _MOST_LEVELS)
+    trials = comparable(tables, hyperparameter)
+    number, found = regions(
+        hyperparameter, trials[hyperparameter.column], _MOST_GROUPS, _MOST_LEVELS
+    )
     frames = []
     for n, region in enumerate(found):
         here = [curves.of[t] for t in trials["trial"][number == n] if t in curves.of]

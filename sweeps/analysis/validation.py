@@ -15,7 +15,7 @@ from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import refuse_endless
 from dqn.storage.trials import BASELINE, EXERCISE
 from dqn.terminal.tables import as_text
-from sweeps.analysis.candidates import TITLES, Against, Contender, against
+from sweeps.analysis.candidates import TITLES, Candidate, SampleComparison, compare_samples
 from sweeps.analysis.objective import Objective, objective_of
 from sweeps.analysis.tables import (
     NAMES,
@@ -31,7 +31,7 @@ TABLE, PRESET = "validation.csv", "recommended.yaml"
 
 
 @dataclass(frozen=True)
-class Finding:
+class ValidatedTrial:
     """What one trial, or the baseline, claimed and what it held, by the study's own statistic."""
 
     trial: int | None
@@ -42,11 +42,11 @@ class Finding:
     """On the study's seeds."""
     held: Estimate
     """On the new seeds."""
-    optimism: Against | None
+    optimism: SampleComparison | None
     """The claimed against the held-out seeds."""
-    versus: Against | None
+    versus: SampleComparison | None
     """Against the baseline, on the new seeds."""
-    contender: Contender
+    candidate: Candidate
     """The trainings on the new seeds."""
 
 
@@ -58,8 +58,8 @@ class Validation:
     """Of the study."""
     base: Config
     """The baseline, with the new seeds."""
-    findings: Sequence[Finding]
-    winner: Finding | None
+    findings: Sequence[ValidatedTrial]
+    winner: ValidatedTrial | None
     status: int
     """1 where a training could not be run."""
 
@@ -74,26 +74,28 @@ def place_of(trial: int | None) -> int:
     return EXERCISE if trial is None else trial
 
 
-def findings_of(results: Results, chosen: Sequence[int], held: Results) -> list[Finding]:
+def validated_trials(
+    results: Results, chosen: Sequence[int], held: Results
+) -> list[ValidatedTrial]:
     """The trials in order of their claims, the baseline last."""
     objective = objective_of(results)
     metric, statistic = objective.metric, objective.statistic
     ranked = held.ranked(objective.of_rows)
     trials = [place for place in ranked if place != place_of(None)]
 
-    def compared(rows: Sequence[Row], others: Sequence[Row]) -> Against:
-        return against(rows, others, metric, statistic, objective.of_seed)
+    def compared(rows: Sequence[Row], others: Sequence[Row]) -> SampleComparison:
+        return compare_samples(rows, others, metric, statistic, objective.of_seed)
 
     def estimated(rows: Sequence[Row]) -> Estimate:
         values = [value for row in rows if (value := objective.of_seed(row)) is not None]
         return estimate(values, statistic)
 
-    baseline = Contender(BASELINE, held, place_of(None))
+    baseline = Candidate(BASELINE, held, place_of(None))
     found = []
     for rank, trial in enumerate(chosen, 1):
-        one = Contender(f"trial {trial}", held, place_of(trial))
+        one = Candidate(f"trial {trial}", held, place_of(trial))
         found.append(
-            Finding(
+            ValidatedTrial(
                 trial, rank, trials.index(one.trial) + 1, estimated(results.rows[trial]),
                 estimated(one.rows), compared(results.rows[trial], one.rows),
                 compared(one.rows, baseline.rows), one,
@@ -103,11 +105,13 @@ def findings_of(results: Results, chosen: Sequence[int], held: Results) -> list[
     unknown = Estimate(None)
     return [
         *found,
-        Finding(None, None, place, unknown, estimated(baseline.rows), None, None, baseline),
+        ValidatedTrial(None, None, place, unknown, estimated(baseline.rows), None, None, baseline),
     ]
 
 
-def best_bound(findings: Sequence[Finding], objective: Objective) -> Finding | None:
+def recommended_trial(
+    findings: Sequence[ValidatedTrial], objective: Objective
+) -> ValidatedTrial | None:
     """The one with the best end to be counted on of its held-out interval; None if none has one."""
     bounded = [one for one in findings if one.held.ends is not None]
     if objective.minimised:
@@ -115,13 +119,13 @@ def best_bound(findings: Sequence[Finding], objective: Objective) -> Finding | N
     return max(bounded, key=lambda one: _ends(one)[0], default=None)
 
 
-def told(of: Validation) -> str:
+def render(of: Validation) -> str:
     """The tables, what is recommended, and what was written where."""
     last = of.base.first_seed + of.base.seeds - 1
     lines = [
-        _claims(of),
+        _search_scores(of),
         "",
-        overview([one.contender for one in of.findings]),
+        overview([one.candidate for one in of.findings]),
         "",
         f"optimism: claimed − held-out; seeds {of.base.first_seed} to {last} were never used by "
         "the study",
@@ -144,7 +148,7 @@ def told(of: Validation) -> str:
     return "\n".join(lines)
 
 
-def _claims(of: Validation) -> str:
+def _search_scores(of: Validation) -> str:
     digits, statistic = digits_of(of.objective.metric), statistic_name(of.objective)
     made = table(
         f"{TITLES[of.objective.metric]}\n{statistic} of seeds", "claimed\n95 % interval",
@@ -153,7 +157,7 @@ def _claims(of: Validation) -> str:
     )  # fmt: skip
     for one in of.findings:
         made.add_row(
-            one.contender.name,
+            one.candidate.name,
             one.claimed.text(digits),
             one.held.text(digits),
             _difference(one.optimism).text(digits),
@@ -164,7 +168,7 @@ def _claims(of: Validation) -> str:
     return as_text(made).strip("\n")
 
 
-def plain(of: Validation) -> dict[str, Any]:
+def to_plain(of: Validation) -> dict[str, Any]:
     """The same as plain values."""
     return {
         "metric": of.objective.metric,
@@ -176,13 +180,13 @@ def plain(of: Validation) -> dict[str, Any]:
 
 def _records(of: Validation) -> Iterator[dict[str, Any]]:
     for one in of.findings:
-        seen = overview_values(one.contender)
+        seen = overview_values(one.candidate)
         of_new_seeds = [
             *(f"{name}{end}" for name in ("final_return", "test_return")
               for end in ("", "_low", "_high")),
             "solved", "collapsed",
         ]  # fmt: skip
-        statuses = [row["status"] for row in one.contender.rows]
+        statuses = [row["status"] for row in one.candidate.rows]
         yield {
             "trial": one.trial,
             "claimed_rank": one.claimed_rank,
@@ -251,7 +255,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
 _WORDS = {str: "text", int: "a whole number", float: "a number", _RECOMMENDED: "True or False"}
 
 
-def title(of: Validation, winner: Finding) -> str:
+def title(of: Validation, winner: ValidatedTrial) -> str:
     """What recommended.yaml says of itself, in one line."""
     path, metric = of.results.path, of.objective.metric
     name = " ".join((path.name or path.resolve().name).split())
@@ -267,13 +271,13 @@ def statistic_name(objective: Objective) -> str:
     return NAMES.get(objective.aggregate, NAMES["iqm"])
 
 
-def _difference(of: Against | None) -> Estimate:
+def _difference(of: SampleComparison | None) -> Estimate:
     return Estimate(of.difference, of.difference_interval) if of else Estimate(None)
 
 
-def _improvement(of: Against | None) -> Estimate:
+def _improvement(of: SampleComparison | None) -> Estimate:
     return Estimate(of.improvement, of.improvement_interval) if of else Estimate(None)
 
 
-def _ends(one: Finding) -> tuple[float, float]:
+def _ends(one: ValidatedTrial) -> tuple[float, float]:
     return one.held.ends or (math.nan, math.nan)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from dqn.runtime.errors import UserError
-from dqn.runtime.exit_codes import INTERRUPTED, settled
+from dqn.runtime.exit_codes import INTERRUPTED, exit_code
 from dqn.runtime.standard_streams import prepare_streams, refuse_system, shows
 
 Result = tuple[int, str, Any]
@@ -32,7 +32,7 @@ def command_line(run: Callable[[list[str]], int], arguments: list[str] | None) -
         return run(sys.argv[1:] if arguments is None else arguments)
 
     try:
-        return settled(checked)
+        return exit_code(checked)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

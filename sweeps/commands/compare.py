@@ -9,18 +9,18 @@ from typing import Any
 from dqn.config.fields import override_text
 from dqn.runtime.errors import UserError
 from dqn.statistics.metrics import METRICS
-from dqn.storage.ranking import incomparable
+from dqn.storage.ranking import incomparable_settings
 from dqn.terminal.console import steps
 from dqn.terminal.tables import as_text
 from sweeps.analysis.candidates import (
     TITLES,
-    Against,
-    Contender,
-    against,
+    Candidate,
+    SampleComparison,
+    candidates,
     changes,
-    contenders,
-    told_terms,
-    unlike,
+    compare_samples,
+    format_terms,
+    incomparable,
 )
 from sweeps.analysis.tables import (
     by_statistic,
@@ -59,20 +59,21 @@ def compare(args: argparse.Namespace) -> tuple[int, str, Any]:
     """
     with steps() as tell:
         tell(f"reading {len(args.folders)} folders ...")
-        return _compare(args, contenders(args.folders), tell)
+        return _compare(args, candidates(args.folders), tell)
 
 
 def _compare(
-    args: argparse.Namespace, them: Sequence[Contender], tell: Callable[[str], None]
+    args: argparse.Namespace, them: Sequence[Candidate], tell: Callable[[str], None]
 ) -> tuple[int, str, Any]:
-    others = unlike(them)
+    others = incomparable(them)
     if others and not args.anyway:
         raise UserError(
             f"what is compared must share task and budget, got {them[0].name}: "
-            f"{told_terms(them[0])}, and {others[0].name}: {told_terms(others[0])}; add --anyway"
+            f"{format_terms(them[0])}, and {others[0].name}: {format_terms(others[0])}; add "
+            "--anyway"
         )
     tell("comparing ...")
-    versus = [against(one.rows, them[0].rows, args.metric) for one in them[1:]]
+    versus = [compare_samples(one.rows, them[0].rows, args.metric) for one in them[1:]]
     changed = changes([one.config.to_mapping() for one in them])
     drawn = []
     if args.out:
@@ -108,7 +109,7 @@ def _compare(
     return 0, "\n\n".join(text for text in texts if text), plain
 
 
-def _settings(them: Sequence[Contender], changed: Mapping[str, Sequence[Any]]) -> str:
+def _settings(them: Sequence[Candidate], changed: Mapping[str, Sequence[Any]]) -> str:
     if not changed:
         return "all have the same configuration" if len(them) > 1 else ""
     made = table("differs in", *(one.name for one in them))
@@ -117,7 +118,7 @@ def _settings(them: Sequence[Contender], changed: Mapping[str, Sequence[Any]]) -
     return as_text(made).strip("\n")
 
 
-def _versus(them: Sequence[Contender], versus: Sequence[Against], metric: str) -> str:
+def _versus(them: Sequence[Candidate], versus: Sequence[SampleComparison], metric: str) -> str:
     digits = digits_of(metric)
     made = table(
         f"against {them[0].name}, in {TITLES[metric]}",
@@ -141,18 +142,18 @@ def _p_value(p: float | None) -> str:
     return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _statistics(one: Contender, metric: str) -> dict[str, float | None]:
+def _statistics(one: Candidate, metric: str) -> dict[str, float | None]:
     plain: dict[str, float | None] = {}
     for name, found in statistics_of(one, metric).items():
         plain |= found.plain(name)
     return plain
 
 
-def _footnotes(them: Sequence[Contender], others: Sequence[Contender]) -> str:
-    lines = [f"* another task or budget than {them[0].name}: {told_terms(one)}"
+def _footnotes(them: Sequence[Candidate], others: Sequence[Candidate]) -> str:
+    lines = [f"* another task or budget than {them[0].name}: {format_terms(one)}"
              for one in others]  # fmt: skip
     envs = [{f"env.{key}": getattr(one.config.env, key) for key in _OF_ENV} for one in them]
-    if (line := incomparable(envs)) and not others:
+    if (line := incomparable_settings(envs)) and not others:
         lines.append(line)
     for one in them:
         missing = one.results.base.seeds - len(one.rows)
@@ -161,7 +162,7 @@ def _footnotes(them: Sequence[Contender], others: Sequence[Contender]) -> str:
     return "\n".join(lines)
 
 
-def _same(texts: Sequence[str], them: Sequence[Contender]) -> str:
+def _same(texts: Sequence[str], them: Sequence[Candidate]) -> str:
     """Which of the trials that were named have no rows of their own."""
     asked = [(text, text.rpartition(":")[2], one.trial)
              for text, one in zip(texts, them, strict=True)]  # fmt: skip

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dqn.runtime import compile_cache as runtime
+from dqn.runtime import compile_cache
 from dqn.runtime.atomic_write import replacing_folder
 from dqn.runtime.errors import UserError
 from dqn.runtime.tensorflow import import_tensorflow
@@ -72,7 +72,7 @@ def export(args: argparse.Namespace) -> tuple[int, str, Any]:
 
 
 def write(folder: Path, results: Results, tell: Callable[[str], None]) -> None:
-    """Write TensorBoard's event files; `tell` hears how it goes.
+    """Write TensorBoard's event files; `report` hears how it goes.
 
     trial-T/seed-S has the episodes of a training as scalars, trial-T the trial's hyperparameters
     and the IQMs of its metrics for HParams.
@@ -80,7 +80,7 @@ def write(folder: Path, results: Results, tell: Callable[[str], None]) -> None:
     trials has millions.
     """
     tell("loading TensorFlow ...")
-    runtime.prepare()
+    compile_cache.prepare()
     import_tensorflow()
     from tensorboard.plugins.hparams import api
 

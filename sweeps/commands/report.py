@@ -51,9 +51,9 @@ def _report(
     # Plotly, Matplotlib and Optuna take seconds to import: after all that can be refused at once.
     from plotly.offline import get_plotlyjs
 
-    from sweeps.report.data import evidence_of
-    from sweeps.report.figures import FOLDER, Gallery
-    from sweeps.report.headline import answer, progress
+    from sweeps.report.data import report_data
+    from sweeps.report.figures import FOLDER, ReportFigures
+    from sweeps.report.headline import progress, summarise
     from sweeps.report.page import of_task, page
     from sweeps.report.sections import sections, top
 
@@ -68,17 +68,17 @@ def _report(
     last = list(tasks.values())[-1]
     try:
         for task, own in tasks.items():
-            evidence = evidence_of(own, args.metric or results.objective)
-            found = answer(evidence)
+            data = report_data(own, args.metric or results.objective)
+            found = summarise(data)
             where = own_folder(figures) / names[task] if task else figures
-            pictures = Gallery(evidence, where, tell).draw()
-            written = sections(evidence, pictures)
+            pictures = ReportFigures(data, where, tell).draw()
+            written = sections(data, pictures)
             if task:  # how to read it stands once, at the end
                 *own_sections, reading = written
                 written = [of_task(each, task, names[task]) for each in own_sections]
                 written += [reading] * (own is last)
-            said.append((task, evidence, found))
-            above += top(evidence, found)
+            said.append((task, data, found))
+            above += top(data, found)
             below += written
             drawn += [str(where / f"{name}.png") for name in pictures]
         tell("writing the page ...")
@@ -94,23 +94,23 @@ def _report(
         ) from error
     lines = []
     for task, _, found in said:
-        told = [found.headline, found.progress, found.sureness, found.knobs]
+        told = [found.headline, found.progress, found.sureness, found.hyperparameters]
         lines += [*([task] * bool(task)), *(line for line in told if line), ""]
     lines.append(f"written: {path}")
     lines += [f"{count(len(drawn), 'figure')}: {figures}"] * bool(drawn)
     have, asked = progress(said[0][1].tables)
-    plain = [_plain(evidence, found) for _, evidence, found in said]
+    plain = [_plain(data, found) for _, data, found in said]
     of_tasks = {"tasks": dict(zip(tasks, plain, strict=True))} if len(tasks) > 1 else plain[0]
     return 0, "\n".join(lines), {
         "report": str(path), "figures": drawn, "trials": have, "expected": asked, **of_tasks,
     }  # fmt: skip
 
 
-def _plain(evidence: Any, found: Any) -> dict[str, Any]:
+def _plain(data: Any, found: Any) -> dict[str, Any]:
     """What is found of one task, as plain values."""
-    ranking = evidence.importance
+    ranking = data.importance
     return {
-        "metric": evidence.tables.metric, "headline": found.headline,
-        "sureness": found.sureness, "knobs": found.knobs, "best": evidence.best,
+        "metric": data.tables.metric, "headline": found.headline,
+        "sureness": found.sureness, "knobs": found.hyperparameters, "best": data.best,
         "importance": [] if ranking is None else ranking.to_dict("records"),
     }  # fmt: skip

@@ -81,7 +81,7 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
         if name not in ("steps", "episodes")
     )  # fmt: skip
     status = FAILED if differ and not (moved and close) else 0
-    text = "\n".join(_told(args, differ, moved, close, starts))
+    text = "\n".join(_render(args, differ, moved, close, starts))
     return status, text, {
         "trial": args.trial, "seed": args.seed, "identical": not differ, "machine_changed": moved,
         "within_tolerance": close, "tolerance": args.tolerance,
@@ -92,22 +92,22 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
 
 def trained_again(config: Config, swept: tuple[str, ...] = ()) -> Row:
     """The row of seeds.csv of the one seed of `config`, trained in this process."""
-    from dqn.runtime import compile_cache as runtime
-    from dqn.storage.results_dir import Folder
-    from dqn.terminal.run_progress import RunView
-    from dqn.training.scheduler import Driver
-    from dqn.training.trial_source import Fixed, Trial
-    from dqn.workers.pool import Inline
+    from dqn.runtime import compile_cache
+    from dqn.storage.results_dir import ResultsDir
+    from dqn.terminal.run_progress import RunProgress
+    from dqn.training.scheduler import Scheduler
+    from dqn.training.trial_source import FixedTrials, Trial
+    from dqn.workers.pool import InProcessPool
 
-    runtime.prepare()
+    compile_cache.prepare()
     seed = config.first_seed
     with (
         tempfile.TemporaryDirectory() as place,
-        Folder(Path(place), config, swept=swept) as folder,
-        RunView([seed], config) as view,
+        ResultsDir(Path(place), config, swept=swept) as folder,
+        RunProgress([seed], config) as view,
     ):
-        source = Fixed([Trial(0, config, (seed,))])
-        Driver(source, folder, Inline(), view).run(threading.Event())
+        source = FixedTrials([Trial(0, config, (seed,))])
+        Scheduler(source, folder, InProcessPool(), view).run(threading.Event())
         return folder.row(0, seed)
 
 
@@ -116,7 +116,7 @@ def _moved(folder: Path) -> list[str]:
     known = machines.read(folder)
     if not known:
         return ["no machine is on record"]
-    here = machine.described()
+    here = machine.describe()
     if len(known) > 1:
         return [
             f"{len(known)} machines or versions are on record",
@@ -139,7 +139,7 @@ def _other_starts(folder: Path) -> str:
     )
 
 
-def _told(
+def _render(
     args: argparse.Namespace, differ: dict[str, tuple[Cell, Cell]], moved: list[str], close: bool,
     starts: str,
 ) -> Iterator[str]:  # fmt: skip

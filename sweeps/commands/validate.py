@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dqn.runtime.exit_codes import INTERRUPTED
-from sweeps.analysis.held_out import Where, validated
-from sweeps.analysis.validation import plain, told
+from sweeps.analysis.held_out import WorkerOptions, validate_trials
+from sweeps.analysis.validation import render, to_plain
 
 EXAMPLES = """\
 examples
@@ -34,13 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def validate(args: argparse.Namespace) -> tuple[int, str, Any]:
-    """Validate as asked for; status, text, plain values. Raises as `validated`."""
+    """Validate as asked for; status, text, plain values. Raises as `validate_trials`."""
     with contextlib.redirect_stdout(sys.stderr):
-        on = Where(args.workers, args.fleet, args.ray_address)
-        found = validated(args.folder, args.top, args.seeds, on)
+        on = WorkerOptions(args.workers, args.fleet, args.ray_address)
+        found = validate_trials(args.folder, args.top, args.seeds, on)
     if found is None:
         return INTERRUPTED, "to go on: the same command", {"interrupted": True}
-    return found.status, told(found), plain(found)
+    return found.status, render(found), to_plain(found)
 
 
 def _at_least(low: int):

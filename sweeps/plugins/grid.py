@@ -10,16 +10,16 @@ from dqn import session
 from dqn.compose.fast_compose import Composer, own_keys
 from dqn.compose.hydra_errors import one_line
 from dqn.compose.overrides import refuse_run_keys
-from dqn.compose.resume_command import again
+from dqn.compose.resume_command import resume_command
 from dqn.config import Config
 from dqn.runtime.errors import UserError
-from dqn.runtime.exit_codes import INTERRUPTED, settled
+from dqn.runtime.exit_codes import INTERRUPTED, exit_code
 from dqn.runtime.secrets import without_secrets
-from dqn.session import Sweep
+from dqn.session import SweepSpec
 from dqn.storage.columns import differing_env
 from dqn.storage.manifest import SWEEP, read_sweep
-from dqn.storage.results_dir import Folder
-from dqn.training.trial_source import Fixed, Source
+from dqn.storage.results_dir import ResultsDir
+from dqn.training.trial_source import FixedTrials, TrialSource
 from sweeps.plugins.grid_trials import Meaning, points, same_params, trials_of, varied
 from sweeps.plugins.older_results import add_columns
 
@@ -42,16 +42,16 @@ def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> 
     if is_known:
         add_columns(path, base, swept, {trial.number: trial.config for trial in trials})
     more_seeds = known is None or base.seeds >= known.get("seeds", 0)
-    about = Sweep(
+    about = SweepSpec(
         record={"kind": "grid", "seeds": base.seeds, "params": params},
-        grows=("seeds",) if more_seeds else (),
+        growable_keys=("seeds",) if more_seeds else (),
         swept=swept,
         configs=configs,
     )
 
-    def source(folder: Folder) -> Source:
+    def source(folder: ResultsDir) -> TrialSource:
         keep_composed(folder.path, composed)
-        return Fixed(trials)
+        return FixedTrials(trials)
 
     finish(lambda: session.sweep(base, path, about, source)[0], composed)
 
@@ -94,8 +94,8 @@ def keep_composed(path: Path, composed: DictConfig) -> None:
 
 def finish(call: Callable[[], int], composed: DictConfig) -> None:
     """Do it, and end the process unless all went well; say how to go on where it was stopped."""
-    status = settled(call)
+    status = exit_code(call)
     if status == INTERRUPTED:
-        print(f"to go on: {again(composed.hydra)}")
+        print(f"to go on: {resume_command(composed.hydra)}")
     if status:
         raise SystemExit(status)

@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from dqn.config import Config
 from dqn.config.config import KEYS
-from dqn.config.fields import checked
+from dqn.config.fields import validate
 from dqn.storage.identity import identity_of, text_of
 from dqn.training.trial_source import Trial
 
@@ -58,7 +58,7 @@ class Meaning:
         (override,) = self._parser.parse_overrides([f"{name}={text}"])
         value: Any = override.value()
         if name in KEYS and "${" not in str(value):  # of another key, or a variable
-            value = checked(name, KEYS[name], value)
+            value = validate(name, KEYS[name], value)
         return text_of(value)
 
 

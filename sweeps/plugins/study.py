@@ -14,14 +14,14 @@ from dqn.compose.overrides import fixed, refuse_run_keys
 from dqn.compose.traps import warn_of_traps
 from dqn.config import Config
 from dqn.runtime.exit_codes import INTERRUPTED
-from dqn.session import Sweep
-from dqn.storage import manifest as composed_files
+from dqn.session import SweepSpec
+from dqn.storage import manifest
 from dqn.storage.columns import differing_env
-from dqn.storage.results_dir import Folder
-from dqn.training.trial_source import Source
-from sweeps.analysis.held_out import Where, validated
+from dqn.storage.results_dir import ResultsDir
+from dqn.training.trial_source import TrialSource
+from sweeps.analysis.held_out import WorkerOptions, validate_trials
 from sweeps.analysis.objective import Objective
-from sweeps.analysis.validation import told
+from sweeps.analysis.validation import render
 from sweeps.plugins.grid import finish, folder_of, keep_composed
 from sweeps.plugins.older_results import complete
 from sweeps.search.options import options_of
@@ -71,9 +71,9 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     configs = [base, *(config for _, config in found)]
     warn_of_traps(corners(space, compose), of_all=True)
     objective = Objective(settings.objective, settings.aggregate)
-    about = Sweep(
+    about = SweepSpec(
         record=record_of(settings, space, base) | {"params": known.params},
-        grows=GROWS,
+        growable_keys=GROWS,
         swept=(*space, *differing_env(configs)),
         configs=(base,),
         objective=settings.objective,
@@ -89,7 +89,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
             complete(path, about.swept, base, compose, storage, begun["identity"])
     studies: list[Study] = []
 
-    def source(folder: Folder) -> Source:
+    def source(folder: ResultsDir) -> TrialSource:
         keep_composed(folder.path, composed)
         rows = {
             (number, int(row["seed"] or 0)): row
@@ -116,25 +116,25 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
 
 def _begun(path: Path) -> Mapping[str, Any]:
     """What sweep.yaml says of the study that is in the folder already; empty if there is none."""
-    sweep = composed_files.read_sweep(path / composed_files.SWEEP) or {}
+    sweep = manifest.read_sweep(path / manifest.SWEEP) or {}
     return sweep if sweep.get("kind") == "study" else {}
 
 
 def _is_base_of(path: Path, base: Config) -> bool:
     """Whether the folder's configuration is `base`, but for what may change."""
-    old = composed_files.read_config(path / composed_files.CONFIG)
-    changed = composed_files.differences(old, base.to_mapping())
-    return old is not None and all(name in composed_files.FREE for name, *_ in changed)
+    old = manifest.read_config(path / manifest.CONFIG)
+    changed = manifest.differences(old, base.to_mapping())
+    return old is not None and all(name in manifest.FREE for name, *_ in changed)
 
 
 def _validated(path: Path, asked: Validate, base: Config) -> int:
     """Validate the study, which is over; the exit status."""
     print("\nvalidation")
-    on = Where(base.workers, base.fleet, base.ray_address)
-    found = validated(path, asked.top, asked.seeds, on)
+    on = WorkerOptions(base.workers, base.fleet, base.ray_address)
+    found = validate_trials(path, asked.top, asked.seeds, on)
     if found is None:
         return INTERRUPTED
-    print(told(found))
+    print(render(found))
     return found.status
 
 

@@ -19,7 +19,7 @@ from dqn.plotting.training_figures import (
 from dqn.runtime.errors import UserError
 from dqn.statistics.comparison import performance_profile, profile_interval
 from dqn.storage.trials import counted
-from sweeps.analysis.candidates import TITLES, Contender
+from sweeps.analysis.candidates import TITLES, Candidate
 from sweeps.analysis.learning_curves import Curve, curve, over_steps
 
 _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, SKY, BLACK)
@@ -27,7 +27,7 @@ _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 2, 1, 2)))
 _MARKS = 101  # points of a profile
 
 
-def draw(folder: Path, them: Sequence[Contender], metric: str) -> list[Path]:
+def draw(folder: Path, them: Sequence[Candidate], metric: str) -> list[Path]:
     """Draw both into `folder` and give their paths; `UserError` where it cannot be written."""
     steps = over_steps(them)
     curves = [curve(one, steps) for one in them]
@@ -45,7 +45,7 @@ def draw(folder: Path, them: Sequence[Contender], metric: str) -> list[Path]:
 
 
 def _draw_curves(
-    path: Path, them: Sequence[Contender], curves: Sequence[Curve], steps: bool
+    path: Path, them: Sequence[Candidate], curves: Sequence[Curve], steps: bool
 ) -> None:
     figure, axes = figure_and_axes()
     drawn = np.concatenate([ends for one in curves for ends in (one.middle, one.low)])
@@ -65,7 +65,7 @@ def _draw_curves(
     finish(figure, axes, path, "Returns, mean of 10 episodes · IQM of seeds, 95 % interval")
 
 
-def _draw_profiles(path: Path, them: Sequence[Contender], metric: str) -> None:
+def _draw_profiles(path: Path, them: Sequence[Candidate], metric: str) -> None:
     figure, axes = figure_and_axes()
     samples = [np.array(counted(metric, one.rows)) for one in them]
     known = np.concatenate([sample[np.isfinite(sample)] for sample in samples])

@@ -10,8 +10,8 @@ import pandas as pd
 from dqn.runtime.errors import RunError
 from dqn.storage.reader import Results
 from dqn.storage.trials import BASELINE
-from sweeps.analysis.frames import Tables, effects, of_regions, tables_of
-from sweeps.analysis.hyperparameters import Knob
+from sweeps.analysis.frames import ReportFrames, effects, of_regions, report_frames
+from sweeps.analysis.hyperparameters import Hyperparameter
 from sweeps.analysis.importance import importance
 from sweeps.analysis.trial_curves import Curves, read_curves
 from sweeps.analysis.validation import TABLE, read_table
@@ -21,10 +21,10 @@ Finding = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ReportData:
     """Tables, curves, and what follows from them."""
 
-    tables: Tables
+    tables: ReportFrames
     curves: Curves | None
     no_curves: str
     """Why there are none."""
@@ -33,7 +33,7 @@ class Evidence:
     importance: pd.DataFrame | None
     method: str
     """What the importance means, or why there is none."""
-    of_knobs: Mapping[str, pd.DataFrame]
+    by_hyperparameter: Mapping[str, pd.DataFrame]
     """`tables.of_regions` by knob, the knobs that matter most first."""
     effects: pd.DataFrame
 
@@ -45,21 +45,26 @@ class Evidence:
         return known[0] if known else int(self.tables.trials["trial"].iloc[0])
 
     @property
-    def knobs(self) -> list[Knob]:
+    def hyperparameters(self) -> list[Hyperparameter]:
         """Those that matter most first."""
-        by_name = {knob.name: knob for knob in self.tables.knobs}
-        return [by_name[name] for name in self.of_knobs]
+        by_name = {
+            hyperparameter.name: hyperparameter for hyperparameter in self.tables.hyperparameters
+        }
+        return [by_name[name] for name in self.by_hyperparameter]
 
 
-def evidence_of(results: Results, metric: str) -> Evidence:
+def report_data(results: Results, metric: str) -> ReportData:
     """Raises `RunError` for a damaged validation.csv; damaged episodes cost the curves alone."""
-    tables = tables_of(results, metric)
+    tables = report_frames(results, metric)
     try:
         curves, no_curves = read_curves(tables), ""
     except RunError as error:
         curves, no_curves = None, str(error)
-    ranking, method = (None, "") if not tables.knobs else importance(tables)
-    frames = {knob.name: of_regions(tables, knob) for knob in tables.knobs}
+    ranking, method = (None, "") if not tables.hyperparameters else importance(tables)
+    frames = {
+        hyperparameter.name: of_regions(tables, hyperparameter)
+        for hyperparameter in tables.hyperparameters
+    }
     moved = effects(frames)
     order = (moved if ranking is None else ranking)["knob"]
     findings = [
@@ -67,13 +72,13 @@ def evidence_of(results: Results, metric: str) -> Evidence:
         for one in read_table(results.path / TABLE)
         if one["metric"] == metric
     ]
-    return Evidence(tables, curves, no_curves, findings, ranking, method,
+    return ReportData(tables, curves, no_curves, findings, ranking, method,
                     {name: frames[name] for name in order}, moved)  # fmt: skip
 
 
-def failing(evidence: Evidence, most: int = 4) -> pd.DataFrame:
+def failing(data: ReportData, most: int = 4) -> pd.DataFrame:
     """Regions of the knobs that matter most, if any of their trainings diverged or collapsed."""
-    frames = list(evidence.of_knobs.values())[:most]
+    frames = list(data.by_hyperparameter.values())[:most]
     if not frames:
         return pd.DataFrame()
     frame = pd.concat(frames, ignore_index=True)

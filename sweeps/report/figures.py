@@ -16,14 +16,13 @@ from dqn.storage.layout import MADE_BY, refuse_other
 from dqn.storage.trials import named
 from sweeps.analysis.candidates import TITLES
 from sweeps.analysis.frames import of_pair, points
-from sweeps.analysis.hyperparameters import Knob
+from sweeps.analysis.hyperparameters import Hyperparameter
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED, solved_return
 from sweeps.analysis.trial_curves import by_value, of_trial
 from sweeps.analysis.validation import statistic_name
-from sweeps.report import plotly_figures as charts
-from sweeps.report import png_figures as stills
-from sweeps.report.data import Evidence, failing
+from sweeps.report import plotly_figures, png_figures
+from sweeps.report.data import ReportData, failing
 from sweeps.report.headline import best_and_worst
 from sweeps.report.page import Picture
 
@@ -34,34 +33,34 @@ Drawn = dict[str, Picture]
 """By name, without those there is nothing to draw of."""
 
 
-class Gallery:
-    """Draws the figures of `evidence` into `folder`; may raise `OSError`.
+class ReportFigures:
+    """Draws the figures of `data` into `folder`; may raise `OSError`.
 
-    `tell` hears of each before it is drawn.
+    `report` hears of each before it is drawn.
     """
 
     def __init__(
         self,
-        evidence: Evidence,
+        data: ReportData,
         folder: Path,
         tell: Callable[[str], None] = lambda figure: None,
     ):
-        self._evidence, self._tables = evidence, evidence.tables
+        self._evidence, self._tables = data, data.tables
         self._tell = tell
         self._folder = folder
-        self._threshold = solved_return(evidence.tables.results.base.env)
+        self._threshold = solved_return(data.tables.results.base.env)
         # An earlier report drew what is there; before one, what is not marked is the user's.
-        self._is_again = (evidence.tables.results.path / PAGE).exists()
+        self._is_again = (data.tables.results.path / PAGE).exists()
         self.drawn: Drawn = {}
 
     def draw(self) -> Drawn:
         """All of them."""
         own_folder(self._folder)
         self._best()
-        if self._tables.knobs and self._tables.counted.shape[0] > 1:
+        if self._tables.hyperparameters and self._tables.counted.shape[0] > 1:
             self._together()
-            for knob in self._evidence.knobs:
-                self._of_knob(knob)
+            for hyperparameter in self._evidence.hyperparameters:
+                self._of_hyperparameter(hyperparameter)
         self._held_out()
         self._wrong()
         return self.drawn
@@ -76,69 +75,77 @@ class Gallery:
         self._add(
             "best_curve", title,
             f"Mean of 10 episodes; IQM of {count(seeds, 'seed')} with its 95 % interval.",
-            charts.learning(frame, curves.unit, self._threshold),
-            lambda path: stills.learning(path, frame, curves.unit, self._threshold, title),
+            plotly_figures.learning(frame, curves.unit, self._threshold),
+            lambda path: png_figures.learning(path, frame, curves.unit, self._threshold, title),
         )  # fmt: skip
 
     def _together(self) -> None:
-        evidence, tables = self._evidence, self._tables
-        ranking = evidence.importance
-        frame = evidence.effects.dropna() if ranking is None else ranking
+        data, tables = self._evidence, self._tables
+        ranking = data.importance
+        frame = data.effects.dropna() if ranking is None else ranking
         if len(frame):
             self._add(
-                "importance", "Which knobs matter", evidence.method,
-                charts.bars(frame, tables.metric),
-                lambda path: stills.bars(path, frame, tables.metric),
+                "importance", "Which knobs matter", data.method,
+                plotly_figures.bars(frame, tables.metric),
+                lambda path: png_figures.bars(path, frame, tables.metric),
             )  # fmt: skip
-        if len(tables.knobs) < 2 or tables.design == "one at a time":
+        if len(tables.hyperparameters) < 2 or tables.design == "one at a time":
             return
         self._add(
             "axes", "Where the best trials are",
             "A line is a trial, an axis a knob. Where the thick lines gather, good values are.",
-            charts.axes(tables), lambda path: stills.axes(path, tables), wide=len(tables.knobs) > 3,
+            plotly_figures.axes(tables), lambda path: png_figures.axes(path, tables),
+            wide=len(tables.hyperparameters) > 3,
         )  # fmt: skip
-        first, second = evidence.knobs[:2]
+        first, second = data.hyperparameters[:2]
         cells = of_pair(tables, first, second)
         names = first.name, second.name
         self._add(
             "pair", f"{first.name} and {second.name} together",
             f"The two knobs that matter most: IQM of the {TITLES[tables.metric]} of the trials "
             "in a cell. Cells of few trials are uncertain.",
-            charts.pair(cells, names, tables.metric),
-            lambda path: stills.pair(path, cells, names, tables.metric),
+            plotly_figures.pair(cells, names, tables.metric),
+            lambda path: png_figures.pair(path, cells, names, tables.metric),
         )  # fmt: skip
 
-    def _of_knob(self, knob: Knob) -> None:
+    def _of_hyperparameter(self, hyperparameter: Hyperparameter) -> None:
         tables, curves = self._tables, self._evidence.curves
-        frame = self._evidence.of_knobs[knob.name]
+        frame = self._evidence.by_hyperparameter[hyperparameter.name]
         self._add(
-            f"influence_{_file_name(knob)}", _named(knob), self._influence_told(knob),
-            charts.influence(tables, knob, frame),
-            lambda path: stills.influence(path, tables, knob, frame),
+            f"influence_{_file_name(hyperparameter)}", _named(hyperparameter),
+            self._influence_caption(hyperparameter),
+            plotly_figures.influence(tables, hyperparameter, frame),
+            lambda path: png_figures.influence(path, tables, hyperparameter, frame),
         )  # fmt: skip
-        if curves is None or (by := by_value(curves, tables, knob)).empty:
+        if curves is None or (by := by_value(curves, tables, hyperparameter)).empty:
             return
-        title = f"Learning by {knob.name}"
+        title = f"Learning by {hyperparameter.name}"
         reached = self._threshold  # a line that no curve comes near would only press them flat
         if reached is not None and not np.any(by[["value", "high"]].to_numpy(float) >= reached):
             reached = None
         self._add(
-            f"curves_{_file_name(knob)}", title,
+            f"curves_{_file_name(hyperparameter)}", title,
             "IQM of the mean of 10 episodes, with its 95 % interval over "
             f"{'trials' if tables.design == 'sampled' else 'trainings'}.",
-            charts.learning(by, curves.unit, reached),
-            lambda path: stills.learning(path, by, curves.unit, reached, title),
+            plotly_figures.learning(by, curves.unit, reached),
+            lambda path: png_figures.learning(path, by, curves.unit, reached, title),
         )  # fmt: skip
 
-    def _influence_told(self, knob: Knob) -> str:
+    def _influence_caption(self, hyperparameter: Hyperparameter) -> str:
         tables = self._tables
-        told = [best_and_worst(self._evidence.of_knobs[knob.name], knob.name, tables.metric)]
+        told = [
+            best_and_worst(
+                self._evidence.by_hyperparameter[hyperparameter.name],
+                hyperparameter.name,
+                tables.metric,
+            )
+        ]
         lost = int(np.count_nonzero(np.isinf(tables.counted["value"])))
         if lost:
             told.append(
                 f"{count(lost, 'trial')} without a finite value: not drawn, counted as worst."
             )
-        drawn = len(points(tables, knob))
+        drawn = len(points(tables, hyperparameter))
         if drawn < len(tables.trials) - lost and tables.design != "one at a time":
             told.append(f"{drawn:,} of {len(tables.trials):,} trials drawn; intervals use all.")
         return " ".join(told)
@@ -152,8 +159,8 @@ class Gallery:
                 "What each trial claimed on the seeds it was chosen by, and what it reached on new "
                 f"ones: the {statistic} of the {TITLES[metric]} over seeds, with its 95 % interval."
                 " The exercise's settings, trained on the same new seeds, claim nothing.",
-                charts.held_out(findings, metric),
-                lambda path: stills.held_out(path, findings, metric, statistic),
+                plotly_figures.held_out(findings, metric),
+                lambda path: png_figures.held_out(path, findings, metric, statistic),
             )  # fmt: skip
 
     def _wrong(self) -> None:
@@ -163,14 +170,14 @@ class Gallery:
                 "failures", "What goes wrong, and where",
                 f"Collapsed: lost more than {COLLAPSED:.0%} of its best by the end. Shown are the "
                 "knobs that matter most.",
-                charts.failures(frame), lambda path: stills.failures(path, frame),
+                plotly_figures.failures(frame), lambda path: png_figures.failures(path, frame),
             )  # fmt: skip
         tables = self._tables
         if "pruned" in set(tables.trials["status"]):
             self._add(
                 "pruned", "Pruned trials",
                 "How far each trial was trained, and what it had come to by then.",
-                charts.pruned(tables), lambda path: stills.pruned(path, tables),
+                plotly_figures.pruned(tables), lambda path: png_figures.pruned(path, tables),
             )  # fmt: skip
 
     def _add(
@@ -185,16 +192,16 @@ class Gallery:
         self.drawn[name] = Picture(name, title, caption, str(chart.to_json()), _small(path), wide)
 
 
-def influence_of(drawn: Drawn, knob: Knob) -> list[Picture]:
+def influence_of(drawn: Drawn, hyperparameter: Hyperparameter) -> list[Picture]:
     """The figures of one knob."""
-    names = (f"{kind}_{_file_name(knob)}" for kind in ("influence", "curves"))
+    names = (f"{kind}_{_file_name(hyperparameter)}" for kind in ("influence", "curves"))
     return [drawn[name] for name in names if name in drawn]
 
 
-def _named(knob: Knob) -> str:
+def _named(hyperparameter: Hyperparameter) -> str:
     """A knob and what it is."""
-    about = key_of(KEYS[knob.name]).meaning if knob.name in KEYS else ""
-    return f"{knob.name}: {about}" if about else knob.name
+    about = key_of(KEYS[hyperparameter.name]).meaning if hyperparameter.name in KEYS else ""
+    return f"{hyperparameter.name}: {about}" if about else hyperparameter.name
 
 
 def _small(path: Path) -> bytes:
@@ -205,5 +212,5 @@ def _small(path: Path) -> bytes:
     return small.getvalue()
 
 
-def _file_name(knob: Knob) -> str:
-    return re.sub(r"[^\w.-]", "_", knob.name)
+def _file_name(hyperparameter: Hyperparameter) -> str:
+    return re.sub(r"[^\w.-]", "_", hyperparameter.name)

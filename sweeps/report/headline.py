@@ -15,10 +15,10 @@ from dqn.storage.columns import Row
 from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import plain_of
 from dqn.storage.trials import BASELINE, named
-from sweeps.analysis.candidates import TITLES, against
-from sweeps.analysis.frames import Tables
+from sweeps.analysis.candidates import TITLES, compare_samples
+from sweeps.analysis.frames import ReportFrames
 from sweeps.analysis.tables import digits_of, spanned
-from sweeps.report.data import Evidence, Finding
+from sweeps.report.data import Finding, ReportData
 from sweeps.search.samplers import sampling
 from sweeps.search.space_parser import search_space
 
@@ -26,27 +26,27 @@ _MOST_NAMED = 3  # knobs
 
 
 @dataclass(frozen=True)
-class Answer:
+class Summary:
     """One sentence or two each; `progress` is "" where all is done."""
 
     headline: str
     sureness: str
-    knobs: str
+    hyperparameters: str
     progress: str
 
 
-def answer(evidence: Evidence) -> Answer:
+def summarise(data: ReportData) -> Summary:
     """The sentences at the top of a report."""
-    tables, findings = evidence.tables, evidence.findings
-    return Answer(
+    tables, findings = data.tables, data.findings
+    return Summary(
         _headline(tables, findings),
         _sureness(tables, findings),
-        _knobs(evidence),
+        _hyperparameters(data),
         _progress(tables),
     )
 
 
-def progress(tables: Tables) -> tuple[int, int]:
+def progress(tables: ReportFrames) -> tuple[int, int]:
     """How many of the trials that were asked for are over, and how many were asked for.
 
     Of all tasks together, where the tables are of one of several.
@@ -99,7 +99,7 @@ def _is_over(results: Results, rows: Sequence[Row]) -> bool:
     return full or any(row["status"] in ("pruned", "failed") for row in rows)
 
 
-def _headline(tables: Tables, findings: Sequence[Finding]) -> str:
+def _headline(tables: ReportFrames, findings: Sequence[Finding]) -> str:
     metric, best = tables.metric, tables.trials.iloc[0]
     title = TITLES[metric]
     if not math.isfinite(best["value"]):
@@ -125,7 +125,7 @@ def _headline(tables: Tables, findings: Sequence[Finding]) -> str:
     return f"{who[0].upper()}{who[1:]} is best{' so far' * (have < asked)}: {told}"
 
 
-def _sureness(tables: Tables, findings: Sequence[Finding]) -> str:
+def _sureness(tables: ReportFrames, findings: Sequence[Finding]) -> str:
     trials, best = tables.trials, tables.trials.iloc[0]
     winner = next((one for one in findings if one["recommended"]), None)
     if winner is not None and winner["trial"] is not None and winner["held_out"] is not None:
@@ -154,7 +154,7 @@ def _sureness(tables: Tables, findings: Sequence[Finding]) -> str:
         told += " `python -m sweeps validate` measures it with new ones."
     second = trials.iloc[1]
     rows = tables.results.rows
-    gap = against(rows[int(best["trial"])], rows[int(second["trial"])], tables.metric)
+    gap = compare_samples(rows[int(best["trial"])], rows[int(second["trial"])], tables.metric)
     if gap.difference_interval is not None:
         low, high = gap.difference_interval
         apart = "is told apart from" if low > 0 or high < 0 else "cannot be told apart from"
@@ -179,9 +179,9 @@ def _luck(winner: Finding, metric: str) -> str:
     return f"on new seeds it did {did} by {by}{chance}"
 
 
-def _knobs(evidence: Evidence) -> str:
-    tables, importance = evidence.tables, evidence.importance
-    if not tables.knobs:
+def _hyperparameters(data: ReportData) -> str:
+    tables, importance = data.tables, data.importance
+    if not tables.hyperparameters:
         return "Nothing was varied."
     if importance is not None:
         clear = importance.loc[importance["share"] > importance["chance"]]
@@ -192,17 +192,17 @@ def _knobs(evidence: Evidence) -> str:
             )
         told = [
             f"{one['knob']} ({one['share']:.0%} of all importance, best at "
-            f"{_best_first(evidence.of_knobs[one['knob']], tables.metric).iloc[0]['region']})"
+            f"{_best_first(data.by_hyperparameter[one['knob']], tables.metric).iloc[0]['region']})"
             for one in clear.to_dict("records")[:_MOST_NAMED]
         ]
         rest = len(importance) - len(clear)
         others = f" {rest} of {len(importance)} do no more than chance." if rest else ""
         return f"{', '.join(told)}, by PED-ANOVA.{others}"
-    known = evidence.effects["knob"][evidence.effects["effect"].notna()]
+    known = data.effects["knob"][data.effects["effect"].notna()]
     if known.empty:
         return "No knob has two regions with such a value: which one matters cannot be told."
     return " ".join(
-        best_and_worst(evidence.of_knobs[name], name, tables.metric) for name in known.head(2)
+        best_and_worst(data.by_hyperparameter[name], name, tables.metric) for name in known.head(2)
     )
 
 
@@ -229,7 +229,7 @@ def _best_first(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     )  # pyright: ignore[reportCallIssue]
 
 
-def _progress(tables: Tables) -> str:
+def _progress(tables: ReportFrames) -> str:
     if tables.design == "run":
         have, asked = len(tables.seeds), tables.results.base.seeds
         return f"Half-finished: {have} of {count(asked, 'seed')}." if have < asked else ""
@@ -258,7 +258,7 @@ def spanned_or_none(one: Finding, name: str, metric: str) -> str:
     return "-" if one[name] is None else _part(one, name, metric)
 
 
-def metric_told(value: float, metric: str) -> str:
+def format_metric(value: float, metric: str) -> str:
     """A metric in a table's cell; an episode that was counted is a whole number."""
     if metric == "solved_at" and value == int(value if math.isfinite(value) else 0):
         return f"{value:.0f}"

@@ -16,8 +16,8 @@ from dqn.plotting.training_figures import BLUE, GREEN, GREY, ORANGE, SKY, VERMIL
 from dqn.statistics.formatting import count, number
 from dqn.statistics.metrics import METRICS
 from sweeps.analysis.candidates import TITLES
-from sweeps.analysis.frames import Tables, good_and_others, on_axes, points, reach, ticks
-from sweeps.analysis.hyperparameters import Knob
+from sweeps.analysis.frames import ReportFrames, good_and_others, on_axes, points, reach, ticks
+from sweeps.analysis.hyperparameters import Hyperparameter
 
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px,2px", "2px,5px")
 _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, SKY, GREY, "#CC79A7", "#999933")
@@ -49,11 +49,13 @@ def bars(frame: pd.DataFrame, metric: str) -> go.Figure:
     return figure
 
 
-def influence(tables: Tables, knob: Knob, frame: pd.DataFrame) -> go.Figure:
+def influence(
+    tables: ReportFrames, hyperparameter: Hyperparameter, frame: pd.DataFrame
+) -> go.Figure:
     """The metric against a knob: a dot a trial, and IQM and interval of each region."""
     title = TITLES[tables.metric]
-    figure = _figure(knob.name, title, 380)
-    dots = points(tables, knob)
+    figure = _figure(hyperparameter.name, title, 380)
+    dots = points(tables, hyperparameter)
     hover = "trial %{customdata[0]}<br>%{customdata[1]}<br>%{y:.2f}<extra></extra>"
     for pruned, name, symbol, colour in (
         (False, "one trial", "circle", SKY),
@@ -76,13 +78,13 @@ def influence(tables: Tables, knob: Knob, frame: pd.DataFrame) -> go.Figure:
     value = _finite(frame["value"])
     figure.add_scatter(
         x=frame["place"], y=value, name="IQM, 95 % interval",
-        mode="lines+markers" if knob.numeric else "markers",
+        mode="lines+markers" if hyperparameter.numeric else "markers",
         customdata=list(zip(_texts(frame["region"]), _spans(frame, tables.metric), strict=True)),
         hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
         error_y=_bars_of(frame), line={"color": BLUE, "width": 2},
         marker={"symbol": "square", "size": 9, "color": BLUE},
     )  # fmt: skip
-    _place_knob(figure, knob, frame)
+    _place_hyperparameter(figure, hyperparameter, frame)
     return figure
 
 
@@ -119,9 +121,9 @@ def learning(frame: pd.DataFrame, unit: str, threshold: float | None) -> go.Figu
     return figure
 
 
-def axes(tables: Tables) -> go.Figure:
+def axes(tables: ReportFrames) -> go.Figure:
     """All knobs of every trial as a line through one axis each; the best trials stand out."""
-    knobs = tables.knobs
+    hyperparameters = tables.hyperparameters
     places = on_axes(tables)
     good, others = good_and_others(tables)
     figure = _figure("", "", 420)
@@ -132,21 +134,21 @@ def axes(tables: Tables) -> go.Figure:
     ):
         if not len(lines):
             continue
-        x = np.tile([*range(len(knobs)), np.nan], len(lines))
+        x = np.tile([*range(len(hyperparameters)), np.nan], len(lines))
         y = np.concatenate([[*places[line], np.nan] for line in lines])
-        trials = np.repeat(tables.trials["trial"].to_numpy()[lines], len(knobs) + 1)
-        values = np.repeat(tables.trials["value"].to_numpy()[lines], len(knobs) + 1)
+        trials = np.repeat(tables.trials["trial"].to_numpy()[lines], len(hyperparameters) + 1)
+        values = np.repeat(tables.trials["value"].to_numpy()[lines], len(hyperparameters) + 1)
         figure.add_scatter(
             x=x, y=y, mode="lines", name=name, opacity=opacity,
             line={"color": colour, "width": width},
             customdata=np.stack([trials, values], -1),
             hovertemplate="trial %{customdata[0]}: %{customdata[1]:.1f}<extra></extra>",
         )  # fmt: skip
-    for place, knob in enumerate(knobs):
+    for place, hyperparameter in enumerate(hyperparameters):
         figure.add_shape(
             type="line", x0=place, x1=place, y0=0, y1=1, line={"color": GREY, "width": 1}
         )
-        for height, text in ticks(tables, knob):
+        for height, text in ticks(tables, hyperparameter):
             beside = 0 < height < 1  # the others stand where no line comes
             figure.add_annotation(
                 x=place, y=height, text=_text(text), showarrow=False, font_size=11,
@@ -155,8 +157,8 @@ def axes(tables: Tables) -> go.Figure:
                 bgcolor="rgba(128,128,128,0.15)" if beside else None,
             )  # fmt: skip
     figure.update_xaxes(
-        tickvals=list(range(len(knobs))), ticktext=_texts(k.name for k in knobs), showgrid=False,
-        range=[-0.2, len(knobs) - 0.4], zeroline=False,
+        tickvals=list(range(len(hyperparameters))), ticktext=_texts(k.name for k in
+        hyperparameters), showgrid=False, range=[-0.2, len(hyperparameters) - 0.4], zeroline=False,
     )  # fmt: skip
     figure.update_yaxes(visible=False, range=[-0.1, 1.1])
     return figure
@@ -230,7 +232,7 @@ def failures(frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def pruned(tables: Tables) -> go.Figure:
+def pruned(tables: ReportFrames) -> go.Figure:
     """How far each trial was trained, and what it had come to there."""
     figure = _figure("share of the budget used", TITLES[tables.metric], 340)
     finite = tables.trials.loc[np.isfinite(tables.trials["value"])]
@@ -260,13 +262,15 @@ def _figure(x: str, y: str, height: int) -> go.Figure:
     return figure
 
 
-def _place_knob(figure: go.Figure, knob: Knob, frame: pd.DataFrame) -> None:
+def _place_hyperparameter(
+    figure: go.Figure, hyperparameter: Hyperparameter, frame: pd.DataFrame
+) -> None:
     """The x axis as the knob has it."""
-    if knob.levels:
+    if hyperparameter.levels:
         figure.update_xaxes(tickvals=frame["place"].tolist(), ticktext=_texts(frame["region"]))
-    if knob.log:
+    if hyperparameter.log:
         figure.update_xaxes(type="log", tickformat="~g")
-        if not knob.levels:
+        if not hyperparameter.levels:
             figure.update_xaxes(dtick="D2" if np.ptp(np.log10(frame["place"])) < 1.5 else 1)
 
 

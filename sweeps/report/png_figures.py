@@ -34,8 +34,8 @@ from dqn.plotting.training_figures import (
 from dqn.statistics.formatting import count, figures, number
 from dqn.statistics.metrics import METRICS
 from sweeps.analysis.candidates import TITLES
-from sweeps.analysis.frames import Tables, good_and_others, on_axes, points, reach, ticks
-from sweeps.analysis.hyperparameters import Knob
+from sweeps.analysis.frames import ReportFrames, good_and_others, on_axes, points, reach, ticks
+from sweeps.analysis.hyperparameters import Hyperparameter
 
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 2, 1, 2)), (0, (8, 2)), (0, (8, 2, 1, 2)))
 _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, SKY, GREY, "#CC79A7", "#999933")
@@ -64,10 +64,12 @@ def bars(path: Path, frame: pd.DataFrame, metric: str) -> None:
     finish(figure, axes, path, "Which knobs matter", from_zero=True)
 
 
-def influence(path: Path, tables: Tables, knob: Knob, frame: pd.DataFrame) -> None:
+def influence(
+    path: Path, tables: ReportFrames, hyperparameter: Hyperparameter, frame: pd.DataFrame
+) -> None:
     """The metric against a knob: a dot a trial, and IQM and interval of each region."""
     figure, axes = figure_and_axes()
-    dots = points(tables, knob)
+    dots = points(tables, hyperparameter)
     for pruned, name, marker, colour in (
         (False, "one trial", "o", SKY),
         (True, "pruned on the way", "v", GREY),
@@ -82,17 +84,17 @@ def influence(path: Path, tables: Tables, knob: Knob, frame: pd.DataFrame) -> No
     axes.plot(whole["x"].iloc[:1], whole["y"].iloc[:1], "*", color=VERMILLION, ms=14, label="best")
     axes.errorbar(
         frame["place"], _finite(frame["value"]), reach(frame), color=BLUE, marker="s", ms=7, lw=2,
-        ls="-" if knob.numeric else "none", capsize=4, label="IQM, 95 % interval",
+        ls="-" if hyperparameter.numeric else "none", capsize=4, label="IQM, 95 % interval",
     )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(7))
-    if knob.log:
+    if hyperparameter.log:
         _use_log_scale(axes, dots["x"].to_numpy(float))
-    if knob.levels:
+    if hyperparameter.levels:
         axes.set_xticks(frame["place"], _texts(frame["region"]))
         axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel(_text(knob.name))
+    axes.set_xlabel(_text(hyperparameter.name))
     axes.set_ylabel(TITLES[tables.metric])
-    title = f"Influence of {_text(knob.name)} · {TITLES[tables.metric]}"
+    title = f"Influence of {_text(hyperparameter.name)} · {TITLES[tables.metric]}"
     finish(figure, axes, path, title, from_zero=False)
 
 
@@ -119,10 +121,12 @@ def learning(
     finish(figure, axes, path, title)
 
 
-def axes(path: Path, tables: Tables) -> None:
+def axes(path: Path, tables: ReportFrames) -> None:
     """All knobs of every trial as a line through one axis each; the best trials stand out."""
-    knobs = tables.knobs
-    figure = Figure(figsize=(max(7.2, 1.25 * len(knobs)), 4.6), dpi=130, layout="constrained")
+    hyperparameters = tables.hyperparameters
+    figure = Figure(
+        figsize=(max(7.2, 1.25 * len(hyperparameters)), 4.6), dpi=130, layout="constrained"
+    )
     drawn = figure.subplots()
     good, others = good_and_others(tables)
     places = on_axes(tables).T  # [knobs, trials]
@@ -134,9 +138,9 @@ def axes(path: Path, tables: Tables) -> None:
         if len(lines):
             made = drawn.plot(places[:, lines], color=colour, lw=width, alpha=alpha)
             made[0].set_label(name)
-    for place, knob in enumerate(knobs):
+    for place, hyperparameter in enumerate(hyperparameters):
         drawn.plot([place, place], [0, 1], color=GREY, lw=1, zorder=1)
-        for height, text in ticks(tables, knob):
+        for height, text in ticks(tables, hyperparameter):
             beside = 0 < height < 1  # the others stand where no line comes
             drawn.text(
                 place + 0.04 * beside, height if beside else 1.06 * height - 0.03, _text(text),
@@ -144,8 +148,10 @@ def axes(path: Path, tables: Tables) -> None:
                 va="center" if beside else ("bottom" if height else "top"),
                 bbox={"fc": "white", "ec": "none", "pad": 1}, zorder=5,
             )  # fmt: skip
-    drawn.set_xticks(range(len(knobs)), _texts(k.name for k in knobs), fontsize=9)
-    drawn.set_xlim(-0.2, len(knobs) - 0.4)
+    drawn.set_xticks(
+        range(len(hyperparameters)), _texts(k.name for k in hyperparameters), fontsize=9
+    )
+    drawn.set_xlim(-0.2, len(hyperparameters) - 0.4)
     drawn.tick_params(length=0)
     drawn.set_ylim(-0.1, 1.1)
     drawn.set_yticks([])
@@ -224,14 +230,16 @@ def failures(path: Path, frame: pd.DataFrame) -> None:
             mfc=colour if marker == "X" else "none",
         )  # fmt: skip
     names = zip(frame["knob"], frame["region"], strict=True)
-    drawn.set_yticks(rows, [_text(f"{knob}: {region}") for knob, region in names], fontsize=9)
+    drawn.set_yticks(
+        rows, [_text(f"{hyperparameter}: {region}") for hyperparameter, region in names], fontsize=9
+    )
     drawn.set_xlim(-0.03, 1.03)
     drawn.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     drawn.set_xlabel("share of trainings")
     finish(figure, drawn, path, "What goes wrong, and where", from_zero=False)
 
 
-def pruned(path: Path, tables: Tables) -> None:
+def pruned(path: Path, tables: ReportFrames) -> None:
     """How far each trial was trained, and what it had come to there."""
     figure, axes = figure_and_axes()
     finite = tables.trials.loc[np.isfinite(tables.trials["value"])]

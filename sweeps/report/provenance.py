@@ -4,22 +4,22 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from dqn.config.config import ELSEWHERE
+from dqn.config.config import NON_RESULT_KEYS
 from dqn.config.fields import override_text
 from dqn.runtime.secrets import without_passwords
 from dqn.storage import machines
 from dqn.storage.safe_yaml import plain_of, written
 from dqn.storage.trials import named
-from sweeps.report.data import Evidence
+from sweeps.report.data import ReportData
 from sweeps.report.page import Element, Part, Section, Table, definitions, element, paragraph
 from sweeps.report.run_commands import flat, run_command
 
-_NOT_OF_A_TRIAL = ("seeds", "first_seed", *ELSEWHERE)
+_NOT_OF_A_TRIAL = ("seeds", "first_seed", *NON_RESULT_KEYS)
 
 
-def again(evidence: Evidence) -> Section:
+def again(data: ReportData) -> Section:
     """The commands for the best trial and for all of it; raises as `Results.config`."""
-    results, trial = evidence.tables.results, evidence.best
+    results, trial = data.tables.results, data.best
     sweeps = ["python", "-m", "sweeps"]
     what = "this configuration" if results.sweep is None else named(trial)
     parts: list[Part] = [
@@ -47,10 +47,10 @@ def again(evidence: Evidence) -> Section:
     return Section("again", "Do it again", parts)
 
 
-def made(evidence: Evidence) -> Section:
+def made(data: ReportData) -> Section:
     """Configuration, sweep, versions and machine."""
-    results, trial = evidence.tables.results, evidence.best
-    varied = {knob.name for knob in evidence.tables.knobs}
+    results, trial = data.tables.results, data.best
+    varied = {hyperparameter.name for hyperparameter in data.tables.hyperparameters}
     columns = ["key", "value" if results.sweep is None else named(trial), "varied"]
     rows = [
         [name, override_text(value), "yes" if {name, name.partition(".")[0]} & varied else ""]
@@ -68,7 +68,7 @@ def made(evidence: Evidence) -> Section:
     return Section("made", "How it was made", parts)
 
 
-def reading(evidence: Evidence) -> Section:
+def reading(data: ReportData) -> Section:
     """What the words and the intervals mean."""
     lines = [
         "A trial is one configuration, trained with several seeds. IQM, the interquartile mean, "
@@ -82,7 +82,7 @@ def reading(evidence: Evidence) -> Section:
         "threshold. collapse: the share of the best that was lost by the end; of a training "
         "that hardly learned, which had little to lose, it says little.",
     ]
-    if evidence.tables.design == "sampled":
+    if data.tables.design == "sampled":
         lines.append(
             "The sampler tries more values where results are good. So the trials of a region "
             "differ from others in other knobs, too: an influence is what was met there, not what "

@@ -9,9 +9,9 @@ import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from dqn.compose.arguments import grammar_text
-from dqn.compose.help import CONF
+from dqn.compose.help_page import CONF
 from dqn.config import Config, EnvConfig
-from dqn.config.config import ELSEWHERE
+from dqn.config.config import NON_RESULT_KEYS
 from dqn.config.fields import override_text
 
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
@@ -28,7 +28,7 @@ def run_command(config: Config) -> str:
     changed = [
         f"{name}={override_text(value)}"
         for name, value in keys.items()
-        if name not in ("env", *ELSEWHERE) and value != default[name]
+        if name not in ("env", *NON_RESULT_KEYS) and value != default[name]
     ]
     return shlex.join(["python", "-m", "dqn.run", *_environment(config.env), *changed])
 

@@ -10,28 +10,28 @@ import pandas as pd
 from dqn.statistics.formatting import count, setting
 from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import named, numbered
-from sweeps.analysis.candidates import TITLES, Contender, told_terms
-from sweeps.analysis.frames import Tables
-from sweeps.analysis.hyperparameters import told
+from sweeps.analysis.candidates import TITLES, Candidate, format_terms
+from sweeps.analysis.frames import ReportFrames
+from sweeps.analysis.hyperparameters import label
 from sweeps.analysis.tables import COLLAPSED
-from sweeps.report.data import Evidence
+from sweeps.report.data import ReportData
 from sweeps.report.figures import Drawn, influence_of
-from sweeps.report.headline import Answer, metric_told, spanned_or_none
+from sweeps.report.headline import Summary, format_metric, spanned_or_none
 from sweeps.report.page import Part, Section, Table, element, paragraph
 from sweeps.report.provenance import again, made, reading
 
 
-def top(evidence: Evidence, answer: Answer) -> Iterator[Part]:
+def top(data: ReportData, answer: Summary) -> Iterator[Part]:
     """The first screen: what is best, how sure that is, which knobs matter."""
-    results = evidence.tables.results
+    results = data.tables.results
     kind = (results.sweep or {}).get("kind", "run")
     name = results.path.name or results.path.resolve().name
-    one = Contender(name, results, evidence.best)
-    yield element("h1", f"{name} · {kind} of {told_terms(one)}")
+    one = Candidate(name, results, data.best)
+    yield element("h1", f"{name} · {kind} of {format_terms(one)}")
     yield paragraph(answer.headline, "headline")
     if answer.progress:
         yield paragraph(answer.progress, "unfinished")
-    cards = ("How sure", answer.sureness), ("Which knobs matter", answer.knobs)
+    cards = ("How sure", answer.sureness), ("Which knobs matter", answer.hyperparameters)
     yield element(
         "div",
         *(element("div", element("h2", title), paragraph(text)) for title, text in cards),
@@ -39,20 +39,20 @@ def top(evidence: Evidence, answer: Answer) -> Iterator[Part]:
     )
 
 
-def sections(evidence: Evidence, drawn: Drawn) -> list[Section]:
+def sections(data: ReportData, drawn: Drawn) -> list[Section]:
     """All below it, without those there is nothing to say in."""
-    of_figures = (_best, _knobs, _held, _wrong)
+    of_figures = (_best, _hyperparameters, _held, _wrong)
     written = [
-        _leaders(evidence),
-        *(section(evidence, drawn) for section in of_figures),
-        *(section(evidence) for section in (again, made, reading)),
+        _leaders(data),
+        *(section(data, drawn) for section in of_figures),
+        *(section(data) for section in (again, made, reading)),
     ]
     kept = {s.name: [part for part in s.parts if part is not None and part != []] for s in written}
     return [Section(s.name, s.title, kept[s.name]) for s in written if kept[s.name]]
 
 
-def _leaders(evidence: Evidence) -> Section:
-    tables = evidence.tables
+def _leaders(data: ReportData) -> Section:
+    tables = data.tables
     if tables.design == "run":
         return Section("leaderboard", "Seeds", [_seeds(tables, 0)])
     metric = tables.metric
@@ -60,14 +60,14 @@ def _leaders(evidence: Evidence) -> Section:
     title, order = TITLES[metric], tables.ranked_by.partition(" of ")[0]
     twice = order != "IQM"
     own = [f"{title}, {order}", f"{title}, IQM"] if twice else [title]
-    columns = ["rank", "trial", *own, "95 % interval", *(k.name for k in tables.knobs),
+    columns = ["rank", "trial", *own, "95 % interval", *(k.name for k in tables.hyperparameters),
                *(TITLES[m] for m in others), "solved", "seeds", "status"]  # fmt: skip
     rows = [
         [
-            f"{rank}", numbered(row["trial"]), *[metric_told(row["order"], metric)] * twice,
-            metric_told(row[metric], metric), _ends(row, metric),
-            *(told(row[knob.column]) for knob in tables.knobs),
-            *(metric_told(row[m], m) for m in others), f"{row['solved']:.0%}", f"{row['rows']}",
+            f"{rank}", numbered(row["trial"]), *[format_metric(row["order"], metric)] * twice,
+            format_metric(row[metric], metric), _ends(row, metric),
+            *(label(row[hyperparameter.column]) for hyperparameter in tables.hyperparameters),
+            *(format_metric(row[m], m) for m in others), f"{row['solved']:.0%}", f"{row['rows']}",
             row["status"],
         ]
         for rank, row in enumerate(tables.trials.to_dict("records"), 1)
@@ -81,28 +81,28 @@ def _leaders(evidence: Evidence) -> Section:
                    [Table("trials", caption, columns, rows, words=("status",))])  # fmt: skip
 
 
-def _best(evidence: Evidence, drawn: Drawn) -> Section:
-    tables = evidence.tables
+def _best(data: ReportData, drawn: Drawn) -> Section:
+    tables = data.tables
     parts: list[Any] = [drawn.get("best_curve")]
-    if evidence.no_curves:
-        parts.append(paragraph(f"No learning curves: {evidence.no_curves}", "note"))
+    if data.no_curves:
+        parts.append(paragraph(f"No learning curves: {data.no_curves}", "note"))
     if tables.design != "run":
-        parts.append(_seeds(tables, evidence.best))
+        parts.append(_seeds(tables, data.best))
     return Section("best", "How it learns" if tables.design == "run" else "The best trial", parts)
 
 
-def _knobs(evidence: Evidence, drawn: Drawn) -> Section:
-    tables = evidence.tables
+def _hyperparameters(data: ReportData, drawn: Drawn) -> Section:
+    tables = data.tables
     parts: list[Any] = []
-    if tables.knobs:
+    if tables.hyperparameters:
         parts.append(paragraph(_how_to_read(tables)))
     elif tables.design != "run":
         parts.append(paragraph("All trials have the same values: nothing was varied.", "note"))
-    if tables.knobs and "importance" not in drawn:
-        parts.append(paragraph(evidence.method, "note"))
+    if tables.hyperparameters and "importance" not in drawn:
+        parts.append(paragraph(data.method, "note"))
     parts += [drawn.get("importance"), drawn.get("axes"), drawn.get("pair")]
-    for knob in evidence.knobs:
-        parts.append(influence_of(drawn, knob))
+    for hyperparameter in data.hyperparameters:
+        parts.append(influence_of(drawn, hyperparameter))
     if tables.design == "one at a time":
         parts.append(
             paragraph("Knobs were not varied together: there is no map of a pair.", "note")
@@ -110,8 +110,8 @@ def _knobs(evidence: Evidence, drawn: Drawn) -> Section:
     return Section("knobs", "The knobs", parts)
 
 
-def _held(evidence: Evidence, drawn: Drawn) -> Section:
-    findings, metric = evidence.findings, evidence.tables.metric
+def _held(data: ReportData, drawn: Drawn) -> Section:
+    findings, metric = data.findings, data.tables.metric
     if not findings:
         return Section("validation", "", [])
     columns = ["trial", "claimed", "held on new seeds", "optimism", "rank claimed", "rank held",
@@ -126,7 +126,7 @@ def _held(evidence: Evidence, drawn: Drawn) -> Section:
         ]
         for one in findings
     ]  # fmt: skip
-    first = int(evidence.tables.trials["trial"].iloc[0])
+    first = int(data.tables.trials["trial"].iloc[0])
     stale = None
     if first not in [one["trial"] for one in findings]:
         stale = paragraph(
@@ -143,8 +143,8 @@ def _held(evidence: Evidence, drawn: Drawn) -> Section:
     )
 
 
-def _wrong(evidence: Evidence, drawn: Drawn) -> Section:
-    tables = evidence.tables
+def _wrong(data: ReportData, drawn: Drawn) -> Section:
+    tables = data.tables
     seeds, trials = tables.seeds, tables.trials
     ended = seeds[seeds["status"] != "pruned"]
     lost, collapsed = (np.count_nonzero(ended[name]) for name in ("lost", "collapsed"))
@@ -153,8 +153,8 @@ def _wrong(evidence: Evidence, drawn: Drawn) -> Section:
         f"{collapsed:,} collapsed: lost more than {COLLAPSED:.0%} of their best by the end."
     )
     parts: list[Any] = [told_so, drawn.get("failures")]
-    if evidence.of_knobs and len(trials) > 1:
-        parts.append(_regions(evidence))
+    if data.by_hyperparameter and len(trials) > 1:
+        parts.append(_regions(data))
     gone = trials[trials["status"] == "pruned"]
     if len(gone):
         saved = (1.0 - gone["budget"]).mean()
@@ -171,32 +171,32 @@ def _wrong(evidence: Evidence, drawn: Drawn) -> Section:
     return Section("failures", "What went wrong", parts)
 
 
-def _regions(evidence: Evidence) -> Table:
-    metric = evidence.tables.metric
+def _regions(data: ReportData) -> Table:
+    metric = data.tables.metric
     shares = ("diverged", "collapsed", "solved")
     columns = [
         "knob", "value", TITLES[metric], "95 % interval", *shares, "trials", "trainings",
     ]  # fmt: skip
     rows = [
         [
-            row["knob"], row["region"], metric_told(row["value"], metric),
+            row["knob"], row["region"], format_metric(row["value"], metric),
             _interval(row["low"], row["high"], metric),
             *("-" if pd.isna(row[name]) else f"{row[name]:.0%}" for name in shares),
             f"{row['trials']}", f"{row['trainings']}",
         ]
-        for frame in evidence.of_knobs.values()
+        for frame in data.by_hyperparameter.values()
         for row in frame.to_dict("records")
     ]  # fmt: skip
     caption = "Every knob by region: shares are of the trainings that were not pruned."
     return Table("regions", caption, columns, rows, words=("knob", "value"))
 
 
-def _seeds(tables: Tables, trial: int) -> Table:
+def _seeds(tables: ReportFrames, trial: int) -> Table:
     columns = ["seed", "status", "episodes", "steps", *(TITLES[m] for m in METRICS), "seconds"]
     rows = [
         [
             f"{row['seed']}", f"{row['status']}", f"{row['episodes']:,}", f"{row['steps']:,}",
-            *("-" if row[m] is None else metric_told(float(row[m] or 0), m) for m in METRICS),
+            *("-" if row[m] is None else format_metric(float(row[m] or 0), m) for m in METRICS),
             setting(row["seconds"]),
         ]
         for row in tables.results.rows[trial]
@@ -205,7 +205,7 @@ def _seeds(tables: Tables, trial: int) -> Table:
     return Table("seeds", caption, columns, rows, words=("status",))
 
 
-def _how_to_read(tables: Tables) -> str:
+def _how_to_read(tables: ReportFrames) -> str:
     if tables.design == "sampled":
         return (
             "Each square is the IQM of the trials whose value is near there, with its 95 % "
@@ -224,4 +224,4 @@ def _ends(row: dict[Any, Any], metric: str) -> str:
 def _interval(low: float, high: float, metric: str) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return "-"
-    return f"{metric_told(low, metric)} to {metric_told(high, metric)}"
+    return f"{format_metric(low, metric)} to {format_metric(high, metric)}"

@@ -12,9 +12,9 @@ from typing import Any
 
 import optuna
 
-from dqn.compose.help import CONF
+from dqn.compose.help_page import CONF
 from dqn.config.familiar import advice_on_sweeper
-from dqn.config.fields import checked, key, nearest, override_text, shown
+from dqn.config.fields import closest_match, config_field, override_text, short_repr, validate
 from dqn.runtime.errors import UserError
 from dqn.storage.safe_yaml import plain_of
 
@@ -23,7 +23,7 @@ _NONE = object()
 
 def option(default: Any, unit: str, span: str, meaning: str) -> Any:
     """A field of what `hydra.sweeper` may set: no network sees it, and none has a symbol."""
-    return key(default, "run", "", unit, span, meaning)
+    return config_field(default, "run", "", unit, span, meaning)
 
 
 def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any:
@@ -34,7 +34,7 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
     target, where = node.get("_target_"), f"hydra.sweeper.{part}"
     if target not in known:
         raise UserError(
-            f"{where}._target_ must be one of {', '.join(known)}, met {shown(target)}; "
+            f"{where}._target_ must be one of {', '.join(known)}, met {short_repr(target)}; "
             f"{_choice(part, override_text(target).rpartition('.')[2])}"
         )
     kind = known[str(target)]
@@ -42,7 +42,7 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
     values = {name: value for name, value in node.items() if name != "_target_"}
     for name, value in values.items():
         if name not in settings:
-            near = nearest(override_text(name), settings)
+            near = closest_match(override_text(name), settings)
             advice = advice_on_sweeper(f"{part}.{override_text(name)}") or (
                 f"did you mean {where}.{near}?" if near else "leave it out"
             )
@@ -50,7 +50,7 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
                 f"{override_text(name)} is no setting of {target}, met "
                 f"{where}.{override_text(name)}={override_text(value)}; {advice}"
             )
-        values[name] = checked(f"{where}.{name}", settings[name], value)
+        values[name] = validate(f"{where}.{name}", settings[name], value)
     return kind(**values)
 
 
@@ -62,7 +62,7 @@ def options_of(part: str, target: Any, known: Mapping[str, type]) -> dict[str, A
 def _choice(part: str, name: str) -> str:
     """What to write instead of a target `name` that there is none of."""
     options = {target.rpartition(".")[2]: option for target, (option, _) in _files(part).items()}
-    near = nearest(name, options)
+    near = closest_match(name, options)
     meant = f"did you mean {near}? " if near else ""
     option = options.get(near, f"NAME, of {', '.join(sorted(options.values()))}")
     return f"{meant}write hydra/sweeper/{part}={option}"

@@ -8,7 +8,7 @@ IN_A_ROW = 20
 """Samples without anything new to train, one after the other, that end a study."""
 
 
-class Repeats:
+class RepeatedTrials:
     """What the trials of a study were sampled as, in order of their numbers."""
 
     def __init__(self) -> None:

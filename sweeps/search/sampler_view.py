@@ -12,7 +12,7 @@ from sweeps.search.samplers import Sampling
 from sweeps.search.space import Space, Value
 
 
-class View:
+class SamplerView:
     """A study in memory beside the one on record; what is asked and told here decides the samples.
 
     Samplers read whatever their study holds, and some keep their state in it (CMA-ES pickles its

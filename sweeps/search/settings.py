@@ -8,7 +8,7 @@ from typing import Any
 
 from dqn.config import Config
 from dqn.config.familiar import advice_on_sweeper
-from dqn.config.fields import checked, nearest, override_text, shown
+from dqn.config.fields import closest_match, override_text, short_repr, validate
 from dqn.config.values import number_in, plain
 from dqn.runtime.errors import UserError
 from sweeps.search.options import option, parts_of
@@ -30,7 +30,7 @@ class Validate:
     def __post_init__(self) -> None:
         for setting in fields(self):
             where = f"hydra.sweeper.validate.{setting.name}"
-            value = checked(where, setting, getattr(self, setting.name))
+            value = validate(where, setting, getattr(self, setting.name))
             object.__setattr__(self, setting.name, value)
 
 
@@ -60,10 +60,11 @@ class Settings:
         for setting in fields(self):
             value, where = getattr(self, setting.name), f"hydra.sweeper.{setting.name}"
             if "key" in setting.metadata:
-                object.__setattr__(self, setting.name, checked(where, setting, value))
+                object.__setattr__(self, setting.name, validate(where, setting, value))
             elif setting.name in ("sampler", "pruner") and not isinstance(value, Mapping):
                 raise UserError(
-                    f"{where} must be a mapping with a _target_, met {shown(value)}; choose one "
+                    f"{where} must be a mapping with a _target_, met {short_repr(value)}; choose "
+                    "one "
                     f"with hydra/sweeper/{setting.name}="
                 )
         rungs = _reals(self.rungs)
@@ -93,7 +94,7 @@ class Settings:
         values = {word: value for word, value in sweeper.items() if word in known}
         for word, value in sweeper.items():
             if word not in {*known, "_target_", "_recursive_", "params"}:
-                near = nearest(override_text(word), known)
+                near = closest_match(override_text(word), known)
                 advice = advice_on_sweeper(override_text(word)) or (
                     f"did you mean hydra.sweeper.{near}?" if near else "leave it out"
                 )
@@ -153,7 +154,7 @@ def _validate(value: Any) -> Validate | None:
     if not isinstance(value, Mapping) or not known.issuperset(value):
         raise UserError(
             f"hydra.sweeper.validate must be null or have {' and '.join(sorted(known))}, met "
-            f"{shown(value)}; write for example hydra.sweeper.validate={{top:5,seeds:50}}"
+            f"{short_repr(value)}; write for example hydra.sweeper.validate={{top:5,seeds:50}}"
         )
     return Validate(**value)
 

@@ -24,11 +24,11 @@ from optuna.distributions import (
 )
 
 from dqn.compose.arguments import grammar_text
-from dqn.compose.help import default_groups
+from dqn.compose.help_page import default_groups
 from dqn.compose.hydra_errors import one_line
 from dqn.compose.overrides import sweep_texts
 from dqn.config.config import KEYS, key_of, refuse_unknown
-from dqn.config.fields import checked
+from dqn.config.fields import validate
 from dqn.runtime.errors import UserError
 from sweeps.search.space import Compose, Space, canonical, overrides_of, value_text
 
@@ -162,7 +162,7 @@ def _checked(override: Override, value: Any, compose: Compose) -> Any:
     key = override.key_or_group
     try:
         if key in KEYS:
-            return checked(key, KEYS[key], value)
+            return validate(key, KEYS[key], value)
         compose(overrides_of({key: grammar_text(value)}))
     except UserError as error:
         raise UserError(f"{error} (in {override.input_line})") from error

@@ -12,7 +12,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from dqn.config.fields import shown
+from dqn.config.fields import short_repr
 from dqn.runtime.errors import RunError, UserError
 from dqn.runtime.secrets import REMEDY, has_secret, remember, without_passwords
 
@@ -38,7 +38,7 @@ def open_storage(url: str) -> RDBStorage:
         return RDBStorage(url, {"pool_pre_ping": True})  # a server may have been restarted
     except (ArgumentError, ImportError, ValueError, KeyError) as error:
         raise UserError(
-            f"hydra.sweeper.storage must be a URL that Optuna can open, met {shown(url)} "
+            f"hydra.sweeper.storage must be a URL that Optuna can open, met {short_repr(url)} "
             f"({first_line(error)}); {_remedy(url, error)}"
         ) from error
     except (StorageInternalError, SQLAlchemyError, RuntimeError) as error:
@@ -74,7 +74,7 @@ def first_line(error: BaseException) -> str:
     return str(told).partition("\n")[0]
 
 
-def set_aside(path: Path) -> None:
+def quarantine(path: Path) -> None:
     """Move a damaged file out of the way, with its journals, and say so."""
     stamp = f"damaged-{datetime.now():%Y%m%d-%H%M%S}"
     while (aside := path.with_name(f"{path.name}.{stamp}")).exists():

@@ -16,16 +16,16 @@ from sweeps.analysis.objective import Objective
 from sweeps.search.endings import End
 from sweeps.search.pruners import pruner
 from sweeps.search.racing import Race
-from sweeps.search.repeats import Repeats
-from sweeps.search.sampler_view import View
+from sweeps.search.repeats import RepeatedTrials
+from sweeps.search.sampler_view import SamplerView
 from sweeps.search.samplers import sampling
 from sweeps.search.settings import Settings, refuse_unfit
 from sweeps.search.space import Compose, Space, Value, overrides_of, params_of_row
-from sweeps.search.study_storage import Record
+from sweeps.search.study_storage import StudyStorage
 
 
 class Study:
-    """An Optuna study as a `Source` of trials.
+    """An Optuna study as a `TrialSource` of trials.
 
     **What a sample depends on.** Trial n is sampled from the study's settings, its seed, n, and
     the results of the trials up to n - `parallel`: it is given out once all of those are over, and
@@ -86,7 +86,7 @@ class Study:
         self._rows: dict[int, dict[int, Row]] = {}
         for (number, seed), row in rows.items():
             self._rows.setdefault(number, {})[seed] = row
-        self._record = Record(
+        self._record = StudyStorage(
             settings.storage,
             folder,
             settings.name,
@@ -98,7 +98,7 @@ class Study:
         self._recorded: list[FrozenTrial] = self._record.trials
         self._known_ends = self._record.ends()
         self._reports = {t.number: dict(t.intermediate_values) for t in self._recorded}
-        self._view = View(samples, named, self._objective.minimised, names)
+        self._view = SamplerView(samples, named, self._objective.minimised, names)
         self._counts = samples.counts
 
         self._next = 0  # the number to be given next
@@ -108,10 +108,10 @@ class Study:
         self._params: list[dict[str, Value]] = []  # what was sampled, by number
         self._configs: dict[int, Config] = {}  # of trials that are open
         self._pruned = self._record.pruned_at()  # step by number
-        self._repeats = Repeats()
+        self._repeats = RepeatedTrials()
 
     def next(self) -> Trial | None:
-        """As `Source.next`; also None as long as the trial must not be sampled yet."""
+        """As `TrialSource.next`; also None as long as the trial must not be sampled yet."""
         while self._next < self.total and self._next - self._parallel < self._over:
             number = self._next
             while self._told <= number - self._parallel:
@@ -145,20 +145,20 @@ class Study:
         return self._repeats.told(self.total, self._asked)
 
     def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
-        """As `Source.keep_at_rung`: the objective there is step `rung` + 1 of the trial."""
+        """As `TrialSource.keep_at_rung`: the objective there is step `rung` + 1 of the trial."""
         value = self._objective.of_metrics(metrics, self._configs[number])
         return self._keeps(number, rung + 1, value)
 
     def keep_after_seed(self, number: int, row: Row) -> bool:
-        """As `Source.keep_after_seed`: the seed's own metric is a step of the trial."""
+        """As `TrialSource.keep_after_seed`: the seed's own metric is a step of the trial."""
         if not self._by_seed:
             return True
         value = self._objective.of_seed(row)
         step = int(row["seed"] or 0) - self._base.first_seed
         return self._keeps(number, step, math.nan if value is None else value)
 
-    def more_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
-        """As `Source.more_seeds`: the next stage's, for a trial among the best of this one's.
+    def next_stage_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
+        """The next stage's, for a trial among the best of this one's; as `TrialSource` says.
 
         Compared are the values over the same seeds of the trials up to `number` - `parallel`; the
         trial itself is one of those whose best share goes on. While fewer than 4 are known all do.
@@ -176,8 +176,8 @@ class Study:
             return ()  # decided as well
         return seeds if self._race.goes_on(stage, value, number - self._parallel) else ()
 
-    def over(self, number: int, rows: Sequence[Row]) -> None:
-        """As `Source.over`. What the storage has of its end is left, if it says the same."""
+    def on_trial_end(self, number: int, rows: Sequence[Row]) -> None:
+        """As `TrialSource.on_trial_end`. An end that the storage has already is left."""
         original = self._repeats.original(number)
         if original is not None:
             self._reports[number] = self._reports.get(original, {})

@@ -23,7 +23,7 @@ from sweeps.search.storage_url import (
     is_damage,
     is_sound,
     open_storage,
-    set_aside,
+    quarantine,
     without_password,
 )
 from sweeps.search.study_lookup import open_file, own_study, reopened, with_plain_names
@@ -38,7 +38,7 @@ class _DamagedError(RunError):
     """study.db was damaged, and is set aside."""
 
 
-class Record:
+class StudyStorage:
     """One study in a storage, `trials` being those it held when it was opened.
 
     `url` is any that Optuna takes; None is the file study.db in `folder`, which is set aside and
@@ -66,7 +66,7 @@ class Record:
         self._rdb: RDBStorage | None = None
         self.where = str(path)
         if url is None and path.exists() and not is_sound(path):
-            set_aside(path)
+            quarantine(path)
         try:
             self._read(url, path, name, minimised, identity)
         except _DamagedError:
@@ -78,7 +78,7 @@ class Record:
                     f"{self.where} cannot be read ({first_line(error)}); mend it, or choose "
                     f"another storage"
                 ) from error
-            set_aside(path)
+            quarantine(path)
             self._read(url, path, name, minimised, identity)
         self._ids = [trial._trial_id for trial in self.trials]
         attributes = {trial.number: trial.user_attrs for trial in self.trials}
@@ -241,7 +241,7 @@ class Record:
                 cause = error.__cause__ or error
                 if self._is_file and is_damage(cause):
                     self.close()
-                    set_aside(self._file)
+                    quarantine(self._file)
                     raise _DamagedError(
                         f"{self.where} was damaged ({first_line(error)}); what was finished is "
                         f"safe in seeds.csv, the same command goes on"

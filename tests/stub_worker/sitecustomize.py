@@ -25,8 +25,8 @@ class Engine:
     def advance(self, new, cancelled):
         import numpy as np
 
-        from dqn.statistics.episode_columns import RECORD
-        from dqn.training.jobs import Episodes, Finished
+        from dqn.statistics.episode_columns import EPISODE_COLUMNS
+        from dqn.training.jobs import EpisodeBatch, Finished
 
         self._jobs.update((job.key, job) for job in new)
         finished = [Finished.pruned(self._jobs.pop(key)) for key in cancelled if key in self._jobs]
@@ -41,12 +41,12 @@ class Engine:
             if job.config.gamma == 0.5:
                 raise ValueError("two\nlines")
             done = self._done[key] = self._done.get(key, 0) + 1
-            record = np.full((1, len(RECORD)), sum(key), np.float32)
-            episodes.append(Episodes.of(key, record))
+            record = np.full((1, len(EPISODE_COLUMNS)), sum(key), np.float32)
+            episodes.append(EpisodeBatch.of(key, record))
             if done == job.config.episodes:
                 del self._jobs[key]
                 records = np.repeat(record, done, 0)
-                over = Episodes.of(key, records)
+                over = EpisodeBatch.of(key, records)
                 nothing = np.zeros(0, np.float32)
                 weights = [np.zeros((300, 300), np.float32)]  # more than a pipe holds
                 finished.append(Finished(job, "done", done, over, nothing, weights, 0.0))

@@ -14,9 +14,9 @@ from gymnasium.spaces import Box, Discrete
 
 from dqn.agents import exploration
 from dqn.agents.keras.backend import keras
-from dqn.agents.keras.network_pair import Pair
+from dqn.agents.keras.network_pair import NetworkPair
 from dqn.agents.keras.replay_buffer import ReplayBuffer, real, whole, yes_or_no
-from dqn.agents.random import Purpose
+from dqn.agents.random import Stream
 from dqn.envs.adapter import Adapter, flat_size, name_of
 from dqn.runtime.errors import EnvError, UserError
 
@@ -133,11 +133,11 @@ class DQNAgent:
             keras.utils.set_random_seed(seed)
         self.env = env
         self._adapter = Adapter(env, name_of(env), flat_size(env))
-        self._pair = Pair(
+        self._pair = NetworkPair(
             env, create_model, lr, double=double, clipped=bool(np.isfinite(grad_clip))
         )
         self.model, self.target_model = self._pair.model, self._pair.target
-        self.buffer = ReplayBuffer(buffer_size, seed=_stream(seed, Purpose.MINIBATCH))
+        self.buffer = ReplayBuffer(buffer_size, seed=_stream(seed, Stream.MINIBATCH))
         self.steps = 0
         self.test_return = float("nan")
         self._settings = tf.constant([gamma, reward_scale, huber_delta, grad_clip], tf.float32)
@@ -149,7 +149,7 @@ class DQNAgent:
         schedule, pace = schedules[epsilon_schedule]
         self._schedule = lambda actions: schedule(actions, epsilon_start, epsilon_min, pace).numpy()
         self._epsilons, self._epsilons_from = self._schedule(tf.range(_EPSILONS)), 0
-        self._exploration = np.random.default_rng(_stream(seed, Purpose.EXPLORATION))
+        self._exploration = np.random.default_rng(_stream(seed, Stream.EXPLORATION))
         self._actions = 0
         self._seed = self._start_seed = seed
         self._losses: list[float] = []
@@ -183,7 +183,7 @@ class DQNAgent:
         return int(self._pair.q_values(np.asarray(observation, np.float32)[None])[0].argmax())
 
     def update(self, batch) -> float:
-        """One step of the optimizer on a `Batch` of B transitions (any five arrays in its order).
+        """One step of the optimizer on B transitions, five arrays in the order of `ReplayBuffer`.
 
         Returns the mean of the squared TD error (of `td.loss`, with a finite huber_delta) over the
         B transitions. The exercise fits all [B, A] outputs, all but the chosen action's to
@@ -278,7 +278,7 @@ def _at_least(least: int, name: str, value: Any) -> int:
     return taken
 
 
-def _stream(seed: int | None, purpose: Purpose) -> list[int] | None:
+def _stream(seed: int | None, purpose: Stream) -> list[int] | None:
     return None if seed is None else [seed, int(purpose)]
 
 

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from dqn.agents import losses as td
+from dqn.agents import losses
 from dqn.agents.keras import architecture
 from dqn.agents.keras.backend import keras
 from dqn.runtime.errors import UserError
 
 
-class _Trace(NamedTuple):
+class _TracedFunction(NamedTuple):
     """One compiled function and where its captured inputs are among a pair's variables."""
 
     function: Any  # a ConcreteFunction
@@ -28,15 +28,15 @@ class _Trace(NamedTuple):
 class _Traces(NamedTuple):
     """What pairs of one architecture share."""
 
-    q_values: _Trace
-    update: _Trace
-    sync: _Trace
+    q_values: _TracedFunction
+    update: _TracedFunction
+    sync: _TracedFunction
 
 
 _shared: dict[str | None, _Traces] = {}
 
 
-class Pair:
+class NetworkPair:
     """An online and a target network as compiled functions of NumPy arrays.
 
     `create_model(env, lr)` builds each; `model` and `target` begin with equal weights. `double` and
@@ -45,7 +45,7 @@ class Pair:
 
     `q_values(observations float32 [B, D])` → float32 [B, A].
     `update(*batch, settings)` → loss; one step of the online model's optimizer. `batch` is a
-    `replay.Batch`, settings float32 [4]: gamma, reward_scale, huber_delta, grad_clip.
+    `replay.Transition`, settings float32 [4]: gamma, reward_scale, huber_delta, grad_clip.
     `sync(tau)`: target ← tau·online + (1 - tau)·target.
     """
 
@@ -91,7 +91,7 @@ def _build(model, target, observation_size: int, actions: int) -> None:
     model.optimizer.build(model.trainable_variables)
 
 
-def _bound(trace: _Trace, handles: list) -> Callable:
+def _bound(trace: _TracedFunction, handles: list) -> Callable:
     """`trace` as a function of arrays alone, acting on the variables behind `handles`."""
     constants = trace.function.captured_inputs
     captured = [
@@ -124,15 +124,15 @@ def _trace(model, target, handles, observation_size: int, double: bool, clipped:
         gamma, reward_scale, huber_delta, grad_clip = tf.unstack(settings)
         q_next = q_of(target, next_states)  # [B, A]
         if double:
-            value_next = td.double_value(q_next, q_of(model, next_states))  # [B]
+            value_next = losses.double_value(q_next, q_of(model, next_states))  # [B]
         else:
-            value_next = td.greedy_value(q_next)  # [B]
-        y = td.target(rewards, terminals, value_next, gamma, reward_scale)  # [B]
+            value_next = losses.greedy_value(q_next)  # [B]
+        y = losses.target(rewards, terminals, value_next, gamma, reward_scale)  # [B]
         weights = [variable.value for variable in model.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            q_sa = td.chosen_value(q_of(model, states, training=True), actions)  # [B]
-            loss = tf.reduce_mean(td.loss(y - q_sa, huber_delta))  # []
+            q_sa = losses.chosen_value(q_of(model, states, training=True), actions)  # [B]
+            loss = tf.reduce_mean(losses.loss(y - q_sa, huber_delta))  # []
             penalties = [tf.cast(penalty, tf.float32) for penalty in model.losses]
             # With the caller's own regularisers and the loss scale of his optimizer, mostly 1.
             scaled = model.optimizer.scale_loss(tf.add_n([loss, *penalties]))
@@ -140,8 +140,8 @@ def _trace(model, target, handles, observation_size: int, double: bool, clipped:
             scaled, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         if clipped:
-            norm = td.global_norm(gradients) / model.optimizer.scale_loss(1.0)
-            gradients = td.clip_by_global_norm(gradients, norm, grad_clip)
+            norm = losses.global_norm(gradients) / model.optimizer.scale_loss(1.0)
+            gradients = losses.clip_by_global_norm(gradients, norm, grad_clip)
         model.optimizer.apply(gradients, model.trainable_variables)
         return loss
 
@@ -165,8 +165,8 @@ def _trace(model, target, handles, observation_size: int, double: bool, clipped:
     )
 
 
-def _traced(function, signature, handles) -> _Trace:
+def _traced(function, signature, handles) -> _TracedFunction:
     concrete = tf.function(function).get_concrete_function(*signature)
     places = {id(handle): place for place, handle in enumerate(handles)}
     captures = [places.get(id(capture)) for capture in concrete.captured_inputs]
-    return _Trace(concrete, concrete.outputs[0].dtype, captures)
+    return _TracedFunction(concrete, concrete.outputs[0].dtype, captures)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dqn.config.fields import shown
+from dqn.config.fields import short_repr
 from dqn.config.values import number_in
 from dqn.envs.adapter import NotTakenError, flag, number, numbers
 from dqn.runtime.errors import UserError
@@ -113,7 +113,7 @@ def real(name: str, value: Any) -> float:
         if isinstance(value, bool) or math.isnan(taken):
             raise ValueError
     except (NotTakenError, ValueError, OverflowError):
-        raise UserError(f"{name} must be a number, got {shown(value)}") from None
+        raise UserError(f"{name} must be a number, got {short_repr(value)}") from None
     return taken
 
 
@@ -122,7 +122,7 @@ def yes_or_no(name: str, value: Any) -> bool:
     try:
         return flag(value)
     except NotTakenError:
-        raise UserError(f"{name} must be True or False, got {shown(value)}") from None
+        raise UserError(f"{name} must be True or False, got {short_repr(value)}") from None
 
 
 def _taken(as_what: Callable[[Any], Any], name: str, value: Any) -> Any:
