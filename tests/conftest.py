@@ -13,6 +13,7 @@ import sys
 
 import pytest
 from absl import logging as absl_logging
+from command_line import line  # noqa: F401
 from hypothesis import settings
 
 from dqn.runtime import compile_cache

@@ -5,7 +5,7 @@ import re
 import warnings
 from pathlib import Path
 
-PAGE = Path(__file__).parent.parent / "docs" / "api.md"
+PAGE = Path(__file__).parents[1] / "docs" / "api.md"
 
 
 def test_every_example_prints_what_the_page_says(tmp_path, monkeypatch, capfd):

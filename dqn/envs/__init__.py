@@ -14,9 +14,9 @@ How to add an environment. Write one file, `dqn/envs/pendulum_swing.py`, after t
 2. `DYNAMICS = Dynamics(...)` at the end of the file.
 
 Then one line: add the Gymnasium id it stands for to the table in `compiled.py`. In
-`tests/test_envs.py` add its entry to `CASES` (where to draw states from, what counts as rounding):
-every test there then holds it against Gymnasium's own step. A time limit is not part of the
-dynamics, the lane counts steps; a failing or final step pays its reward like any other. The
+`tests/dqn/envs/test_envs.py` add its entry to `CASES` (where to draw states from, what counts as
+rounding): every test there then holds it against Gymnasium's own step. A time limit is not part of
+the dynamics, the lane counts steps; a failing or final step pays its reward like any other. The
 environment's threshold (`solved_return`) and time limit come from Gymnasium's registration, its
 name for `env=` from a file in `conf/env/`.
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from dqn.runtime.errors import TrainingError
 from dqn.statistics.formatting import count
-from dqn.storage.results_dir import ResultsDir, SeedResult
+from dqn.storage.results_dir import FinishedTraining, ResultsDir
 from dqn.storage.trials import named, retried
 from dqn.training.jobs import Finished, Job, TrainingId
 from dqn.training.messages import PoolUpdate, WorkerPool
@@ -236,9 +236,9 @@ class Scheduler:
         return kept
 
 
-def _as_written(result: Finished) -> SeedResult:
+def _as_written(result: Finished) -> FinishedTraining:
     episodes = result.episodes
-    return SeedResult(
+    return FinishedTraining(
         trial=result.job.trial,
         seed=result.job.seed,
         config=result.job.config,
