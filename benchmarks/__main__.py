@@ -30,15 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 2
     console = Console()
-    said = machine.describe()
-    results: dict = {"machine": said, "parts": {}}
+    text = machine.describe()
+    results: dict = {"machine": text, "parts": {}}
     console.print(
-        f"{said['processor']} · {said['cores']} cores · "
-        + " ".join(f"{name} {number}" for name, number in said["versions"].items())
-        + f" · {said['date']}"
+        f"{text['processor']} · {text['cores']} cores · "
+        + " ".join(f"{name} {number}" for name, number in text["versions"].items())
+        + f" · {text['date']}"
     )
     for part in parts:
-        rows, about = _measured(part, args, said["processor"])
+        rows, about = _measured(part, args, text["processor"])
         console.print(_table(part, rows))
         results["parts"][part] = {"rows": [row.to_dict() for row in rows], **about}
         if part == "peers":
@@ -120,7 +120,7 @@ def _table(part: str, rows: list[Row]) -> Table:
         table.add_column(heading, justify="right")
     for row in rows:
         sign = "≤" if row.at_most else "≥"
-        verdict = {None: "", True: " met", False: " [bold]missed[/]"}[row.met]
+        verdict = {None: "", True: " reached", False: " [bold]missed[/]"}[row.reached]
         table.add_row(
             row.name,
             f"{_number(row.median)} {row.unit}",
@@ -147,7 +147,7 @@ def _progress(line: str) -> None:
 def _at_least_one(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, met {text}")
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
     return number
 
 
@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--all", action="store_true", help="every part")
     add("--only", nargs="*", metavar="NAME", choices=OF_CORE, help="of core: "
         + " ".join(OF_CORE))  # fmt: skip
-    add("--rounds", type=_at_least_one, default=5, help="turns of each contender (default: 5)")
+    add("--rounds", type=_at_least_one, default=5, help="turns of each candidate (default: 5)")
     add("--seconds", type=float, default=3.0, help="of a turn, at least (default: 3)")
     add("--seeds", type=_at_least_one, default=30, help="a side of --agreement (default: 30)")
     add("--trials", type=_at_least_one, default=sweep.TRIALS, help="of --sweep and --driver "

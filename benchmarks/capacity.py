@@ -50,14 +50,14 @@ def rows(rounds: int, progress: Callable[[str], None], trials: int) -> list[Row]
         (f"grid, {many} workers", _GRID, many, SHORT),
         (f"grid of long trainings, {many} workers", _FEW, many, LONG),
     ):
-        told = []
+        text = []
         for i in range(rounds):
-            told.append(_measured(workers, chunks, sweep))
-            progress(f"round {i + 1} of {rounds}, {name}: {told[-1]['trainings']:,.0f} trainings/s")
+            text.append(_measured(workers, chunks, sweep))
+            progress(f"round {i + 1} of {rounds}, {name}: {text[-1]['trainings']:,.0f} trainings/s")
         table += [
-            Row(f"{name}: trainings", [one["trainings"] for one in told], "/s"),
-            Row(f"{name}: reports", [one["reports"] for one in told], "/s"),
-            Row(f"{name}: received", [one["megabytes"] for one in told], "MB/s"),
+            Row(f"{name}: trainings", [one["trainings"] for one in text], "/s"),
+            Row(f"{name}: reports", [one["reports"] for one in text], "/s"),
+            Row(f"{name}: received", [one["megabytes"] for one in text], "MB/s"),
         ]
     return table
 
@@ -127,8 +127,8 @@ class _Stage:
 
     def close(self) -> None:
         took = time.process_time() - self.began - self.pretended
-        told = {"trainings": self.trainings, "reports": self.reports, "megabytes": self.bytes / 1e6}
-        print(json.dumps({name: count / took for name, count in told.items()}))
+        text = {"trainings": self.trainings, "reports": self.reports, "megabytes": self.bytes / 1e6}
+        print(json.dumps({name: count / took for name, count in text.items()}))
 
 
 def _records(job: Job, episodes: int) -> np.ndarray:

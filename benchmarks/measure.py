@@ -1,6 +1,6 @@
 """How anything is timed here: on one core, in alternation, several times over.
 
-A shared machine drifts by a factor of two within minutes. So contenders take turns, a round each,
+A shared machine drifts by a factor of two within minutes. So candidates take turns, a round each,
 and a ratio is the median over rounds of two neighbours' ratio, never that of two far-off medians.
 """
 
@@ -37,7 +37,7 @@ class Row:
         return statistics.median(self.values)
 
     @property
-    def met(self) -> bool | None:
+    def reached(self) -> bool | None:
         """Whether the median reaches the target; None without one."""
         if self.target is None:
             return None
@@ -46,7 +46,7 @@ class Row:
     def to_dict(self) -> dict:
         """Plain values, for JSON."""
         spread = {"median": self.median, "low": min(self.values), "high": max(self.values)}
-        return asdict(self) | {"values": list(self.values), "met": self.met} | spread
+        return asdict(self) | {"values": list(self.values), "reached": self.reached} | spread
 
 
 def on_one_core() -> None:
@@ -64,7 +64,7 @@ def on_all_cores() -> None:
 def alternate(
     candidates: Mapping[str, Rate], rounds: int, seconds: float
 ) -> dict[str, list[float]]:
-    """The rates of each contender, [rounds]: all take turns, for `seconds` each time."""
+    """The rates of each candidate, [rounds]: all take turns, for `seconds` each time."""
     rates: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, rate in candidates.items():
@@ -73,7 +73,7 @@ def alternate(
 
 
 def ratios(one: Iterable[float], other: Iterable[float]) -> list[float]:
-    """One contender's rates over another's, round by round."""
+    """One candidate's rates over another's, round by round."""
     return [a / b for a, b in zip(one, other, strict=True)]
 
 

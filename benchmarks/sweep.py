@@ -59,14 +59,14 @@ def rows(
     for i in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             empty = {SWITCH: str(Path(folder) / "cache")}
-            for name, workers, space, said, environment in (
+            for name, workers, space, text, environment in (
                 ("two workers", 2, SPACE, two, {}),
                 ("one worker", 1, SPACE, one, {}),
                 ("four shapes", 2, (*SPACE, SHAPES), cold, empty),
                 ("four shapes again", 2, (*SPACE, SHAPES), warm, empty),
             ):
-                said.append(_study(Path(folder) / name, workers, space, trials, environment))
-                progress(f"round {i + 1} of {rounds}, {name}: {said[-1].seconds:,.0f} s")
+                text.append(_study(Path(folder) / name, workers, space, trials, environment))
+                progress(f"round {i + 1} of {rounds}, {name}: {text[-1].seconds:,.0f} s")
     speed = [run.speed for run in two]
     table = [
         Row(f"study of {about}, 2 workers", [run.seconds for run in two], "s"),
@@ -80,11 +80,11 @@ def rows(
             TWO_OVER_ONE,
         ),
     ]
-    for name, said in (("programs to compile", cold), ("programs in the cache", warm)):
-        useful = [run.useful for run in said]
+    for name, text in (("programs to compile", cold), ("programs in the cache", warm)):
+        useful = [run.useful for run in text]
         table += [
             Row(f"lanes at work, 4 shapes, {name}", useful, "%", AT_WORK_WITH_SHAPES),
-            Row("of their time spent on programs", [run.compiling for run in said], "%"),
+            Row("of their time spent on programs", [run.compiling for run in text], "%"),
         ]
     for who, rate in speeds():
         hours = [run.steps / (2 * rate) / 3600 for run in two]
@@ -107,9 +107,9 @@ def _study(
         preexec_fn=on_all_cores,
         env=os.environ | environment,
     )
-    said = _TIMING.search(done.stdout)
-    if done.returncode or said is None:
+    message = _TIMING.search(done.stdout)
+    if done.returncode or message is None:
         reason = done.stderr[-2000:] or "it was over too soon; ask for more with --trials"
         raise RunError(f"{' '.join(command)} failed: {reason}")
-    numbers = {name: float(text.replace(",", "")) for name, text in said.groupdict("0").items()}
+    numbers = {name: float(text.replace(",", "")) for name, text in message.groupdict("0").items()}
     return Timing(*(numbers[name] for name in Timing._fields))

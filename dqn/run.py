@@ -71,7 +71,7 @@ def _run(arguments: list[str]) -> int:
 
     if args.experimental_rerun:
         raise UserError(
-            "--experimental-rerun must be left out, as a pickle can run anything, met "
+            "--experimental-rerun must be left out, as a pickle can run anything, got "
             f"{args.experimental_rerun}; python -m sweeps reproduce trains a row again"
         )
     shows = args.cfg or args.info or args.hydra_help or args.shell_completion
@@ -105,7 +105,7 @@ def _train(composed: "DictConfig") -> int:
 
     status = train(config, Path(settings.runtime.output_dir))
     if status == INTERRUPTED:
-        print(f"to go on: {resume_command(settings)}")
+        print(f"to resume: {resume_command(settings)}")
     return status
 
 

@@ -19,67 +19,67 @@ from dqn.runtime.version import VERSION
 
 REFUSED = [
     # an unknown key, with the nearest known one
-    ("lrr=1", "lrr ; met lrr=1; did you mean lr?"),
-    ("+lrr=1", "lrr ; met +lrr=1; did you mean lr?"),
-    ("++lrr=1", "lrr ; met ++lrr=1; did you mean lr?"),
-    ("~lrr", "lrr ; met ~lrr; did you mean lr?"),
-    ("lr.x=1", "lr.x ; met lr.x=1; did you mean lr?"),
+    ("lrr=1", "lrr ; got lrr=1; did you mean lr?"),
+    ("+lrr=1", "lrr ; got +lrr=1; did you mean lr?"),
+    ("++lrr=1", "lrr ; got ++lrr=1; did you mean lr?"),
+    ("~lrr", "lrr ; got ~lrr; did you mean lr?"),
+    ("lr.x=1", "lr.x ; got lr.x=1; did you mean lr?"),
     ("hidden.0=1", "hidden.0 ; did you mean hidden?"),
-    ("learning_rate=1", "learning_rate ; met learning_rate=1; did you mean lr?"),
-    ("presett=scaled", "presett ; met presett=scaled; did you mean preset?"),
-    ("env.idd=x", "env.idd ; met env.idd=x; did you mean env.id?"),
+    ("learning_rate=1", "learning_rate ; got learning_rate=1; did you mean lr?"),
+    ("presett=scaled", "presett ; got presett=scaled; did you mean preset?"),
+    ("env.idd=x", "env.idd ; got env.idd=x; did you mean env.id?"),
     ("+env.idd=x", "env.idd ; did you mean env.id?"),
-    ("=3", "'' ; met =3; --help"),
-    ("hydra.run.dri=x", "hydra.run.dri ; met hydra.run.dri=x; did you mean hydra.run.dir?"),
-    ("hydra.runs.dir=x", "hydra.runs.dir ; met hydra.runs.dir=x; did you mean hydra.run.dir?"),
+    ("=3", "'' ; got =3; --help"),
+    ("hydra.run.dri=x", "hydra.run.dri ; got hydra.run.dri=x; did you mean hydra.run.dir?"),
+    ("hydra.runs.dir=x", "hydra.runs.dir ; got hydra.runs.dir=x; did you mean hydra.run.dir?"),
     ("sweep=tune hydra.sweeper.n_trial=2", "hydra.sweeper.n_trial ; mean hydra.sweeper.n_trials?"),
     ("hydra.sweeper.n_trials=2", "hydra.sweeper.n_trials ; add -m hydra/sweeper=optuna"),
-    ("hydra/sweeper=optuna", "hydra/sweeper ; met hydra/sweeper=optuna without one; add -m"),
+    ("hydra/sweeper=optuna", "hydra/sweeper ; got hydra/sweeper=optuna without one; add -m"),
     ("racing=[2,4]", "racing ; did you mean hydra.sweeper.racing?"),
     ("env.kwargs.x=1", "env.kwargs.x ; use +env.kwargs.x=1"),
     # what is there can be neither added nor removed
-    ("+lr=1", "lr ; met +lr=1; write it without the +"),
-    ("+preset=scaled", "preset ; met +preset=scaled; without the +"),
-    ("~lr", "lr ; met ~lr; leave it out"),
-    ("~preset", "preset ; met ~preset; leave it out"),
-    ("~env", "env ; met ~env; leave it out"),
+    ("+lr=1", "lr ; got +lr=1; write it without the +"),
+    ("+preset=scaled", "preset ; got +preset=scaled; without the +"),
+    ("~lr", "lr ; got ~lr; leave it out"),
+    ("~preset", "preset ; got ~preset; leave it out"),
+    ("~env", "env ; got ~env; leave it out"),
     # a wrong type
-    ("lr=abc", "lr ; a number > 0; met 'abc'; lr=0.001"),
-    ("lr=", "lr ; a number > 0; met ''; lr=0.001"),
-    ("lr=null", "lr ; a number > 0; met null; lr=0.001"),
-    ("lr=true", "lr ; a number > 0; met true; lr=0.001"),
-    ("lr='0.1x'", "lr ; a number > 0; met '0.1x'; lr=0.001"),
-    ("lr=[0.1]", "lr ; a number > 0; met [0.1]; lr=0.001"),
-    ("lr={a:1}", "lr ; a number > 0; met {'a': 1}; lr=0.001"),
-    ("seeds=1.5", "seeds ; a whole number >= 1; met 1.5; seeds=5"),
-    ("double=yes", "double ; true or false; met 'yes'; double=false"),
-    ("hidden=64", "hidden ; list; met 64; hidden=[64,64]"),
-    ("hidden=[[64]]", "hidden ; list; met [[64]]; hidden=[64,64]"),
-    ("activation=rellu", "activation ; relu, tanh; met 'rellu'; did you mean activation=relu?"),
+    ("lr=abc", "lr ; a number > 0; got 'abc'; lr=0.001"),
+    ("lr=", "lr ; a number > 0; got ''; lr=0.001"),
+    ("lr=null", "lr ; a number > 0; got null; lr=0.001"),
+    ("lr=true", "lr ; a number > 0; got true; lr=0.001"),
+    ("lr='0.1x'", "lr ; a number > 0; got '0.1x'; lr=0.001"),
+    ("lr=[0.1]", "lr ; a number > 0; got [0.1]; lr=0.001"),
+    ("lr={a:1}", "lr ; a number > 0; got {'a': 1}; lr=0.001"),
+    ("seeds=1.5", "seeds ; a whole number >= 1; got 1.5; seeds=5"),
+    ("double=yes", "double ; true or false; got 'yes'; double=false"),
+    ("hidden=64", "hidden ; list; got 64; hidden=[64,64]"),
+    ("hidden=[[64]]", "hidden ; list; got [[64]]; hidden=[64,64]"),
+    ("activation=rellu", "activation ; relu, tanh; got 'rellu'; did you mean activation=relu?"),
     # out of range
-    ("lr=-1", "lr ; > 0; met -1; lr=0.001"),
-    ("lr=nan", "lr ; > 0; met nan; lr=0.001"),
-    ("gamma=1.5", "gamma ; [0, 1]; met 1.5; gamma=0.99"),
-    ("train_freq=0", "train_freq ; >= 1; met 0; train_freq=4"),
-    ("hidden=[64,0]", "hidden ; each >= 1; met [64, 0]; hidden=[64,64]"),
-    ("seeds=0", "seeds ; >= 1; met 0; seeds=5"),
-    ("seeds=99999999999999999999", "seeds ; < 2^31; met 99999999999999999999; seeds=5"),
-    ("name=a/b", "name ; folder name; met 'a/b'; hydra.run.dir=PATH"),
-    ("name=''", "name ; folder name; met ''; name="),
+    ("lr=-1", "lr ; > 0; got -1; lr=0.001"),
+    ("lr=nan", "lr ; > 0; got nan; lr=0.001"),
+    ("gamma=1.5", "gamma ; [0, 1]; got 1.5; gamma=0.99"),
+    ("train_freq=0", "train_freq ; >= 1; got 0; train_freq=4"),
+    ("hidden=[64,0]", "hidden ; each >= 1; got [64, 0]; hidden=[64,64]"),
+    ("seeds=0", "seeds ; >= 1; got 0; seeds=5"),
+    ("seeds=99999999999999999999", "seeds ; < 2^31; got 99999999999999999999; seeds=5"),
+    ("name=a/b", "name ; folder name; got 'a/b'; hydra.run.dir=PATH"),
+    ("name=''", "name ; folder name; got ''; name="),
     # rules between keys
-    ("epsilon_start=0.1 epsilon_min=0.5", "epsilon_min ; epsilon_start=0.1; met 0.5; lower"),
+    ("epsilon_start=0.1 epsilon_min=0.5", "epsilon_min ; epsilon_start=0.1; got 0.5; lower"),
     ("batch_size=6000", "buffer_size=5000 ; batch_size=6000; raise buffer_size or lower"),
     ("episodes=0", "episodes=0 ; steps=0; write"),
     # a group's option that does not exist
     (
         "preset=scled",
-        "preset ; exercise, recommended, scaled; met scled; did you mean preset=scaled?",
+        "preset ; exercise, recommended, scaled; got scled; did you mean preset=scaled?",
     ),
-    ("preset=null", "preset ; exercise, recommended, scaled; met null; preset=exercise"),
-    ("env=CartPole-v1", "env ; met CartPole-v1; did you mean env=cartpole_v1?"),
-    ("env=lunarlander", "env ; met lunarlander; env=gymnasium env.id=ID"),
-    ("preset=a/mine.yaml", "preset ; met a/mine.yaml; copy it to ; and write preset="),
-    ("hydra/sweeper=basc", "hydra/sweeper ; met basc; did you mean hydra/sweeper=basic?"),
+    ("preset=null", "preset ; exercise, recommended, scaled; got null; preset=exercise"),
+    ("env=CartPole-v1", "env ; got CartPole-v1; did you mean env=cartpole_v1?"),
+    ("env=lunarlander", "env ; got lunarlander; env=gymnasium env.id=ID"),
+    ("preset=a/mine.yaml", "preset ; got a/mine.yaml; copy it to ; and write preset="),
+    ("hydra/sweeper=basc", "hydra/sweeper ; got basc; did you mean hydra/sweeper=basic?"),
     # what cannot be read
     ("lr", "lr ; cannot be read as key=value; write"),
     ("hidden=[64,", "hidden=[64, ; cannot be read as key=value; 'hidden=[64,64]'"),
@@ -89,52 +89,52 @@ REFUSED = [
     ("lr=${oc.env:NO_SUCH_VARIABLE}", "lr ; NO_SUCH_VARIABLE; write a value"),
     ("--frobnicate", "--frobnicate ; --hydra-help"),
     ("lr=1 -m gamma=0.9", "gamma=0.9 ; flags stand before or after"),
-    ("--config-dir=missing", "--config-dir ; met missing; write the path"),
+    ("--config-dir=missing", "--config-dir ; got missing; write the path"),
     ("--config-name=missing", "missing ; config"),
     # several values without -m
-    ("lr=0.1,0.2", "lr ; met lr=0.1,0.2; add -m"),
-    ("hidden=32,32", "hidden ; met hidden=32,32; add -m; [32,32]"),
-    ("env=cartpole,acrobot", "env ; met env=cartpole,acrobot; add -m"),
-    ("train_freq=range(1,3)", "train_freq ; met train_freq=range(1,3); add -m"),
-    ("seeds=range(1,3)", "seeds ; one for all trials; met seeds=range(1,3); one value"),
+    ("lr=0.1,0.2", "lr ; got lr=0.1,0.2; add -m"),
+    ("hidden=32,32", "hidden ; got hidden=32,32; add -m; [32,32]"),
+    ("env=cartpole,acrobot", "env ; got env=cartpole,acrobot; add -m"),
+    ("train_freq=range(1,3)", "train_freq ; got train_freq=range(1,3); add -m"),
+    ("seeds=range(1,3)", "seeds ; one for all trials; got seeds=range(1,3); one value"),
     # what has no end
-    ("-m lr=range(1,1e10)", "a grid ; at most 100,000 jobs; met 9,999,999,999; hydra/sweeper"),
-    ("-m lr=range(1,inf)", "a grid ; at most 100,000 jobs; met inf; choose among fewer"),
-    ("-m lr=range(1,nan)", "a grid ; at most 100,000 jobs; met inf; choose among fewer"),
-    ("-m env=range(1,1e10)", "env ; met"),
-    ("seeds=100001", "seeds ; at most 100,000; met 100001; write fewer"),
-    ("test_episodes=100001", "test_episodes ; at most 100,000; met 100001; write fewer"),
+    ("-m lr=range(1,1e10)", "a grid ; at most 100,000 jobs; got 9,999,999,999; hydra/sweeper"),
+    ("-m lr=range(1,inf)", "a grid ; at most 100,000 jobs; got inf; choose among fewer"),
+    ("-m lr=range(1,nan)", "a grid ; at most 100,000 jobs; got inf; choose among fewer"),
+    ("-m env=range(1,1e10)", "env ; got"),
+    ("seeds=100001", "seeds ; at most 100,000; got 100001; write fewer"),
+    ("test_episodes=100001", "test_episodes ; at most 100,000; got 100001; write fewer"),
     # what is no mapping
-    ("-m hydra.sweeper.params=3", "hydra.sweeper.params ; a mapping; met 3; params.lr="),
-    ("-m hydra.sweeper=3", "hydra.sweeper ; a mapping; met 3; choose one"),
+    ("-m hydra.sweeper.params=3", "hydra.sweeper.params ; a mapping; got 3; params.lr="),
+    ("-m hydra.sweeper=3", "hydra.sweeper ; a mapping; got 3; choose one"),
     # environments
     ("env=gymnasium", "env.id ; must be given; env.id="),
     ("env=gymnasium env.id=CartPol-v1", "env.id ; CartPol-v1; CartPole-v1"),
     ("env=gymnasium env.id=Pendulum-v1", "env.id ; Pendulum-v1; Discrete; Box"),
     ("env=gymnasium env.id=Blackjack-v1", "env.id ; Blackjack-v1; flat Box; Tuple"),
-    ("env.id=Acrobot-v1", "env.id ; met Acrobot-v1; env=gymnasium env.id=Acrobot-v1"),
+    ("env.id=Acrobot-v1", "env.id ; got Acrobot-v1; env=gymnasium env.id=Acrobot-v1"),
     # a folder that cannot be written
-    ("hydra.run.dir=/proc/x", "hydra.run.dir ; met /proc/x; hydra.run.dir=PATH"),
-    ("hydra.run.dir=/dev/null/x", "hydra.run.dir ; met /dev/null/x; hydra.run.dir=PATH"),
+    ("hydra.run.dir=/proc/x", "hydra.run.dir ; got /proc/x; hydra.run.dir=PATH"),
+    ("hydra.run.dir=/dev/null/x", "hydra.run.dir ; got /dev/null/x; hydra.run.dir=PATH"),
     ("hydra.run.dir=", "hydra.run.dir ; no path; hydra.run.dir=PATH"),
     ("hydra.run.dir=null", "hydra.run.dir ; null"),
     ("hydra.run.dir=${nothing}", "hydra.run.dir ; nothing"),
     (f"hydra.run.dir={'x' * 300}", "hydra.run.dir ; xxx; too long; hydra.run.dir=PATH"),
     ("-m lr=1,2 hydra.sweep.dir=/proc/x", "hydra.sweep.dir ; /proc/x; hydra.sweep.dir=PATH"),
     # a grid, before the first of its jobs
-    ("-m lr=0.1,-1", "lr ; > 0; met -1; (job 1: lr=-1)"),
+    ("-m lr=0.1,-1", "lr ; > 0; got -1; (job 1: lr=-1)"),
     ("-m hidden=[32],[64,0] gamma=0.9", "hidden ; (job 1: hidden=[64,0] gamma=0.9)"),
     ("-m env.max_episode_steps=9,0", "env.max_episode_steps ; (job 1: env.max_episode_steps=0)"),
     ("-m preset=exercise,scaled lr=-1", "lr ; (job 0: preset=exercise lr=-1)"),
-    ("-m preset=exercise,scled", "preset ; met scled; did you mean preset=scaled?"),
+    ("-m preset=exercise,scled", "preset ; got scled; did you mean preset=scaled?"),
     ("-m lr=0.1,${nothing}", "lr ; nothing; (job 1:"),
-    ("-m lrr=1,2", "lrr ; met lrr=1,2; did you mean lr?"),
-    ("-m name=a,b", "name ; met name=a,b; one value"),
-    ("-m seeds=1,2", "seeds ; one for all trials; met seeds=1,2; one value"),
-    ("-m seeds=range(1,4)", "seeds ; one for all trials; met seeds=range(1,4); one value"),
-    ("-m workers=0,2 lr=1,2", "workers ; one for all trials; met workers=0,2; one value"),
-    ("-m lr=1,2 hydra.sweeper.max_batch_size=2", "max_batch_size ; null; met 2; leave it out"),
-    ("-m lr=interval(0.1,0.2)", "lr ; a list; met lr=interval(0.1,0.2); hydra/sweeper=optuna"),
+    ("-m lrr=1,2", "lrr ; got lrr=1,2; did you mean lr?"),
+    ("-m name=a,b", "name ; got name=a,b; one value"),
+    ("-m seeds=1,2", "seeds ; one for all trials; got seeds=1,2; one value"),
+    ("-m seeds=range(1,4)", "seeds ; one for all trials; got seeds=range(1,4); one value"),
+    ("-m workers=0,2 lr=1,2", "workers ; one for all trials; got workers=0,2; one value"),
+    ("-m lr=1,2 hydra.sweeper.max_batch_size=2", "max_batch_size ; null; got 2; leave it out"),
+    ("-m lr=interval(0.1,0.2)", "lr ; a list; got lr=interval(0.1,0.2); hydra/sweeper=optuna"),
     ("-m hydra.run.dir=a,b", "hydra.run.dir=a,b"),
     ("-m env=gymnasium env.id=CartPole-v1,CartPol-v1", "env.id ; CartPol-v1; CartPole-v1"),
 ]
@@ -177,7 +177,7 @@ def test_a_read_only_folder_is_refused(line, tmp_path, request):
     request.getfixturevalue("unprivileged")
     assert line(f"hydra.run.dir={folder}/here") == 2
     assert line.err.startswith(
-        f"hydra.run.dir must be a folder that can be written to, met {folder}"
+        f"hydra.run.dir must be a folder that can be written to, got {folder}"
     )
     assert len(line.err.splitlines()) == 1
 
@@ -306,20 +306,20 @@ def test_a_grid_may_be_asked_for_in_other_words(line):
         (lambda config: fail(UserError("another grid's")), 2, "another grid's\n"),
     ],
 )
-def test_the_status_of_a_grid_is_its_own(line, outcome, status, told):
+def test_the_status_of_a_grid_is_its_own(line, outcome, status, text):
     line.outcome = outcome
     assert exit_status(line, "-m", "lr=0.1,0.2", "name=g") == status
-    assert line.read()[1] == told
+    assert line.read()[1] == text
 
 
 def test_a_grid_that_is_interrupted_says_how_to_go_on(line):
     line.outcome = lambda config: INTERRUPTED
     assert exit_status(line, "-m", "lr=0.1,0.2", "name=g") == 130
     program = shlex.join(dqn.compose.resume_command.program())
-    assert line.read()[0] == f"to go on: {program} -m lr=0.1,0.2 name=g\n"
+    assert line.read()[0] == f"to resume: {program} -m lr=0.1,0.2 name=g\n"
     assert exit_status(line, "-m", "lr=0.1,0.2") == 130
-    told, _ = line.read()
-    assert told.startswith(f"to go on: {program} -m lr=0.1,0.2 hydra.sweep.dir=outputs/sweeps/20")
+    text, _ = line.read()
+    assert text.startswith(f"to resume: {program} -m lr=0.1,0.2 hydra.sweep.dir=outputs/sweeps/20")
 
 
 def fail(error):
@@ -339,10 +339,10 @@ def fail(error):
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )
-def test_what_fails_in_training_is_one_line(line, error, status, told):
+def test_what_fails_in_training_is_one_line(line, error, status, text):
     line.outcome = lambda config: fail(error)
     assert line() == status
-    assert line.err == told
+    assert line.err == text
 
 
 def test_a_traceback_is_shown_on_demand(line, monkeypatch):
@@ -435,7 +435,7 @@ def test_a_folder_of_the_users_own_adds_presets(line, tmp_path):
     assert line.config == Config(lr=0.5)
     preset.write_text("# @package _global_\nlrr: 0.5\n")
     assert line("--config-dir", "mine", "preset=fast") == 2
-    refusal = "lrr is no key of the configuration, met lrr=0.5; did you mean lr?"
+    refusal = "lrr is no key of the configuration, got lrr=0.5; did you mean lr?"
     assert line.err == f"{refusal} (in {preset})\n"
 
 
@@ -447,7 +447,7 @@ def typed(*arguments, cwd, **options):
 def test_a_refusal_reaches_the_shell(tmp_path):
     ended = typed("lrr=1", cwd=tmp_path, capture_output=True)
     assert ended.returncode == 2
-    assert ended.stderr == "lrr is no key of the configuration, met lrr=1; did you mean lr?\n"
+    assert ended.stderr == "lrr is no key of the configuration, got lrr=1; did you mean lr?\n"
     assert ended.stdout == ""
     assert list(tmp_path.iterdir()) == []
 

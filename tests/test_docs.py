@@ -17,9 +17,9 @@ def test_every_example_prints_what_the_page_says(tmp_path, monkeypatch, capfd):
         "\n".join(blocks), {}, PAGE.name, str(PAGE), None
     )
     assert len(examples.examples) > 40
-    told = []
+    message = []
     ran = doctest.DocTestRunner()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)  # Keras's
-        ran.run(examples, out=told.append)
-    assert ran.failures == 0, "".join(told)
+        ran.run(examples, out=message.append)
+    assert ran.failures == 0, "".join(message)

@@ -34,13 +34,13 @@ def refuse_calls(composed: DictConfig) -> None:
     for name in ("callbacks", "job.env_set"):
         if OmegaConf.select(hydra, name):
             raise UserError(
-                f"hydra.{name} must be empty, as nothing that a configuration names is run, met "
+                f"hydra.{name} must be empty, as nothing that a configuration names is run, got "
                 f"{override_text(_plain(hydra, name))}; leave it out"
             )
     for name in ("launcher", "sweeper"):
         if not OmegaConf.is_config(hydra[name]):
             raise UserError(
-                f"hydra.{name} must be a mapping with a _target_, met "
+                f"hydra.{name} must be a mapping with a _target_, got "
                 f"{override_text(hydra[name])}; choose one with hydra/{name}="
             )
         _refuse_targets(f"hydra.{name}", OmegaConf.to_container(hydra[name], resolve=True))
@@ -58,13 +58,13 @@ def _refuse_targets(where: str, node: Any) -> None:
         if own:
             advice = f"choose one with {where.replace('.', '/')}="
             raise UserError(
-                f"{name} must be a plug-in of this program, met {override_text(value)}; "
+                f"{name} must be a plug-in of this program, got {override_text(value)}; "
                 f"{LAUNCHERS if where == 'hydra.launcher' else advice}"
             )
         if node.get("_recursive_") is not False:
             raise UserError(
                 f"{where}._recursive_ must be false where {name} is {override_text(value)}, or "
-                f"Hydra calls that, met {override_text(node.get('_recursive_', True))}; leave out "
+                f"Hydra calls that, got {override_text(node.get('_recursive_', True))}; leave out "
                 "one of them"
             )
 
@@ -75,7 +75,7 @@ def _refuse_logging(name: str, last: str, value: Any) -> None:
     named = last in ("()", "class") or text.startswith("ext://")
     if (named and text not in allowed) or ("${" in text and last not in _FREE_TEXT):
         raise UserError(
-            f"{name} must be {', '.join(sorted(allowed))} or left out, met {override_text(value)}"
+            f"{name} must be {', '.join(sorted(allowed))} or left out, got {override_text(value)}"
         )
 
 

@@ -106,7 +106,7 @@ def _loader(args: argparse.Namespace, task: Callable[[DictConfig], Any]) -> Conf
         folder = Path(args.config_dir).absolute()
         if not folder.is_dir():
             raise UserError(
-                f"--config-dir must be a folder, met {args.config_dir}; write the path of one"
+                f"--config-dir must be a folder, got {args.config_dir}; write the path of one"
             )
         query = SearchPathQuery(provider="schema")
         path.prepend(provider="command-line", path=f"file://{folder}", anchor=query)
@@ -126,11 +126,11 @@ def _composed(loader: ConfigLoaderImpl, name: str, overrides: Sequence[str]) -> 
             raise
         parent, last = missing.groups()
         key = f"{parent}.{last}"
-        met = next((word for word in overrides if word.startswith(f"{key}=")), key)
-        others = _composed(loader, name, [word for word in overrides if word != met])
+        got = next((word for word in overrides if word.startswith(f"{key}=")), key)
+        others = _composed(loader, name, [word for word in overrides if word != got])
         advice = _advice(parent, last, others)
         advice = advice or "--hydra-help lists the flags, --cfg hydra the settings of Hydra's own"
-    raise UserError(f"{key} is no setting here, met {met}; {advice}")
+    raise UserError(f"{key} is no setting here, got {got}; {advice}")
 
 
 def _advice(parent: str, last: str, composed: DictConfig) -> str | None:
@@ -205,12 +205,12 @@ def _without_secrets(composed: DictConfig) -> list[Any]:
 def _refuse_sweep(override: Override) -> None:
     if str(override.key_or_group).startswith(("hydra/sweeper", "hydra.sweeper")):
         raise UserError(
-            f"{override.key_or_group} must be of a sweep, met {override.input_line} without one; "
+            f"{override.key_or_group} must be of a sweep, got {override.input_line} without one; "
             f"add -m"
         )
     if override.is_sweep_override():
         raise UserError(
-            f"{override.key_or_group} must be one value, met {override.input_line}; "
+            f"{override.key_or_group} must be one value, got {override.input_line}; "
             f"add -m to train them all (a list is written [32,32])"
         )
 
@@ -241,7 +241,7 @@ def _refuse_unwritable(composed: DictConfig, key: str) -> None:
         )
     except OSError as error:
         raise UserError(
-            f"{key} must be a folder that can be written to, met "
+            f"{key} must be a folder that can be written to, got "
             f"{text if text.isprintable() else repr(text)} "
             f"({error.strerror}); write {key}=PATH for another"
         ) from error

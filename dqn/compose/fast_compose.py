@@ -70,7 +70,7 @@ class Composer:
             if name not in ("_target_", "max_batch_size", "params"):
                 known = advice_on_sweeper(str(name), is_study=False)
                 raise UserError(
-                    f"hydra.sweeper.{name} is no setting of a grid, met {override_text(value)}; "
+                    f"hydra.sweeper.{name} is no setting of a grid, got {override_text(value)}; "
                     f"{known or 'if it is one of a study, add hydra/sweeper=optuna'}"
                 )
 
@@ -91,12 +91,12 @@ class Composer:
         for override in overrides:
             if override.is_sweep_override() and not override.is_discrete_sweep():
                 raise UserError(
-                    f"{override.key_or_group} must be a list of values in a grid, met "
+                    f"{override.key_or_group} must be a list of values in a grid, got "
                     f"{override.input_line}; add hydra/sweeper=optuna to search it"
                 )
         if self.sweeper.max_batch_size is not None:
             raise UserError(
-                f"hydra.sweeper.max_batch_size must be null, met {self.sweeper.max_batch_size}; "
+                f"hydra.sweeper.max_batch_size must be null, got {self.sweeper.max_batch_size}; "
                 f"leave it out, all jobs are trained together"
             )
         configs = []
@@ -219,7 +219,7 @@ class Composer:
         if borrowed and own["id"] != env.get("id"):
             raise UserError(
                 f"env.id must be {own['id']} with env={choice}, which sets that one's "
-                f"{' and '.join(borrowed)}, met {env.get('id')}; "
+                f"{' and '.join(borrowed)}, got {env.get('id')}; "
                 f"write env=gymnasium env.id={env.get('id')}"
             )
 

@@ -18,8 +18,8 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except OverrideParseException as error:
-        told = [line for line in str(error).splitlines() if not line.startswith("Error parsing")]
-        reason = "a character that must stand in quotes" if told[0][:5] == "Lexer" else told[0]
+        text = [line for line in str(error).splitlines() if not line.startswith("Error parsing")]
+        reason = "a character that must stand in quotes" if text[0][:5] == "Lexer" else text[0]
         raise UserError(
             f"{override_text(error.override)} cannot be read as key=value ({reason}); write for "
             f"example lr=0.001, and in quotes 'hidden=[64,64]' or \"name='a name'\""

@@ -44,31 +44,31 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
     options = options_of(loader, key) if key else []
     if override.is_hydra_override() and not options:
         if override.is_sweep_override():
-            raise UserError(f"{key} must be one value, met {text}; {_of_hydra(override)}")
+            raise UserError(f"{key} must be one value, got {text}; {_of_hydra(override)}")
         if "/" in key:
             near = closest_match(key, [f"hydra/{group}" for group in _GROUPS])
             advice = f"did you mean {near}?" if near else f"there are {', '.join(_GROUPS)}"
-            raise UserError(f"{key} is no group of Hydra's settings, met {text}; {advice}")
+            raise UserError(f"{key} is no group of Hydra's settings, got {text}; {advice}")
         return
     if not options and key not in KEYS and not key.startswith("env.kwargs."):
         refuse_unknown(key, text or key, groups=loader.list_groups(""))
     if override.is_delete():
-        raise UserError(f"{key} cannot be removed, met {text}; leave it out to keep its default")
+        raise UserError(f"{key} cannot be removed, got {text}; leave it out to keep its default")
     if override.is_add() and key in {*KEYS, *default_groups()} - {"env.kwargs"}:
-        raise UserError(f"{key} is there already, met {text}; write it without the +")
+        raise UserError(f"{key} is there already, got {text}; write it without the +")
     if key in fields_of("run") and override.is_sweep_override():
-        raise UserError(f"{key} must be one for all trials, met {text}; {_one_value(override)}")
+        raise UserError(f"{key} must be one for all trials, got {text}; {_one_value(override)}")
     if not options:
         return
     if key == "hydra/launcher" and override.value() != "lanes":
         raise UserError(f"{key} must be lanes, got {text}; {LAUNCHERS}")
     listed = override.is_discrete_sweep() and not override.is_range_sweep()
-    met = list(override.sweep_iterator()) if listed else override.value()
-    for choice in met if isinstance(met, list) else [met]:
+    got = list(override.sweep_iterator()) if listed else override.value()
+    for choice in got if isinstance(got, list) else [got]:
         word = override_text(choice)
         if word not in options:
             raise UserError(
-                f"{key} must be one of {', '.join(options)}, met {word}; "
+                f"{key} must be one of {', '.join(options)}, got {word}; "
                 f"{_advice(key, word, options)}"
             )
 
@@ -122,7 +122,7 @@ def refuse_no_mapping(params: Any) -> None:
     """Refuse `hydra.sweeper.params` that name nothing."""
     if not isinstance(params, Mapping):
         raise UserError(
-            f"hydra.sweeper.params must be a mapping of keys to sweeps, met "
+            f"hydra.sweeper.params must be a mapping of keys to sweeps, got "
             f"{override_text(params)}; write for example '+hydra.sweeper.params.lr=\"1e-3,1e-2\"'"
         )
 
@@ -140,7 +140,7 @@ def _sweep_text(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
         inner = next(iter(value), "KEY")
         raise UserError(
-            f"hydra.sweeper.params.{name} must be a sweep or a list, met a mapping; write for "
+            f"hydra.sweeper.params.{name} must be a sweep or a list, got a mapping; write for "
             f"example '{name}.{inner}': 'choice(1,2)'"
         )
     if not isinstance(value, list | tuple):
@@ -168,7 +168,7 @@ def refuse_vast(overrides: Sequence[Override]) -> None:
     size = math.prod(_size(override) for override in overrides if override.is_sweep_override())
     if not size <= LARGEST_GRID:
         raise UserError(
-            f"a grid must have at most {LARGEST_GRID:,} jobs, met {size:,}; choose among fewer "
+            f"a grid must have at most {LARGEST_GRID:,} jobs, got {size:,}; choose among fewer "
             f"values, or sample them with hydra/sweeper=optuna"
         )
 

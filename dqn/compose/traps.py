@@ -62,11 +62,11 @@ def warnings_for(
             found.setdefault(kind, []).append((number, line))
     if of_all:
         return {
-            kind: f"{met[0][1]} (every trial is like that)"
-            for kind, met in found.items()
-            if len(met) == len(configs)
+            kind: f"{got[0][1]} (every trial is like that)"
+            for kind, got in found.items()
+            if len(got) == len(configs)
         }
-    return {kind: _counted(met, len(configs)) for kind, met in found.items()}
+    return {kind: _counted(got, len(configs)) for kind, got in found.items()}
 
 
 def most_steps(config: Config, limit: int) -> float:
@@ -76,8 +76,8 @@ def most_steps(config: Config, limit: int) -> float:
     return min(by_steps, by_episodes)
 
 
-def _counted(met: Sequence[tuple[int, str]], configs: int) -> str:
-    (first, line), *others = met
+def _counted(got: Sequence[tuple[int, str]], configs: int) -> str:
+    (first, line), *others = got
     if configs == 1:
         return line
     return f"{line} (job {first}{f', and {len(others)} more' if others else ''})"
@@ -104,14 +104,14 @@ def _floor(config: Config) -> str:
     actions = _actions_to_floor(config)
     if actions > first:
         return ""
-    said = (
+    text = (
         f"epsilon falls from {_format_number(start)} to its floor {_format_number(minimum)} "
         f"within {actions:,} "
         f"action{'s' * (actions != 1)}, and the first update is after {first} steps"
     )
     if config.epsilon_schedule == "linear":
         steps = config.exploration_steps
-        return f"exploration_steps={steps}: {said}; write more, for example exploration_steps=5000"
+        return f"exploration_steps={steps}: {text}; write more, for example exploration_steps=5000"
     decay = config.epsilon_decay
     advice = "write less, for example epsilon_decay=0.0005"
     if 0.5 < decay < 1:
@@ -120,7 +120,7 @@ def _floor(config: Config) -> str:
             "per action "
             f"write epsilon_decay={1 - decay:.6g}"
         )
-    return f"epsilon_decay={_format_number(decay)}: {said}; {advice}"
+    return f"epsilon_decay={_format_number(decay)}: {text}; {advice}"
 
 
 def _actions_to_floor(config: Config) -> float:

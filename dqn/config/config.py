@@ -63,7 +63,7 @@ class EnvConfig:
 class Config:
     """One configuration; what is left out is the exercise's.
 
-    Raises `UserError`: one line with the key, what must hold, the value met and the remedy.
+    Raises `UserError`: one line with the key, what must hold, the value got and the remedy.
     """
 
     env: EnvConfig = field(
@@ -161,7 +161,7 @@ class Config:
             object.__setattr__(self, "env", _env_of(self.env))
         if not isinstance(self.env, EnvConfig):
             raise UserError(
-                f"env must be a mapping with an id, met env={override_text(self.env)}; "
+                f"env must be a mapping with an id, got env={override_text(self.env)}; "
                 f"choose one with env=cartpole"
             )
         for setting in fields(self)[1:]:
@@ -231,7 +231,7 @@ def fields_of(kind: Kind) -> tuple[str, ...]:
     return tuple(setting.name for setting in fields(Config) if key_of(setting).kind == kind)
 
 
-def refuse_unknown(name: object, met: str, groups: Iterable[str] = ()) -> None:
+def refuse_unknown(name: object, got: str, groups: Iterable[str] = ()) -> None:
     """Raise `UserError`, with the nearest known key or group, unless `name` is a key."""
     if name in KEYS:
         return
@@ -246,7 +246,7 @@ def refuse_unknown(name: object, met: str, groups: Iterable[str] = ()) -> None:
     if not advice and re.fullmatch(r"env\.\w+", word):
         advice = f"an argument of the environment's own is +env.kwargs.{word[4:]}=VALUE"
     advice = advice or "see --help for all of them"
-    raise UserError(f"{word} is no key of the configuration, met {met}; {advice}")
+    raise UserError(f"{word} is no key of the configuration, got {got}; {advice}")
 
 
 def _env_of(mapping: Mapping[Any, Any]) -> EnvConfig:
@@ -264,40 +264,40 @@ def _check_rules(config: Config) -> None:
     if config.epsilon_min > config.epsilon_start:
         raise UserError(
             f"epsilon_min must be at most epsilon_start={config.epsilon_start}, "
-            f"met {config.epsilon_min}; lower epsilon_min or raise epsilon_start"
+            f"got {config.epsilon_min}; lower epsilon_min or raise epsilon_start"
         )
     if config.buffer_size < 2 * config.batch_size:
         raise UserError(
             f"buffer_size must be at least 2 x batch_size = {2 * config.batch_size}, "
-            f"met buffer_size={config.buffer_size} with batch_size={config.batch_size}; "
+            f"got buffer_size={config.buffer_size} with batch_size={config.batch_size}; "
             f"raise buffer_size or lower batch_size"
         )
     if config.episodes == config.steps == 0:
         raise UserError(
-            "episodes or steps must be > 0, met episodes=0 with steps=0; "
+            "episodes or steps must be > 0, got episodes=0 with steps=0; "
             "write for example episodes=150"
         )
     if (config.env.max_episode_steps or 0) > _LONGEST:
         raise UserError(
             f"env.max_episode_steps must be at most 2^24 = {_LONGEST:,}, as a return is a sum of "
-            f"32-bit numbers, met {config.env.max_episode_steps}; write less"
+            f"32-bit numbers, got {config.env.max_episode_steps}; write less"
         )
     for name in ("seeds", "test_episodes"):
-        if (met := getattr(config, name)) > _MOST:
-            raise UserError(f"{name} must be at most {_MOST:,}, met {met}; write fewer")
+        if (got := getattr(config, name)) > _MOST:
+            raise UserError(f"{name} must be at most {_MOST:,}, got {got}; write fewer")
     if config.fleet == "ray" and config.workers == 0:
         raise UserError(
-            "workers must be auto or >= 1 with fleet=ray, met 0; leave it out, or write "
+            "workers must be auto or >= 1 with fleet=ray, got 0; leave it out, or write "
             "fleet=processes"
         )
     if config.first_seed + config.seeds > INT_BOUND:
         raise UserError(
-            f"first_seed + seeds must be at most 2^31, met first_seed={config.first_seed} with "
+            f"first_seed + seeds must be at most 2^31, got first_seed={config.first_seed} with "
             f"seeds={config.seeds}; lower first_seed"
         )
     if config.name is not None and ("/" in config.name or config.name.startswith(".")):
         raise UserError(
-            f"name must be a folder name without / and not begin with a dot, met "
+            f"name must be a folder name without / and not begin with a dot, got "
             f"{short_repr(config.name)}; write for example name=first_try, or hydra.run.dir=PATH "
             "for "
             f"another place"

@@ -185,14 +185,14 @@ def validate(name: str, setting: Field, value: object) -> Any:
     default = setting.default if setting.default not in (None, dataclasses.MISSING) else example
     advice = f"write for example {name}={override_text(default)}"
     if missing:
-        raise UserError(f"{name} must be given, met nothing; {advice}")
+        raise UserError(f"{name} must be given, got nothing; {advice}")
     if about.choices:
         must = f"{', '.join(about.choices[:-1])} or {about.choices[-1]}"
         near = closest_match(override_text(value), about.choices)
         advice = f"did you mean {name}={near}?" if near else advice
     else:
         must = f"{noun} {'in ' if about.range.startswith(('[', '(')) else ''}{about.range}".strip()
-    raise UserError(f"{name} must be {must}{bound}, met {short_repr(value)}; {advice}")
+    raise UserError(f"{name} must be {must}{bound}, got {short_repr(value)}; {advice}")
 
 
 def closest_match(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:

@@ -93,7 +93,7 @@ def make(env: EnvConfig, render: bool = False) -> gymnasium.Env:
     """
     if "render_mode" in env.kwargs:
         raise UserError(
-            f"env.kwargs must not hold render_mode, met {short_repr(env.kwargs)}; leave it out, an "
+            f"env.kwargs must not hold render_mode, got {short_repr(env.kwargs)}; leave it out, an "
             "episode is drawn anyway"
         )
     with warnings.catch_warnings():
@@ -125,14 +125,14 @@ def _sizes(made: gymnasium.Env, env_id: str) -> tuple[int, int]:
     actions, observations = (_space(made, name) for name in ("action_space", "observation_space"))
     if not isinstance(actions, Discrete):
         raise UserError(
-            f"env.id must be a task with Discrete actions, met {short_repr(env_id)} with "
+            f"env.id must be a task with Discrete actions, got {short_repr(env_id)} with "
             f"{_kind(actions)}; choose another, or register a wrapper of it and write "
             "env.id=your_module:YourEnv-v0"
         )
     shape = observations.shape if isinstance(observations, Box) else ()
     if len(shape) != 1 or shape[0] == 0:
         raise UserError(
-            f"env.id must be a task that observes a flat Box, met {short_repr(env_id)} with "
+            f"env.id must be a task that observes a flat Box, got {short_repr(env_id)} with "
             f"{_kind(observations)}; choose another, or register it inside "
             "gymnasium.wrappers.FlattenObservation and write env.id=your_module:YourEnv-v0"
         )
@@ -174,11 +174,11 @@ def _unfit(made: Adapter, error: EnvError) -> UserError:
     id_, cause = short_repr(made.name), error.__cause__
     if error.method == "reset" and error.problem.startswith("raised") and cause is not None:
         return UserError(
-            f"env.id must be a task that starts, met {id_}: {describe_error(cause)}; mend its reset"
+            f"env.id must be a task that starts, got {id_}: {describe_error(cause)}; mend its reset"
         )
     if isinstance(cause, ShapeError):
         return UserError(
-            f"env.id must be a task that observes what it declares, met {id_} with a Box of shape "
+            f"env.id must be a task that observes what it declares, got {id_} with a Box of shape "
             f"{cause.wanted} whose {error.method} gives shape {cause.shape}; mend its "
             "observation_space"
         )
@@ -253,7 +253,7 @@ def _made(
             raise unusable(env.id, error) from error
         takes = ", ".join(name for name in parameters if name != "render_mode") or "none"
         raise UserError(
-            f"env.kwargs must be arguments of {env.id}, met {short_repr(env.kwargs)}: "
+            f"env.kwargs must be arguments of {env.id}, got {short_repr(env.kwargs)}: "
             f"{describe_error(error)}; "
             f"it takes {takes}"
         ) from error

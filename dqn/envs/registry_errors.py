@@ -34,14 +34,14 @@ def registration_of(env_id: str) -> EnvSpec:
             missing = missing_module(error)
             if f"{module}.".startswith(f"{missing}.") and missing not in INSTALL:
                 raise UserError(
-                    f"env.id must begin with a module that can be found, met "
+                    f"env.id must begin with a module that can be found, got "
                     f"{short_repr(env_id)}; run "
                     f"python -m dqn.run in the folder that holds {missing}, or install it"
                 ) from error
             raise unusable(env_id, error) from error
     if name not in gymnasium.registry:
         raise UserError(
-            f"env.id must be registered in Gymnasium, met {short_repr(env_id)}; {_remedy(name)}"
+            f"env.id must be registered in Gymnasium, got {short_repr(env_id)}; {_remedy(name)}"
         )
     return gymnasium.registry[name]
 
@@ -56,13 +56,13 @@ def unusable(env_id: str, error: BaseException) -> UserError:
     missing = missing_module(error)
     if missing is None:
         return UserError(
-            f"env.id must be a task that can be made, met {short_repr(env_id)}: "
+            f"env.id must be a task that can be made, got {short_repr(env_id)}: "
             f"{describe_error(error)}; "
             "choose another, or mend it"
         )
     remedy = INSTALL.get(missing.partition(".")[0], f"install the package that provides {missing}")
     return UserError(
-        f"env.id must be a task whose packages are installed, met {short_repr(env_id)} without "
+        f"env.id must be a task whose packages are installed, got {short_repr(env_id)} without "
         f"{missing}; {remedy}"
     )
 

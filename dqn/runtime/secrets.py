@@ -107,9 +107,9 @@ def clean(folder: Path) -> None:
     from omegaconf import OmegaConf
 
     for path in folder.glob("*.yaml"):
-        said = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-        kept = without_secrets(said)
-        if kept != said:
+        text = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        kept = without_secrets(text)
+        if kept != text:
             path.write_text(OmegaConf.to_yaml(OmegaConf.create(kept)), encoding="utf-8")
 
 

@@ -170,7 +170,7 @@ def _read(path: Sequence[str], cell: str) -> Any:
         return plain(cell)
     except ValueError as error:
         raise UserError(
-            f"env.{'.'.join(path)} must be YAML, met {short_repr(cell)} in seeds.csv ({error}); "
+            f"env.{'.'.join(path)} must be YAML, got {short_repr(cell)} in seeds.csv ({error}); "
             "restore that line"
         ) from error
 

@@ -23,22 +23,22 @@ def refuse_newer(folder: Path) -> int:
     """
     path = folder / FORMAT_FILE
     try:
-        said = plain_of(path)
+        text = plain_of(path)
     except (FileNotFoundError, NotADirectoryError):
         return 1
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise UserError(f"{path}: must be readable, is not ({reason}); {_RESTORE}") from error
-    found = said.get("format") if isinstance(said, dict) else None
+    found = text.get("format") if isinstance(text, dict) else None
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
         raise UserError(
             f"{path}: must say the format of these results, as in 'format: {FORMAT}', got "
-            f"{short_repr(said)}; {_RESTORE}"
+            f"{short_repr(text)}; {_RESTORE}"
         )
     if found > FORMAT:
         raise UserError(
             f"{folder}: has results of format {found}, written by version "
-            f"{short_repr(said.get('version'))}, this is version {VERSION} and knows formats up to "
+            f"{short_repr(text.get('version'))}, this is version {VERSION} and knows formats up to "
             f"{FORMAT}; open them with that version"
         )
     return found

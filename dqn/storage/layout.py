@@ -111,10 +111,10 @@ def _is_ours(config: Mapping[str, Any]) -> bool:
 def _mapping(path: Path) -> Mapping[str, Any]:
     """What a YAML file says; nothing where it is none, or no mapping."""
     try:
-        said = plain_of(path)
+        text = plain_of(path)
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return text if isinstance(text, dict) else {}
 
 
 def _beginning(path: Path) -> bytes:
@@ -132,6 +132,6 @@ def _is_lock(path: Path) -> bool:
     if not path.is_file():
         return not os.path.lexists(path)
     try:
-        return not (said := path.read_bytes()[:64].strip()) or said[:1].isdigit()
+        return not (text := path.read_bytes()[:64].strip()) or text[:1].isdigit()
     except OSError:
         return True

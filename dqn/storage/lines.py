@@ -108,13 +108,13 @@ class Lines:
 
     def most_like(self, line: bytes, absent: Iterable[RowId]) -> RowId | None:
         """Which of the `absent` trainings a damaged line is of; None where no kept line is near."""
-        said = line.decode("utf-8", "replace")
-        begin, absent = said.split(",", 2)[:2], list(absent)
+        message = line.decode("utf-8", "replace")
+        begin, absent = message.split(",", 2)[:2], list(absent)
         for trial, seed in absent:
             if begin == [f"{trial}", f"{seed}"]:
                 return trial, seed
         ratios = {
-            key: difflib.SequenceMatcher(None, said, text, autojunk=False).ratio()
+            key: difflib.SequenceMatcher(None, message, text, autojunk=False).ratio()
             for key in absent[:_MOST]
             if (text := self._kept[key].line(key))
         }

@@ -24,10 +24,10 @@ def record_machine(folder: Path) -> None:
 def read(folder: Path) -> list[dict[str, Any]]:
     """The machines, first to last; none where the file is not there or does not say."""
     try:
-        said = plain_of(folder / FILE)
+        text = plain_of(folder / FILE)
     except (FileNotFoundError, ValueError):
         return []
-    return [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
+    return [one for one in text if isinstance(one, dict)] if isinstance(text, list) else []
 
 
 def changed(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -130,14 +130,14 @@ def _with(mapping: Mapping[str, Any], values: Mapping[str, Any], outer: str = ""
 def _refuse(path: Path, changed: Sequence[Difference]) -> None:
     if not changed:
         return
-    told = [f"{name} was {_format(was)} and is now {_format(now)}" for name, was, now in changed]
-    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    text = [f"{name} was {_format(was)} and is now {_format(now)}" for name, was, now in changed]
+    more = f"; and {len(text) - _SHOWN} more" if len(text) > _SHOWN else ""
     back = "what it was"
     if path.name == CONFIG:  # whose keys are those of the command line
         back = " ".join(f"{name}={override_text(was)}" for name, was, _ in changed)
     what = "configuration" if path.name == CONFIG else "sweep"
     raise UserError(
-        f"{path}: a folder of results holds one {what}, but {'; '.join(told[:_SHOWN])}{more}; "
+        f"{path}: a folder of results holds one {what}, but {'; '.join(text[:_SHOWN])}{more}; "
         f"{_ANOTHER}, or go back to {back}"
     )
 

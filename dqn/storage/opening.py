@@ -193,8 +193,8 @@ class _Opening:
             unknown -= self._episodes.last_added(rows)
         if unknown:
             reason = "episodes of trial {} seed {} must have a line in seeds.csv, have none"
-            said = f"{self._episodes.path}: {reason.format(*min(unknown))}"
-            reasons += [(said, aside) for aside in self._episodes.copy_aside(unknown)]
+            text = f"{self._episodes.path}: {reason.format(*min(unknown))}"
+            reasons += [(text, aside) for aside in self._episodes.copy_aside(unknown)]
             self._gone = max(self._gone, len(unknown))
 
     def _say(self, aside: Path | None) -> None:

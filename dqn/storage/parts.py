@@ -103,12 +103,12 @@ def write_part(part: Path, table: pa.Table, kept: Kept) -> None:
     }
     if kept.last is not None:
         metadata[_LAST] = sorted(kept.last)
-    said = table.replace_schema_metadata({name: json.dumps(it) for name, it in metadata.items()})
+    text = table.replace_schema_metadata({name: json.dumps(it) for name, it in metadata.items()})
     with replacing(part, durable=True) as temporary:
         # A dictionary of values that hardly repeat costs more than all the rest.
         repeating = [f.name for f in SCHEMA if f.name not in ("epsilon", "loss", "q")]
         pq.write_table(
-            said,
+            text,
             temporary,
             compression="lz4",
             use_dictionary=repeating,  # pyright: ignore[reportArgumentType]
@@ -143,9 +143,9 @@ def _kept(metadata: Mapping[bytes, bytes]) -> Kept:
     except (ValueError, TypeError):
         kept.damaged = True
     try:
-        said = json.loads(metadata.get(_LINES, b"{}"))
-        kept.columns = tuple(map(str, said.get("columns", ())))
-        for trial, seed, line in said.get("lines", ()):
+        text = json.loads(metadata.get(_LINES, b"{}"))
+        kept.columns = tuple(map(str, text.get("columns", ())))
+        for trial, seed, line in text.get("lines", ()):
             kept.lines[int(trial), int(seed)] = str(line)
     except (ValueError, TypeError, AttributeError):
         kept.damaged = True

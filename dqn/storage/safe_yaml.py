@@ -119,4 +119,4 @@ def _refuse_vast(text: str | bytes) -> None:
         if depth > _DEEPEST:
             raise ValueError(f"lists and mappings must be nested {_DEEPEST} deep at most, are not")
         if isinstance(event, yaml.AliasEvent):
-            raise ValueError(f"every value must be written out, met the alias *{event.anchor}")
+            raise ValueError(f"every value must be written out, got the alias *{event.anchor}")

@@ -138,7 +138,7 @@ class SeedsText:
             return False
         others = [(a, b) for a, b in zip(self.header, self.expected, strict=True) if a != b]
         return len(others) <= 2 and all(
-            difflib.get_close_matches(name, [met], 1, _CLOSE) for met, name in others
+            difflib.get_close_matches(name, [got], 1, _CLOSE) for got, name in others
         )
 
     def _cells(self, line: bytes) -> list[str]:

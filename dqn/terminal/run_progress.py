@@ -48,12 +48,12 @@ class RunProgress:
         columns = (
             TextColumn("{task.description:>9}"),
             BarColumn(24),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[text]}"),
         )
         self._screen = Screen(*columns, console=console)
         self.stopping, self.notice = self._screen.stopping, self._screen.notice
         self._live = self._screen.bars
-        self._all = self._live.add_task("all", total=1.0, told="compiling the program ...")
+        self._all = self._live.add_task("all", total=1.0, text="compiling the program ...")
         self._bars: dict[int, TaskID] = {}
         self._first: tuple[float, int, float] | None = None  # time, steps, share once compiled
 
@@ -89,24 +89,24 @@ class RunProgress:
         for number, seed in self._seeds.items():
             self._draw(number, seed)
         summary = self._summary()
-        self._live.update(self._all, completed=self._share(), told=summary)
+        self._live.update(self._all, completed=self._share(), text=summary)
         self._screen.now_and_then(summary)
 
     def _draw(self, number: int, seed: _Seed) -> None:
         if seed.over and number in self._bars and len(self._seeds) > _BARS:
             self._live.remove_task(self._bars.pop(number))
         elif seed.step and number not in self._bars and len(self._bars) < _BARS and not seed.over:
-            self._bars[number] = self._live.add_task(f"seed {number}", total=1.0, told="")
+            self._bars[number] = self._live.add_task(f"seed {number}", total=1.0, text="")
         if number in self._bars:
             share = seed.share(self._config)
-            self._live.update(self._bars[number], completed=share, told=str(seed))
+            self._live.update(self._bars[number], completed=share, text=str(seed))
 
     def _share(self) -> float:
         return float(np.mean([seed.share(self._config) for seed in self._seeds.values()]))
 
     def _summary(self) -> str:
         over = sum(seed.over for seed in self._seeds.values())
-        told = f"{over} of {count(len(self._seeds), 'seed')} done"
+        text = f"{over} of {count(len(self._seeds), 'seed')} done"
         now, share = time.monotonic(), self._share()
         steps = sum(seed.step for seed in self._seeds.values())
         if self._first is None:  # the time before was the compiler's and would spoil the speed
@@ -115,5 +115,5 @@ class RunProgress:
         if share > share_then + _ETA_FROM:
             speed = (steps - steps_then) / (now - began)
             left = (1.0 - share) * (now - began) / (share - share_then)
-            told += f" · {speed:,.0f} steps/s · {left:,.0f} s left"
-        return told
+            text += f" · {speed:,.0f} steps/s · {left:,.0f} s left"
+        return text

@@ -32,9 +32,9 @@ class TrialCounts:
     failed: int = 0
 
     def __str__(self) -> str:
-        told = f"{self.over:,} of {self.total:,} trials over · {self.running} running"
-        told += f" · {self.pruned} pruned" if self.pruned else ""
-        return told + (f" · {self.failed} failed" if self.failed else "")
+        text = f"{self.over:,} of {self.total:,} trials over · {self.running} running"
+        text += f" · {self.pruned} pruned" if self.pruned else ""
+        return text + (f" · {self.failed} failed" if self.failed else "")
 
 
 class SweepProgress:
@@ -52,11 +52,11 @@ class SweepProgress:
         self._saved = 0  # steps that pruned seeds did not take
         self._whole = self._whole_steps = 0  # seeds that were not pruned, and their steps
         self._before = 0  # rows that were on disk already
-        columns = (BarColumn(24), TextColumn("{task.fields[told]}"))
+        columns = (BarColumn(24), TextColumn("{task.fields[text]}"))
         self._screen = Screen(*columns, console=console)
         self.stopping, self.notice = self._screen.stopping, self._screen.notice
         self._live = self._screen.bars
-        self._bar = self._live.add_task("", total=1.0, told="loading TensorFlow, compiling ...")
+        self._bar = self._live.add_task("", total=1.0, text="loading TensorFlow, compiling ...")
         self._best_line, self._best = "", {}
         self._outdated = False  # the best trial: sought once a report, however many trials ended
         self._first: tuple[float, float] | None = None  # time and share at the first report
@@ -109,9 +109,9 @@ class SweepProgress:
         if now < self._told_at + _PAUSE:
             return
         self._told_at = now
-        told = self._told(now)
-        self._live.update(self._bar, completed=self._share(), told=told)
-        self._screen.now_and_then(f"{told}\n{self._best_line}" if self._best_line else told)
+        text = self._told(now)
+        self._live.update(self._bar, completed=self._share(), text=text)
+        self._screen.now_and_then(f"{text}\n{self._best_line}" if self._best_line else text)
 
     def _share(self) -> float:
         wanted = self.counts.total * self._seeds
@@ -123,21 +123,21 @@ class SweepProgress:
         return self._whole_steps // self._whole if self._whole else 0
 
     def _told(self, now: float) -> str:
-        told = str(self.counts)
+        text = str(self.counts)
         first = self._recent[0][0]
         if now - first > 1.0:
             after = self._recent[1:]
             workers = sum(entry[1] for entry in after) / len(after) if after else 1
             useful = sum(entry[2] for entry in after) / (workers * (now - first))
             speed = sum(entry[3] for entry in after) / (now - first)
-            told += f" · lanes {100 * useful:.0f} % busy" if useful else ""
-            told += f" · {speed:,.0f} steps/s"
+            text += f" · lanes {100 * useful:.0f} % busy" if useful else ""
+            text += f" · {speed:,.0f} steps/s"
         if self._saved:
-            told += f" · {100 * self._saved / (self._saved + self.steps):.0f} % of steps saved"
+            text += f" · {100 * self._saved / (self._saved + self.steps):.0f} % of steps saved"
         if self._first and (gained := self._share() - self._first[1]) > _ETA_FROM:
             left = (1.0 - self._share()) * (now - self._first[0]) / gained
-            told += f" · {_clock(left)} left"
-        return told
+            text += f" · {_clock(left)} left"
+        return text
 
     def _find_best(self) -> None:
         self._outdated = False
@@ -147,13 +147,13 @@ class SweepProgress:
         if now == self._best:
             return
         self._best = now
-        told = [
+        text = [
             f"{task} " * (len(best) > 1) + value
             for task, trial in best.items()
             if (value := self._value(rows[trial]))
         ]
-        if told:
-            self._best_line = f"best so far: {'; '.join(told)}"
+        if text:
+            self._best_line = f"best so far: {'; '.join(text)}"
             self._screen.above(self._best_line)
 
     def _value(self, rows: Sequence[Row]) -> str:

@@ -13,14 +13,14 @@ def shortage(shape: Shape) -> str:
     """Why a block of this shape cannot be made here, in one line; "" where it can."""
     if shape.lanes * (shape.capacity + 1) >= INT_BOUND:
         return (
-            f"the {shape.lanes} lanes of a block must hold less than 2^31 transitions, met buffers "
+            f"the {shape.lanes} lanes of a block must hold less than 2^31 transitions, got buffers "
             f"of {shape.capacity:,}; choose a smaller buffer_size"
         )
     needed, free = block_bytes(shape), free_bytes()
     if free is None or needed <= free:
         return ""
     return (
-        f"a block of {shape.lanes} lanes must fit into memory, met hidden={list(shape.hidden)}, "
+        f"a block of {shape.lanes} lanes must fit into memory, got hidden={list(shape.hidden)}, "
         f"batch_size={shape.batch_size} and buffers of {shape.capacity:,}, which need "
         f"{needed / 2**30:,.1f} GiB of {free / 2**30:,.1f} GiB free; choose smaller ones"
     )

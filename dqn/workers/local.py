@@ -75,16 +75,16 @@ class LocalWorker:
 
     def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
         """As `backend.Worker.hear`."""
-        said = []
+        text = []
         try:
             while self.line.poll():
                 one = self.line.recv()
-                said.append(WorkerError(one, "", unstarted=True) if isinstance(one, str) else one)
+                text.append(WorkerError(one, "", unstarted=True) if isinstance(one, str) else one)
         except (EOFError, OSError):
-            if not said:  # else its end is heard next time
+            if not text:  # else its end is heard next time
                 raise WorkerLostError("", unstarted=self._has_not_started()) from None
-        self._heard |= any(not isinstance(one, WorkerError) for one in said)
-        return said
+        self._heard |= any(not isinstance(one, WorkerError) for one in text)
+        return text
 
     def _has_not_started(self) -> bool:
         """Whether it has ended by itself, and never said that it had begun."""

@@ -53,10 +53,10 @@ class RayActor:
 
     def said(self) -> list[bytes]:
         """Wait for the loop to say something; what it has said since."""
-        said = [self._line.recv_bytes()]
-        while len(said) < _MOST_TOGETHER and self._line.poll():
-            said.append(self._line.recv_bytes())
-        return said
+        text = [self._line.recv_bytes()]
+        while len(text) < _MOST_TOGETHER and self._line.poll():
+            text.append(self._line.recv_bytes())
+        return text
 
 
 class RayWorker:
@@ -87,7 +87,7 @@ class RayWorker:
         if not self._node:
             self._node = answer
             return []
-        return [pickle.loads(said) for said in answer]
+        return [pickle.loads(text) for text in answer]
 
     def end(self) -> str:
         """As `backend.Worker.end`."""
@@ -96,15 +96,15 @@ class RayWorker:
         return "its actor ended"
 
     def _gone(self, error: Exception) -> WorkerLostError:
-        told = [line.strip() for line in str(error).splitlines() if line.strip()]
-        told = [hidden(line) for line in told or [type(error).__name__]]
+        text = [line.strip() for line in str(error).splitlines() if line.strip()]
+        text = [hidden(line) for line in text or [type(error).__name__]]
         if getattr(error, "actor_init_failed", False):  # it would again, for ever
             raise RunError(
-                f"a worker cannot begin on the cluster ({told[-1]}); each machine needs this "
+                f"a worker cannot begin on the cluster ({text[-1]}); each machine needs this "
                 "package in this version"
             ) from error
         with_its_node = not self._node or not _alive(self._ray, self._node)
-        reason = "its machine has left the cluster" if with_its_node else " ".join(told)[:300]
+        reason = "its machine has left the cluster" if with_its_node else " ".join(text)[:300]
         return WorkerLostError(reason, node_lost=with_its_node)
 
 
@@ -137,7 +137,7 @@ class RayBackend:
                 )
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(
-                f"ray_address must be of a Ray cluster that answers, met {address} "
+                f"ray_address must be of a Ray cluster that answers, got {address} "
                 f"({first_line(error)}); start one with ray start --head, or leave it out"
             ) from error
         self._on_gpus = ray.cluster_resources().get("GPU", 0) >= 1

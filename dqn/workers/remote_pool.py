@@ -184,22 +184,22 @@ class RemotePool:
     def _hear(self, one: RemoteWorker, update: PoolUpdate, speaks: bool) -> None:
         """Take in all that a worker has said, and its end if that is what it was."""
         try:
-            for said in one.worker.poll() if speaks else ():
+            for text in one.worker.poll() if speaks else ():
                 one.last_heartbeat = time.monotonic()
-                if isinstance(said, WorkerError):
+                if isinstance(text, WorkerError):
                     if show_tracebacks():
-                        print(said.trace, file=sys.stderr)
-                    raise WorkerLostError(said.reason, unstarted=said.unstarted)
+                        print(text.trace, file=sys.stderr)
+                    raise WorkerLostError(text.reason, unstarted=text.unstarted)
                 if not one.started:
                     one.started = self._started = True
                     self._unstarted = 0
-                if isinstance(said, Heartbeat):
-                    self._check_heartbeats(one, said)
+                if isinstance(text, Heartbeat):
+                    self._check_heartbeats(one, text)
                     continue
                 one.at_work = one.last_heartbeat
-                update.episodes.extend(said.episodes)
-                update.finished.extend(over for over in said.finished if self._is_over(one, over))
-                update.chunk_results.append(said)
+                update.episodes.extend(text.episodes)
+                update.finished.extend(over for over in text.finished if self._is_over(one, over))
+                update.chunk_results.append(text)
             if reason := one.hung(time.monotonic(), HEARTBEAT_TIMEOUT, PROGRESS_TIMEOUT):
                 raise WorkerLostError(reason)
         except WorkerLostError as gone:
@@ -241,7 +241,7 @@ class RemotePool:
             update.finished.append(Finished.pruned(one.take_back(key)))
         lost = list(one.jobs.values())
         # Of what it had still sent: whoever reads these news hears of the new beginning alone.
-        update.episodes[:] = [said for said in update.episodes if said.key not in one.jobs]
+        update.episodes[:] = [message for message in update.episodes if message.key not in one.jobs]
         trials = {job.trial for job in lost}
         if gone.node_lost or gone.unstarted:
             for job in reversed(lost):
@@ -250,11 +250,11 @@ class RemotePool:
             self._deaths.update(trials)
             self._quarantine(trials)
             if len(trials) == 1 and self._deaths[lost[0].trial] >= MAX_WORKER_DEATHS:
-                told = (
+                text = (
                     f"{MAX_WORKER_DEATHS} workers were lost with it, the last alone with it: "
                     f"{reason}"
                 )
-                self._give_up(lost, told, update)
+                self._give_up(lost, text, update)
                 return
             self._quarantined.extend(lost)
         update.restarted.extend(one.jobs)

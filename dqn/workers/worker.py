@@ -28,9 +28,9 @@ def serve(connection: Connection) -> None:
     """Carry out orders until the pipe ends. An error is reported and ends the worker."""
     one_at_a_time, over = threading.Lock(), threading.Event()
 
-    def say(said: ChunkResult | Heartbeat | WorkerError) -> None:
+    def say(text: ChunkResult | Heartbeat | WorkerError) -> None:
         with one_at_a_time:
-            connection.send(said)
+            connection.send(text)
 
     def beat() -> None:
         with contextlib.suppress(OSError):

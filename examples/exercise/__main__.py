@@ -39,7 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("scaled", metavar="SCALED", help="a run with scaled rewards")
     add("recommended", metavar="RECOMMENDED", help="a run of what is to be recommended")
     # Without a default argparse counts it among what is required.
-    add("sweeps", nargs="*", default=[], metavar="SWEEP", help="one knob at a time around a base")
+    add(
+        "sweeps",
+        nargs="*",
+        default=[],
+        metavar="SWEEP",
+        help="one hyperparameter at a time around a base",
+    )
     add("--out", type=Path, metavar="DIR", help=f"for {PAGE} and its figures (default: {OUT})")
 
 
@@ -107,7 +113,7 @@ def _course(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int,
             temporary.write_text(page(them, studies, commands), encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"--out must be a folder that can be written to, met {out} "
+            f"--out must be a folder that can be written to, got {out} "
             f"({error.strerror or error}); name another"
         ) from error
     written = [PAGE, *RESERVED, *(f"{study.name}.png" for study in studies)]
@@ -120,7 +126,7 @@ def _refuse_unlike(them: Sequence[Candidate]) -> None:
     """Refuse what `compare` does without --anyway."""
     for other in incomparable(them):
         raise UserError(
-            f"what is compared must share environment and budget, met {them[0].name}: "
+            f"what is compared must share environment and budget, got {them[0].name}: "
             f"{format_terms(them[0])}, and {other.name}: {format_terms(other)}; leave that out, or "
             "train it with the same"
         )
@@ -130,7 +136,7 @@ def _refuse_disorder(exercise: Candidate, scaled: Candidate) -> None:
     scales = [one.config.reward_scale for one in (exercise, scaled)]
     if scales[1] >= scales[0]:
         raise UserError(
-            "the second run must have a smaller reward_scale than the first, met "
+            "the second run must have a smaller reward_scale than the first, got "
             f"{exercise.name}: {scales[0]:g}, then {scaled.name}: {scales[1]:g}; give them in the "
             "order EXERCISE SCALED RECOMMENDED"
         )
@@ -142,7 +148,7 @@ def _refuse_names(names: Sequence[str]) -> None:
         if f"{name}.png" in RESERVED or name in names[:place]:
             raise UserError(
                 "each SWEEP must be a folder with a name of its own, losses and values excepted, "
-                f"met {name}{' twice' * (name in names[:place])}; rename it"
+                f"got {name}{' twice' * (name in names[:place])}; rename it"
             )
 
 

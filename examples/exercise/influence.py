@@ -21,7 +21,7 @@ UNFINISHED = ("not trained", "not with all their seeds")
 
 @dataclass(frozen=True)
 class Level:
-    """One value of one knob, the others being those of the base."""
+    """One value of one hyperparameter, the others being those of the base."""
 
     value: Cell
     is_base: bool
@@ -48,7 +48,7 @@ class Influence:
     settings: int
     """How many it has or is to have."""
     left_out: Mapping[str, int]
-    """How many of them are in no knob, by the reason."""
+    """How many of them are in no hyperparameter, by the reason."""
 
     @property
     def base(self) -> str:
@@ -65,14 +65,14 @@ class Influence:
 
     @property
     def candidates(self) -> list[Candidate]:
-        """All settings that are in a knob, the base once."""
+        """All settings that are in a hyperparameter, the base once."""
         levels = [one for levels in self.hyperparameters.values() for one in levels]
         trials = dict.fromkeys(int(one.rows[0]["trial"] or 0) for one in levels)
         return [Candidate(f"{self.name}:{trial}", self.results, trial) for trial in trials]
 
 
 def influence(results: Results) -> Influence:
-    """The knobs of a sweep, none where it has no trained base or nothing around it.
+    """The hyperparameters of a sweep, none where it has no trained base or nothing around it.
 
     The base is the trial with the hyperparameters of the sweep's own configuration. A setting is
     trained when all seeds of that configuration are, or in a race as many as one of its stages
@@ -91,13 +91,13 @@ def influence(results: Results) -> Influence:
     left_out = {
         UNFINISHED[0]: settings - len(results.rows),
         UNFINISHED[1]: len(results.rows) - len(whole),
-        "unlike the base in several knobs": sum(len(keys) > 1 for keys in apart.values()),
+        "unlike the base in several hyperparameters": sum(len(keys) > 1 for keys in apart.values()),
     }
     return Influence(results.path.resolve().name, results, found, settings, left_out)
 
 
 def ranked(hyperparameters: Mapping[str, Sequence[Level]]) -> Iterator[tuple[str, Level, float]]:
-    """Knobs by how far their values' IQMs lie apart, widest first, each with its best level."""
+    """By how far their values' IQMs lie apart, widest first, each with its best level."""
     spans = []
     for name, levels in hyperparameters.items():
         known = [level for level in levels if level.summary[METRIC] is not None]
@@ -109,7 +109,7 @@ def ranked(hyperparameters: Mapping[str, Sequence[Level]]) -> Iterator[tuple[str
 
 
 def label(value: Cell) -> str:
-    """A value of a knob as one writes it."""
+    """A value of a hyperparameter as one writes it."""
     return override_text(value) if not isinstance(value, float) else f"{value:g}"
 
 
@@ -131,9 +131,9 @@ def section(study: Influence) -> str:
     lines = [
         _extent(study),
         "",
-        f"![IQM of the {TITLES[METRIC]} by value of each knob]({study.name}.png)",
+        f"![IQM of the {TITLES[METRIC]} by value of each hyperparameter]({study.name}.png)",
         "",
-        "| knob | values apart by | best tried | base | P(best beats base) |",
+        "| hyperparameter | values apart by | best tried | base | P(best beats base) |",
         "|---|---|---|---|---|",
     ]
     for hyperparameter, best, span in ranked(study.hyperparameters):
@@ -144,7 +144,7 @@ def section(study: Influence) -> str:
         )
     return "\n".join(lines) + (
         f"\n\n{_sure(study)} The best of several values tried looks better than it is, and "
-        "one knob at a time says nothing of two together."
+        "one hyperparameter at a time says nothing of two together."
     )
 
 
@@ -174,7 +174,8 @@ def _sure(study: Influence) -> str:
     if not best:
         so_far = " so far" * any(study.left_out[reason] for reason in UNFINISHED)
         return (
-            f"No other value of any knob{so_far} beats the base's beyond doubt (interval of P "
+            f"No other value of any hyperparameter{so_far} beats the base's beyond doubt "
+            "(interval of P "
             "above 0.5): one change alone does not improve on it."
         )
     best.sort(key=lambda one: -one[1].reached)
@@ -184,7 +185,7 @@ def _sure(study: Influence) -> str:
     )
     return (
         "Another value than the base's is better beyond doubt (interval of P above 0.5) of these "
-        f"knobs; changed alone, the best first: {changes}."
+        f"hyperparameters; changed alone, the best first: {changes}."
     )
 
 

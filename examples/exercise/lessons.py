@@ -98,7 +98,7 @@ def draw_losses(path: Path, them: Sequence[Candidate]) -> None:
 
 
 def draw_values(path: Path, them: Sequence[Candidate]) -> None:
-    """What the network says a state is worth, and what followed: a panel a contender."""
+    """What the network says a state is worth, and what followed: a panel a candidate."""
     figure, axes = _panels(len(them))
     drawn = "Q-values"
     for place, (one, panel) in enumerate(zip(them, axes, strict=True)):
@@ -119,7 +119,7 @@ def draw_values(path: Path, them: Sequence[Candidate]) -> None:
 
 
 def draw_influence(path: Path, hyperparameters: Mapping[str, Sequence[Level]]) -> None:
-    """The metric against each knob's values, with 95 % intervals; the base value is filled."""
+    """The metric by hyperparameter and value, with 95 % intervals; the base value is filled."""
     columns = min(4, len(hyperparameters))
     rows = -(-len(hyperparameters) // columns)
     wide = max(2.7, WIDTH_OF_TITLE / columns)

@@ -60,7 +60,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SampleComparison:
-    """One contender's metric against another's; None where there is no such finite number."""
+    """One candidate's metric against another's; None where there is no such finite number."""
 
     paired: bool
     """Whether both were trained with the same seeds; then resamples draw seeds, not trainings."""
@@ -85,7 +85,7 @@ def candidate(text: str) -> Candidate:
         folder, _, number = text.rpartition(":")
         if not number.isdecimal():
             raise UserError(
-                f"{text}: what follows the colon must be a trial's number, met "
+                f"{text}: what follows the colon must be a trial's number, got "
                 f"{short_repr(number)}; "
                 f"write for example {folder}:0"
             )

@@ -51,7 +51,7 @@ class ReportFrames:
 
     @property
     def counted(self) -> pd.DataFrame:
-        """The trials that tell of their knobs: not pruned, with a value, finite or not."""
+        """Trials that show what settings do: not pruned, with a value, finite or not."""
         return self.trials.loc[(self.trials["status"] != "pruned") & self.trials["value"].notna()]
 
 
@@ -87,14 +87,14 @@ def report_frames(results: Results, metric: str) -> ReportFrames:
 
 
 def of_regions(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
-    """What was met where a knob has its values, one row a region, in order.
+    """What was got where a hyperparameter has its values, one row a region, in order.
 
     `value` with `low` and `high` is the IQM of the metric with its 95 % interval. What it is over
     depends on how the trials came about. Where a sampler drew them, over the trials' values: other
-    knobs vary as well. In a grid, and where each knob moves by itself, over the trainings: the
-    trials are the whole of the design, and only seeds are random; pruned trials are left out.
-    `trials` and `trainings` count those. `diverged` (failed ones too), `collapsed` and `solved` are
-    shares of the trainings that were not pruned.
+    hyperparameters vary as well. In a grid, and where each hyperparameter moves by itself, over
+    the trainings: the trials are the whole of the design, and only seeds are random; pruned trials
+    are left out. `trials` and `trainings` count those. `diverged` (failed ones too), `collapsed`
+    and `solved` are shares of the trainings that were not pruned.
     """
     trials = comparable(tables, hyperparameter)
     number, found = regions(hyperparameter, trials[hyperparameter.column])
@@ -108,7 +108,7 @@ def of_regions(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataF
         low, high = interval(sample.to_numpy(float))
         place = float(np.median(places[number == n])) if len(here) else region.low
         rows.append({
-            "knob": hyperparameter.name, "region": region.label,
+            "hyperparameter": hyperparameter.name, "region": region.label,
             "from": region.low, "to": region.high,
             "place": place, "trials": len(here), "trainings": len(seeds),
             "value": float(iqm(sample.to_numpy(float))), "low": float(low), "high": float(high),
@@ -126,7 +126,7 @@ def reach(frame: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def comparable(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
-    """The trials among which a knob may be looked at: those where it alone was moved, or all."""
+    """Trials to judge a hyperparameter by: those where it alone was moved, or all."""
     trials = tables.counted
     others = [other.column for other in tables.hyperparameters if other != hyperparameter]
     if tables.design != "one at a time" or not others:
@@ -136,10 +136,10 @@ def comparable(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataF
 
 
 def effects(by_hyperparameter: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """How far a metric moves with each knob, `effect`, from the worst region to the best.
+    """How far a metric moves with each hyperparameter, `effect`, from the worst region to the best.
 
-    From the frames of `of_regions` by knob. Infinite where everything in a region was lost; NaN
-    where only one region is known. The largest first.
+    From the frames of `of_regions` by hyperparameter. Infinite where everything in a region was
+    lost; NaN where only one region is known. The largest first.
     """
     rows = []
     for name, frame in by_hyperparameter.items():
@@ -147,13 +147,13 @@ def effects(by_hyperparameter: dict[str, pd.DataFrame]) -> pd.DataFrame:
         finite = values[np.isfinite(values)]
         lost = len(finite) < len(values)
         spread = np.inf if lost and len(finite) else finite.max() - finite.min()
-        rows.append({"knob": name, "effect": spread if len(values) > 1 else np.nan})
-    frame = pd.DataFrame(rows, columns=["knob", "effect"]).astype({"effect": float})
+        rows.append({"hyperparameter": name, "effect": spread if len(values) > 1 else np.nan})
+    frame = pd.DataFrame(rows, columns=["hyperparameter", "effect"]).astype({"effect": float})
     return frame.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
 
 
 def of_pair(tables: ReportFrames, first: Hyperparameter, second: Hyperparameter) -> pd.DataFrame:
-    """The IQM of the metric where two knobs have their values together, one row a cell.
+    """The IQM of the metric where two hyperparameters have their values together, one row a cell.
 
     `x`, `y` number the regions, `x_region`, `y_region` name them; `trials` counts, `value` is NaN
     in an empty cell.
@@ -176,8 +176,8 @@ def of_pair(tables: ReportFrames, first: Hyperparameter, second: Hyperparameter)
 def points(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
     """The trials with a finite value as dots, best first: `trial, x, y, told, pruned`.
 
-    `told` is the knob's value in words. Levels that are no numbers are spread a little about their
-    places. Of many trials every n-th, a thousand at most.
+    `told` is the hyperparameter's value in words. Levels that are no numbers are spread a little
+    about their places. Of many trials every n-th, a thousand at most.
     """
     trials = tables.trials.loc[np.isfinite(tables.trials["value"])]
     if tables.design == "one at a time":
@@ -196,7 +196,7 @@ def points(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame
 
 
 def on_axes(tables: ReportFrames) -> NDArray[np.float64]:
-    """Each trial's place on the axis of each knob, from 0 to 1: [trials, knobs]."""
+    """Places on the axes of the hyperparameters, 0 to 1: [trials, hyperparameters]."""
     columns = []
     for hyperparameter in tables.hyperparameters:
         places = hyperparameter.places(tables.trials[hyperparameter.column])
@@ -206,7 +206,7 @@ def on_axes(tables: ReportFrames) -> NDArray[np.float64]:
 
 
 def ticks(tables: ReportFrames, hyperparameter: Hyperparameter) -> list[tuple[float, str]]:
-    """What stands along that axis of a knob: its levels, or its two ends."""
+    """What stands along that axis of a hyperparameter: its levels, or its two ends."""
     if hyperparameter.levels:
         places = hyperparameter.places(hyperparameter.levels)
         places = np.log10(places) if hyperparameter.log else places

@@ -96,7 +96,7 @@ def _base(results: Results, seeds: int, on: WorkerOptions) -> Config:
     used += [int(row["seed"] or 0) for rows in results.rows.values() for row in rows]
     first = max(used) + 1
     if first + seeds > INT_BOUND:
-        raise UserError(f"the new seeds must stay below 2^31, met {seeds} of them; write fewer")
+        raise UserError(f"the new seeds must stay below 2^31, got {seeds} of them; write fewer")
     return Config(
         env=study.env, episodes=study.episodes, steps=study.steps, seeds=seeds,
         first_seed=first, test_episodes=study.test_episodes,

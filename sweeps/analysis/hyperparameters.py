@@ -1,4 +1,4 @@
-"""What a sweep varied: its knobs, and the regions that the values of one fall into."""
+"""What a sweep varied: its hyperparameters, and the regions that the values of one fall into."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from dqn.storage.columns import COLUMN_OF_KEY, Cell, columns_of
 from dqn.storage.reader import Results
 
 _MOST_LEVELS = 8  # different numbers up to which each is a level of its own
-_FEWEST = 6  # trials in a region of a knob that has no levels
+_FEWEST = 6  # trials in a region of a hyperparameter that has no levels
 _MOST_REGIONS = 6
 _LOG_FROM = 20.0  # largest over smallest level, from which levels stand on a logarithmic axis
 
@@ -43,7 +43,7 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Region:
-    """One level of a knob, or the values from `low` to `high` on its axis."""
+    """One level of a hyperparameter, or the values from `low` to `high` on its axis."""
 
     label: str
     low: float
@@ -61,9 +61,9 @@ def hyperparameters_of(results: Results) -> list[Hyperparameter]:
     params = (results.sweep or {}).get("params") or {}
     order = {name: place for place, name in enumerate(params)}
     made = [
-        _hyperparameter(key_of.get(column, column), column, met, params)
-        for column, met in values.items()
-        if len(met) > 1
+        _hyperparameter(key_of.get(column, column), column, got, params)
+        for column, got in values.items()
+        if len(got) > 1
     ]
     return sorted(made, key=lambda hyperparameter: order.get(hyperparameter.name, len(order)))
 
@@ -100,7 +100,7 @@ def regions(
 
 
 def label(value: Any) -> str:
-    """A value of a knob in as few characters as tell it from others."""
+    """A value of a hyperparameter in as few characters as tell it from others."""
     return "none" if value is None else setting(value)
 
 

@@ -1,10 +1,10 @@
-"""How much each knob decides whether a trial is among the best: PED-ANOVA, and what chance does.
+"""How much each hyperparameter decides if a trial is among the best: PED-ANOVA, beside chance.
 
 Watanabe, Bansal & Hutter (2023), "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
 Arbitrary Subspaces", as Optuna implements it. Of the best trials and of all, the density of a
-knob's values is estimated; importance is the Pearson divergence of the two. A knob that does
-nothing still gets some by chance, the more the fewer trials there are: values dealt out anew to the
-trials tell how much.
+hyperparameter's values is estimated; importance is the Pearson divergence of the two. A
+hyperparameter that does nothing still gets some by chance, the more the fewer trials there are:
+values dealt out anew to the trials tell how much.
 """
 
 import math
@@ -31,10 +31,10 @@ _DEALS = 19  # the largest of so many is passed by chance once in twenty times
 
 
 def importance(tables: ReportFrames) -> tuple[pd.DataFrame | None, str]:
-    """Rows of `knob, share, chance`, largest share first, and what they mean; or why none.
+    """Rows `hyperparameter, share, chance`, largest share first, and what they mean; or why none.
 
-    `share` is of all knobs' importance together; `chance` is what a knob that does nothing stays
-    below 95 times in 100, on the same scale.
+    `share` is of all hyperparameters' importance together; `chance` is what a hyperparameter that
+    does nothing stays below 95 times in 100, on the same scale.
     """
     trials = tables.counted
     if reason := _unfit(tables):
@@ -47,13 +47,14 @@ def importance(tables: ReportFrames) -> tuple[pd.DataFrame | None, str]:
     if total <= 0.0:
         return (
             None,
-            "PED-ANOVA finds the best trials' values where all others are: no knob stands out.",
+            "PED-ANOVA finds the best trials' values where all others are: no hyperparameter "
+            "stands out.",
         )
     rng = np.random.default_rng(0)
     dealt = [_raw(study, rng.permutation(losses), quantile) for _ in range(_DEALS)]
     rows = [
         {
-            "knob": name,
+            "hyperparameter": name,
             "share": value / total,
             "chance": max(deal[name] for deal in dealt) / total,
         }
@@ -62,9 +63,11 @@ def importance(tables: ReportFrames) -> tuple[pd.DataFrame | None, str]:
     frame = pd.DataFrame(rows).sort_values("share", ascending=False, ignore_index=True)
     return frame, (
         f"Method: PED-ANOVA (Watanabe et al. 2023). It compares the values of the best "
-        f"{leading(tables)} of {len(trials)} trials with those of all: the more a knob's good "
+        f"{leading(tables)} of {len(trials)} trials with those of all: the more a "
+        "hyperparameter's good "
         "values differ from what was tried, the longer its bar. It says where good trials are, "
-        "not how much return is lost elsewhere. The mark is chance: a knob that does nothing "
+        "not how much return is lost elsewhere. The mark is chance: a hyperparameter that does "
+        "nothing "
         "stays left of it 95 times in 100."
     )
 
@@ -74,16 +77,19 @@ def _unfit(tables: ReportFrames) -> str:
     values = tables.counted["value"]
     if tables.design == "one at a time":
         return (
-            "PED-ANOVA does not apply: each knob was moved by itself, so there are no good trials "
-            "to compare with all. Knobs are in order of how far the metric moves with them."
+            "PED-ANOVA does not apply: each hyperparameter was moved by itself, so there are no "
+            "good trials "
+            "to compare with all. Hyperparameters are in order of how far the metric moves with "
+            "them."
         )
     if len(values) < FEWEST:
         return (
-            f"PED-ANOVA needs {FEWEST} trials, here are {len(values)}. Knobs are in order of how "
+            f"PED-ANOVA needs {FEWEST} trials, here are {len(values)}. Hyperparameters are in "
+            "order of how "
             "far the metric moves with them."
         )
     if len(set(values)) == 1:
-        return "All trials have the same value, so no knob can be told from another."
+        return "All trials have the same value, so no hyperparameter can be told from another."
     return ""
 
 

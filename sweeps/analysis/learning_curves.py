@@ -1,4 +1,4 @@
-"""A contender's learning curve: what all its seeds have come to, at each episode or step."""
+"""A candidate's learning curve: what all its seeds have come to, at each episode or step."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def over_steps(them: Sequence[Candidate]) -> bool:
 
 
 def curve(one: Candidate, steps: bool) -> Curve:
-    """The learning curve of a contender over environment steps, or else over episodes.
+    """The learning curve of a candidate over environment steps, or else over episodes.
 
     It begins where each seed has its 10th episode. A seed that has ended goes on by the rule of
     `trials.trial_rows`: a diverged (or failed) one counts as worse than every other, so that the

@@ -1,4 +1,4 @@
-"""Learning curves out of episodes.parquet: of one trial's seeds, of trials by a knob's value."""
+"""Learning curves from episodes.parquet: of a trial's seeds, of trials by a value."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def of_trial(curves: Curves, trial: int) -> pd.DataFrame:
 
 
 def by_value(curves: Curves, tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
-    """The same of the trials that share a region of a knob, with `region` and `trials`.
+    """The same of the trials that share a region of a hyperparameter, with `region` and `trials`.
 
     As in `tables.of_regions` the band is over trials where a sampler drew them, each the mean of
     its seeds, and over trainings otherwise. At most five levels, or three regions.

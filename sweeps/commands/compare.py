@@ -92,7 +92,7 @@ def _compare(
     texts += [_footnotes(them, others), _same(args.folders, them), drawn_told]
     plain = {
         "metric": args.metric,
-        "contenders": [
+        "candidates": [
             {
                 "name": one.name, "folder": str(one.results.path), "trial": one.trial,
                 "comparable": one not in others, **overview_values(one),

@@ -52,7 +52,7 @@ def export(args: argparse.Namespace) -> tuple[int, str, Any]:
         )
     out = args.out or args.folder / "tensorboard"
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"--out must be a new or empty folder, met {out}; move it away, or name "
+        raise UserError(f"--out must be a new or empty folder, got {out}; move it away, or name "
                         "another")  # fmt: skip
     trainings = sum(map(len, results.rows.values()))
     try:
@@ -61,7 +61,7 @@ def export(args: argparse.Namespace) -> tuple[int, str, Any]:
             write(folder, results, tell)
     except OSError as error:
         raise UserError(
-            f"--out must be a folder that can be written, met {out} ({error.strerror or error}); "
+            f"--out must be a folder that can be written, got {out} ({error.strerror or error}); "
             "name another"
         ) from error
     command = f"tensorboard --logdir {shlex.quote(str(out))}"

@@ -64,7 +64,7 @@ def _report(
     tasks = {task: results.of_task(task) for task in results.tasks}
     tasks = tasks if len(tasks) > 1 else {"": results}
     names = task_folders(tasks)
-    said, above, below, drawn = [], [], [], []
+    words_said, above, below, drawn = [], [], [], []
     last = list(tasks.values())[-1]
     try:
         for task, own in tasks.items():
@@ -77,13 +77,13 @@ def _report(
                 *own_sections, reading = written
                 written = [of_task(each, task, names[task]) for each in own_sections]
                 written += [reading] * (own is last)
-            said.append((task, data, found))
+            words_said.append((task, data, found))
             above += top(data, found)
             below += written
             drawn += [str(where / f"{name}.png") for name in pictures]
         tell("writing the page ...")
         name = results.path.name or results.path.resolve().name
-        headline = "; ".join(found.headline for *_, found in said)
+        headline = "; ".join(found.headline for *_, found in words_said)
         text = page(f"{name}: {headline}", above, below, get_plotlyjs() if drawn else "")
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8", errors="replace")
@@ -93,13 +93,13 @@ def _report(
             "change its permissions"
         ) from error
     lines = []
-    for task, _, found in said:
-        told = [found.headline, found.progress, found.sureness, found.hyperparameters]
-        lines += [*([task] * bool(task)), *(line for line in told if line), ""]
+    for task, _, found in words_said:
+        message = [found.headline, found.progress, found.sureness, found.hyperparameters]
+        lines += [*([task] * bool(task)), *(line for line in message if line), ""]
     lines.append(f"written: {path}")
     lines += [f"{count(len(drawn), 'figure')}: {figures}"] * bool(drawn)
-    have, asked = progress(said[0][1].tables)
-    plain = [_plain(data, found) for _, data, found in said]
+    have, asked = progress(words_said[0][1].tables)
+    plain = [_plain(data, found) for _, data, found in words_said]
     of_tasks = {"tasks": dict(zip(tasks, plain, strict=True))} if len(tasks) > 1 else plain[0]
     return 0, "\n".join(lines), {
         "report": str(path), "figures": drawn, "trials": have, "expected": asked, **of_tasks,
@@ -111,6 +111,6 @@ def _plain(data: Any, found: Any) -> dict[str, Any]:
     ranking = data.importance
     return {
         "metric": data.tables.metric, "headline": found.headline,
-        "sureness": found.sureness, "knobs": found.hyperparameters, "best": data.best,
+        "sureness": found.sureness, "hyperparameters": found.hyperparameters, "best": data.best,
         "importance": [] if ranking is None else ranking.to_dict("records"),
     }  # fmt: skip

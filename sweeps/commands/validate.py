@@ -39,7 +39,7 @@ def validate(args: argparse.Namespace) -> tuple[int, str, Any]:
         on = WorkerOptions(args.workers, args.fleet, args.ray_address)
         found = validate_trials(args.folder, args.top, args.seeds, on)
     if found is None:
-        return INTERRUPTED, "to go on: the same command", {"interrupted": True}
+        return INTERRUPTED, "to resume: the same command", {"interrupted": True}
     return found.status, render(found), to_plain(found)
 
 
@@ -47,7 +47,7 @@ def _at_least(low: int):
     def whole(text: str) -> int:
         number = int(text)
         if number < low:
-            raise argparse.ArgumentTypeError(f"must be a whole number >= {low}, met {text}")
+            raise argparse.ArgumentTypeError(f"must be a whole number >= {low}, got {text}")
         return number
 
     whole.__name__ = f"whole number >= {low}"  # argparse says it of what is no number

@@ -87,8 +87,8 @@ def keep_composed(path: Path, composed: DictConfig) -> None:
         "overrides.yaml": composed.hydra.overrides.task,
     }
     for name, node in kept.items():
-        said = without_secrets(OmegaConf.to_container(node, resolve=False))
-        text = OmegaConf.to_yaml(OmegaConf.create(said))
+        message = without_secrets(OmegaConf.to_container(node, resolve=False))
+        text = OmegaConf.to_yaml(OmegaConf.create(message))
         (folder / name).write_text(text, encoding="utf-8")
 
 
@@ -96,6 +96,6 @@ def finish(call: Callable[[], int], composed: DictConfig) -> None:
     """Do it, and end the process unless all went well; say how to go on where it was stopped."""
     status = exit_code(call)
     if status == INTERRUPTED:
-        print(f"to go on: {resume_command(composed.hydra)}")
+        print(f"to resume: {resume_command(composed.hydra)}")
     if status:
         raise SystemExit(status)

@@ -38,7 +38,7 @@ def draw(folder: Path, them: Sequence[Candidate], metric: str) -> list[Path]:
         _draw_profiles(paths[1], them, metric)
     except OSError as error:
         raise UserError(
-            f"--out must be a folder that can be written to, met {folder} "
+            f"--out must be a folder that can be written to, got {folder} "
             f"({error.strerror or error}); name another"
         ) from error
     return paths

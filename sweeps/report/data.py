@@ -34,7 +34,7 @@ class ReportData:
     method: str
     """What the importance means, or why there is none."""
     by_hyperparameter: Mapping[str, pd.DataFrame]
-    """`tables.of_regions` by knob, the knobs that matter most first."""
+    """`tables.of_regions` by hyperparameter, the hyperparameters that matter most first."""
     effects: pd.DataFrame
 
     @property
@@ -66,7 +66,7 @@ def report_data(results: Results, metric: str) -> ReportData:
         for hyperparameter in tables.hyperparameters
     }
     moved = effects(frames)
-    order = (moved if ranking is None else ranking)["knob"]
+    order = (moved if ranking is None else ranking)["hyperparameter"]
     findings = [
         {**one, "name": BASELINE if one["trial"] is None else f"trial {one['trial']}"}
         for one in read_table(results.path / TABLE)
@@ -77,7 +77,7 @@ def report_data(results: Results, metric: str) -> ReportData:
 
 
 def failing(data: ReportData, most: int = 4) -> pd.DataFrame:
-    """Regions of the knobs that matter most, if any of their trainings diverged or collapsed."""
+    """Regions of what matters most, if any of their trainings diverged or collapsed."""
     frames = list(data.by_hyperparameter.values())[:most]
     if not frames:
         return pd.DataFrame()

@@ -85,7 +85,7 @@ class ReportFigures:
         frame = data.effects.dropna() if ranking is None else ranking
         if len(frame):
             self._add(
-                "importance", "Which knobs matter", data.method,
+                "importance", "Which hyperparameters matter", data.method,
                 plotly_figures.bars(frame, tables.metric),
                 lambda path: png_figures.bars(path, frame, tables.metric),
             )  # fmt: skip
@@ -93,7 +93,8 @@ class ReportFigures:
             return
         self._add(
             "axes", "Where the best trials are",
-            "A line is a trial, an axis a knob. Where the thick lines gather, good values are.",
+            "A line is a trial, an axis a hyperparameter. Where the thick lines gather, good "
+            "values are.",
             plotly_figures.axes(tables), lambda path: png_figures.axes(path, tables),
             wide=len(tables.hyperparameters) > 3,
         )  # fmt: skip
@@ -102,7 +103,8 @@ class ReportFigures:
         names = first.name, second.name
         self._add(
             "pair", f"{first.name} and {second.name} together",
-            f"The two knobs that matter most: IQM of the {TITLES[tables.metric]} of the trials "
+            f"The two hyperparameters that matter most: IQM of the {TITLES[tables.metric]} of the "
+            "trials "
             "in a cell. Cells of few trials are uncertain.",
             plotly_figures.pair(cells, names, tables.metric),
             lambda path: png_figures.pair(path, cells, names, tables.metric),
@@ -133,7 +135,7 @@ class ReportFigures:
 
     def _influence_caption(self, hyperparameter: Hyperparameter) -> str:
         tables = self._tables
-        told = [
+        text = [
             best_and_worst(
                 self._evidence.by_hyperparameter[hyperparameter.name],
                 hyperparameter.name,
@@ -142,13 +144,13 @@ class ReportFigures:
         ]
         lost = int(np.count_nonzero(np.isinf(tables.counted["value"])))
         if lost:
-            told.append(
+            text.append(
                 f"{count(lost, 'trial')} without a finite value: not drawn, counted as worst."
             )
         drawn = len(points(tables, hyperparameter))
         if drawn < len(tables.trials) - lost and tables.design != "one at a time":
-            told.append(f"{drawn:,} of {len(tables.trials):,} trials drawn; intervals use all.")
-        return " ".join(told)
+            text.append(f"{drawn:,} of {len(tables.trials):,} trials drawn; intervals use all.")
+        return " ".join(text)
 
     def _held_out(self) -> None:
         findings, metric = self._evidence.findings, self._tables.metric
@@ -169,7 +171,7 @@ class ReportFigures:
             self._add(
                 "failures", "What goes wrong, and where",
                 f"Collapsed: lost more than {COLLAPSED:.0%} of its best by the end. Shown are the "
-                "knobs that matter most.",
+                "hyperparameters that matter most.",
                 plotly_figures.failures(frame), lambda path: png_figures.failures(path, frame),
             )  # fmt: skip
         tables = self._tables
@@ -193,13 +195,13 @@ class ReportFigures:
 
 
 def influence_of(drawn: Drawn, hyperparameter: Hyperparameter) -> list[Picture]:
-    """The figures of one knob."""
+    """The figures of one hyperparameter."""
     names = (f"{kind}_{_file_name(hyperparameter)}" for kind in ("influence", "curves"))
     return [drawn[name] for name in names if name in drawn]
 
 
 def _named(hyperparameter: Hyperparameter) -> str:
-    """A knob and what it is."""
+    """A hyperparameter and what it is."""
     about = key_of(KEYS[hyperparameter.name]).meaning if hyperparameter.name in KEYS else ""
     return f"{hyperparameter.name}: {about}" if about else hyperparameter.name
 

@@ -1,4 +1,4 @@
-"""What a folder of results says, in sentences: the best, how sure that is, which knobs matter."""
+"""What a folder of results says, in sentences: the best, how sure that is, what matters."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from sweeps.report.data import Finding, ReportData
 from sweeps.search.samplers import sampling
 from sweeps.search.space_parser import search_space
 
-_MOST_NAMED = 3  # knobs
+_MOST_NAMED = 3  # hyperparameters
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ def _last_asked(path: Path) -> int | None:
     sweep.yaml has the most that was ever asked for. None where .hydra/ does not say.
     """
     try:
-        said: Any = plain_of(path / ".hydra" / "hydra.yaml")
+        text: Any = plain_of(path / ".hydra" / "hydra.yaml")
     except (OSError, ValueError):
         return None
     for name in ("hydra", "sweeper", "n_trials"):
-        said = said.get(name) if isinstance(said, dict) else None
-    return said if type(said) is int and said > 0 else None
+        text = text.get(name) if isinstance(text, dict) else None
+    return text if type(text) is int and text > 0 else None
 
 
 def _is_over(results: Results, rows: Sequence[Row]) -> bool:
@@ -104,9 +104,9 @@ def _headline(tables: ReportFrames, findings: Sequence[Finding]) -> str:
     title = TITLES[metric]
     if not math.isfinite(best["value"]):
         counts = tables.seeds["status"].value_counts()
-        told = ", ".join(f"{n} {status}" for status, n in counts.items())
+        text = ", ".join(f"{n} {status}" for status, n in counts.items())
         what = "Nothing" if tables.design == "run" else "No trial"
-        return f"{what} has a finite {title}: of {count(len(tables.seeds), 'training')} {told}."
+        return f"{what} has a finite {title}: of {count(len(tables.seeds), 'training')} {text}."
     winner = next((one for one in findings if one["recommended"]), None)
     if winner is not None and winner["held_out"] is not None:
         held = _part(winner, "held_out", tables.metric)
@@ -117,41 +117,41 @@ def _headline(tables: ReportFrames, findings: Sequence[Finding]) -> str:
             f"Trial {winner['trial']} is best: {title} {held} on {seeds} that it was not chosen by."
         )
     value = _spanned(best[metric], best[f"{metric}_low"], best[f"{metric}_high"], metric)
-    told = f"{title} {value} over {count(best['rows'], 'seed')}."
+    text = f"{title} {value} over {count(best['rows'], 'seed')}."
     if tables.design == "run":
-        return told[0].upper() + told[1:]
+        return text[0].upper() + text[1:]
     have, asked = progress(tables)
     who = named(best["trial"])
-    return f"{who[0].upper()}{who[1:]} is best{' so far' * (have < asked)}: {told}"
+    return f"{who[0].upper()}{who[1:]} is best{' so far' * (have < asked)}: {text}"
 
 
 def _sureness(tables: ReportFrames, findings: Sequence[Finding]) -> str:
     trials, best = tables.trials, tables.trials.iloc[0]
     winner = next((one for one in findings if one["recommended"]), None)
     if winner is not None and winner["trial"] is not None and winner["held_out"] is not None:
-        told = f"Validated. It claimed {_part(winner, 'claimed', tables.metric)}"
+        text = f"Validated. It claimed {_part(winner, 'claimed', tables.metric)}"
         if winner["optimism"] is not None:
-            told += f"; {_luck(winner, tables.metric)}"
+            text += f"; {_luck(winner, tables.metric)}"
         if winner["improvement"] is not None:
             chance = _part(winner, "improvement", "collapse")
-            told += f". One training beats one of the {BASELINE} with probability {chance}"
+            text += f". One training beats one of the {BASELINE} with probability {chance}"
             if {winner["improvement_low"], winner["improvement_high"]} & {0.0, 1.0}:
-                told += "; an interval that ends at 0 or 1 is too short"
-        return f"{told}."
+                text += "; an interval that ends at 0 or 1 is too short"
+        return f"{text}."
     if tables.design == "run" or len(trials) == 1 or not math.isfinite(best["value"]):
         seeds = tables.seeds
         trainings = count(len(seeds), "training")
-        told = f"{np.count_nonzero(seeds['solved'])} of {trainings} solved the task"
+        text = f"{np.count_nonzero(seeds['solved'])} of {trainings} solved the task"
         if lost := np.count_nonzero(seeds["lost"]):
-            told += f", {lost} diverged or failed"
+            text += f", {lost} diverged or failed"
         few = " An interval of so few seeds is too short." if len(seeds) < 10 else ""
-        return f"{told}.{few}"
-    told = (
+        return f"{text}.{few}"
+    text = (
         f"The number is optimistic: {named(best['trial'])} was chosen out of {len(trials)} by the "
         "seeds that it is measured with."
     )
     if tables.results.part_of is None:
-        told += " `python -m sweeps validate` measures it with new ones."
+        text += " `python -m sweeps validate` measures it with new ones."
     second = trials.iloc[1]
     rows = tables.results.rows
     gap = compare_samples(rows[int(best["trial"])], rows[int(second["trial"])], tables.metric)
@@ -159,8 +159,8 @@ def _sureness(tables: ReportFrames, findings: Sequence[Finding]) -> str:
         low, high = gap.difference_interval
         apart = "is told apart from" if low > 0 or high < 0 else "cannot be told apart from"
         difference = spanned(gap.difference, gap.difference_interval, digits_of(tables.metric))
-        told += f" It {apart} the runner-up, {named(second['trial'])}: they differ by {difference}."
-    return told
+        text += f" It {apart} the runner-up, {named(second['trial'])}: they differ by {difference}."
+    return text
 
 
 def _luck(winner: Finding, metric: str) -> str:
@@ -187,27 +187,32 @@ def _hyperparameters(data: ReportData) -> str:
         clear = importance.loc[importance["share"] > importance["chance"]]
         if clear.empty:
             return (
-                f"No knob stands out from what chance gives in {len(tables.counted)} trials; the "
-                f"longest bar is that of {importance['knob'].iloc[0]}."
+                f"No hyperparameter stands out from what chance gives in {len(tables.counted)} "
+                "trials; the "
+                f"longest bar is that of {importance['hyperparameter'].iloc[0]}."
             )
-        told = [
-            f"{one['knob']} ({one['share']:.0%} of all importance, best at "
-            f"{_best_first(data.by_hyperparameter[one['knob']], tables.metric).iloc[0]['region']})"
-            for one in clear.to_dict("records")[:_MOST_NAMED]
-        ]
+        text = []
+        for one in clear.to_dict("records")[:_MOST_NAMED]:
+            regions = data.by_hyperparameter[one["hyperparameter"]]
+            best = _best_first(regions, tables.metric).iloc[0]["region"]
+            text.append(
+                f"{one['hyperparameter']} ({one['share']:.0%} of all importance, best at {best})"
+            )
         rest = len(importance) - len(clear)
         others = f" {rest} of {len(importance)} do no more than chance." if rest else ""
-        return f"{', '.join(told)}, by PED-ANOVA.{others}"
-    known = data.effects["knob"][data.effects["effect"].notna()]
+        return f"{', '.join(text)}, by PED-ANOVA.{others}"
+    known = data.effects["hyperparameter"][data.effects["effect"].notna()]
     if known.empty:
-        return "No knob has two regions with such a value: which one matters cannot be told."
+        return (
+            "No hyperparameter has two regions with such a value: which one matters cannot be told."
+        )
     return " ".join(
         best_and_worst(data.by_hyperparameter[name], name, tables.metric) for name in known.head(2)
     )
 
 
 def best_and_worst(frame: pd.DataFrame, name: str, metric: str) -> str:
-    """Where a knob's best and worst regions lie, in a sentence."""
+    """Where a hyperparameter's best and worst regions lie, in a sentence."""
     known = _best_first(frame, metric)
     if len(known) < 2:
         return f"{name}: one region alone has trials."
@@ -221,7 +226,7 @@ def best_and_worst(frame: pd.DataFrame, name: str, metric: str) -> str:
 
 
 def _best_first(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The regions of a knob; those of a single trial, which have no interval, only if all are."""
+    """The regions of a value; those of a single trial, without an interval, only if all are."""
     known = frame.loc[frame["value"].notna()]
     sure = known.loc[known["low"].notna()]
     return (sure if len(sure) > 1 else known).sort_values(

@@ -25,9 +25,9 @@ _MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", 
 
 
 def bars(frame: pd.DataFrame, metric: str) -> go.Figure:
-    """Importance by knob, with the mark of chance; or, of `tables.effects`, its effect."""
+    """Importance of hyperparameters beside chance; or, of `frames.effects`, their effect."""
     frame = frame.iloc[::-1]
-    names = _texts(frame["knob"])
+    names = _texts(frame["hyperparameter"])
     figure = _figure("", "", 90 + 30 * len(frame))
     if "share" in frame:
         figure.add_bar(
@@ -52,7 +52,7 @@ def bars(frame: pd.DataFrame, metric: str) -> go.Figure:
 def influence(
     tables: ReportFrames, hyperparameter: Hyperparameter, frame: pd.DataFrame
 ) -> go.Figure:
-    """The metric against a knob: a dot a trial, and IQM and interval of each region."""
+    """The metric against a hyperparameter: a dot a trial, and IQM and interval of each region."""
     title = TITLES[tables.metric]
     figure = _figure(hyperparameter.name, title, 380)
     dots = points(tables, hyperparameter)
@@ -122,7 +122,7 @@ def learning(frame: pd.DataFrame, unit: str, threshold: float | None) -> go.Figu
 
 
 def axes(tables: ReportFrames) -> go.Figure:
-    """All knobs of every trial as a line through one axis each; the best trials stand out."""
+    """Every trial as a line through an axis per hyperparameter; the best trials stand out."""
     hyperparameters = tables.hyperparameters
     places = on_axes(tables)
     good, others = good_and_others(tables)
@@ -165,7 +165,7 @@ def axes(tables: ReportFrames) -> go.Figure:
 
 
 def pair(frame: pd.DataFrame, names: Sequence[str], metric: str) -> go.Figure:
-    """The metric where two knobs have their values together."""
+    """The metric where two hyperparameters have their values together."""
     figure = _figure(names[0], names[1], 440)
     shape = len(set(frame["x"])), len(set(frame["y"]))  # cells stand column by column
     texts = [
@@ -212,11 +212,12 @@ def held_out(findings: Sequence[Mapping[str, Any]], metric: str) -> go.Figure:
 
 
 def failures(frame: pd.DataFrame) -> go.Figure:
-    """Shares of trainings that diverged and that collapsed, by region of a few knobs."""
+    """Shares of trainings that diverged and that collapsed, by region of a few hyperparameters."""
     frame = frame.iloc[::-1]
     figure = _figure("share of trainings", "", 110 + 34 * len(frame))
     rows = [
-        f"{_text(k)}<br>{_text(r)}" for k, r in zip(frame["knob"], frame["region"], strict=True)
+        f"{_text(k)}<br>{_text(r)}"
+        for k, r in zip(frame["hyperparameter"], frame["region"], strict=True)
     ]
     for part, name, symbol, colour, aside in (
         ("diverged", "diverged or failed", "x", VERMILLION, 0.2),
@@ -265,7 +266,7 @@ def _figure(x: str, y: str, height: int) -> go.Figure:
 def _place_hyperparameter(
     figure: go.Figure, hyperparameter: Hyperparameter, frame: pd.DataFrame
 ) -> None:
-    """The x axis as the knob has it."""
+    """The x axis as the hyperparameter has it."""
     if hyperparameter.levels:
         figure.update_xaxes(tickvals=frame["place"].tolist(), ticktext=_texts(frame["region"]))
     if hyperparameter.log:

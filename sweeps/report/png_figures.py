@@ -43,7 +43,7 @@ _MARKERS = "osD^XP*p"
 
 
 def bars(path: Path, frame: pd.DataFrame, metric: str) -> None:
-    """Importance by knob, with the mark of chance; or, of `tables.effects`, its effect."""
+    """Importance of hyperparameters beside chance; or, of `frames.effects`, their effect."""
     figure, axes = figure_and_axes()
     rows = np.arange(len(frame))[::-1]
     name = "share" if "share" in frame else "effect"
@@ -60,14 +60,14 @@ def bars(path: Path, frame: pd.DataFrame, metric: str) -> None:
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.set_xlabel(f"{TITLES[metric]}, best region − worst")
-    axes.set_yticks(rows, _texts(frame["knob"]))
-    finish(figure, axes, path, "Which knobs matter", from_zero=True)
+    axes.set_yticks(rows, _texts(frame["hyperparameter"]))
+    finish(figure, axes, path, "Which hyperparameters matter", from_zero=True)
 
 
 def influence(
     path: Path, tables: ReportFrames, hyperparameter: Hyperparameter, frame: pd.DataFrame
 ) -> None:
-    """The metric against a knob: a dot a trial, and IQM and interval of each region."""
+    """The metric against a hyperparameter: a dot a trial, and IQM and interval of each region."""
     figure, axes = figure_and_axes()
     dots = points(tables, hyperparameter)
     for pruned, name, marker, colour in (
@@ -122,14 +122,14 @@ def learning(
 
 
 def axes(path: Path, tables: ReportFrames) -> None:
-    """All knobs of every trial as a line through one axis each; the best trials stand out."""
+    """Every trial as a line through an axis per hyperparameter; the best trials stand out."""
     hyperparameters = tables.hyperparameters
     figure = Figure(
         figsize=(max(7.2, 1.25 * len(hyperparameters)), 4.6), dpi=130, layout="constrained"
     )
     drawn = figure.subplots()
     good, others = good_and_others(tables)
-    places = on_axes(tables).T  # [knobs, trials]
+    places = on_axes(tables).T  # [hyperparameters, trials]
     for lines, name, colour, width, alpha in (
         (others, "other trials", GREY, 0.7, 0.35),
         (good[1:], f"the best {len(good)}", BLUE, 1.6, 0.8),
@@ -160,7 +160,7 @@ def axes(path: Path, tables: ReportFrames) -> None:
 
 
 def pair(path: Path, frame: pd.DataFrame, names: Sequence[str], metric: str) -> None:
-    """The metric where two knobs have their values together."""
+    """The metric where two hyperparameters have their values together."""
     figure, axes = figure_and_axes()
     axes.grid(visible=False)
     shape = len(set(frame["x"])), len(set(frame["y"]))  # cells stand column by column
@@ -172,9 +172,9 @@ def pair(path: Path, frame: pd.DataFrame, names: Sequence[str], metric: str) -> 
         finite = np.isfinite(cell["value"])
         red, green, blue = image.cmap(image.norm(cell["value"]))[:3] if finite else (1, 1, 1)
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        told = number(cell["value"], metric) if finite else "-"
+        message = number(cell["value"], metric) if finite else "-"
         axes.text(
-            cell["x"], cell["y"], f"{told}\n{count(cell['trials'], 'trial')}",
+            cell["x"], cell["y"], f"{message}\n{count(cell['trials'], 'trial')}",
             ha="center", va="center", fontsize=9, color="white" if dark else "black",
         )  # fmt: skip
     for update, index, column in (
@@ -215,7 +215,7 @@ def held_out(
 
 
 def failures(path: Path, frame: pd.DataFrame) -> None:
-    """Shares of trainings that diverged and that collapsed, by region of a few knobs."""
+    """Shares of trainings that diverged and that collapsed, by region of a few hyperparameters."""
     height = 1.5 + 0.32 * len(frame)
     figure = Figure(figsize=(7.2, height), dpi=130, layout="constrained")
     drawn: Axes = figure.subplots()
@@ -229,7 +229,7 @@ def failures(path: Path, frame: pd.DataFrame) -> None:
             frame[part], rows + aside, marker, color=colour, ms=7, mew=1.5, label=name,
             mfc=colour if marker == "X" else "none",
         )  # fmt: skip
-    names = zip(frame["knob"], frame["region"], strict=True)
+    names = zip(frame["hyperparameter"], frame["region"], strict=True)
     drawn.set_yticks(
         rows, [_text(f"{hyperparameter}: {region}") for hyperparameter, region in names], fontsize=9
     )

@@ -75,7 +75,8 @@ def reading(data: ReportData) -> Section:
         "is the mean of the middle half of them (Agarwal et al. 2021); its 95 % interval is a "
         "percentile bootstrap over them.",
         "No seed is dropped in silence. A diverged seed counts with what it earned, and in what it "
-        "never earned as worse than every other. A pruned trial is in no interval of a knob.",
+        "never earned as worse than every other. A pruned trial is in no interval of a "
+        "hyperparameter.",
         "mean return: over all training episodes. best 10: the best mean of ten episodes in a "
         "row. last 10: the mean of the last ten. test: the mean of greedy episodes after training. "
         "solved at: the first episode at which the mean of ten reaches the environment's "
@@ -85,8 +86,9 @@ def reading(data: ReportData) -> Section:
     if data.tables.design == "sampled":
         lines.append(
             "The sampler tries more values where results are good. So the trials of a region "
-            "differ from others in other knobs, too: an influence is what was met there, not what "
-            "one knob does by itself."
+            "differ from others in other hyperparameters, too: an influence is what was got "
+            "there, not what "
+            "one hyperparameter does by itself."
         )
     return Section(
         "reading", "How to read this", [element("ul", *(element("li", t) for t in lines))]
@@ -96,10 +98,10 @@ def reading(data: ReportData) -> Section:
 def _overrides(path: Path) -> list[str]:
     """What the command line said; nothing where it is not on record."""
     try:
-        said = plain_of(path / ".hydra" / "overrides.yaml")
+        text = plain_of(path / ".hydra" / "overrides.yaml")
     except (OSError, ValueError):
         return []
-    return [without_passwords(str(one)) for one in said] if isinstance(said, list) else []
+    return [without_passwords(str(one)) for one in text] if isinstance(text, list) else []
 
 
 def _folded(title: str, *parts: Element) -> Element:

@@ -22,7 +22,7 @@ from sweeps.report.provenance import again, made, reading
 
 
 def top(data: ReportData, answer: Summary) -> Iterator[Part]:
-    """The first screen: what is best, how sure that is, which knobs matter."""
+    """The first screen: what is best, how sure that is, which hyperparameters matter."""
     results = data.tables.results
     kind = (results.sweep or {}).get("kind", "run")
     name = results.path.name or results.path.resolve().name
@@ -31,7 +31,7 @@ def top(data: ReportData, answer: Summary) -> Iterator[Part]:
     yield paragraph(answer.headline, "headline")
     if answer.progress:
         yield paragraph(answer.progress, "unfinished")
-    cards = ("How sure", answer.sureness), ("Which knobs matter", answer.hyperparameters)
+    cards = ("How sure", answer.sureness), ("Which hyperparameters matter", answer.hyperparameters)
     yield element(
         "div",
         *(element("div", element("h2", title), paragraph(text)) for title, text in cards),
@@ -105,9 +105,11 @@ def _hyperparameters(data: ReportData, drawn: Drawn) -> Section:
         parts.append(influence_of(drawn, hyperparameter))
     if tables.design == "one at a time":
         parts.append(
-            paragraph("Knobs were not varied together: there is no map of a pair.", "note")
+            paragraph(
+                "Hyperparameters were not varied together: there is no map of a pair.", "note"
+            )
         )
-    return Section("knobs", "The knobs", parts)
+    return Section("hyperparameters", "The hyperparameters", parts)
 
 
 def _held(data: ReportData, drawn: Drawn) -> Section:
@@ -161,7 +163,8 @@ def _wrong(data: ReportData, drawn: Drawn) -> Section:
         parts += [
             paragraph(
                 f"{len(gone)} of {count(len(trials), 'trial')} were pruned, with {saved:.0%} of "
-                "their budget unused on average. They are in no interval of a knob: what a "
+                "their budget unused on average. They are in no interval of a hyperparameter: "
+                "what a "
                 "training earns early is no measure of what it would have earned."
             ),
             drawn.get("pruned"),
@@ -175,11 +178,11 @@ def _regions(data: ReportData) -> Table:
     metric = data.tables.metric
     shares = ("diverged", "collapsed", "solved")
     columns = [
-        "knob", "value", TITLES[metric], "95 % interval", *shares, "trials", "trainings",
+        "hyperparameter", "value", TITLES[metric], "95 % interval", *shares, "trials", "trainings",
     ]  # fmt: skip
     rows = [
         [
-            row["knob"], row["region"], format_metric(row["value"], metric),
+            row["hyperparameter"], row["region"], format_metric(row["value"], metric),
             _interval(row["low"], row["high"], metric),
             *("-" if pd.isna(row[name]) else f"{row[name]:.0%}" for name in shares),
             f"{row['trials']}", f"{row['trainings']}",
@@ -187,8 +190,8 @@ def _regions(data: ReportData) -> Table:
         for frame in data.by_hyperparameter.values()
         for row in frame.to_dict("records")
     ]  # fmt: skip
-    caption = "Every knob by region: shares are of the trainings that were not pruned."
-    return Table("regions", caption, columns, rows, words=("knob", "value"))
+    caption = "Every hyperparameter by region: shares are of the trainings that were not pruned."
+    return Table("regions", caption, columns, rows, words=("hyperparameter", "value"))
 
 
 def _seeds(tables: ReportFrames, trial: int) -> Table:

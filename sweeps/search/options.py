@@ -34,7 +34,7 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
     target, where = node.get("_target_"), f"hydra.sweeper.{part}"
     if target not in known:
         raise UserError(
-            f"{where}._target_ must be one of {', '.join(known)}, met {short_repr(target)}; "
+            f"{where}._target_ must be one of {', '.join(known)}, got {short_repr(target)}; "
             f"{_choice(part, override_text(target).rpartition('.')[2])}"
         )
     kind = known[str(target)]
@@ -47,7 +47,7 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
                 f"did you mean {where}.{near}?" if near else "leave it out"
             )
             raise UserError(
-                f"{override_text(name)} is no setting of {target}, met "
+                f"{override_text(name)} is no setting of {target}, got "
                 f"{where}.{override_text(name)}={override_text(value)}; {advice}"
             )
         values[name] = validate(f"{where}.{name}", settings[name], value)
@@ -81,12 +81,12 @@ def parts_of(sweeper: Mapping[str, Any], written: Collection[str]) -> dict[str, 
             continue
         target, where = node.get("_target_"), f"hydra.sweeper.{part}."
         _, own = files.get(str(target), ("", {}))
-        others = [said for name, (_, said) in files.items() if name != target]
+        others = [text for name, (_, text) in files.items() if name != target]
         kept = {"_target_", *own, *(key.removeprefix(where) for key in written)}
         parts[part] = {
             name: value
             for name, value in node.items()
-            if name in kept or all(said.get(name, _NONE) != value for said in others)
+            if name in kept or all(text.get(name, _NONE) != value for text in others)
         }
     return parts
 
@@ -95,8 +95,8 @@ def parts_of(sweeper: Mapping[str, Any], written: Collection[str]) -> dict[str, 
 def _files(part: str) -> dict[str, tuple[str, dict[str, Any]]]:
     """By target, the option of hydra/sweeper/PART that names it, and what its file says."""
     folder = CONF / "hydra" / "sweeper" / part
-    said = {path.stem: plain_of(path) for path in sorted(folder.glob("*.yaml"))}
-    return {node["_target_"]: (option, node) for option, node in said.items()}
+    text = {path.stem: plain_of(path) for path in sorted(folder.glob("*.yaml"))}
+    return {node["_target_"]: (option, node) for option, node in text.items()}
 
 
 def quiet(make: Callable[..., Any], options: Mapping[str, Any]) -> Any:

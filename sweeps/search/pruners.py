@@ -58,7 +58,7 @@ def pruner(node: Mapping[str, Any], rungs: Sequence[float]) -> tuple[BasePruner,
     if settings.by_seed is False and not rungs:
         raise UserError(
             "hydra.sweeper.rungs must name a fraction of the budget for this pruner to be asked "
-            "at, met []; write for example hydra.sweeper.rungs=[0.25,0.5,0.75]"
+            "at, got []; write for example hydra.sweeper.rungs=[0.25,0.5,0.75]"
         )
     match settings:
         case _Median():
@@ -68,7 +68,7 @@ def pruner(node: Mapping[str, Any], rungs: Sequence[float]) -> tuple[BasePruner,
             if settings.min_resource > most:
                 raise UserError(
                     f"hydra.sweeper.pruner.min_resource must be at most {most}, the number of "
-                    f"rungs and the end, met {settings.min_resource}; lower it"
+                    f"rungs and the end, got {settings.min_resource}; lower it"
                 )
             made = optuna.pruners.HyperbandPruner(max_resource=most, **options)
         case _Wilcoxon():

@@ -43,7 +43,7 @@ class RepeatedTrials:
         self._in_a_row += 1
         if self._refused == IN_A_ROW:
             raise UserError(
-                f"a space must hold configurations that can be trained, met {IN_A_ROW} in a row "
+                f"a space must hold configurations that can be trained, got {IN_A_ROW} in a row "
                 f"that cannot, the last: {reason}"
             )
 

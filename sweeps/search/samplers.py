@@ -75,7 +75,7 @@ SAMPLERS: dict[str, type] = {
 
 
 class OneAtATime(BaseSampler):
-    """The base values first, then each knob in turn at each of its other values, the rest at base.
+    """The base values first, then one hyperparameter at a time at each of its other values.
 
     `points` are all samples, by the number of their trial.
     """
@@ -151,7 +151,7 @@ def sampling(node: Mapping[str, Any], space: Space, base: Config, seed: int) -> 
             _refuse_choices(space)
             if settings.lr_adapt and settings.with_margin:
                 raise UserError(
-                    "hydra.sweeper.sampler.lr_adapt must be false with with_margin=true, met "
+                    "hydra.sweeper.sampler.lr_adapt must be false with with_margin=true, got "
                     "lr_adapt=true; leave one of them out"
                 )
             options |= {"warn_independent_sampling": False}
@@ -174,7 +174,7 @@ def one_at_a_time(space: Space, base: Config) -> list[dict[str, Value]]:
             own = value_text(values[name]) if name in values else "that of the configuration"
             raise UserError(
                 f"{name} must be a choice or a range that holds its base value {own} for the "
-                f"sampler one_at_a_time, met {written(distribution)}; add the base value"
+                f"sampler one_at_a_time, got {written(distribution)}; add the base value"
             )
         points += [{**values, name: value} for value in choices if value != values[name]]
     return points
@@ -194,7 +194,7 @@ def _grid(space: Space) -> dict[str, list[Value]]:
 def _refuse_size(size: int, what: str) -> None:
     if size > LARGEST_GRID:
         raise UserError(
-            f"{what} must have at most {LARGEST_GRID:,} points, met {size:,}; choose among fewer "
+            f"{what} must have at most {LARGEST_GRID:,} points, got {size:,}; choose among fewer "
             f"values, or write hydra/sweeper/sampler=random"
         )
 
@@ -205,7 +205,7 @@ def _size(space: Space) -> int:
     for name, distribution in space.items():
         if (size := size_of(distribution)) is None:
             raise UserError(
-                f"{name} must be a choice or a range for the sampler grid, met "
+                f"{name} must be a choice or a range for the sampler grid, got "
                 f"{written(distribution)}; write for example {name}=choice(A,B)"
             )
         sizes.append(size)
@@ -215,7 +215,7 @@ def _size(space: Space) -> int:
 def _refuse_contradiction(settings: _Tpe) -> None:
     if settings.group and not settings.multivariate:
         raise UserError(
-            "hydra.sweeper.sampler.group must be false with multivariate=false, met group=true; "
+            "hydra.sweeper.sampler.group must be false with multivariate=false, got group=true; "
             "leave one of them out"
         )
 
@@ -225,16 +225,16 @@ def _refuse_choices(space: Space) -> None:
     for name, distribution in space.items():
         if isinstance(distribution, CategoricalDistribution) and not distribution.single():
             raise UserError(
-                f"{name} must be an interval or a range for the sampler cmaes, met "
+                f"{name} must be an interval or a range for the sampler cmaes, got "
                 f"{written(distribution)}; write one, or hydra/sweeper/sampler=tpe"
             )
     if sum(not distribution.single() for distribution in space.values()) < 2:
         raise UserError(
-            f"a space must have two parameters at least for the sampler cmaes, met "
+            f"a space must have two parameters at least for the sampler cmaes, got "
             f"{', '.join(space)}; add one, or write hydra/sweeper/sampler=tpe"
         )
 
 
 def _refuse_missing(package: str, what: str, install: str) -> None:
     if importlib.util.find_spec(package) is None:
-        raise UserError(f"{what} needs the package {package}, met none; pip install {install}")
+        raise UserError(f"{what} needs the package {package}, got none; pip install {install}")

@@ -63,20 +63,20 @@ class Settings:
                 object.__setattr__(self, setting.name, validate(where, setting, value))
             elif setting.name in ("sampler", "pruner") and not isinstance(value, Mapping):
                 raise UserError(
-                    f"{where} must be a mapping with a _target_, met {short_repr(value)}; choose "
+                    f"{where} must be a mapping with a _target_, got {short_repr(value)}; choose "
                     "one "
                     f"with hydra/sweeper/{setting.name}="
                 )
         rungs = _reals(self.rungs)
         if not _rising((0.0, *rungs, 1.0)):
             raise UserError(
-                f"hydra.sweeper.rungs must be a rising list of fractions in (0, 1), met "
+                f"hydra.sweeper.rungs must be a rising list of fractions in (0, 1), got "
                 f"{override_text(self.rungs)}; write for example hydra.sweeper.rungs=[0.25,0.5]"
             )
         object.__setattr__(self, "rungs", rungs)
         if self.racing is not None and not _rising(self.racing):
             raise UserError(
-                f"hydra.sweeper.racing must be a rising list of numbers of seeds, met "
+                f"hydra.sweeper.racing must be a rising list of numbers of seeds, got "
                 f"{override_text(self.racing)}; write for example hydra.sweeper.racing=[3,10]"
             )
 
@@ -99,7 +99,7 @@ class Settings:
                     f"did you mean hydra.sweeper.{near}?" if near else "leave it out"
                 )
                 raise UserError(
-                    f"hydra.sweeper.{override_text(word)} is no setting of a study, met "
+                    f"hydra.sweeper.{override_text(word)} is no setting of a study, got "
                     f"{override_text(value)}; {advice}"
                 )
         return cls(name=name, **{**values, "validate": _validate(values.get("validate"))})
@@ -117,7 +117,7 @@ def refuse_unsound(settings: Settings, space: Space, base: Config) -> None:
         if name in ("episodes", "steps") or of_env:
             raise UserError(
                 "hydra.sweeper.validate must be null where trials differ in environment or "
-                f"budget, met {name} in the space; write hydra.sweeper.validate=null"
+                f"budget, got {name} in the space; write hydra.sweeper.validate=null"
             )
 
 
@@ -125,14 +125,14 @@ def refuse_unfit(settings: Settings, base: Config) -> None:
     """Refuse settings that do not fit the seeds and the tests there are."""
     if settings.racing and settings.racing[-1] != base.seeds:
         raise UserError(
-            f"hydra.sweeper.racing must end with seeds={base.seeds}, met "
+            f"hydra.sweeper.racing must end with seeds={base.seeds}, got "
             f"{override_text(settings.racing)}; write seeds={settings.racing[-1]}, or for these "
             f"seeds hydra.sweeper.racing={_race_to(base.seeds)}"
         )
     if settings.aggregate == "low" and (settings.racing or (base.seeds,))[0] < 2:
         raise UserError(
             "hydra.sweeper.aggregate must be iqm, mean or median of a single seed, which has no "
-            "interval, met low; raise seeds, or the first of hydra.sweeper.racing"
+            "interval, got low; raise seeds, or the first of hydra.sweeper.racing"
         )
     if settings.objective == "test_return" and not base.test_episodes:
         raise UserError(
@@ -153,7 +153,7 @@ def _validate(value: Any) -> Validate | None:
     known = {setting.name for setting in fields(Validate)}
     if not isinstance(value, Mapping) or not known.issuperset(value):
         raise UserError(
-            f"hydra.sweeper.validate must be null or have {' and '.join(sorted(known))}, met "
+            f"hydra.sweeper.validate must be null or have {' and '.join(sorted(known))}, got "
             f"{short_repr(value)}; write for example hydra.sweeper.validate={{top:5,seeds:50}}"
         )
     return Validate(**value)

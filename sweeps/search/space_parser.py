@@ -61,7 +61,7 @@ def search_space(
             swept.pop(override.key_or_group, None)
     if not swept:
         raise UserError(
-            "a study must have a parameter to search, met none; "
+            "a study must have a parameter to search, got none; "
             "write for example 'lr=tag(log,interval(1e-4,1e-2))'"
         )
     return {name: _distribution(override, compose) for name, override in swept.items()}
@@ -71,13 +71,13 @@ def _distribution(override: Override, compose: Compose) -> BaseDistribution:
     """The distribution of one sweep."""
     key, text = override.key_or_group, override.input_line or ""
     if override.is_hydra_override():
-        raise UserError(f"{key} cannot be searched, met {text}; write one value")
+        raise UserError(f"{key} cannot be searched, got {text}; write one value")
     groups = {*default_groups()} - {"sweep"}
     if key not in groups and not key.startswith("env.kwargs."):
         refuse_unknown(key, text, groups)
         if key_of(KEYS[key]).kind == "run":
             raise UserError(
-                f"{key} must be one for the whole study, as no network sees it, met {text}; "
+                f"{key} must be one for the whole study, as no network sees it, got {text}; "
                 f"write one value"
             )
     sweep: Any = override.value()
@@ -96,7 +96,7 @@ def _interval(override: Override, sweep: IntervalSweep, compose: Compose) -> Bas
     low, high = sweep.start, sweep.end
     if low is None or high is None or not -math.inf < low < high < math.inf:
         raise UserError(
-            f"{key} must be an interval(low,high) of finite low < high, met {text}; "
+            f"{key} must be an interval(low,high) of finite low < high, got {text}; "
             f"write the lower end first"
         )
     low, high = (_checked(override, end, compose) for end in (low, high))
@@ -113,13 +113,13 @@ def _range(override: Override, sweep: RangeSweep, compose: Compose) -> BaseDistr
     count = math.ceil((stop - start) / step) if step and math.isfinite(start + stop) else 0
     if count < 1:
         raise UserError(
-            f"{key} must be a range(start,stop,step) that is not empty, met {text}; "
+            f"{key} must be a range(start,stop,step) that is not empty, got {text}; "
             f"write for example {key}=range(1,17)"
         )
     whole = all(isinstance(end, int) for end in (sweep.start, sweep.stop, sweep.step))
     if (_is_whole(key) and not start.is_integer()) or (not step.is_integer() and _is_whole(key)):
         raise UserError(
-            f"{key} must be a range of whole numbers, met {text}; "
+            f"{key} must be a range of whole numbers, got {text}; "
             f"write for example {key}=range(1,17)"
         )
     low, high = sorted((start, start + (count - 1) * step))
@@ -127,7 +127,7 @@ def _range(override: Override, sweep: RangeSweep, compose: Compose) -> BaseDistr
         _checked(override, int(end) if whole else end, compose)
     _refuse_log_of_zero(override, log, low)
     if log and abs(step) != 1:
-        raise UserError(f"{key} must be a range of step 1 with log, met {text}; leave out the step")
+        raise UserError(f"{key} must be a range of step 1 with log, got {text}; leave out the step")
     if _is_whole(key) or whole:
         return IntDistribution(int(low), int(high), log=log, step=abs(int(step)))
     return FloatDistribution(low, high, step=abs(step))
@@ -138,19 +138,19 @@ def _choice(override: Override, sweep: Any, compose: Compose) -> BaseDistributio
     if isinstance(sweep, ChoiceSweep):
         if sweep.tags:
             raise UserError(
-                f"{key} must be a choice without a tag, met {text}; tag(log,...) is for intervals"
+                f"{key} must be a choice without a tag, got {text}; tag(log,...) is for intervals"
             )
         items: Sequence[Any] = sweep.list
     else:
         items = list(override.sweep_iterator())  # glob(...)
     if not items:
-        raise UserError(f"{key} must have something to choose from, met {text}; write two values")
+        raise UserError(f"{key} must have something to choose from, got {text}; write two values")
     values = []
     for item in items:
         value = canonical(_checked(override, _plain(item), compose), item)
         if value in values:
             raise UserError(
-                f"{key} must be a choice of different values, met {value_text(value)} twice in "
+                f"{key} must be a choice of different values, got {value_text(value)} twice in "
                 f"{text}; leave one out"
             )
         values.append(value)
@@ -189,7 +189,7 @@ def _refuse_uncounted(override: Override) -> None:
     is_list = key == "hidden"  # its annotation, too, has int as its first argument
     if not key.startswith("env.kwargs.") and (is_list or not numeric):
         raise UserError(
-            f"{key} must be a choice(...), as it is no number, met {override.input_line}; "
+            f"{key} must be a choice(...), as it is no number, got {override.input_line}; "
             f"write for example {key}=choice(A,B)"
         )
 
@@ -197,7 +197,7 @@ def _refuse_uncounted(override: Override) -> None:
 def _is_log(override: Override, sweep: IntervalSweep | RangeSweep) -> bool:
     if sweep.tags - {"log"}:
         raise UserError(
-            f"{override.key_or_group} may have the tag log alone, met {override.input_line}; "
+            f"{override.key_or_group} may have the tag log alone, got {override.input_line}; "
             f"write tag(log,interval(low,high))"
         )
     return "log" in sweep.tags
@@ -206,6 +206,6 @@ def _is_log(override: Override, sweep: IntervalSweep | RangeSweep) -> bool:
 def _refuse_log_of_zero(override: Override, log: bool, low: float) -> None:
     if log and low <= 0:
         raise UserError(
-            f"{override.key_or_group} must be an interval from > 0 with log, met "
+            f"{override.key_or_group} must be an interval from > 0 with log, got "
             f"{override.input_line}; raise its lower end"
         )

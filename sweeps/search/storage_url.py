@@ -38,7 +38,7 @@ def open_storage(url: str) -> RDBStorage:
         return RDBStorage(url, {"pool_pre_ping": True})  # a server may have been restarted
     except (ArgumentError, ImportError, ValueError, KeyError) as error:
         raise UserError(
-            f"hydra.sweeper.storage must be a URL that Optuna can open, met {short_repr(url)} "
+            f"hydra.sweeper.storage must be a URL that Optuna can open, got {short_repr(url)} "
             f"({first_line(error)}); {_remedy(url, error)}"
         ) from error
     except (StorageInternalError, SQLAlchemyError, RuntimeError) as error:
@@ -70,8 +70,8 @@ def without_password(url: str) -> str:
 def first_line(error: BaseException) -> str:
     """Of what the database itself said, where it did."""
     cause = error.__cause__ if isinstance(error, StorageInternalError) else None
-    told = getattr(cause or error, "orig", None) or cause or error
-    return str(told).partition("\n")[0]
+    text = getattr(cause or error, "orig", None) or cause or error
+    return str(text).partition("\n")[0]
 
 
 def quarantine(path: Path) -> None:
@@ -107,7 +107,7 @@ def is_sound(path: Path) -> bool:
 
 def is_damage(error: BaseException) -> bool:
     """Whether SQLite says that a file is not as it wrote it."""
-    told = getattr(error, "orig", None) or error
-    code = getattr(told, "sqlite_errorcode", None)
+    text = getattr(error, "orig", None) or error
+    code = getattr(text, "sqlite_errorcode", None)
     damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    return code in damage or str(told).startswith("Could not decode")  # the latter has no code
+    return code in damage or str(text).startswith("Could not decode")  # the latter has no code

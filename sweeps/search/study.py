@@ -225,7 +225,7 @@ class Study:
         params = self._view.ask(known)
         if known is not None and params != known:
             raise RunError(
-                f"trial {number} must be sampled as before, {' '.join(overrides_of(known))}, met "
+                f"trial {number} must be sampled as before, {' '.join(overrides_of(known))}, got "
                 f"{' '.join(overrides_of(params))}; install the packages it was begun with, or "
                 f"choose another name"
             )

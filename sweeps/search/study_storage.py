@@ -138,8 +138,8 @@ class StudyStorage:
             return there[0]._trial_id if there else create()
 
         self._ids.append(self._try(create, create_unless_there))
-        met = self._try(lambda: self._storage.get_trial(self._ids[number]))
-        if met.number != number or met.params != dict(params):
+        got = self._try(lambda: self._storage.get_trial(self._ids[number]))
+        if got.number != number or got.params != dict(params):
             raise RunError(
                 f"{self.where}: trial {number} must be the next, another command has added it; "
                 f"end that one and give the same command again"
@@ -178,7 +178,7 @@ class StudyStorage:
     def pruned_at(self) -> dict[int, int]:
         """At which step a pruner ended each of `trials` that one did."""
         answers = {trial.number: trial.user_attrs.get(_ANSWER) for trial in self.trials}
-        ends = {number: said["step"] for number, said in answers.items() if said and said["pruned"]}
+        ends = {number: text["step"] for number, text in answers.items() if text and text["pruned"]}
         ended = [n for n, end in self.ends().items() if end.state == TrialState.PRUNED]
         return dict.fromkeys(ended, -1) | ends
 

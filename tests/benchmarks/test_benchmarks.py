@@ -55,12 +55,12 @@ def test_work_is_repeated_for_the_time_given_and_at_least_once(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("target", "at_most", "met"), [(None, False, None), (2, False, True), (3, False, False),
+    ("target", "at_most", "got"), [(None, False, None), (2, False, True), (3, False, False),
                                    (3, True, True), (1, True, False)]
 )  # fmt: skip
-def test_a_row_is_its_median_against_its_target(target, at_most, met):
+def test_a_row_is_its_median_against_its_target(target, at_most, got):
     row = Row("x", [9.0, 2.0, 1.0], "s", target, at_most)
-    assert (row.median, row.met) == (2.0, met)
+    assert (row.median, row.got) == (2.0, got)
     assert row.to_dict()["low"] == 1.0
     assert row.to_dict()["high"] == 9.0
 
@@ -77,8 +77,8 @@ def test_every_row_of_the_default_part_is_measured(monkeypatch):
     monkeypatch.setattr(core, "Products", lambda: Products(lanes=(1,)))
     blocks = iter([FullBlock(TINY, 4), FullBlock(TINY, 4, (1, 2, 4, 8))])
     monkeypatch.setattr(core, "FullBlock", lambda *_, **__: next(blocks))
-    said = []
-    rows = core.rows(2, 0.0, said.append, ("arithmetic", "mixed", "agent"))
+    text = []
+    rows = core.rows(2, 0.0, text.append, ("arithmetic", "mixed", "agent"))
     found = {row.name: row for row in rows}
     assert [len(row.values) for row in rows[:-1]] == [2] * (len(rows) - 1)
     assert all(value > 0 for row in rows for value in row.values)
@@ -87,7 +87,7 @@ def test_every_row_of_the_default_part_is_measured(monkeypatch):
     lanes, bound = rows[0].values, rows[2].values
     assert share.values == pytest.approx([100 * a / b for a, b in zip(lanes, bound, strict=True)])
     assert found["mixed / uniform"].target == 75.0
-    assert said[-1].startswith("round 2 of 2")
+    assert text[-1].startswith("round 2 of 2")
 
 
 def test_scaling_measures_every_point_and_draws_it(tmp_path, monkeypatch):
@@ -151,13 +151,13 @@ def test_the_table_and_the_json_file_hold_every_number(measured, tmp_path, capsy
     printed = capsys.readouterr().out
     assert re.search(r"lanes\W+2 steps/s\W+1 … 3", printed)
     assert re.search(r"share\W+39 %\W+≥ 40 % missed", printed)
-    said = json.loads(path.read_text())
-    assert list(said["parts"]) == ["core", "run"]
-    assert said["parts"]["run"]["of"] == "run"
-    assert said["parts"]["core"]["rows"][0]["median"] == 2.0
-    assert said["parts"]["core"]["rows"][1]["met"] is False
-    assert said["machine"]["versions"]["numpy"] == np.__version__
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", said["machine"]["date"])
+    text = json.loads(path.read_text())
+    assert list(text["parts"]) == ["core", "run"]
+    assert text["parts"]["run"]["of"] == "run"
+    assert text["parts"]["core"]["rows"][0]["median"] == 2.0
+    assert text["parts"]["core"]["rows"][1]["got"] is False
+    assert text["machine"]["versions"]["numpy"] == np.__version__
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", text["machine"]["date"])
 
 
 def test_a_figure_needs_a_part_that_draws_one(capsys):

@@ -66,9 +66,9 @@ def refused(capsys, *arguments):
     """The one line that `progress` ends with."""
     capsys.readouterr()
     assert main([*arguments]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    return told.strip()
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    return text.strip()
 
 
 def three(tmp_path, **shared):
@@ -112,11 +112,12 @@ def test_knobs_are_trials_that_differ_from_the_base_in_one_key(tmp_path):
 
 
 def test_the_page_says_what_the_folders_say(tmp_path, capsys):
-    path = study(tmp_path / "knobs", {"huber_delta": 1.0}, {"lr": 0.01})
+    path = study(tmp_path / "hyperparameters", {"huber_delta": 1.0}, {"lr": 0.01})
     out = tmp_path / "page"
     assert main([*three(tmp_path), path, "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"written: {out / name}" for name in ("course.md", "losses.png", "values.png", "knobs.png")
+        f"written: {out / name}"
+        for name in ("course.md", "losses.png", "values.png", "hyperparameters.png")
     ]
     page = (out / "course.md").read_text()
     assert "Each run has 8 seeds. How many a sweep has is said with its results." in page
@@ -126,7 +127,7 @@ def test_the_page_says_what_the_folders_say(tmp_path, capsys):
     assert "a seed with scaled rewards beats one without with P = 1.00" in page
     assert "`recommended` differs from `exercise` in `lr=0.002`" in page
     assert "Huber’s loss beats the squared error with P = " in page
-    for name in ("losses.png", "values.png", "knobs.png"):
+    for name in ("losses.png", "values.png", "hyperparameters.png"):
         assert f"({name})" in page
         assert (out / name).stat().st_size > 5_000
 
@@ -175,7 +176,7 @@ def test_what_a_stopped_sweep_has_not_trained_is_left_out_and_counted(tmp_path):
     assert "| `lr` | 10.0 | 0.01: 4" in page
     worse = study(tmp_path / "w", {"lr": 0.01}, level=50.0, n_trials=3, seeds=2)
     page = made(tmp_path, *runs, worse)
-    assert "No other value of any knob so far beats the base's" in page
+    assert "No other value of any hyperparameter so far beats the base's" in page
 
 
 def test_trials_beyond_those_last_asked_for_are_not_missing(tmp_path, monkeypatch):
@@ -207,7 +208,7 @@ def test_one_seed_a_setting_makes_nothing_sure(tmp_path):
     page = made(tmp_path, *three(tmp_path), study(tmp_path / "s", {"lr": 0.01}, seeds=1))
     assert "Sweep `s`: 2 settings, 1 seed a setting." in page
     assert "| not known |" in page
-    assert "No other value of any knob beats" in page
+    assert "No other value of any hyperparameter beats" in page
 
 
 def test_a_grid_of_two_knobs_says_what_stands_in_none(tmp_path):
@@ -224,7 +225,7 @@ def test_the_probability_is_of_the_metric_in_the_table(tmp_path):
 
 
 BUDGETS = (
-    "what is compared must share environment and budget, met exercise: CartPole-v0 "
+    "what is compared must share environment and budget, got exercise: CartPole-v0 "
     "max_episode_steps=200 solved_return=195.0 for 30 episodes, and {}: CartPole-v0 "
     "max_episode_steps=200 solved_return=195.0 for {}; leave that out, or train it with the same"
 )
@@ -238,10 +239,10 @@ def test_other_budgets_and_environments_are_refused(tmp_path, capsys):
     assert "and v1: CartPole-v1 max_episode_steps=500" in refused(capsys, *good[:2], other)
     base = dataclasses.replace(BASE, steps=900)
     path = study(tmp_path / "steps", {"lr": 0.01}, base=base)
-    told = refused(capsys, *good, path)
-    assert told == BUDGETS.format("steps:0", "30 episodes or 900 steps")
-    path = study(tmp_path / "knob", {"episodes": 10})  # within the sweep, too
-    assert refused(capsys, *good, path) == BUDGETS.format("knob:1", "10 episodes")
+    text = refused(capsys, *good, path)
+    assert text == BUDGETS.format("steps:0", "30 episodes or 900 steps")
+    path = study(tmp_path / "hyperparameter", {"episodes": 10})  # within the sweep, too
+    assert refused(capsys, *good, path) == BUDGETS.format("hyperparameter:1", "10 episodes")
 
 
 def test_sweeps_around_one_base_have_headings_and_names_of_their_own(tmp_path, capsys):
@@ -252,10 +253,10 @@ def test_sweeps_around_one_base_have_headings_and_names_of_their_own(tmp_path, c
     assert "## What does each parameter do, around reward_scale=1 (`other`)?" in headings
     runs = [str(tmp_path / name) for name in ("exercise", "scaled", "recommended")]
     values = study(tmp_path / "values", {"lr": 0.01})
-    for sweeps, met in (((one, one), "one twice"), ((values,), "values")):
+    for sweeps, got in (((one, one), "one twice"), ((values,), "values")):
         assert refused(capsys, *runs, *sweeps) == (
-            "each SWEEP must be a folder with a name of its own, losses and values excepted, met "
-            f"{met}; rename it"
+            "each SWEEP must be a folder with a name of its own, losses and values excepted, got "
+            f"{got}; rename it"
         )
 
 
@@ -277,7 +278,7 @@ def test_the_page_ends_with_its_own_command(tmp_path, monkeypatch):
         node = {"hydra": {"overrides": overrides, "runtime": {"cwd": str(home)}}}
         (home / "out puts" / name / ".hydra").mkdir()
         (home / "out puts" / name / ".hydra" / "hydra.yaml").write_text(written(node))
-    study(home / "out puts" / "knobs", {"lr": 0.01})
+    study(home / "out puts" / "hyperparameters", {"lr": 0.01})
     monkeypatch.chdir(home / "out puts")
     assert main(["exercise", "scaled/", "./recommended"]) == 0
     lines = (home / "out puts" / "course" / "course.md").read_text().splitlines()
@@ -286,23 +287,24 @@ def test_the_page_ends_with_its_own_command(tmp_path, monkeypatch):
         "cd 'out puts'",
         "python -m examples.exercise exercise scaled/ ./recommended",
     ]
-    page = made(tmp_path, "exercise", "scaled", "recommended", "knobs")
+    page = made(tmp_path, "exercise", "scaled", "recommended", "hyperparameters")
     assert page.splitlines()[-3:-1] == [  # where the last was typed is not known
-        "# knobs: no record of its command",
-        f"python -m examples.exercise exercise scaled recommended knobs --out {tmp_path / 'page'}",
+        "# hyperparameters: no record of its command",
+        f"python -m examples.exercise exercise scaled recommended hyperparameters --out "
+        f"{tmp_path / 'page'}",
     ]
 
 
 def test_runs_in_another_order_are_refused(tmp_path, capsys):
     exercise, scaled, recommended = three(tmp_path)
-    told = (
-        "the second run must have a smaller reward_scale than the first, met {}: {}, then {}: {}; "
+    text = (
+        "the second run must have a smaller reward_scale than the first, got {}: {}, then {}: {}; "
         "give them in the order EXERCISE SCALED RECOMMENDED"
     )
-    assert refused(capsys, scaled, exercise, recommended) == told.format(
+    assert refused(capsys, scaled, exercise, recommended) == text.format(
         "scaled", 0.01, "exercise", 1
     )
-    assert refused(capsys, exercise, recommended, scaled) == told.format(
+    assert refused(capsys, exercise, recommended, scaled) == text.format(
         "exercise", 1, "recommended", 1
     )
 

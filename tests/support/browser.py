@@ -99,10 +99,10 @@ class Browser:
             assert read, "Chromium has ended"
             self._text += read
         message, _, self._text = self._text.partition(b"\0")
-        told = json.loads(message)
-        if "method" in told:
-            self.events.append(told)
-        return told
+        text = json.loads(message)
+        if "method" in text:
+            self.events.append(text)
+        return text
 
 
 class Page:
@@ -151,8 +151,8 @@ class Page:
 
     def media(self, **features: str) -> None:
         """Such as `prefers_color_scheme="dark"`."""
-        told = [{"name": n.replace("_", "-"), "value": value} for n, value in features.items()]
-        self._call("Emulation.setEmulatedMedia", features=told)
+        text = [{"name": n.replace("_", "-"), "value": value} for n, value in features.items()]
+        self._call("Emulation.setEmulatedMedia", features=text)
 
     def screenshot(self, whole: bool = True) -> str:
         """PNG, in base64."""
@@ -164,17 +164,17 @@ class Page:
 
     def complaints(self) -> list[str]:
         """Errors and warnings on the console, and exceptions."""
-        told = []
+        text = []
         for event in self.browser.events:
             params = event["params"]
             match event["method"]:
                 case "Runtime.exceptionThrown":
-                    told.append(str(params["exceptionDetails"]))
+                    text.append(str(params["exceptionDetails"]))
                 case "Runtime.consoleAPICalled" if params["type"] in ("error", "warning"):
-                    told.append(str(params["args"]))
+                    text.append(str(params["args"]))
                 case "Log.entryAdded" if params["entry"]["level"] in ("error", "warning"):
-                    told.append(params["entry"]["text"])
-        return told
+                    text.append(params["entry"]["text"])
+        return text
 
     def requests(self) -> list[str]:
         """Addresses that were asked for, but for data within the page."""

@@ -122,19 +122,19 @@ def assert_same(one: Finished, other: Finished) -> None:
         np.testing.assert_array_equal(w, v)
 
 
-def assert_follows(result: Finished, told: reference.Training) -> None:
+def assert_follows(result: Finished, text: reference.Training) -> None:
     """A lane did what the reference tells: the same steps, and numbers equal within rounding."""
-    assert result.steps == told.steps
-    assert len(result.episodes.step) == len(told.episodes) > 0
+    assert result.steps == text.steps
+    assert len(result.episodes.step) == len(text.episodes) > 0
     for name, close in {"step": 0, "returns": 0, "lengths": 0, "epsilon": 1e-6}.items():
-        column = [episode[name] for episode in told.episodes]
+        column = [episode[name] for episode in text.episodes]
         np.testing.assert_allclose(getattr(result.episodes, name), column, rtol=close, err_msg=name)
     for name in ("loss", "q"):
-        column = [episode[name] for episode in told.episodes]
+        column = [episode[name] for episode in text.episodes]
         np.testing.assert_allclose(
             getattr(result.episodes, name), column, rtol=1e-3, atol=1e-4, err_msg=name
         )
-    assert distance(result.weights, told.weights) < ROUNDING
+    assert distance(result.weights, text.weights) < ROUNDING
 
 
 ROUNDING = 2e-5  # of weights near 1, after up to 300 updates; what is ignored moves them by 1e-3

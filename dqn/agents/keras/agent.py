@@ -107,7 +107,7 @@ class DQNAgent:
         }
         if epsilon_schedule not in schedules:
             raise UserError(
-                f"epsilon_schedule must be one of {', '.join(schedules)}, met {epsilon_schedule!r}"
+                f"epsilon_schedule must be one of {', '.join(schedules)}, got {epsilon_schedule!r}"
             )
         buffer_size, learning_starts = (
             whole("buffer_size", buffer_size), whole("learning_starts", learning_starts)
@@ -123,7 +123,7 @@ class DQNAgent:
         )
         if buffer_size < 2 * batch_size:
             raise UserError(
-                f"buffer_size must be at least 2·batch_size = {2 * batch_size}, met {buffer_size}: "
+                f"buffer_size must be at least 2·batch_size = {2 * batch_size}, got {buffer_size}: "
                 "learning starts once that many transitions are held"
             )
         if seed is not None:
@@ -274,7 +274,7 @@ class DQNAgent:
 def _at_least(least: int, name: str, value: Any) -> int:
     taken = whole(name, value)
     if taken < least:
-        raise UserError(f"{name} must be at least {least}, met {value}")
+        raise UserError(f"{name} must be at least {least}, got {value}")
     return taken
 
 
@@ -287,12 +287,12 @@ def _actions(env) -> int:
     actions, observations = env.action_space, env.observation_space
     if not isinstance(actions, Discrete) or actions.start != 0:
         raise UserError(
-            f"env must have Discrete actions that count from 0, met {actions}: choose another, or "
+            f"env must have Discrete actions that count from 0, got {actions}: choose another, or "
             "wrap it in gymnasium.wrappers.TransformAction"
         )
     if not isinstance(observations, Box) or len(observations.shape) != 1:
         raise UserError(
-            f"env must observe a flat Box, met {observations}: choose another, or wrap it in "
+            f"env must observe a flat Box, got {observations}: choose another, or wrap it in "
             "gymnasium.wrappers.FlattenObservation"
         )
     return int(actions.n)

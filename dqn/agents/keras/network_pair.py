@@ -71,19 +71,19 @@ def _build(model, target, observation_size: int, actions: int) -> None:
     """Create every variable that is not there yet, and give both networks the same weights."""
     if model is target:
         raise UserError(
-            "create_model must build a new model each time, met the same one twice: build it "
+            "create_model must build a new model each time, got the same one twice: build it "
             "inside the function"
         )
     if getattr(model, "optimizer", None) is None:
         raise UserError(
-            "create_model must return a compiled model, met one without an optimizer: "
+            "create_model must return a compiled model, got one without an optimizer: "
             "model.compile(loss='mse', optimizer=keras.optimizers.Adam(lr))"
         )
     observation = tf.zeros([1, observation_size])
     shape = tuple(model(observation).shape)
     if shape != (1, actions):
         raise UserError(
-            f"create_model must return a model with one output for each of {actions} actions, met "
+            f"create_model must return a model with one output for each of {actions} actions, got "
             f"outputs of shape {shape[1:]}: end it in keras.layers.Dense({actions})"
         )
     target(observation)

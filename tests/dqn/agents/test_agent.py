@@ -154,7 +154,7 @@ def test_the_callers_optimizer_and_regulariser_are_used():
 
     agent = DQNAgent(Still(), decaying, lr=10.0, seed=1)
     states, actions, _, next_states, _ = random_batch()
-    # A target met exactly has no gradient but the regulariser's: d(0.01 w²)/dw = 0.02 w.
+    # A target got exactly has no gradient but the regulariser's: d(0.01 w²)/dw = 0.02 w.
     q = agent.q_values(states)[np.arange(B), actions]
     kernel = copies(agent.model)[0]
     assert agent.update((states, actions, q, next_states, np.ones(B))) < 1e-12
@@ -245,13 +245,13 @@ def test_an_update_after_an_episodes_last_step_counts_to_the_next_episode(monkey
 )
 def test_epsilon_is_that_of_the_actions_taken_so_far(settings, expected):
     agent = DQNAgent(Clock(), sgd_model, **settings, seed=0)
-    observation, met = np.zeros(1), []
+    observation, got = np.zeros(1), []
     for n in range(2500):
-        met.append(agent.epsilon)
+        got.append(agent.epsilon)
         agent.act(observation)
         if n % 50 == 0:
             agent.act(observation, greedy=True)  # takes no part
-    np.testing.assert_allclose(met, expected(np.arange(2500)), rtol=1e-6)
+    np.testing.assert_allclose(got, expected(np.arange(2500)), rtol=1e-6)
 
 
 def test_epsilon_is_how_often_an_action_is_random():
@@ -407,14 +407,14 @@ ONE = sgd_model(Clock(), 0.1)
 @pytest.mark.parametrize(
     ("env", "model", "settings", "message"),
     [
-        (image_env, sgd_model, {}, r"flat Box, met Box\(0.0, 1.0, \(3, 3\)"),
-        (continuous_env, sgd_model, {}, r"Discrete actions that count from 0, met Box"),
-        (shifted_env, sgd_model, {}, r"Discrete actions that count from 0, met Discrete"),
+        (image_env, sgd_model, {}, r"flat Box, got Box\(0.0, 1.0, \(3, 3\)"),
+        (continuous_env, sgd_model, {}, r"Discrete actions that count from 0, got Box"),
+        (shifted_env, sgd_model, {}, r"Discrete actions that count from 0, got Discrete"),
         (Clock, uncompiled_model, {}, "compiled model"),
-        (Clock, wide_model, {}, r"each of 2 actions, met outputs of shape \(5,\)"),
+        (Clock, wide_model, {}, r"each of 2 actions, got outputs of shape \(5,\)"),
         (Clock, lambda env, lr: ONE, {}, "new model each time"),
-        (Clock, sgd_model, {"buffer_size": 63}, r"at least 2·batch_size = 64, met 63"),
-        (Clock, sgd_model, {"train_freq": 0}, "train_freq must be at least 1, met 0"),
+        (Clock, sgd_model, {"buffer_size": 63}, r"at least 2·batch_size = 64, got 63"),
+        (Clock, sgd_model, {"train_freq": 0}, "train_freq must be at least 1, got 0"),
         (Clock, sgd_model, {"epsilon_schedule": "cosine"}, "one of exponential, linear"),
     ],
 )
@@ -501,7 +501,7 @@ def test_what_is_no_whole_number_is_refused_in_one_line(settings):
     ({"lr": True}, "lr must be a number, got"),
     ({"double": "no"}, "double must be True or False, got"),
     ({"timeout_terminal": None}, "timeout_terminal must be True or False, got"),
-    ({"seed": -1}, "seed must be at least 0, met -1"),
+    ({"seed": -1}, "seed must be at least 0, got -1"),
     ({"seed": 2**32}, r"seed must be less than 2\^32, got"),
 ])  # fmt: skip
 def test_what_is_no_number_and_no_flag_is_refused_in_one_line(settings, has):

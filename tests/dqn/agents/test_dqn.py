@@ -81,25 +81,25 @@ def varied_lanes():
 @pytest.mark.parametrize("key", fields_of("lane"))
 def test_a_lane_heeds_each_of_its_hyperparameters_as_the_reference_does(key, varied_lanes):
     base, changed = varied(key)
-    told = reference.train(changed, SEED)
-    assert_follows(varied_lanes[key], told)
+    text = reference.train(changed, SEED)
+    assert_follows(varied_lanes[key], text)
     ignored = reference.train(base, SEED)
-    assert told.steps != ignored.steps or distance(told.weights, ignored.weights) > 50 * ROUNDING
+    assert text.steps != ignored.steps or distance(text.weights, ignored.weights) > 50 * ROUNDING
 
 
 @pytest.mark.parametrize("configs", [MIXED[:4], [*MIXED[4:], SMALL]], ids=["some", "others"])
 def test_a_lane_does_the_same_as_the_reference_after_every_single_step(configs):
-    program, told = program_of(SMALL), [reference.train(config, SEED) for config in configs]
-    learned = [{update.step: update for update in one.updates} for one in told]
+    program, text = program_of(SMALL), [reference.train(config, SEED) for config in configs]
+    learned = [{update.step: update for update in one.updates} for one in text]
     expected = [reference.initial_weights(config, SEED) for config in configs]
     assert [len(updates) > 4 for updates in learned] == [True] * LANES
     ages, epsilon = np.zeros(LANES, int), dqn.epsilon(tf.range(301)[:, None], stacked(configs))
     epsilon = epsilon.numpy()  # [steps, L]
     for chunk, memory in ticks_of(program, configs, stride=1):
-        ages += ages < [one.steps for one in told]
+        ages += ages < [one.steps for one in text]
         np.testing.assert_array_equal(chunk.lanes.age, ages)
         for i, (config, age) in enumerate(zip(configs, ages, strict=True)):
-            s, a, r, s_next, no_future = told[i].transitions[age - 1]
+            s, a, r, s_next, no_future = text[i].transitions[age - 1]
             row = [*s, *s_next, a, r, no_future]
             np.testing.assert_allclose(memory[i, (age - 1) % config.buffer_size], row, atol=1e-5)
             assert epsilon[age, i] == pytest.approx(reference.epsilon(config, age), rel=1e-6)

@@ -110,10 +110,10 @@ def test_epsilon_is_its_closed_form_however_many_actions(age):
         replace(SMALL, epsilon_schedule="linear", exploration_steps=LAST, epsilon_min=0.0),
         replace(SMALL, epsilon_schedule="linear", exploration_steps=10**7, epsilon_min=0.1),
     ]
-    met = dqn.epsilon(tf.fill([4], age), stacked(configs)).numpy()
-    told = [math.exp(age * math.log1p(-1e-9)), 0.01 if age else 1.0, 1 - age / LAST,
+    got = dqn.epsilon(tf.fill([4], age), stacked(configs)).numpy()
+    text = [math.exp(age * math.log1p(-1e-9)), 0.01 if age else 1.0, 1 - age / LAST,
             1 - 0.9 * min(1, age / 10**7)]  # fmt: skip
-    np.testing.assert_allclose(met, told, rtol=1e-5, atol=2e-7)
+    np.testing.assert_allclose(got, text, rtol=1e-5, atol=2e-7)
 
 
 def old_training(seed: int) -> dict:
@@ -145,8 +145,8 @@ def test_tables_hold_every_count_as_it_is(tmp_path, capsys):
 
 def test_progress_is_right_past_2_to_the_24_and_up_to_the_last_step():
     config = Config(seeds=1, steps=LAST, episodes=0)
-    told = io.StringIO()
-    with RunProgress([0], config, Console(file=told, width=200)) as view:
+    text = io.StringIO()
+    with RunProgress([0], config, Console(file=text, width=200)) as view:
         for part, step in enumerate((2**24 + 1, 10**9 + 7, LAST)):
             numbers = np.array([step], np.int32)
             some = np.ones(1, np.float32)

@@ -125,10 +125,10 @@ def assert_all_same(some, others):
 @pytest.mark.parametrize("key", fields_of("lane"))
 def test_a_hosted_lane_heeds_each_of_its_hyperparameters_as_the_reference_does(key, varied_lanes):
     base, changed = (hosted(config) for config in varied(key))
-    told = reference.train(changed, SEED, reference.seeded_starts)
-    assert_follows(varied_lanes[key], told)
+    text = reference.train(changed, SEED, reference.seeded_starts)
+    assert_follows(varied_lanes[key], text)
     ignored = reference.train(base, SEED, reference.seeded_starts)
-    assert told.steps != ignored.steps or distance(told.weights, ignored.weights) > 50 * ROUNDING
+    assert text.steps != ignored.steps or distance(text.weights, ignored.weights) > 50 * ROUNDING
 
 
 @pytest.mark.parametrize("job", JOBS, ids=[f"mixed {job.trial}" for job in JOBS])

@@ -177,7 +177,7 @@ def test_the_command_to_resume_works_in_the_same_shell(line, tmp_path):
     line.outcome = lambda config: INTERRUPTED
     folder = "hydra.run.dir=out/a b=${lr}"
     assert line("lr=0.1", "--config-dir", "mine") == 130
-    command = line.out.splitlines()[-1].removeprefix("to go on: ")
+    command = line.out.splitlines()[-1].removeprefix("to resume: ")
     line.outcome = lambda config: 0
     words = shlex.split(command)
     assert line(*words[words.index("dqn.run") + 1 :]) == 0, line.err

@@ -21,10 +21,10 @@ PACKAGES = {"cmaes": "cmaes", "gp": "torch"}
 @pytest.fixture
 def trained(tmp_path, monkeypatch):
     """A command's configurations, all there are trials of, or the first; nothing is trained."""
-    met = []
+    got = []
 
     def train(config, path):
-        met.append(config)
+        got.append(config)
         return 0
 
     def sweep(base, path, about, make_source):
@@ -32,14 +32,14 @@ def trained(tmp_path, monkeypatch):
             path, base, about.record, growable_keys=about.growable_keys, swept=about.swept
         ) as folder:
             source = make_source(folder)
-            met.extend([source.next().config] + [None] * (source.total - 1))
+            got.extend([source.next().config] + [None] * (source.total - 1))
             source.close()
         return 0, Timing()
 
     def command(*arguments):
         monkeypatch.setattr(sys, "argv", ["dqn-run", *arguments])
         assert run.main() == 0
-        return met
+        return got
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "train", train)
@@ -76,8 +76,8 @@ def test_a_sampler(trained, name):
     if name in PACKAGES:
         pytest.importorskip(PACKAGES[name])
     space = CHOICES if name in ("grid", "one_at_a_time") else NUMBERS
-    met = trained("-m", "hydra/sweeper=optuna", f"hydra/sweeper/sampler={name}", *space)
-    assert len(met) == {"grid": 4, "one_at_a_time": 3}.get(name, 100)
+    got = trained("-m", "hydra/sweeper=optuna", f"hydra/sweeper/sampler={name}", *space)
+    assert len(got) == {"grid": 4, "one_at_a_time": 3}.get(name, 100)
 
 
 @pytest.mark.parametrize("name", files("hydra/sweeper/pruner"))

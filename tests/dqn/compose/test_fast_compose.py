@@ -23,11 +23,11 @@ PARSER = OverridesParser.create()
 @example("1e400")
 @example("1E-5")
 def test_a_number_is_what_hydra_reads(text):
-    met = _number(f"lr={text}")
-    if met is None:
+    got = _number(f"lr={text}")
+    if got is None:
         return
     hydra = PARSER.parse_overrides([f"lr={text}"])[0].value()
-    assert (type(met), repr(met)) == (type(hydra), repr(hydra))
+    assert (type(got), repr(got)) == (type(hydra), repr(hydra))
 
 
 @pytest.mark.parametrize("text", ["lr=0.001", "buffer_size=-3", "env.max_episode_steps=1e3"])

@@ -43,9 +43,9 @@ SOUND = [
 
 
 @pytest.mark.parametrize(("settings", "told"), TRAPS, ids=str)
-def test_a_trap_is_one_line(settings, told):
+def test_a_trap_is_one_line(settings, text):
     (found,) = warnings_for([Config(**settings)], [200]).values()
-    assert told in found
+    assert text in found
     assert found.isprintable()
 
 

@@ -63,7 +63,7 @@ def test_the_defaults_are_the_exercise():
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "must", "met"),
+    ("key", "value", "must", "got"),
     [
         ("lr", -1, "a number > 0", "-1"),
         ("lr", 0, "a number > 0", "0"),
@@ -108,13 +108,13 @@ def test_the_defaults_are_the_exercise():
         ("env.kwargs", {1: 2}, "a mapping", "{1: 2}"),
     ],
 )
-def test_a_wrong_value_is_refused_with_key_rule_value_and_remedy(key, value, must, met):
+def test_a_wrong_value_is_refused_with_key_rule_value_and_remedy(key, value, must, got):
     group, _, name = key.rpartition(".")
     line = refusal({group: {name: value}} if group else {name: value})
     assert line.startswith(f"{key} must be ")
     rule, remedy = line.split("; ")
     assert must in rule
-    assert met in rule.partition("met ")[2]
+    assert got in rule.partition("got ")[2]
     assert f"{key}=" in remedy
 
 
@@ -133,7 +133,7 @@ def test_a_rule_between_two_keys_names_both_and_their_values(mapping, parts):
 
 
 @pytest.mark.parametrize(
-    ("mapping", "met", "near"),
+    ("mapping", "got", "near"),
     [
         ({"lrr": 1}, "lrr=1", "lr"),
         ({"gama": 0.9}, "gama=0.9", "gamma"),
@@ -144,8 +144,8 @@ def test_a_rule_between_two_keys_names_both_and_their_values(mapping, parts):
         ({"env": {"max_steps": 5}}, "env.max_steps=5", "env.max_episode_steps"),
     ],
 )
-def test_an_unknown_key_is_refused_with_the_nearest_known_one(mapping, met, near):
-    assert refusal(mapping).endswith(f"met {met}; did you mean {near}?")
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(mapping, got, near):
+    assert refusal(mapping).endswith(f"got {got}; did you mean {near}?")
 
 
 @pytest.mark.parametrize("key", ["zzzz", 3, None, "", "a\nb"])
@@ -163,7 +163,7 @@ def test_whole_floats_and_limits_of_the_ranges_are_accepted():
 
 
 def test_a_copy_with_a_changed_value_is_checked_too():
-    with pytest.raises(UserError, match="lr must be a number > 0, met -1"):
+    with pytest.raises(UserError, match="lr must be a number > 0, got -1"):
         dataclasses.replace(Config(), lr=-1)
 
 
@@ -359,6 +359,8 @@ def test_a_value_is_shown_on_one_short_line():
 
 def test_configuration_and_help_import_nothing_heavy():
     code = "import sys; from dqn.compose.help_page import page; page(); print(*sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    message = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     heavy = {"tensorflow", "hydra", "omegaconf", "yaml", "numpy", "pandas", "gymnasium"}
-    assert heavy.isdisjoint(told.stdout.split())
+    assert heavy.isdisjoint(message.stdout.split())

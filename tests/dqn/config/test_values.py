@@ -147,8 +147,8 @@ def test_an_environment_may_be_a_mapping_and_a_key_may_have_dots():
 
 
 def test_numbers_of_yaml_are_hydras_and_text_stays_text(tmp_path):
-    said = safe_yaml.plain("{a: 1e-4, b: 1E5, c: +1e-3, d: '1e-4', e: .5e1}")
-    assert said == {"a": 1e-4, "b": 1e5, "c": 1e-3, "d": "1e-4", "e": 5.0}
+    message = safe_yaml.plain("{a: 1e-4, b: 1E5, c: +1e-3, d: '1e-4', e: .5e1}")
+    assert message == {"a": 1e-4, "b": 1e5, "c": 1e-3, "d": "1e-4", "e": 5.0}
     for text in ("1e-4", "1E5", "1e3", ".5e3", "1.e3", "e5", "1e"):
         assert safe_yaml.plain(safe_yaml.written({"x": text})) == {"x": text}
     (tmp_path / "config.yaml").write_text("lr: 1e-4\nepisodes: 1e2\n")
@@ -184,7 +184,7 @@ def test_a_name_with_a_comma_says_what_to_write(line):
     for typed in (["name=a,b"], ["-m", "lr=1,2", "name=a,b"]):
         assert line(*typed) == 2
         assert line.err == (
-            "name must be one for all trials, met name=a,b; write one value; with its comma it is "
+            "name must be one for all trials, got name=a,b; write one value; with its comma it is "
             "\"name='a,b'\"\n"
         )
 
@@ -219,18 +219,18 @@ def presets(tmp_path, **texts):
         ("env.max_episode_steps: 100", "env: {max_episode_steps: 100}"),
         ("hydra.sweeper.n_trials: 5", "hydra: {sweeper: {n_trials: 5}}"),
         ("env: {kwargs.gravity: 5}", "env: {kwargs: {gravity: 5}}"),
-        ("lr: -1", "lr must be a number > 0, met -1"),
+        ("lr: -1", "lr must be a number > 0, got -1"),
         ("env: {max_episode_steps: 0}", "env.max_episode_steps must be"),
         ("learning_rate: 1e-4", "did you mean lr?"),
         ("name: 12:30:00", "write name: '12:30:00'"),
         ("name: 007", "write name: '007'"),
     ],
 )
-def test_a_refusal_of_a_file_names_it(line, tmp_path, text, told):
+def test_a_refusal_of_a_file_names_it(line, tmp_path, text, message):
     folder = presets(tmp_path, theirs=text)
     assert line("--config-dir", "mine", "preset=theirs", "gamma=0.9") == 2
     assert len(line.err.splitlines()) == 1
-    assert told in line.err
+    assert message in line.err
     assert str(folder / "theirs.yaml") in line.err
     assert line.trained == []
 
@@ -307,13 +307,13 @@ def test_values_of_params_are_those_of_a_grid(values):
         (b"# @package _global_\nname: caf\xe9\n", "must be UTF-8 text, got the byte 0xe9"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named(line, tmp_path, text, told):
+def test_a_file_that_cannot_be_read_is_named(line, tmp_path, text, message):
     path = presets(tmp_path) / "theirs.yaml"
     path.write_bytes(text)
     (path.parent / "other.yaml").write_text("# @package _global_\nlr: 0.5\n")
     for words in (["preset=theirs"], ["-m", "preset=other,theirs"]):
         assert line("--config-dir", "mine", *words) == 2
-        assert told in line.err
+        assert message in line.err
         assert str(path) in line.err
         assert len(line.err.splitlines()) == 1
         assert "HYDRA_FULL_ERROR" not in line.err

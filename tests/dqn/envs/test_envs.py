@@ -344,7 +344,7 @@ def test_the_acrobots_angles_stay_within_a_turn_and_its_speeds_within_their_limi
     after = our_step(dynamics_named("acrobot"))(answers.states, answers.actions)[0]
     limits = np.array([pi, pi, 4 * pi, 9 * pi])
     assert (np.abs(after) <= limits * (1 + 1e-6)).all()
-    # ... and were outside it before they were wrapped and clipped: the limits are met.
+    # ... and were outside it before they were wrapped and clipped: the limits are got.
     assert (np.abs(after).max(0) > 0.999 * limits).all()
 
 

@@ -71,7 +71,7 @@ def refusal(env: EnvConfig, function=describe) -> str:
     line = str(caught.value)
     assert "\n" not in line
     assert line.startswith("env.")
-    assert "met " in line
+    assert "got " in line
     assert ";" in line
     return line
 
@@ -193,16 +193,16 @@ def test_nothing_is_printed_and_tensorflow_stays_out():
 )
 def test_an_unknown_id_is_refused_with_near_ones(env_id, remedy):
     line = refusal(EnvConfig(env_id), make)
-    assert line.startswith(f"env.id must be registered in Gymnasium, met '{env_id}'; ")
+    assert line.startswith(f"env.id must be registered in Gymnasium, got '{env_id}'; ")
     assert line.endswith(remedy)
 
 
 @pytest.mark.parametrize(
     ("env_id", "has"),
     [
-        ("Pendulum-v1", "Discrete actions, met 'Pendulum-v1' with a Box of shape (1,);"),
-        ("Blackjack-v1", "flat Box, met 'Blackjack-v1' with Tuple(Discrete(32), Discrete(11), "),
-        ("FrozenLake-v1", "flat Box, met 'FrozenLake-v1' with Discrete(16);"),
+        ("Pendulum-v1", "Discrete actions, got 'Pendulum-v1' with a Box of shape (1,);"),
+        ("Blackjack-v1", "flat Box, got 'Blackjack-v1' with Tuple(Discrete(32), Discrete(11), "),
+        ("FrozenLake-v1", "flat Box, got 'FrozenLake-v1' with Discrete(16);"),
     ],
 )
 def test_spaces_dqn_cannot_use_are_refused_by_what_they_are(env_id, has):
@@ -212,12 +212,12 @@ def test_spaces_dqn_cannot_use_are_refused_by_what_they_are(env_id, has):
 @pytest.mark.parametrize(
     ("about", "has"),
     [
-        ({"actions": spaces.MultiDiscrete([2, 3])}, "Discrete actions, met 'Own-v0' with Multi"),
+        ({"actions": spaces.MultiDiscrete([2, 3])}, "Discrete actions, got 'Own-v0' with Multi"),
         ({"observations": spaces.Box(0, 255, (8, 8, 3), np.uint8)}, "a Box of shape (8, 8, 3);"),
         ({"observations": spaces.Box(-1, 1, ())}, "a Box of shape ();"),
         ({"observations": spaces.Dict(x=spaces.Box(-1, 1, (2,)))}, "with Dict('x': Box("),
         ({"first": (0.0, 0.0, 0.0)}, "a Box of shape (2,) whose reset gives shape (3,);"),
-        ({"first": "two"}, "must be a task that starts, met 'Own-v0': ValueError: "),
+        ({"first": "two"}, "must be a task that starts, got 'Own-v0': ValueError: "),
     ],
     ids=["multi", "pixels", "scalar", "dict", "other shape", "no reset"],
 )
@@ -230,7 +230,7 @@ def test_an_environment_of_ones_own_is_refused_by_what_it_has(register, about, h
     ("kwargs", "has"),
     [
         ({"mass": 2}, "keyword argument 'mass'; it takes sutton_barto_reward"),
-        ({"render_mode": "human"}, "env.kwargs must not hold render_mode, met {'render_mode': "),
+        ({"render_mode": "human"}, "env.kwargs must not hold render_mode, got {'render_mode': "),
         ({"max_episode_steps": 9}, "multiple values for keyword argument 'max_episode_steps';"),
     ],
     ids=str,
@@ -242,15 +242,15 @@ def test_arguments_the_environment_refuses_are_told(kwargs, has):
 
 
 def test_a_module_that_is_not_there_is_told_from_one_that_fails(module):
-    assert "found, met 'nowhere:X-v0'; run python -m dqn.run in the folder that holds nowhere" in (
+    assert "found, got 'nowhere:X-v0'; run python -m dqn.run in the folder that holds nowhere" in (
         refusal(EnvConfig("nowhere:X-v0"))
     )
     module("needy_envs", "import a_missing_package")
-    assert "met 'needy_envs:X-v0' without a_missing_package; install" in (
+    assert "got 'needy_envs:X-v0' without a_missing_package; install" in (
         refusal(EnvConfig("needy_envs:X-v0"))
     )
     module("failing_envs", "raise RuntimeError('first line\\nsecond line')")
-    assert "met 'failing_envs:X-v0': RuntimeError: first line second line;" in (
+    assert "got 'failing_envs:X-v0': RuntimeError: first line second line;" in (
         refusal(EnvConfig("failing_envs:X-v0"))
     )
 
@@ -260,7 +260,7 @@ def test_a_constructor_that_fails_is_told(register):
         raise OSError("no licence")
 
     register(broken)
-    assert "can be made, met 'Own-v0': OSError: no licence;" in refusal(EnvConfig("Own-v0"))
+    assert "can be made, got 'Own-v0': OSError: no licence;" in refusal(EnvConfig("Own-v0"))
 
 
 @pytest.mark.parametrize(("about", "has"), [
@@ -292,11 +292,11 @@ def test_a_module_a_function_or_arguments_that_end_the_program_are_told_and_end_
     module, register
 ):
     module("ending_envs", "import sys\nsys.exit('no simulator')")
-    told = "can be made, met '{}': SystemExit: no simulator;"
-    assert told.format("ending_envs:X-v0") in refusal(EnvConfig("ending_envs:X-v0"))
+    text = "can be made, got '{}': SystemExit: no simulator;"
+    assert text.format("ending_envs:X-v0") in refusal(EnvConfig("ending_envs:X-v0"))
     gymnasium.register("Ending-v0", "ending_envs:Env")
     try:
-        assert told.format("Ending-v0") in refusal(EnvConfig("Ending-v0"))
+        assert text.format("Ending-v0") in refusal(EnvConfig("Ending-v0"))
     finally:
         del gymnasium.registry["Ending-v0"]
 
@@ -304,9 +304,9 @@ def test_a_module_a_function_or_arguments_that_end_the_program_are_told_and_end_
         raise SystemExit("no simulator")
 
     register(ends)
-    assert told.format("Own-v0") in refusal(EnvConfig("Own-v0"))
+    assert text.format("Own-v0") in refusal(EnvConfig("Own-v0"))
     line = refusal(EnvConfig("Own-v0", kwargs={"port": 2}))
-    assert "arguments of Own-v0, met {'port': 2}: SystemExit: no simulator; it takes port" in line
+    assert "arguments of Own-v0, got {'port': 2}: SystemExit: no simulator; it takes port" in line
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_a_missing_package_is_named_with_its_installation(monkeypatch, env_id, p
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr(gymnasium_env, "_described", {})  # another test may have looked at it
     line = refusal(EnvConfig(env_id))
-    assert f"whose packages are installed, met '{env_id}' without {package}; " in line
+    assert f"whose packages are installed, got '{env_id}' without {package}; " in line
     assert remedy in line
 
 

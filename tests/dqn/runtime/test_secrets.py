@@ -78,9 +78,9 @@ def test_no_file_of_hydras_has_a_password_and_the_command_to_resume_says_so(line
     assert line(address) == 130
     assert exit_status(line, "-m", "lr=0.1,0.2", address) == 130
     out, err = line.read()
-    for told in (line.out, out):
-        command, remedy = told.splitlines()[-2:]
-        assert command.startswith("to go on: ")
+    for text in (line.out, out):
+        command, remedy = text.splitlines()[-2:]
+        assert command.startswith("to resume: ")
         assert "'ray_address=ray://u:***@head:10001'" in command
         assert remedy.startswith(f"{STARS} stands for a password")
         assert "${oc.env:VAR}" in remedy
@@ -151,12 +151,12 @@ def test_a_token_of_an_environment_is_looked_up_where_it_is_made(locked, capfd):
         (["+env.kwargs.token=t0ken-of-mine"], "'+env.kwargs.token=${oc.env:VAR}'"),
         (["+env.kwargs.login.apiKey=t0ken-of-mine"], "'+env.kwargs.login.apiKey=${oc.env:VAR}'"),
         (["+env.kwargs.at='db://u:t0ken-of-mine@h'"], "'+env.kwargs.at=${oc.env:VAR}'"),
-        (["lr=${oc.env:DQN_TOKEN}"], "met '${oc.env:DQN_TOKEN}'"),
+        (["lr=${oc.env:DQN_TOKEN}"], "got '${oc.env:DQN_TOKEN}'"),
     ],
 )
-def test_a_refusal_shows_no_token(line, locked, words, told):
+def test_a_refusal_shows_no_token(line, locked, words, text):
     assert line(*LOCKED, *words) == 2
-    assert told in line.err
+    assert text in line.err
     assert len(line.err.splitlines()) == 1
     assert "t0ken-of-mine" not in line.err
     assert found_in(locked, "t0ken-of-mine") == []

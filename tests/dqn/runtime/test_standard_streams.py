@@ -57,8 +57,8 @@ def test_json_stays_as_it_is_on_any_terminal(folder, monkeypatch):
     monkeypatch.setattr(sys, "stdout", out)
     assert __main__.main(["compare", str(folder), str(folder), "--json"]) == 0
     out.flush()
-    said = json.loads(out.buffer.getvalue())
-    assert "müde" in json.dumps(said, ensure_ascii=False)
+    text = json.loads(out.buffer.getvalue())
+    assert "müde" in json.dumps(text, ensure_ascii=False)
 
 
 @pytest.mark.slow

@@ -64,9 +64,9 @@ def test_agent_and_network_are_tensorflows_whatever_keras_is_set_up_for(tmp_path
     done = made(tmp_path, home, KERAS_BACKEND="torch")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["tensorflow", "float32"]
-    told = done.stderr.splitlines()
-    assert len(told) == (name in ("unknown", "no mapping", "unreadable")), told
-    assert all(line.startswith("keras.json is done without") for line in told)
+    text = done.stderr.splitlines()
+    assert len(text) == (name in ("unknown", "no mapping", "unreadable")), text
+    assert all(line.startswith("keras.json is done without") for line in text)
     if WRONG[name]:
         assert (home / "keras.json").read_text() == WRONG[name]
 

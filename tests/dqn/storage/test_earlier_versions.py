@@ -67,13 +67,13 @@ def is_kept(old: Path, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_command_trains_nothing_and_says_which_version_writes_now(old, kind, capfd):
     assert command(old / kind) == 0
-    said = capfd.readouterr()
-    assert "nothing was left to do" in said.out
-    assert said.err == "" or "starting" in said.err
+    text = capfd.readouterr()
+    assert "nothing was left to do" in text.out
+    assert text.err == "" or "starting" in text.err
     is_kept(old, kind)
     assert (old / kind / "seeds.csv").read_bytes() == (DATA / kind / "seeds.csv").read_bytes()
-    said = yaml.safe_load((old / kind / "format.yaml").read_text())
-    assert said == {"format": FORMAT, "version": VERSION}
+    text = yaml.safe_load((old / kind / "format.yaml").read_text())
+    assert text == {"format": FORMAT, "version": VERSION}
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,9 @@ def test_keys_that_did_not_exist_have_their_defaults(old, kind, capfd):
     without_key(old / kind, "tau", "huber_delta", "double")
     assert main(["compare", str(old / kind)]) == 0
     assert command(old / kind) == 0
-    said = capfd.readouterr()
-    assert "nothing was left to do" in said.out
-    assert "seeds.csv: must have a column tau, has none and 2 more like it; 3 added" in said.err
+    text = capfd.readouterr()
+    assert "nothing was left to do" in text.out
+    assert "seeds.csv: must have a column tau, has none and 2 more like it; 3 added" in text.err
     is_kept(old, kind)
     assert command(old / kind) == 0
     assert "seeds.csv" not in capfd.readouterr().err
@@ -198,9 +198,9 @@ def test_a_newer_format_is_refused_by_everything_and_left_as_it_is(old, capfd):
             which = ["--trial", "0", "--seed", "0"] if name == "reproduce" else []
             path = old / kind
             assert (main([name, f"{path}", *which]) if name else command(path)) == 2
-            said = capfd.readouterr().err
-            assert "written by version '9.1.0', this is version" in said
-            assert said.count("\n") == 1
+            message = capfd.readouterr().err
+            assert "written by version '9.1.0', this is version" in message
+            assert message.count("\n") == 1
         after = {path: path.read_bytes() for path in (old / kind).rglob("*") if path.is_file()}
         assert after == before
 
@@ -210,6 +210,6 @@ def test_a_format_that_cannot_be_read_is_refused_and_left_as_it_is(old, text, ca
     (old / "run" / "format.yaml").write_text(text)
     assert command(old / "run") == 2
     assert main(["compare", str(old / "run")]) == 2
-    said = capfd.readouterr().err
-    assert said.count("format.yaml: must ") == said.count("\n") == 2
+    message = capfd.readouterr().err
+    assert message.count("format.yaml: must ") == message.count("\n") == 2
     assert (old / "run" / "format.yaml").read_text() == text

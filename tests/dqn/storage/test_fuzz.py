@@ -98,12 +98,12 @@ def prompt():
         signal.signal(signal.SIGALRM, before)
 
 
-def in_one_line(told: str, status: int) -> None:
+def in_one_line(text: str, status: int) -> None:
     """What a command that did not do its work said: one line, and no bug of ours."""
     assert status in (1, 2)
-    assert told.endswith("\n")
-    assert told[:-1].isprintable(), told
-    assert "HYDRA_FULL_ERROR" not in told, told
+    assert text.endswith("\n")
+    assert text[:-1].isprintable(), text
+    assert "HYDRA_FULL_ERROR" not in text, text
 
 
 def command_line(words: list[str], folder: Path, capfd) -> str:
@@ -117,11 +117,11 @@ def command_line(words: list[str], folder: Path, capfd) -> str:
         prompt(),
     ):
         status = here(*words)
-    told = capfd.readouterr().err
+    text = capfd.readouterr().err
     if status == 0:
         return "accepted"
-    in_one_line(told, status)
-    assert list(folder.iterdir()) == [], told
+    in_one_line(text, status)
+    assert list(folder.iterdir()) == [], text
     return "refused"
 
 
@@ -270,10 +270,10 @@ def asked_of(command: str, good: Path, path: Path, random_: random.Random, capfd
     with prompt():
         arguments = [str(path), str(good), "--anyway"] if command == "compare" else [str(path)]
         status = main([command, *arguments])
-    told = capfd.readouterr().err
+    text = capfd.readouterr().err
     if status == 0:
         return "read"
-    in_one_line(told.rpartition("\n")[0].rpartition("\r")[2].splitlines()[-1] + "\n", status)
+    in_one_line(text.rpartition("\n")[0].rpartition("\r")[2].splitlines()[-1] + "\n", status)
     assert {file: data for file, data in contents(path).items() if file in before} == before
     assert not list(path.rglob(".tmp-*"))
     return "refused"

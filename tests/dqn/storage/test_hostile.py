@@ -56,11 +56,11 @@ def folder(tmp_path):
 def refused(capsys, command, *arguments) -> str:
     """The one line of a command of `python -m sweeps` that ends with a status of its own."""
     assert main([command, *map(str, arguments)]) in (1, 2)
-    told = capsys.readouterr().err
-    assert told.endswith("\n")
-    assert told[:-1].isprintable()
-    assert "HYDRA_FULL_ERROR" not in told
-    return told
+    text = capsys.readouterr().err
+    assert text.endswith("\n")
+    assert text[:-1].isprintable()
+    assert "HYDRA_FULL_ERROR" not in text
+    return text
 
 
 def calling(path: Path) -> str:
@@ -92,9 +92,9 @@ def test_a_preset_has_nothing_called(kind, tmp_path, canary, capfd, monkeypatch)
     optuna = ["hydra/sweeper=optuna", "lr=interval(0.1,0.2)"] if kind == "sampler" else ["lr=1,2"]
     sweep = ["-m", *optuna] if kind in ("launcher", "sweeper", "sampler", "plug-in") else []
     assert here("-cd", tmp_path / "conf", *sweep, "preset=theirs", "seeds=1", "episodes=1") == 2
-    told = capfd.readouterr().err
-    assert told.startswith("hydra.")
-    assert len(told.splitlines()) == 1
+    message = capfd.readouterr().err
+    assert message.startswith("hydra.")
+    assert len(message.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["conf"]
 
 
@@ -203,8 +203,8 @@ def test_no_pipe_that_can_be_missed_is_waited_for_either(make, folder):
 def test_a_sweeps_record_is_checked_as_it_is_read(name, value, folder, capsys):
     sweep = safe_yaml.plain_of(folder / "sweep.yaml") | {name: safe_yaml.plain(value)}
     (folder / "sweep.yaml").write_text(safe_yaml.written(sweep))
-    told = refused(capsys, "compare", folder)
-    assert f"sweep.yaml: {name} must be" in told or f"must have the {name}" in told
+    text = refused(capsys, "compare", folder)
+    assert f"sweep.yaml: {name} must be" in text or f"must have the {name}" in text
 
 
 @pytest.mark.parametrize("value", ["1e308", "-1e39"])

@@ -71,8 +71,8 @@ def test_the_same_command_again_makes_it_whole(whole, tmp_path, kind, capsys):
         trained = again(tmp_path / "cut")
         assert tables(tmp_path / "cut") == expected, where
         assert (kind in ("seeds.csv", "episodes.parquet")) or not trained, where
-        told = capsys.readouterr().err
-        assert told.count("\n") <= 2, told
+        text = capsys.readouterr().err
+        assert text.count("\n") <= 2, text
         assert again(tmp_path / "cut") == []
         assert capsys.readouterr().err == ""
 
@@ -112,9 +112,9 @@ def test_every_digit_of_a_line_is_held_against_its_checksum(whole, tmp_path, cap
         changed = lines[1][:i] + b"%d" % ((lines[1][i] - 47) % 10) + lines[1][i + 1 :]
         (tmp_path / "cut" / "seeds.csv").write_bytes(b"".join([lines[0], changed, *lines[2:]]))
         assert again(tmp_path / "cut") == [], changed
-        told = capsys.readouterr().err
-        assert told.count("\n") == 1
-        assert "the line of trial 0 seed 0 must be as it was written, is not; restored" in told
+        text = capsys.readouterr().err
+        assert text.count("\n") == 1
+        assert "the line of trial 0 seed 0 must be as it was written, is not; restored" in text
         assert tables(tmp_path / "cut") == expected
         (aside,) = (tmp_path / "cut").glob("seeds.csv.damaged-*")
         assert changed in aside.read_bytes()

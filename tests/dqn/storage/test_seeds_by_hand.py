@@ -128,13 +128,13 @@ def test_rounded_numbers_get_their_digits_back_and_it_is_said(path, capsys):
     ("change", "said"), [(rounded, 1), (cell("seconds", "7.5"), 1), (cell("lr", "1.00E-03"), 0)]
 )
 def test_a_line_of_an_earlier_version_whose_metrics_follow_is_kept_and_said_once(
-    old, capsys, change, said
+    old, capsys, change, text
 ):
     edited(old, change)
     kept = read_seeds(old / "seeds.csv")
     with ResultsDir(old, config_of(old)) as folder:
         assert folder.finished() == KEYS == set(pairs(folder.episodes()))
-    assert capsys.readouterr().err.count("\n") == said
+    assert capsys.readouterr().err.count("\n") == text
     rows = read_seeds(old / "seeds.csv")
     assert [row["seconds"] for row in rows] == [row["seconds"] for row in kept]
     assert rows[0]["mean_return"] == 29.333333333333332
@@ -167,13 +167,13 @@ def test_what_nothing_proves_is_set_aside_with_its_episodes(old, capsys):
     edits = (old / "seeds.csv").read_bytes()
     with ResultsDir(old, config_of(old)) as folder:
         assert folder.finished() == {(0, 1), (0, 2)}
-    said = capsys.readouterr().err
-    assert said.count("\n") == 2
+    text = capsys.readouterr().err
+    assert text.count("\n") == 2
     (line,) = old.glob("seeds.csv.damaged-*")
     (part,) = old.glob("part-00000.parquet.damaged-*")
     assert line.read_bytes() == edits
-    assert line.name in said
-    assert part.name in said
+    assert line.name in text
+    assert part.name in text
     assert len(pd.read_parquet(part)) == 36
 
 
@@ -203,8 +203,8 @@ def test_episodes_of_a_line_that_was_removed_are_set_aside_and_said(path, capsys
     (path / "seeds.csv").write_text("".join([lines[0], lines[1], lines[3]]))
     with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == {(0, 0), (0, 2)} == set(pairs(folder.episodes()))
-    said = capsys.readouterr().err
-    assert "episodes of trial 0 seed 1 must have a line in seeds.csv, have none" in said
+    text = capsys.readouterr().err
+    assert "episodes of trial 0 seed 1 must have a line in seeds.csv, have none" in text
     (aside,) = path.glob("part-00000.parquet.damaged-*")
     assert set(pairs(pd.read_parquet(aside))) == KEYS
     filled(path, result(seed=1))

@@ -64,11 +64,11 @@ def test_what_is_damaged_of_seeds_csv_is_restored_from_the_episodes(
         read_seeds(path / "seeds.csv")
     assert (path / "seeds.csv").read_bytes() == damaged
     with ResultsDir(path, CONFIG) as folder:
-        told = capsys.readouterr().err
-        assert re.search(f"seeds.csv, {complaint}", told)
-        assert told.count("\n") == 1
+        text = capsys.readouterr().err
+        assert re.search(f"seeds.csv, {complaint}", text)
+        assert text.count("\n") == 1
         (aside,) = path.glob("seeds.csv.damaged-*")
-        assert aside.name in told
+        assert aside.name in text
         assert aside.read_bytes() == damaged
         assert folder.finished() == {(0, s) for s in range(3)} == set(pairs(folder.episodes()))
         assert (path / "seeds.csv").read_bytes() == whole
@@ -126,11 +126,11 @@ def test_a_seed_whose_episodes_are_not_all_there_is_trained_again(path, capsys):
     pd.read_parquet(part).iloc[1:].to_parquet(part, index=False)
     damaged = part.read_bytes()
     with ResultsDir(path, CONFIG) as folder:
-        told = capsys.readouterr().err
-        assert "trial 0 seed 0 must have the 3 episodes that seeds.csv says, has 2" in told
-        assert told.count("\n") == 1
+        text = capsys.readouterr().err
+        assert "trial 0 seed 0 must have the 3 episodes that seeds.csv says, has 2" in text
+        assert text.count("\n") == 1
         (aside,) = path.glob("part-00000.parquet.damaged-*")
-        assert aside.name in told
+        assert aside.name in text
         assert aside.read_bytes() == damaged
         assert folder.finished() == {(0, 1)} == set(pairs(folder.episodes()))
         folder.add(result(seed=0))

@@ -74,10 +74,10 @@ def test_a_users_file_under_a_name_of_ours_is_refused_before_anything_is_made(pl
     made(place, name, text="lr: 1\n")
     before = everything(place)
     assert here(*SHORT, "hydra.run.dir=.") == 2
-    said = capfd.readouterr().err
-    assert said.count("\n") == 1
-    assert f"{place / name.partition('/mine')[0]}: would be replaced, but is not of" in said
-    assert "choose another folder with hydra.run.dir=FOLDER" in said
+    message = capfd.readouterr().err
+    assert message.count("\n") == 1
+    assert f"{place / name.partition('/mine')[0]}: would be replaced, but is not of" in message
+    assert "choose another folder with hydra.run.dir=FOLDER" in message
     assert everything(place) == before
 
 
@@ -95,9 +95,9 @@ def test_so_is_what_hydra_would_write_over(place, capfd):
     for more in ([], ["hydra.output_subdir=mine"]):
         before = everything(place)
         assert here(*SHORT, "hydra.run.dir=.", *more) == 2
-        said = capfd.readouterr().err
-        assert "config.yaml: would be replaced" in said
-        assert said.endswith("or write hydra.output_subdir=null\n")
+        message = capfd.readouterr().err
+        assert "config.yaml: would be replaced" in message
+        assert message.endswith("or write hydra.output_subdir=null\n")
         assert everything(place) == before
     assert here(*SHORT, *HERE) == 0
 

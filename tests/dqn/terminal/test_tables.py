@@ -74,7 +74,7 @@ def test_a_leaderboard_fits_a_narrow_terminal_and_says_what_it_left_out(monkeypa
         next(line.split() for line in text.splitlines() if line.startswith(" 1 "))
         for text in (board, whole)
     )
-    assert cells[:3] == all_cells[:3]  # rank, trial and the first knob
+    assert cells[:3] == all_cells[:3]  # rank, trial and the first hyperparameter
     left = len(all_cells) - len(cells) + 3  # metrics, which the whole one has no room for, either
     assert lines[-1] == f"  {left} more columns: trials.csv"
     monkeypatch.undo()
@@ -120,8 +120,8 @@ def test_counts_in_words():
         (np.inf, "inf"), (0.12345, "0.123"), (1.5e12, "1.5e+12"),
     ],
 )  # fmt: skip
-def test_numbers_of_usual_size_have_no_exponent(value, said):
-    assert figures(value, 3) == said
+def test_numbers_of_usual_size_have_no_exponent(value, text):
+    assert figures(value, 3) == text
 
 
 def test_a_setting_of_usual_size_has_no_exponent():

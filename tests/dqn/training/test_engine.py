@@ -73,13 +73,13 @@ def test_a_chunk_is_made_to_take_the_same_time_whatever_a_tick_takes(seconds, le
     monkeypatch.setattr(lane_block, "CHUNK", seconds)
     monkeypatch.setattr(lane_block, "TICKS", 500)
     endless = replace(SMALL, steps=0, episodes=10**6, env=EnvConfig("CartPole-v0"))
-    worker, met, new = Engine(LANES), [], [Job(0, SEED, endless)]
+    worker, got, new = Engine(LANES), [], [Job(0, SEED, endless)]
     for _ in lengths:
         before = worker.ticks
         worker.advance(new)
         new = []
-        met.append((worker.ticks - before) // LANES)
-    assert met == lengths
+        got.append((worker.ticks - before) // LANES)
+    assert got == lengths
 
 
 def test_bits_stay_in_a_block_of_the_default_size_and_the_exercises_shape():

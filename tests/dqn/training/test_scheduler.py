@@ -121,7 +121,7 @@ def test_ctrl_c_leaves_whole_seeds_and_their_figures_and_says_how_to_go_on(tmp_p
     rows = seeds_of(tmp_path / "cut")
     assert 0 < len(rows) < 64
     assert f"stopped with {len(rows)} of 64 seeds trained and saved" in out
-    assert f"hydra.run.dir={tmp_path / 'cut'}" in out.split("to go on: ")[1]
+    assert f"hydra.run.dir={tmp_path / 'cut'}" in out.split("to resume: ")[1]
     assert (tmp_path / "cut" / "figures" / "returns.png").exists()
     assert (tmp_path / "cut" / "model.keras").exists()
     assert here(*asked(tmp_path / "cut", *budget)) == 0

@@ -28,8 +28,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 def started(folder):
     study = ["-m", "hydra/sweeper=optuna", "hydra/sweeper/sampler=random"]
     study += [f"hydra.sweeper.n_trials={TRIALS}", f"hydra.sweep.dir={folder}"]
-    with (folder.parent / "told").open("w") as told:
-        return subprocess.Popen(argv(*study, *SMALL, *SPACE), stdout=told, stderr=told)
+    with (folder.parent / "told").open("w") as text:
+        return subprocess.Popen(argv(*study, *SMALL, *SPACE), stdout=text, stderr=text)
 
 
 def children(pid):
@@ -73,8 +73,8 @@ def test_a_thousand_trials_leak_nothing_and_do_not_slow_down(tmp_path):
     began = time.monotonic()
     process = started(folder)
     seen = watched(process, folder)
-    told = (tmp_path / "told").read_text()
-    assert process.returncode == 0, told
+    text = (tmp_path / "told").read_text()
+    assert process.returncode == 0, text
     assert len(pd.read_csv(folder / "seeds.csv")) == TRIALS
     print(f"\n{TRIALS} trials in {time.monotonic() - began:.0f} s; seen {len(seen)} times")
 

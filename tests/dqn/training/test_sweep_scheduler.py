@@ -276,7 +276,7 @@ def same(kind, whole, other):
 @pytest.mark.parametrize("cut", [0, 4, 9])
 def test_what_is_shown_of_a_sweep_is_never_more_than_all(tmp_path, kind, cut, monkeypatch):
     monkeypatch.setattr(console, "_PAUSE", -1.0)  # a line at every report
-    told = ""
+    text = ""
     for fleet in (FakeFleet(3, lost=[3], cut=cut), FakeFleet(3, lost=[2])):
         screen = Console(file=io.StringIO(), width=200)
         source = SOURCES[kind]()
@@ -287,10 +287,10 @@ def test_what_is_shown_of_a_sweep_is_never_more_than_all(tmp_path, kind, cut, mo
             with contextlib.suppress(CutError):
                 Scheduler(source, folder, fleet, view).run(Event())
             assert view.counts.over + view.counts.running <= 5
-        told = screen.file.getvalue()
-        shares = [float(share) for share in re.findall(r"([-\d.]+) %", told)]
-        assert all(0 <= share <= 100 for share in shares), told
-        assert re.findall(r"-\d+:\d+ left", told) == []
+        text = screen.file.getvalue()
+        shares = [float(share) for share in re.findall(r"([-\d.]+) %", text)]
+        assert all(0 <= share <= 100 for share in shares), text
+        assert re.findall(r"-\d+:\d+ left", text) == []
     assert view.counts.running == 0
     assert view.counts.over == 5
     assert view._share() == 1.0
@@ -302,7 +302,7 @@ def test_steps_saved_are_against_those_of_seeds_that_were_not_pruned(tmp_path):
     console = Console(file=io.StringIO(), width=200)
     with opened(tmp_path) as folder, sweep_progress.SweepProgress(folder, 5, BASE, console) as view:
         Scheduler(source, folder, FakeFleet(lanes=3, chunk=1), view).run(Event())
-        told = view._told(time.monotonic())
+        text = view._told(time.monotonic())
     # 9 whole seeds of 9 steps, then 6 that were pruned after 3: 36 of 135 steps
     assert view.steps == 9 * 9 + 6 * 3
-    assert f"{100 * 36 / 135:.0f} % of steps saved" in told
+    assert f"{100 * 36 / 135:.0f} % of steps saved" in text

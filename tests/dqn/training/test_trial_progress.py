@@ -136,11 +136,11 @@ def test_rungs_do_not_depend_on_how_chunks_fall(lengths, cuts, rungs, config):
     steps, returns = np.cumsum(lengths), np.arange(len(lengths))
     whole, parts = course_of(config, 0), course_of(config, 0)
     add_episodes(whole, 0, returns, steps)
-    told = []
+    text = []
     for chunk in np.split(np.arange(len(lengths)), sorted(cuts)):
         if len(chunk):
             add_episodes(parts, 0, returns[chunk], steps[chunk])
-        told += passed(parts, rungs)
-    assert told == passed(whole, rungs)
+        text += passed(parts, rungs)
+    assert text == passed(whole, rungs)
     shares = budget_spent(config, returns + 1, steps)
-    assert [rung for rung, _ in told] == [i for i, at in enumerate(rungs) if shares[-1] >= at]
+    assert [rung for rung, _ in text] == [i for i, at in enumerate(rungs) if shares[-1] >= at]

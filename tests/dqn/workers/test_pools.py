@@ -68,7 +68,7 @@ def worker_of(fleet, key):
 
 
 def under_way(count):
-    return lambda heard: len({said.key for said in heard.episodes}) >= count
+    return lambda heard: len({text.key for text in heard.episodes}) >= count
 
 
 def test_jobs_of_mixed_shapes_come_back_once_each_with_all_their_episodes(fleet):
@@ -77,7 +77,7 @@ def test_jobs_of_mixed_shapes_come_back_once_each_with_all_their_episodes(fleet)
     heard = all_news(fleet, jobs)
     each_once(heard, jobs)
     assert set(statuses(heard).values()) == {"done"}
-    episodes = Counter(said.key for said in heard.episodes)
+    episodes = Counter(text.key for text in heard.episodes)
     assert episodes == {job.key: 5 for job in jobs}
     assert heard.restarted == []
     assert fleet.free_slots == 6 * 2 * 24
@@ -98,9 +98,9 @@ class OnPaper:
     def poll(self):
         if self.gone:
             raise WorkerLostError("it was switched off")
-        said = [ChunkResult([], [Finished.pruned(job) for job in self.over], 0.0, 0.0, 0.0)]
+        text = [ChunkResult([], [Finished.pruned(job) for job in self.over], 0.0, 0.0, 0.0)]
         self.over = []
-        return said
+        return text
 
     def end(self):
         return ""
@@ -223,7 +223,7 @@ def test_episodes_of_a_lost_training_are_not_heard_after_its_restart(fleet):
     while not update.restarted:
         update = fleet.advance([], [])
     assert set(update.restarted) == before
-    assert [said.key for said in update.episodes if said.key in before] == []
+    assert [text.key for text in update.episodes if text.key in before] == []
 
 
 def test_a_job_that_kills_its_worker_is_given_up_and_all_others_are_done(fleet):
@@ -329,12 +329,12 @@ def test_a_worker_that_is_silent_but_uses_its_processor_is_at_work(monkeypatch):
 
 def test_cancelled_jobs_come_back_once_as_pruned_wherever_they_are(fleet):
     endless, short = jobs_of(0, ENDLESS, seeds=60), jobs_of(1)
-    told = []
+    text = []
 
     def cancel(update):
-        if not told and update.episodes:
-            told.append([job.key for job in endless])
-            return told[0]
+        if not text and update.episodes:
+            text.append([job.key for job in endless])
+            return text[0]
         return ()
 
     heard = all_news(fleet, endless + short, between=cancel)
@@ -360,7 +360,7 @@ def test_a_job_that_was_cancelled_before_its_worker_was_lost_does_not_begin_anew
     cancelled = list(lost.jobs)
     while True:  # what it had sent before it stopped
         update = fleet.advance([], [])
-        if not any(said.key in cancelled for said in update.episodes):
+        if not any(text.key in cancelled for text in update.episodes):
             break
     fleet.advance([], cancelled)
     lost.worker.process.kill()

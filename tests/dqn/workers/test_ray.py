@@ -77,7 +77,7 @@ def test_without_ray_it_is_said_what_to_install(tmp_path, monkeypatch, capfd):
 
 def test_no_worker_at_all_and_a_cluster_do_not_go_together(tmp_path, capfd):
     assert here(*asked(tmp_path / "grid", "fleet=ray", "workers=0")) == 2
-    assert "workers must be auto or >= 1 with fleet=ray, met 0" in capfd.readouterr().err
+    assert "workers must be auto or >= 1 with fleet=ray, got 0" in capfd.readouterr().err
 
 
 def test_a_worker_that_cannot_begin_ends_the_command_and_is_not_begun_for_ever():
@@ -99,7 +99,7 @@ def test_what_ray_says_is_told_without_passwords_also_where_it_says_nothing(monk
     exceptions = pytest.importorskip("ray.exceptions")
 
     class Ray:
-        said = ""
+        message = ""
 
         def get(self, asked):
             raise exceptions.RayTaskError("f", self.said, None) if self.said else RayError()
@@ -111,10 +111,10 @@ def test_what_ray_says_is_told_without_passwords_also_where_it_says_nothing(monk
     monkeypatch.setattr("dqn.workers.ray._alive", lambda ray, node: True)
     member = RayWorker(Ray(), mock.MagicMock())
     member._node = "one"
-    for Ray.said, told in (("", "RayError"), ("at http://me:hunter2@host/", "http://me:***@host/")):
+    for Ray.said, text in (("", "RayError"), ("at http://me:hunter2@host/", "http://me:***@host/")):
         with pytest.raises(WorkerLostError) as gone:
             member.poll()
-        assert told in str(gone.value)
+        assert text in str(gone.value)
         assert "hunter2" not in str(gone.value)
 
 
@@ -123,7 +123,7 @@ def test_a_cluster_that_does_not_answer_without_a_word_is_refused(monkeypatch):
     ray.is_initialized.return_value, ray.init.side_effect = False, RuntimeError()
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    with pytest.raises(UserError, match=r"that answers, met local \(RuntimeError\); start one"):
+    with pytest.raises(UserError, match=r"that answers, got local \(RuntimeError\); start one"):
         RayBackend(None, 1)
 
 
@@ -133,7 +133,7 @@ def test_an_address_where_no_cluster_answers_is_refused(tmp_path):
     done = ended(*asked(tmp_path / "grid", "fleet=ray", "ray_address=127.0.0.1:1"))
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("ray_address must be of a Ray cluster that answers, met 127.0.0.1:1 (")
+    assert line.startswith("ray_address must be of a Ray cluster that answers, got 127.0.0.1:1 (")
 
 
 @pytest.mark.slow

@@ -84,8 +84,8 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
         "_START",
         local._START.replace("from dqn.training import worker", "import my_envs; 1 / 0"),
     )
-    (said,) = first_words(LocalWorker())
-    assert said == WorkerError("ZeroDivisionError: division by zero", "", unstarted=True)
+    (text,) = first_words(LocalWorker())
+    assert text == WorkerError("ZeroDivisionError: division by zero", "", unstarted=True)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_a_worker_whose_users_code_ends_the_program_says_so(monkeypatch):
     monkeypatch.setattr(worker.runtime, "prepare", ends)
     ours, theirs = multiprocessing.Pipe()
     worker.serve(theirs)
-    said = ours.recv()
-    assert (said.reason, said.unstarted) == ("SystemExit: no simulator", True)
+    text = ours.recv()
+    assert (text.reason, text.unstarted) == ("SystemExit: no simulator", True)
 
 
 def test_parts_of_the_path_that_are_no_text_are_left_out(monkeypatch):
@@ -145,7 +145,7 @@ def test_a_later_worker_that_cannot_start_is_one_that_was_lost():
         def start(self):
             return self
 
-        ready, said = True, [[Heartbeat(0.0)], WorkerLostError("not now", unstarted=True)]
+        ready, text = True, [[Heartbeat(0.0)], WorkerLostError("not now", unstarted=True)]
 
         def poll(self):
             one = self.said.pop(0)

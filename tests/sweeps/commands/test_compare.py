@@ -39,22 +39,22 @@ def plain(capsys, *arguments):
 
 def refusal(capsys, *arguments):
     status = main(["compare", *arguments])
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    return status, said.err
+    text = capsys.readouterr()
+    assert text.out == ""
+    assert text.err.count("\n") == 1
+    return status, text.err
 
 
 def test_two_runs_by_hand(tmp_path, capsys):
     slow = dataclasses.replace(CONFIG, lr=1e-4)
     both = run(tmp_path / "a", 10.0), run(tmp_path / "b", 11.0, slow)
-    said = plain(capsys, *both)
-    first, second = said["contenders"]
+    text = plain(capsys, *both)
+    first, second = text["candidates"]
     assert (first["mean_return"], second["mean_return"]) == (11.0, 12.0)
     assert (first["mean_return_low"], first["mean_return_high"]) == (10.0, 12.0)
     assert (first["solved"], first["steps"], first["seeds"]) == (0.0, 132, [0, 1, 2])
-    assert said["differ"] == {"lr": [1e-3, 1e-4]}
-    (against,) = said["against_first"]
+    assert text["differ"] == {"lr": [1e-3, 1e-4]}
+    (against,) = text["against_first"]
     assert against["paired"]
     assert against["improvement"] == pytest.approx((6 + 0.5 * 2) / 9)  # of 10 11 12, 11 12 13
     assert against["difference"] == 1.0
@@ -66,18 +66,18 @@ def test_every_statistic_of_the_metric_by_hand(tmp_path, capsys):
     path = tmp_path / "a"
     levels = (100.0, 120.0, 130.0, 190.0, 200.0)
     filled(path, *(result(0, s, returns=[x] * 12) for s, x in enumerate(levels)))
-    (one,) = plain(capsys, str(path))["contenders"]
+    (one,) = plain(capsys, str(path))["candidates"]
     found = one["statistics"]
     assert found["iqm"] == one["mean_return"] == pytest.approx(440 / 3)
     assert (found["mean"], found["median"]) == (148.0, 130.0)
     assert found["optimality_gap"] == 48.0  # to 195: 95 + 75 + 65 + 5 + 0 of 5 seeds
     assert 100 <= found["mean_low"] < 148 < found["mean_high"] <= 200
     assert main(["compare", str(path)]) == 0
-    said = capsys.readouterr().out
-    assert "optimality gap" in said
-    assert "130.0 [100.0, 200.0]" in said
-    assert "to 195" in said
-    assert plain(capsys, str(path), "--metric", "collapse")["contenders"][0]["statistics"][
+    text = capsys.readouterr().out
+    assert "optimality gap" in text
+    assert "130.0 [100.0, 200.0]" in text
+    assert "to 195" in text
+    assert plain(capsys, str(path), "--metric", "collapse")["candidates"][0]["statistics"][
         "optimality_gap"
     ] is None  # fmt: skip
 
@@ -86,11 +86,11 @@ def test_a_training_that_lost_more_than_half_of_its_best_has_collapsed(tmp_path,
     path = tmp_path / "a"
     fallen, halved = [0.0, *[20.0] * 10, *[9.0] * 10], [0.0, *[20.0] * 10, *[10.0] * 10]
     filled(path, *(result(0, s, returns=x) for s, x in enumerate((fallen, halved, [20.0] * 12))))
-    assert plain(capsys, str(path))["contenders"][0]["collapsed"] == pytest.approx(1 / 3)
+    assert plain(capsys, str(path))["candidates"][0]["collapsed"] == pytest.approx(1 / 3)
     assert main(["compare", str(path)]) == 0
-    said = capsys.readouterr().out
-    assert "> 0.5" in said
-    assert "1 of 3" in said
+    text = capsys.readouterr().out
+    assert "> 0.5" in text
+    assert "1 of 3" in text
 
 
 def test_an_infinite_setting_is_text_in_json(tmp_path, capsys):
@@ -105,17 +105,17 @@ def test_the_table_lines_up_and_says_what_differs(tmp_path, capsys):
     other = dataclasses.replace(CONFIG, hidden=(8,), double=True)
     both = run(tmp_path / "a"), run(tmp_path / "longer_name", 11.0, other, seeds=(0, 1))
     assert main(["compare", *both]) == 0
-    said = capsys.readouterr().out
-    lines = [line for line in said.splitlines() if "mean return" in line]
+    text = capsys.readouterr().out
+    lines = [line for line in text.splitlines() if "mean return" in line]
     column = lines[0].index("mean return") + len("mean return")
-    numbers = [line for line in said.splitlines() if line.strip().startswith(("a ", "longer_name"))]
+    numbers = [line for line in text.splitlines() if line.strip().startswith(("a ", "longer_name"))]
     assert numbers[0][:column].endswith("11.0")
     assert numbers[1][:column].endswith("11.5")
-    assert "hidden      [64,64]          [8]" in said
-    assert "double        false         true" in said
-    assert "not the same" in said
-    assert "longer_name: 1 of its 3 seeds are not in" in said
-    assert max(map(len, said.splitlines())) <= 120
+    assert "hidden      [64,64]          [8]" in text
+    assert "double        false         true" in text
+    assert "not the same" in text
+    assert "longer_name: 1 of its 3 seeds are not in" in text
+    assert max(map(len, text.splitlines())) <= 120
 
 
 def test_seeds_that_differ_are_not_paired(tmp_path, capsys):
@@ -129,10 +129,10 @@ def test_seeds_that_differ_are_not_paired(tmp_path, capsys):
 
 def test_a_sweep_stands_for_its_best_trial_or_the_one_named(tmp_path, capsys):
     folder = grid(tmp_path / "lr")
-    said = plain(capsys, folder, f"{folder}:0")
-    assert [one["trial"] for one in said["contenders"]] == [1, 0]
-    assert [one["name"] for one in said["contenders"]] == ["lr:1", "lr:0"]
-    assert said["differ"] == {"lr": [0.1, 0.01]}
+    text = plain(capsys, folder, f"{folder}:0")
+    assert [one["trial"] for one in text["candidates"]] == [1, 0]
+    assert [one["name"] for one in text["candidates"]] == ["lr:1", "lr:0"]
+    assert text["differ"] == {"lr": [0.1, 0.01]}
 
 
 def test_better_is_what_the_metric_calls_so(tmp_path, capsys):
@@ -165,14 +165,14 @@ def test_another_budget_or_environment_is_refused_unless_asked_for(tmp_path, cap
     three = (
         run(tmp_path / "a"), run(tmp_path / "b", 9.0, longer), run(tmp_path / "c", 9.0, other),
     )  # fmt: skip
-    status, said = refusal(capsys, *three)
+    status, text = refusal(capsys, *three)
     assert status == 2
-    assert "CartPole-v0 max_episode_steps=200 solved_return=195.0 for 150 episodes" in said
-    assert "for 300 episodes; add --anyway" in said
+    assert "CartPole-v0 max_episode_steps=200 solved_return=195.0 for 150 episodes" in text
+    assert "for 300 episodes; add --anyway" in text
     assert main(["compare", *three, "--anyway"]) == 0
-    said = capsys.readouterr().out
-    assert "* another task or budget than a: CartPole-v1 for 150 episodes" in said
-    assert [one["comparable"] for one in plain(capsys, *three, "--anyway")["contenders"]] == [
+    text = capsys.readouterr().out
+    assert "* another task or budget than a: CartPole-v1 for 150 episodes" in text
+    assert [one["comparable"] for one in plain(capsys, *three, "--anyway")["candidates"]] == [
         True, False, False,
     ]  # fmt: skip
 
@@ -181,11 +181,11 @@ def test_figures_are_drawn_where_they_are_wanted(tmp_path, capsys):
     from PIL import Image
 
     both = run(tmp_path / "a"), run(tmp_path / "b", 20.0, seeds=(0,))
-    said = plain(capsys, *both, "--out", str(tmp_path / "drawn"))
+    text = plain(capsys, *both, "--out", str(tmp_path / "drawn"))
     assert sorted(file.name for file in (tmp_path / "drawn").iterdir()) == [
         "learning_curves.png", "performance_profiles.png",
     ]  # fmt: skip
-    for path in said["figures"]:
+    for path in text["figures"]:
         with Image.open(path) as image:
             assert image.size[0] > 500
             assert len(image.convert("RGB").getcolors(1 << 20) or ()) > 50
@@ -196,7 +196,7 @@ def test_figures_are_drawn_where_they_are_wanted(tmp_path, capsys):
     [
         (["nowhere"], 2, "nowhere: must be a folder of results"),
         (["a:9"], 2, "trial 9 must have a row in seeds.csv, has none; its trials go from 0 to 0"),
-        (["a:x"], 2, "what follows the colon must be a trial's number, met 'x'"),
+        (["a:x"], 2, "what follows the colon must be a trial's number, got 'x'"),
         (["a", "--metric", "speed"], 2, "invalid choice: 'speed'"),
         ([], 2, "required: DIR"),
         (["a", "--out", "a/seeds.csv"], 2, "--out must be a folder that can be written to"),
@@ -213,9 +213,9 @@ def test_refusals_are_one_line(tmp_path, monkeypatch, capsys, arguments, status,
     lines[2] = lines[2].replace(",0.001,", ",fast,", 1)
     table.write_text("\n".join([*lines, ""]))
     filled(tmp_path / "begun")
-    said = refusal(capsys, *arguments)
-    assert said[0] == status
-    assert part in said[1]
+    text = refusal(capsys, *arguments)
+    assert text[0] == status
+    assert part in text[1]
 
 
 def test_reading_changes_nothing_and_may_happen_while_another_writes(tmp_path, capsys):

@@ -93,9 +93,9 @@ def test_hparams_has_each_trial_with_its_settings_and_metrics(grid):
 def test_what_is_there_is_not_overwritten(grid, tmp_path, capsys):
     before = sorted((grid / "tensorboard").rglob("*"))
     assert main(["export", str(grid)]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert f"--out must be a new or empty folder, met {grid / 'tensorboard'}; move it" in said
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    assert f"--out must be a new or empty folder, got {grid / 'tensorboard'}; move it" in text
     assert sorted((grid / "tensorboard").rglob("*")) == before
     (tmp_path / "file").touch()
     assert main(["export", str(grid), "--out", str(tmp_path / "file")]) == 2

@@ -44,14 +44,14 @@ def study(tmp_path_factory):
 
 @pytest.mark.usefixtures("stills")
 def test_a_study(study, capsys):
-    said = main(["report", str(study), "--json"])
+    message = main(["report", str(study), "--json"])
     plain = json.loads(capsys.readouterr().out)
-    assert said == 0
+    assert message == 0
     assert (plain["trials"], plain["expected"], plain["metric"]) == (30, 30, "mean_return")
     page = Reader((study / "report.html").read_text(encoding="utf-8"))
     assert f"Trial {plain['best']} is best: mean return" in page.text
     assert "The number is optimistic" in page.text
-    assert plain["importance"][0]["knob"] == "lr"
+    assert plain["importance"][0]["hyperparameter"] == "lr"
     names = {path.rpartition("/")[2] for path in plain["figures"]}
     hyperparameters = ("lr", "gamma", "hidden", "train_freq")
     assert names == {
@@ -87,11 +87,11 @@ def test_one_of_a_thing_is_told_so(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("dqn.terminal.console._PAUSE", 0.0)
     filled(tmp_path / "a", result(returns=range(30)))
     report(tmp_path / "a")
-    said = capsys.readouterr()
-    assert "working out what 1 trial says ..." in said.err
-    assert "\n1 figure: " in said.out
-    assert "1 of 1 training solved" not in said.out
-    assert "of 1 training solved the task" in said.out
+    text = capsys.readouterr()
+    assert "working out what 1 trial says ..." in text.err
+    assert "\n1 figure: " in text.out
+    assert "1 of 1 training solved" not in text.out
+    assert "of 1 training solved the task" in text.out
 
 
 def test_a_half_finished_run_says_so(tmp_path):
@@ -179,13 +179,13 @@ def test_what_was_validated_is_the_headline(study, tmp_path):
         ("held_out,", "held,", "line 2: column held_out must be a number, is missing"),
     ],
 )
-def test_a_validation_edited_by_hand_is_refused(tmp_path, capsys, old, new, said):
+def test_a_validation_edited_by_hand_is_refused(tmp_path, capsys, old, new, text):
     base = Config(seeds=3, episodes=30)
     path = write(tmp_path / "a", sampled(3, base, ["lr"]), record(), base=base)
     (path / "validation.csv").write_text(VALIDATION.format(best=0, second=1).replace(old, new, 1))
     assert main(["report", str(path)]) == 1
     err = capsys.readouterr().err
-    assert said in err
+    assert text in err
     assert err.count("\n") == 1
 
 
@@ -230,7 +230,7 @@ def test_episodes_that_cannot_be_read_cost_the_curves_alone(tmp_path):
         ("cut", 1, "cut/seeds.csv, line 1: the columns must be those of seeds.csv; missing: gamma"),
     ],
 )
-def test_refusals_are_one_line(tmp_path, monkeypatch, capsys, name, status, said):
+def test_refusals_are_one_line(tmp_path, monkeypatch, capsys, name, status, message):
     monkeypatch.chdir(tmp_path)
     filled(tmp_path / "begun")
     for one in ("torn", "cut"):
@@ -241,10 +241,10 @@ def test_refusals_are_one_line(tmp_path, monkeypatch, capsys, name, status, said
     cut = tmp_path / "cut" / "seeds.csv"
     cut.write_text(cut.read_text().replace(",gamma,", ",gamme,", 1))
     assert main(["report", name]) == status
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert said in told.err
+    text = capsys.readouterr()
+    assert text.out == ""
+    assert text.err.count("\n") == 1
+    assert message in text.err
     assert not (tmp_path / name / "report.html").exists()
 
 
@@ -297,10 +297,10 @@ def test_other_commands_do_not_wait_for_plotly():
 
 def test_help_says_of_which_command_its_examples_are(capsys):
     assert main([]) == 0
-    said = capsys.readouterr().out
-    assert "\nexamples\n" not in said
+    text = capsys.readouterr().out
+    assert "\nexamples\n" not in text
     for name in COMMANDS:
-        assert said.count(f"\nexamples of {name}\n  ") == 1
+        assert text.count(f"\nexamples of {name}\n  ") == 1
     with pytest.raises(SystemExit):
         main(["report", "--help"])
     assert "\nexamples\n" in capsys.readouterr().out

@@ -119,9 +119,9 @@ def test_again_trains_nothing_and_says_the_same(copy, capsys, monkeypatch):
     monkeypatch.setattr("dqn.training.engine.Engine", None)
     before = (copy / "validation.csv").read_bytes()
     assert main(["validate", str(copy), "--top", "2", "--seeds", "3", "--json"]) == 0
-    said = capsys.readouterr()
-    assert "nothing was left to do" in said.err
-    plain = json.loads(said.out)
+    text = capsys.readouterr()
+    assert "nothing was left to do" in text.err
+    plain = json.loads(text.out)
     assert plain["seeds"] == [2, 4]
     assert [one["trial"] for one in plain["findings"]] == [2, 0, None]
     assert (copy / "validation.csv").read_bytes() == before
@@ -146,16 +146,16 @@ def test_more_seeds_are_added(copy):
 
 def test_the_table_lines_up(copy, capsys):
     assert main(["validate", str(copy), "--top", "2", "--seeds", "3"]) == 0
-    said = capsys.readouterr().out
-    rows = [line for line in said.splitlines() if "→" in line]
+    text = capsys.readouterr().out
+    rows = [line for line in text.splitlines() if "→" in line]
     assert len(rows) == 2
     assert rows[0].index("→") == rows[1].index("→")
-    assert "2 to 4 were never used by the study" in said
-    assert "IQM of seeds" in said
-    assert said.count("by the lower end of the interval on new seeds, not by the IQM") == 1 - (
-        "stays recommended" in said
+    assert "2 to 4 were never used by the study" in text
+    assert "IQM of seeds" in text
+    assert text.count("by the lower end of the interval on new seeds, not by the IQM") == 1 - (
+        "stays recommended" in text
     )
-    rows = map(str.strip, said.splitlines())
+    rows = map(str.strip, text.splitlines())
     metrics = [row for row in rows if row.startswith(("trial 2 ", "exercise "))]
     assert len(metrics) == 4  # what was claimed and held; and every metric on the new seeds
     assert all("0 of 3" in line for line in metrics[2:])  # solved in 12 episodes
@@ -202,18 +202,18 @@ def test_of_what_is_better_the_less_the_least_is_first(tmp_path):
 def test_the_exercise_has_no_number_for_a_person(copy, capsys):
     shutil.rmtree(copy / "validation")
     assert main(["validate", str(copy), "--top", "1", "--seeds", "2"]) == 0
-    said = capsys.readouterr()
-    assert "1 trial and the exercise, on 2 new seeds" in said.err
-    board = said.err[: said.err.index("results:")]
+    text = capsys.readouterr()
+    assert "1 trial and the exercise, on 2 new seeds" in text.err
+    board = text.err[: text.err.index("results:")]
     assert [line.split()[1] for line in board.splitlines() if line.startswith((" 1 ", " 2 "))]
     assert " exercise " in board
 
 
 def refusal(capsys, *arguments):
     status = main(["validate", *map(str, arguments)])
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    return status, said
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    return status, text
 
 
 def test_another_trial_is_added_and_what_was_trained_stays(copy, capsys):
@@ -233,16 +233,16 @@ def test_seeds_that_the_study_has_used_since_are_refused(copy, capsys):
     with ResultsDir(copy, BASE, {"kind": "grid"}, swept=("lr",)) as folder:
         config = dataclasses.replace(BASE, lr=1e-4)
         folder.add(result(2, 2, returns=[40.0] * 12, config=config))
-    status, said = refusal(capsys, copy, "--top", "2", "--seeds", "3")
+    status, text = refusal(capsys, copy, "--top", "2", "--seeds", "3")
     assert status == 2
-    assert "must begin with seed 3, the first that the study has not used, begins with 2" in said
+    assert "must begin with seed 3, the first that the study has not used, begins with 2" in text
 
 
 def test_what_is_stopped_writes_no_table_and_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     path = study(tmp_path / "study")
     monkeypatch.setattr("dqn.session.sweep", lambda *arguments: (130, None))
     assert main(["validate", str(path)]) == 130
-    assert capsys.readouterr().out == "to go on: the same command\n"
+    assert capsys.readouterr().out == "to resume: the same command\n"
     assert not (path / "validation.csv").exists()
 
 
@@ -260,12 +260,12 @@ def test_what_cannot_be_validated_is_refused_in_one_line(tmp_path, capsys):
     assert refusal(capsys, tmp_path / "none")[0] == 2
     assert refusal(capsys, tmp_path / "run", "--seeds", "1") == (
         2,
-        "python -m sweeps validate: argument --seeds: must be a whole number >= 2, met 1; "
+        "python -m sweeps validate: argument --seeds: must be a whole number >= 2, got 1; "
         "--help shows examples\n",
     )
     longer = study(tmp_path / "longer", episodes=13)
-    status, said = refusal(capsys, longer)
-    assert (status, "trial 2 has another episodes than the study's" in said) == (2, True)
+    status, text = refusal(capsys, longer)
+    assert (status, "trial 2 has another episodes than the study's" in text) == (2, True)
     assert not (longer / "validation").exists()
 
 

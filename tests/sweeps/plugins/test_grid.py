@@ -176,8 +176,8 @@ def test_a_configuration_that_a_grid_has_twice_is_trained_once(tmp_path, capfd):
     assert "all have the same configuration" in out
     assert f"{folder}:3 has the configuration of trial 1, and its rows" in out
     assert main(["report", str(folder), "--json"]) == 0
-    said = json.loads(capfd.readouterr().out)
-    assert (said["trials"], said["expected"]) == (4, 4)
+    text = json.loads(capfd.readouterr().out)
+    assert (text["trials"], text["expected"]) == (4, 4)
 
 
 @pytest.fixture(scope="module")
@@ -219,13 +219,13 @@ def test_a_sweep_over_tasks_is_compared_by_its_trials(tasks, capfd):
 
 def test_its_report_has_a_part_for_each_task(tasks, capfd):
     assert main(["report", str(tasks), "--json"]) == 0
-    said = json.loads(capfd.readouterr().out)
-    assert list(said["tasks"]) == ["CartPole-v0", "Acrobot-v1"]
+    text = json.loads(capfd.readouterr().out)
+    assert list(text["tasks"]) == ["CartPole-v0", "Acrobot-v1"]
     page = (tasks / "report.html").read_text()
     assert page.count("· CartPole-v0</h2>") == page.count("· Acrobot-v1</h2>") > 3
     ids = [part.split('"')[0] for part in page.split(' id="')[1:]]
     assert len(ids) == len(set(ids))
-    for figure in said["figures"]:
+    for figure in text["figures"]:
         assert Path(figure).exists()
 
 

@@ -122,7 +122,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, long):
     assert "Traceback" not in err
     assert "a worker was lost" not in err
     assert "of 4 trials done and saved" in out
-    assert f"hydra.sweep.dir={folder}" in out.split("to go on: ")[1]
+    assert f"hydra.sweep.dir={folder}" in out.split("to resume: ")[1]
     kept = table(folder)
     over, more = re.search(r"(\d) of 4 trials done and saved(?:, and of (\d) more)?", out).groups(
         "0"

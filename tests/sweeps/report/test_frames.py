@@ -63,7 +63,7 @@ def test_a_grid_by_hand(tmp_path):
     assert frame["trainings"].tolist() == [6, 6, 6]
     of_gamma = of_regions(made, hyperparameter(made, "gamma"))
     moved = effects({"lr": frame, "gamma": of_gamma})
-    assert moved["knob"].tolist() == ["lr", "gamma"]
+    assert moved["hyperparameter"].tolist() == ["lr", "gamma"]
     assert moved["effect"].tolist() == [20.0, 0.0]
 
 
@@ -120,12 +120,12 @@ def test_importance_finds_what_decides_and_what_does_nothing(tmp_path):
     base = Config(seeds=1, episodes=12)
     made = tables(write(tmp_path / "a", sampled(120, base), record(seeds=1), base=base, seeds=1,
                         level=lambda c: 150 - 80 * abs(math.log10(c.lr) + 3)))  # fmt: skip
-    ranking, told = importance(made)
-    assert ranking["knob"][0] == "lr"
+    ranking, text = importance(made)
+    assert ranking["hyperparameter"][0] == "lr"
     assert ranking["share"].sum() == pytest.approx(1.0)
     clear = ranking[ranking["share"] > ranking["chance"]]
-    assert clear["knob"].tolist() == ["lr"]
-    assert "best 12 of 120 trials" in told
+    assert clear["hyperparameter"].tolist() == ["lr"]
+    assert "best 12 of 120 trials" in text
 
 
 def test_importance_says_why_there_is_none(tmp_path):

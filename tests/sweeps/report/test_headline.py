@@ -36,12 +36,12 @@ BASE = Config(seeds=3, episodes=30)
         ("solved_at", (20.0, 10.0, 30.0), "on new seeds it did better by 20.0 [10.0, 30.0]"),
     ],
 )  # fmt: skip
-def test_what_was_luck_is_said_only_where_it_can_be_told(metric, optimism, said):
+def test_what_was_luck_is_said_only_where_it_can_be_told(metric, optimism, text):
     ends = ("", "_low", "_high")
-    assert _luck({f"optimism{e}": v for e, v in zip(ends, optimism, strict=True)}, metric) == said
+    assert _luck({f"optimism{e}": v for e, v in zip(ends, optimism, strict=True)}, metric) == text
 
 
-def lowered(path, said, *, whole=12, begun=2, n_trials=50):
+def lowered(path, text, *, whole=12, begun=2, n_trials=50):
     """A study of `whole` trials, and some that were begun, whose last command said `said`."""
     configs = sampled(whole + begun, BASE, ["lr"])
     write(path, configs, record(n_trials=n_trials), base=BASE)
@@ -52,9 +52,9 @@ def lowered(path, said, *, whole=12, begun=2, n_trials=50):
         if not line.startswith(tuple(f"{whole + n},2," for n in range(begun)))
     ]
     (path / "seeds.csv").write_text("".join(kept))
-    if said is not None:
+    if text is not None:
         (path / ".hydra").mkdir()
-        (path / ".hydra" / "hydra.yaml").write_text(said)
+        (path / ".hydra" / "hydra.yaml").write_text(text)
     return report_frames(read(path), "mean_return")
 
 
@@ -64,24 +64,24 @@ SAID = "hydra:\n  sweeper:\n    n_trials: {}\n"
 def test_a_study_whose_last_command_asked_for_fewer_trials_is_done(tmp_path):
     tables = lowered(tmp_path / "a", SAID.format(10))
     assert progress(tables) == (10, 10)
-    said = summarise(report_data(tables.results, "mean_return"))
-    assert said.progress == ""
-    assert "is best: " in said.headline
+    text = summarise(report_data(tables.results, "mean_return"))
+    assert text.progress == ""
+    assert "is best: " in text.headline
 
 
 def test_trials_beyond_those_asked_for_do_not_stand_for_one_that_is_missing(tmp_path):
     tables = lowered(tmp_path / "a", SAID.format(13))
     assert progress(tables) == (12, 13)
-    said = summarise(report_data(tables.results, "mean_return"))
-    assert said.progress.startswith("12 of 13 trials: the others are not done yet")
-    assert "is best so far: " in said.headline
+    text = summarise(report_data(tables.results, "mean_return"))
+    assert text.progress.startswith("12 of 13 trials: the others are not done yet")
+    assert "is best so far: " in text.headline
 
 
 @pytest.mark.parametrize(
     "said", [None, "", "[", "hydra: 3", SAID.format("many"), SAID.format(-1), SAID.format("true")]
 )
-def test_where_the_last_command_is_not_on_record_the_most_that_was_asked_for_counts(tmp_path, said):
-    tables = lowered(tmp_path / "a", said)
+def test_where_the_last_command_is_not_on_record_the_most_that_was_asked_for_counts(tmp_path, text):
+    tables = lowered(tmp_path / "a", text)
     assert (expected(tables.results), progress(tables)) == (50, (12, 50))
 
 

@@ -56,8 +56,10 @@ def test_the_figure_of_a_validation_names_what_it_draws(
 
 
 def test_bars_that_are_all_alike_have_no_legend(tmp_path, drawn):
-    png_figures.bars(tmp_path / "a", pd.DataFrame({"knob": ["lr"], "effect": [3.0]}), "mean_return")
-    shares = pd.DataFrame({"knob": ["lr"], "share": [1.0], "chance": [0.2]})
+    png_figures.bars(
+        tmp_path / "a", pd.DataFrame({"hyperparameter": ["lr"], "effect": [3.0]}), "mean_return"
+    )
+    shares = pd.DataFrame({"hyperparameter": ["lr"], "share": [1.0], "chance": [0.2]})
     png_figures.bars(tmp_path / "b", shares, "mean_return")
     assert labels(drawn[0]) == []
     assert sorted(labels(drawn[1])) == ["chance (95 of 100 below)", "importance"]
@@ -65,7 +67,8 @@ def test_bars_that_are_all_alike_have_no_legend(tmp_path, drawn):
 
 def test_marks_at_the_same_share_do_not_hide_each_other(tmp_path, drawn):
     frame = pd.DataFrame({
-        "knob": ["lr"] * 2, "region": ["1", "2"], "diverged": [0.0, 0.0], "collapsed": [0.0, 0.5],
+        "hyperparameter": ["lr"] * 2,
+        "region": ["1", "2"], "diverged": [0.0, 0.0], "collapsed": [0.0, 0.5],
         "trainings": [3, 3],
     })  # fmt: skip
     png_figures.failures(tmp_path / "a", frame)
@@ -114,9 +117,9 @@ def test_numbers_of_usual_size_are_whole_on_axes_and_in_legends(tmp_path, drawn,
     drawn[0].canvas.draw()
     low, high = axes.get_xlim()
     ticks = [t for t in axes.get_xticklabels() + axes.get_xticklabels(minor=True) if t.get_text()]
-    said = [t.get_text() for t in ticks if low <= t.get_position()[0] <= high]
-    assert len(said) >= 3
-    assert all(text.isdecimal() for text in said)
+    message = [t.get_text() for t in ticks if low <= t.get_position()[0] <= high]
+    assert len(message) >= 3
+    assert all(text.isdecimal() for text in message)
     found = [
         region.label for region in regions(hyperparameter, made.trials[hyperparameter.column])[1]
     ]

@@ -309,10 +309,10 @@ def test_of_two_studies_that_an_earlier_version_made_one_is_left(tmp_path, capsy
     second.ask(world.space)
     assert world.run(random.Random(0), name="new", n_trials=6)
     assert len(opened(tmp_path).trials) == 6
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
     (copy,) = tmp_path.glob("study.db.twice-*")
-    assert copy.name in said
+    assert copy.name in text
     assert len(optuna.get_all_study_names(f"sqlite:///{copy}")) == 2
 
 

@@ -31,13 +31,13 @@ def test_one_at_a_time_moves_one_knob_from_the_base():
         (
             {"_target_": "os.system"},
             NUMBERS,
-            ("sampler._target_ must be one of", "met 'os.system'"),
+            ("sampler._target_ must be one of", "got 'os.system'"),
         ),
         ({**TPE, "n_startup": 1}, NUMBERS, ("no setting", "did you mean", "n_startup_trials?")),
-        ({**TPE, "n_startup_trials": -1}, NUMBERS, ("n_startup_trials must", "met -1")),
+        ({**TPE, "n_startup_trials": -1}, NUMBERS, ("n_startup_trials must", "got -1")),
         ({**TPE, "group": True, "multivariate": False}, NUMBERS, ("group must be false", "leave")),
         (GRID, NUMBERS, ("lr must be a choice or a range for the sampler grid", "lr=choice(A,B)")),
-        (GRID, ("buffer_size=range(1000,200000)",), ("at most 100,000 points", "met 199,000")),
+        (GRID, ("buffer_size=range(1000,200000)",), ("at most 100,000 points", "got 199,000")),
         (CMAES, ("lr=choice(0.1,0.2)", NUMBERS[1]), ("lr must be an interval", "sampler=tpe")),
         (CMAES, NUMBERS[:1], ("two parameters at least", "add one")),
         (TABLE, NUMBERS, ("lr must be a choice or a range that holds", "add the base value")),
@@ -57,9 +57,9 @@ def test_a_sampler_that_cannot_take_it_is_refused(node, texts, parts):
     ("node", "rungs", "parts"),
     [
         ({"_target_": "MedianPruner"}, (0.5,), ("pruner._target_ must be one of", "MedianPruner?")),
-        (MEDIAN, (), ("rungs must name a fraction", "met []", "write for example")),
-        ({**HYPERBAND, "min_resource": 4}, (0.5,), ("min_resource must be at most 2", "met 4")),
-        ({**HYPERBAND, "reduction_factor": 1}, (0.5,), ("reduction_factor must", "met 1")),
+        (MEDIAN, (), ("rungs must name a fraction", "got []", "write for example")),
+        ({**HYPERBAND, "min_resource": 4}, (0.5,), ("min_resource must be at most 2", "got 4")),
+        ({**HYPERBAND, "reduction_factor": 1}, (0.5,), ("reduction_factor must", "got 1")),
     ],
 )
 def test_a_pruner_that_cannot_be_is_refused(node, rungs, parts):
@@ -71,19 +71,19 @@ def test_a_pruner_that_cannot_be_is_refused(node, rungs, parts):
 @pytest.mark.parametrize(
     ("settings", "parts"),
     [
-        ({"n_trials": 0}, ("n_trials must", "met 0")),
-        ({"objective": "meanreturn"}, ("objective must", "mean_return", "met 'meanreturn'")),
-        ({"aggregate": "max"}, ("aggregate must", "iqm", "met 'max'")),
-        ({"racing": [10, 3]}, ("racing must be a rising list", "met [10,3]", "write for example")),
-        ({"racing_keep": 0.0}, ("racing_keep must", "met 0.0")),
-        ({"rungs": [0.5, 0.25]}, ("rungs must be a rising list", "met [0.5,0.25]")),
-        ({"rungs": [1.5]}, ("rungs must be a rising list", "met [1.5]")),
-        ({"parallel": 0}, ("parallel must", "met 0")),
-        ({"sampler": "tpe"}, ("sampler must be a mapping", "met", "choose one")),
-        ({"validate": {"top": 0}}, ("validate.top must be a whole number >= 1", "met 0")),
-        ({"validate": {"seeds": 1}}, ("validate.seeds must", "met 1", "validate.seeds=50")),
+        ({"n_trials": 0}, ("n_trials must", "got 0")),
+        ({"objective": "meanreturn"}, ("objective must", "mean_return", "got 'meanreturn'")),
+        ({"aggregate": "max"}, ("aggregate must", "iqm", "got 'max'")),
+        ({"racing": [10, 3]}, ("racing must be a rising list", "got [10,3]", "write for example")),
+        ({"racing_keep": 0.0}, ("racing_keep must", "got 0.0")),
+        ({"rungs": [0.5, 0.25]}, ("rungs must be a rising list", "got [0.5,0.25]")),
+        ({"rungs": [1.5]}, ("rungs must be a rising list", "got [1.5]")),
+        ({"parallel": 0}, ("parallel must", "got 0")),
+        ({"sampler": "tpe"}, ("sampler must be a mapping", "got", "choose one")),
+        ({"validate": {"top": 0}}, ("validate.top must be a whole number >= 1", "got 0")),
+        ({"validate": {"seeds": 1}}, ("validate.seeds must", "got 1", "validate.seeds=50")),
         ({"validate": {"tops": 3}}, ("validate must be null or have seeds and top", "'tops': 3")),
-        ({"validate": True}, ("validate must be null or have", "met true", "{top:5,seeds:50}")),
+        ({"validate": True}, ("validate must be null or have", "got true", "{top:5,seeds:50}")),
         ({"n_trails": 5}, ("n_trails is no setting", "did you mean hydra.sweeper.n_trials?")),
     ],
 )
@@ -104,7 +104,7 @@ def test_a_study_of_environments_or_budgets_is_not_validated(key):
     settings = Settings.from_mapping({"validate": {"top": 3}}, "s")
     assert (settings.validate.top, settings.validate.seeds) == (3, 50)
     name = key.partition("=")[0]
-    with pytest.raises(UserError, match=f"validate must be null where .* met {name} in the space"):
+    with pytest.raises(UserError, match=f"validate must be null where .* got {name} in the space"):
         refuse_unsound(settings, space_of("lr=0.1,0.2", key), Config())
     refuse_unsound(settings, space_of("lr=0.1,0.2"), Config())
 
@@ -122,9 +122,9 @@ def test_a_study_of_environments_or_budgets_is_not_validated(key):
         ({"racing": [1, 2], "aggregate": "low"}, ("aggregate must be", "single seed", "raise")),
         (
             {"storage": "nonsense"},
-            ("storage must be a URL", "met 'nonsense'", "sqlite:///study.db"),
+            ("storage must be a URL", "got 'nonsense'", "sqlite:///study.db"),
         ),
-        ({"storage": "nosuch://x"}, ("storage must be a URL", "met 'nosuch://x'", "driver")),
+        ({"storage": "nosuch://x"}, ("storage must be a URL", "got 'nosuch://x'", "driver")),
     ],
 )
 def test_settings_that_do_not_fit_the_study_are_refused(tmp_path, settings, parts):

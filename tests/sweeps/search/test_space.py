@@ -75,11 +75,11 @@ def test_a_row_tells_its_sample():
         ("lr=interval(1e-2,1e-4)", ("lr must", "low < high", "write the lower end first")),
         ("lr=interval(1e-3,1e-3)", ("lr must", "low < high", "write the lower end first")),
         ("gamma=tag(log,interval(0,0.9))", ("from > 0 with log", "raise its lower end")),
-        ("lr=interval(-1,0.1)", ("lr must", "met -1", "(in lr=interval(-1,0.1))")),
-        ("train_freq=range(9,1)", ("not empty", "met train_freq=range(9,1)", "range(1,17)")),
+        ("lr=interval(-1,0.1)", ("lr must", "got -1", "(in lr=interval(-1,0.1))")),
+        ("train_freq=range(9,1)", ("not empty", "got train_freq=range(9,1)", "range(1,17)")),
         ("train_freq=range(1,4,0.5)", ("whole numbers", "range(1,17)")),
         ("hidden=interval(1,9)", ("must be a choice", "hidden=choice(A,B)")),
-        ("lr=choice(0.1,0.1)", ("different values", "met 0.1 twice", "leave one out")),
+        ("lr=choice(0.1,0.1)", ("different values", "got 0.1 twice", "leave one out")),
         ("seeds=choice(1,2)", ("one for the whole study", "write one value")),
         ("lr=tag(big,interval(0.1,1))", ("the tag log alone", "tag(log,interval(low,high))")),
     ],
@@ -93,7 +93,7 @@ def test_what_cannot_be_searched_is_refused_in_one_line(text, parts):
 
 
 def test_a_study_without_a_parameter_is_refused():
-    with pytest.raises(UserError, match="must have a parameter to search, met none; write"):
+    with pytest.raises(UserError, match="must have a parameter to search, got none; write"):
         space_of("lr=0.1")
 
 

@@ -144,7 +144,7 @@ def test_a_storage_with_a_bit_flipped_or_cut_anywhere_changes_no_sample(tmp_path
         world.rows.update(rows)
         at = rng.randrange(len(whole))
         file.write_bytes(whole[:at] if time % 5 == 0 else flipped(whole, at, rng.randrange(8)))
-        with contextlib.suppress(RunError):  # damage that is met on the way: it is set aside then
+        with contextlib.suppress(RunError):  # damage that is got on the way: it is set aside then
             world.run(random.Random(1))
         assert world.run(random.Random(2))
         assert world.params == undisturbed, at
@@ -298,7 +298,7 @@ def test_what_config_refuses_fails_and_the_study_goes_on(tmp_path):
 def test_twenty_refused_in_a_row_end_the_study(tmp_path):
     texts = ("epsilon_start=interval(0.01,0.02)", "epsilon_min=interval(0.06,0.1)")
     world = World(tmp_path, *texts, n_trials=50)
-    with pytest.raises(UserError, match="met 20 in a row that cannot, the last: "):
+    with pytest.raises(UserError, match="got 20 in a row that cannot, the last: "):
         world.run(random.Random(0))
     assert len(stored(tmp_path)) == 20
 

@@ -54,10 +54,10 @@ def trials(folder):
 def refused(capsys, folder, *arguments):
     capsys.readouterr()
     assert study(folder, *arguments) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
     assert not (folder / "seeds.csv").exists()
-    return said
+    return text
 
 
 def test_each_configuration_is_trained_once_and_twenty_repeats_end_the_study(tmp_path, capsys):
@@ -74,9 +74,9 @@ def test_each_configuration_is_trained_once_and_twenty_repeats_end_the_study(tmp
     assert stored(folder).best_trial.number == read(folder).ranked()[0]
     for _ in range(2):
         assert study(folder, LRS, "hydra.sweeper.n_trials=80") == 0
-        said = capsys.readouterr().out
-        assert f"ends with {len(stored(folder).trials)} of 80 trials" in said.splitlines()[-1]
-        assert "20 samples in a row" in said
+        text = capsys.readouterr().out
+        assert f"ends with {len(stored(folder).trials)} of 80 trials" in text.splitlines()[-1]
+        assert "20 samples in a row" in text
         pd.testing.assert_frame_equal(table(folder), once)
     assert main(["validate", str(folder), "--top", "5", "--seeds", "2"]) == 0
     held = pd.read_csv(folder / "validation" / "seeds.csv")
@@ -169,8 +169,8 @@ def test_a_preset_that_sets_what_is_one_for_all_trials_is_refused(
 ):
     space = presets(tmp_path, few=line, many="lr: 0.01")
     monkeypatch.setattr(sys.modules[__name__], "STUDY", [w for w in STUDY if w[:4] != key[:4]])
-    said = refused(capsys, tmp_path / "s", *space)
-    assert said.startswith(f"{key} must be one for all trials, got {key}={line.split()[1]}")
+    text = refused(capsys, tmp_path / "s", *space)
+    assert text.startswith(f"{key} must be one for all trials, got {key}={line.split()[1]}")
 
 
 @pytest.mark.parametrize(
@@ -182,9 +182,9 @@ def test_a_preset_that_sets_what_is_one_for_all_trials_is_refused(
     ],
 )
 def test_returns_of_two_tasks_are_not_compared(tmp_path, capsys, arguments, what):
-    said = refused(capsys, tmp_path / "s", "env=choice(cartpole,acrobot)", LRS, *arguments)
-    assert f"must be of one task for {what}" in said
-    assert "got CartPole-v0, Acrobot-v1; write hydra/sweeper/sampler=random or grid" in said
+    text = refused(capsys, tmp_path / "s", "env=choice(cartpole,acrobot)", LRS, *arguments)
+    assert f"must be of one task for {what}" in text
+    assert "got CartPole-v0, Acrobot-v1; write hydra/sweeper/sampler=random or grid" in text
 
 
 def test_a_study_of_two_tasks_that_compares_nothing_is_trained(tmp_path, capsys):
@@ -252,12 +252,12 @@ def test_the_exercise_among_the_best_is_validated_once(tmp_path, capsys):
                  "hydra/sweeper/sampler=grid") == 0  # fmt: skip
     capsys.readouterr()
     assert main(["validate", str(folder), "--top", "2", "--seeds", "2", "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
+    text = json.loads(capsys.readouterr().out)
     held = pd.read_csv(folder / "validation" / "seeds.csv")
     assert held["trial"].nunique() == 2
     results = read(folder)
     (own,) = [n for n in results.rows if results.config(n).hidden == (64, 64)]
-    found = {one["trial"]: one["held_out"] for one in said["findings"]}
+    found = {one["trial"]: one["held_out"] for one in text["findings"]}
     assert found[own] == found[None]
     assert len(found) == 3
     shutil.rmtree(folder / "validation")
@@ -276,8 +276,8 @@ def test_a_validation_of_other_configurations_is_refused(tmp_path, capsys):
     shutil.copytree(folder / "validation", other / "validation")
     capsys.readouterr()
     assert main(["validate", str(other), "--seeds", "2"]) == 2
-    said = capsys.readouterr().err
-    assert "trained with another lr than the study's has; move it away" in said
+    text = capsys.readouterr().err
+    assert "trained with another lr than the study's has; move it away" in text
 
 
 def test_a_study_of_before_whose_parameter_has_a_plus_goes_on(tmp_path, capsys):
