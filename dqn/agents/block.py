@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from dqn.agents import dqn, losses, networks
+from dqn.agents import dqn, losses
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner, Tensor, Transition
+from dqn.agents.networks import Network
+from dqn.agents.optimizers import OPTIMIZERS, Optimizer
 
 RECORDS = 256  # episodes a lane can end in one chunk; a chunk returns before there are more
 
@@ -28,33 +30,31 @@ class Chunk(NamedTuple):
 class Shape(NamedTuple):
     """What a program is compiled for; everything else may differ between its lanes."""
 
-    observation_size: int
-    actions: int
-    hidden: tuple[int, ...]
-    activation: str
+    network: Network
+    optimizer: str
     batch_size: int
     capacity: int
     """Transitions a lane's part of the replay memory can hold."""
     lanes: int
 
     @property
-    def weights(self) -> list[tuple[int, ...]]:
-        """Shapes of one network's weights."""
-        return networks.shapes(self.observation_size, self.hidden, self.actions)
+    def update(self) -> Optimizer:
+        """The optimizer of that name."""
+        return OPTIMIZERS[self.optimizer]
 
     @property
     def row(self) -> int:
         """Columns of a stored transition: s, s', action, reward, terminal."""
-        return 2 * self.observation_size + 3
+        return 2 * self.network.observation_size + 3
 
 
 def empty_lanes(shape: Shape, state) -> Lanes:
     """Lanes that have not begun, in `state` [L, S]."""
     L = shape.lanes
-    zeros = [tf.zeros([L, *w]) for w in shape.weights]
+    zeros = [tf.zeros([L, *w]) for w in shape.network.shapes]
     count, real = tf.zeros([L], tf.int32), tf.zeros([L])
     return Lanes(
-        learner=Learner(zeros, zeros, zeros, zeros, count),
+        learner=Learner(zeros, zeros, shape.update.init(zeros), count),
         state=state,
         age=count,
         episodes=count,
@@ -68,7 +68,7 @@ def begin(lanes: Lanes, mask, state, hyper: Hyper, shape: Shape) -> Lanes:
 
     Its replay memory needs no clearing: what a lane may sample is bounded by its age.
     """
-    weights = networks.initial_weights(hyper.seed, shape.weights)
+    weights = shape.network.init(hyper.seed)
     fresh = empty_lanes(shape, state)
     fresh = fresh._replace(learner=fresh.learner._replace(weights=weights, target=weights))
 
@@ -85,8 +85,8 @@ def learn(lanes: Lanes, rows, before, hyper: Hyper, shape: Shape) -> Lanes:
     """
     due = dqn.learning_due(lanes.age, before, hyper, shape.batch_size) & ~lanes.diverged
     learner = dqn.sync(lanes.learner, lanes.age, before, hyper)
-    batch = unpack(rows, shape.observation_size)
-    learner, loss, broken = dqn.learn(learner, batch, due, hyper, shape.activation)
+    batch = unpack(rows, shape.network.observation_size)
+    learner, loss, broken = dqn.learn(learner, batch, due, hyper, shape.network, shape.update)
     running, counted = lanes.episode, due & ~broken
     return lanes._replace(
         learner=learner,

@@ -9,7 +9,7 @@ every chunk.
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents import dqn, networks, random
+from dqn.agents import dqn, random
 from dqn.agents.block import RECORDS, Chunk, Shape, begin, empty_lanes, learn, pack_episode
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes
 from dqn.envs import Dynamics
@@ -59,7 +59,7 @@ class Program:
         state = self._start(tf.fill([episodes], seed), random.Stream.TEST, numbers)
 
         def step(t, state, returns, on):
-            q = networks.forward(weights, self.dynamics.observe(state), self.shape.activation)
+            q = self.shape.network.apply(weights, self.dynamics.observe(state))
             state, r, terminal = self.dynamics.step(state, tf.argmax(q, -1, output_type=tf.int32))
             return t + 1, state, returns + tf.where(on, r, 0.0), on & ~terminal
 
@@ -119,7 +119,7 @@ class Program:
         """One environment step, act → step → store, in the lanes of `on` (bool [L])."""
         dynamics, running = self.dynamics, lanes.episode
         s = dynamics.observe(lanes.state)  # [L, D]
-        action, q_sa = dqn.act(lanes.learner.weights, s, lanes.age, hyper, self.shape.activation)
+        action, q_sa = dqn.act(lanes.learner.weights, s, lanes.age, hyper, self.shape.network)
         state, r, terminal = dynamics.step(lanes.state, action)
         age, length = lanes.age + 1, running.length + 1
         timeout = length >= hyper.time_limit

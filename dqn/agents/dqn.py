@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from dqn.agents import exploration, losses, networks, random
+from dqn.agents import exploration, losses, random
+from dqn.agents.networks import Network
+from dqn.agents.optimizers import Optimizer
 
 Tensor = Any  # the type stubs of TensorFlow lack operators that its tensors have
-
-ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7  # Kingma & Ba 2015, as Keras has them
 
 
 class Hyper(NamedTuple):
@@ -44,13 +44,12 @@ class Hyper(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """Networks and Adam's moments, each a flat list of weights [L, ...]; `updates` int32 [L]."""
+    """Networks, each a flat list of weights [L, ...], and what the optimizer keeps."""
 
     weights: list
     target: list
-    m: list
-    v: list
-    updates: Tensor
+    slots: tuple[list, ...]
+    updates: Tensor  # int32 [L]
 
 
 class EpisodeStats(NamedTuple):
@@ -97,9 +96,9 @@ def epsilon(age, hyper: Hyper):
     return tf.where(hyper.epsilon_linear, linear, exponential)
 
 
-def act(weights, s, age, hyper: Hyper, activation: str):
+def act(weights, s, age, hyper: Hyper, network: Network):
     """ε-greedy actions int32 [L] for observations s [L, D], and the Q-value of each, [L]."""
-    q = networks.forward(weights, s[:, None], activation)[:, 0]  # [L, A]
+    q = network.apply(weights, s[:, None])[:, 0]  # [L, A]
     word = random.random_bits(hyper.seed, random.Stream.EXPLORATION, age, 2)  # [L, 2]
     explore = random.to_uniform(word[:, 0]) < epsilon(age, hyper)
     uniform = random.to_integer(word[:, 1], q.shape[-1])
@@ -142,18 +141,25 @@ def sync(learner: Learner, age, started, hyper: Hyper) -> Learner:
     return learner._replace(target=target)
 
 
-def learn(learner: Learner, batch: Transition, due, hyper: Hyper, activation: str):
-    """One Adam step on the mean TD loss in every lane that is `due` (bool [L]).
+def learn(
+    learner: Learner,
+    batch: Transition,
+    due,
+    hyper: Hyper,
+    network: Network,
+    optimizer: Optimizer,
+):
+    """One step of the optimizer on the mean TD loss in every lane that is `due` (bool [L]).
 
     Returns the learner, the loss [L], and which lanes were due and found it or its gradient not
     finite, bool [L]: those keep their last finite weights.
     """
     weights = learner.weights
-    q_next = networks.forward(learner.target, batch.s_next, activation)  # [L, B, A]
+    q_next = network.apply(learner.target, batch.s_next)  # [L, B, A]
     greedy = losses.greedy_value(q_next)  # [L, B]
 
     def double():
-        value = losses.double_value(q_next, networks.forward(weights, batch.s_next, activation))
+        value = losses.double_value(q_next, network.apply(weights, batch.s_next))
         return tf.where(hyper.double[:, None], value, greedy)
 
     value_next = tf.cond(tf.reduce_any(hyper.double), double, lambda: greedy)
@@ -162,26 +168,20 @@ def learn(learner: Learner, batch: Transition, due, hyper: Hyper, activation: st
     )  # [L, B]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(weights)
-        q_sa = losses.chosen_value(networks.forward(weights, batch.s, activation), batch.action)
+        q_sa = losses.chosen_value(network.apply(weights, batch.s), batch.action)
         loss = tf.reduce_mean(losses.loss(y - q_sa, hyper.huber_delta[:, None]), -1)  # [L]
     gradients = tape.gradient(loss, weights)
     norm = losses.global_norm(gradients, leading=1)  # [L]
     gradients = losses.clip_by_global_norm(gradients, norm, hyper.grad_clip)
 
     finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
-    return _adam(learner, gradients, due & finite, hyper.lr), loss, due & ~finite
-
-
-def _adam(learner: Learner, gradients, apply, lr) -> Learner:
-    """Adam (Kingma & Ba 2015, Algorithm 1 in the form of its section 2), where `apply` bool [L]."""
-    updates = learner.updates + tf.cast(apply, tf.int32)
+    step = due & finite
+    updates = learner.updates + tf.cast(step, tf.int32)
     t = tf.cast(tf.maximum(updates, 1), tf.float32)
-    rate = lr * tf.sqrt(1.0 - tf.pow(ADAM_BETA_2, t)) / (1.0 - tf.pow(ADAM_BETA_1, t))
-    rate = tf.where(apply, rate, 0.0)
-    weights, m, v = [], [], []
-    for w, g, m_old, v_old in zip(learner.weights, gradients, learner.m, learner.v, strict=True):
-        on = losses.expand_like(apply, w)
-        m.append(tf.where(on, m_old + (g - m_old) * (1.0 - ADAM_BETA_1), m_old))
-        v.append(tf.where(on, v_old + (g * g - v_old) * (1.0 - ADAM_BETA_2), v_old))
-        weights.append(w - losses.expand_like(rate, w) * m[-1] / (tf.sqrt(v[-1]) + ADAM_EPSILON))
-    return Learner(weights, learner.target, m, v, updates)
+    stepped = optimizer.update(gradients, learner.slots, weights, hyper, t)
+    weights, slots = tf.nest.map_structure(
+        lambda new, old: tf.where(losses.expand_like(step, new), new, old),
+        stepped,
+        (weights, learner.slots),
+    )
+    return Learner(weights, learner.target, slots, updates), loss, due & ~finite

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents import dqn, networks
+from dqn.agents import dqn
 from dqn.agents.block import RECORDS, Chunk, Shape, begin, empty_lanes, learn, pack_episode
 from dqn.agents.dqn import Hyper, Lanes
 from dqn.agents.host_state import HostState
@@ -46,7 +46,7 @@ class SteppedFunctions:
         return sum(function.compilations for function in (*learning, self.greedy))
 
     def _act(self, weights, s, age, hyper):
-        return dqn.act(weights, s, age, hyper, self.shape.activation)
+        return dqn.act(weights, s, age, hyper, self.shape.network)
 
     def _ended(self, episode, age, hyper):
         return pack_episode(episode, age, dqn.epsilon(age, hyper))
@@ -61,8 +61,7 @@ class SteppedFunctions:
         return begin(lanes, mask, state, hyper, self.shape)
 
     def _greedy(self, weights, s, **_):
-        q = networks.forward(weights, s, self.shape.activation)
-        return tf.argmax(q, -1, output_type=tf.int32)
+        return tf.argmax(self.shape.network.apply(weights, s), -1, output_type=tf.int32)
 
 
 class SteppedProgram:
@@ -85,7 +84,7 @@ class SteppedProgram:
 
     def empty(self) -> tuple[Lanes, np.ndarray]:
         """A block in which no lane has begun, and its replay memory [L, C, columns]."""
-        L, C, D = self.shape.lanes, self.shape.capacity, self.shape.observation_size
+        L, C, D = self.shape.lanes, self.shape.capacity, self.shape.network.observation_size
         return empty_lanes(self.shape, tf.zeros([L, D])), np.zeros([L, C, self.shape.row], "f4")
 
     def can_begin(self, i: int, seed: int | None, elsewhere: bool) -> bool:
@@ -115,7 +114,7 @@ class SteppedProgram:
         `EnvError`.
         """
         seed, limit = int(seed), int(limit)
-        s = np.zeros([episodes, self.shape.observation_size], "f4")
+        s = np.zeros([episodes, self.shape.network.observation_size], "f4")
         returns, steps = np.zeros(episodes, np.float32), [0] * episodes
         made = self._envs.made
         envs = {i: self._envs.of(i)} | {j: made[j] for j in free if j in made}
@@ -181,7 +180,7 @@ class SteppedProgram:
                 s = env.reset(_reset_seed(seed, episode))
         except EnvError as error:
             self._break(i, error.at(seed, age))
-            return np.zeros(self.shape.observation_size, "f4")
+            return np.zeros(self.shape.network.observation_size, "f4")
         self._note(i, seed, age)
         return s
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from dqn.agents.block import Shape
 from dqn.agents.compiled_loop import Program
+from dqn.agents.networks import NETWORKS
 from dqn.agents.stepped_loop import SteppedFunctions, SteppedProgram
 from dqn.config import Config, EnvConfig
 from dqn.envs import exclusive, gymnasium_env
@@ -183,11 +184,12 @@ class Engine:
     def _place(self, item: Job | Checkpoint) -> ProgramKey:
         config = _job(item).config
         task, dynamics = gymnasium_env.describe(config.env), dynamics_of(config.env)
+        network = NETWORKS["mlp"](
+            task.observation_size, config.hidden, config.activation, task.actions
+        )
         shape = Shape(
-            task.observation_size,
-            task.actions,
-            config.hidden,
-            config.activation,
+            network,
+            "adam",
             config.batch_size,
             _capacity(config, task.max_episode_steps),
             self._lanes,

@@ -20,17 +20,19 @@ def shortage(shape: Shape) -> str:
     if free is None or needed <= free:
         return ""
     return (
-        f"a block of {shape.lanes} lanes must fit into memory, got hidden={list(shape.hidden)}, "
-        f"batch_size={shape.batch_size} and buffers of {shape.capacity:,}, which need "
-        f"{needed / 2**30:,.1f} GiB of {free / 2**30:,.1f} GiB free; choose smaller ones"
+        f"a block of {shape.lanes} lanes must fit into memory, got "
+        f"hidden={list(shape.network.hidden)}, batch_size={shape.batch_size} and buffers of "
+        f"{shape.capacity:,}, which need {needed / 2**30:,.1f} GiB of {free / 2**30:,.1f} GiB "
+        "free; choose smaller ones"
     )
 
 
 def block_bytes(shape: Shape) -> int:
-    """Bytes of a block at work, at least: networks and Adam's moments, replay, activations."""
-    weights = sum(math.prod(weight) for weight in shape.weights)
-    networks = _COPIES * 4 * weights + weights  # online, target, m, v; and the gradients
-    units = shape.observation_size + sum(shape.hidden) + shape.actions
+    """Bytes of a block at work, at least: networks, the optimizer's slots, replay, activations."""
+    shapes = shape.network.shapes
+    weights = sum(math.prod(weight) for weight in shapes)
+    networks = _COPIES * (2 + shape.update.slots) * weights + weights  # and the gradients
+    units = shape.network.observation_size + sum(bias[0] for bias in shapes[1::2])
     activations = 3 * shape.batch_size * units  # online on s, target on s', the backward pass
     replay = (shape.capacity + 1) * shape.row
     return 4 * shape.lanes * (networks + activations + replay)

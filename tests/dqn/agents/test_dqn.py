@@ -28,6 +28,7 @@ from dqn.agents.block import Chunk, Shape, pack_episode, unpack
 from dqn.agents.compiled_loop import Program
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner
 from dqn.agents.keras.agent import DQNAgent
+from dqn.agents.networks.mlp import MLP
 from dqn.agents.random import Stream
 from dqn.config import Config, EnvConfig
 from dqn.config.config import fields_of
@@ -129,7 +130,7 @@ def test_a_target_moves_once_for_each_multiple_of_t_target_since_the_last_update
 ):
     online, target = [tf.ones([1, 3])], [tf.zeros([1, 3]) if started else tf.ones([1, 3])]
     hyper = stacked([replace(SMALL, target_update=10, tau=0.25)])
-    learner = Learner(online, target, [], [], tf.zeros([1], tf.int32))
+    learner = Learner(online, target, (), tf.zeros([1], tf.int32))
     moved = dqn.sync(learner, tf.constant([age]), tf.constant([started]), hyper)
     np.testing.assert_allclose(moved.target[0], target[0] + (1 - target[0]) * (1 - 0.75**moves))
 
@@ -188,7 +189,7 @@ def agent_of(config: Config) -> DQNAgent:
 def sampled(program: Program, chunk: Chunk, memory: np.ndarray, hyper: Hyper) -> tuple:
     """The minibatch that lane 0 has just learned from, in the agent's order."""
     index = dqn.sample_indices(chunk.lanes.age, hyper, program.shape.batch_size)[0]
-    batch = unpack(memory[0][index], program.shape.observation_size)
+    batch = unpack(memory[0][index], program.shape.network.observation_size)
     return batch.s, batch.action, batch.r, batch.s_next, batch.terminal
 
 
@@ -236,7 +237,7 @@ def ledger_of(config: Config, seed: int, actions: np.ndarray) -> list[list[float
 
 @pytest.fixture(scope="module")
 def ledger() -> Program:
-    return Program(Shape(2, 2, (8,), "relu", 8, 64, lanes=3), LEDGER)
+    return Program(Shape(MLP(2, (8,), "relu", 2), "adam", 8, 64, lanes=3), LEDGER)
 
 
 def test_every_field_of_every_stored_transition_is_of_its_own_step_and_lane(ledger):

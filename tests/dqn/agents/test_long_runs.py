@@ -14,6 +14,7 @@ from trainings import CONFIG, filled, result
 
 from dqn.agents import dqn, random
 from dqn.agents.block import Shape
+from dqn.agents.networks.mlp import MLP
 from dqn.config import Config, EnvConfig
 from dqn.config.fields import INT_BOUND
 from dqn.runtime.errors import UserError
@@ -84,7 +85,7 @@ def test_a_lane_learns_and_moves_its_target_when_it_is_due_however_old(age):
         ages = tf.fill([4], now)
         due = dqn.learning_due(ages, ages - 1, hyper, 8).numpy()
         assert due.tolist() == [now % n == 0 for n in (1, 2, 3, 5)]
-        learner = dqn.Learner([tf.ones([4, 1])], [tf.zeros([4, 1])], [], [], tf.zeros([4]))
+        learner = dqn.Learner([tf.ones([4, 1])], [tf.zeros([4, 1])], (), tf.zeros([4]))
         moved = dqn.sync(learner, ages, ages - 11, hyper).target[0].numpy()[:, 0]
         times = [sum(step % (7 * n) == 0 for step in range(now - 11, now)) for n in (1, 2, 3, 5)]
         np.testing.assert_allclose(moved, [1 - 0.75**n for n in times], 1e-6)
@@ -175,7 +176,7 @@ def test_an_episode_whose_return_float32_cannot_hold_is_refused():
 
 def test_a_block_whose_rows_32_bits_cannot_number_is_refused(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: None)  # however much there is
-    shape = Shape(4, 2, (8,), "relu", 32, 2**27 - 2, 16)
+    shape = Shape(MLP(4, (8,), "relu", 2), "adam", 32, 2**27 - 2, 16)
     assert memory.shortage(shape) == ""
     assert "less than 2^31 transitions" in memory.shortage(shape._replace(capacity=2**27 - 1))
 

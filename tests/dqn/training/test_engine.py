@@ -189,7 +189,7 @@ def test_each_new_shape_is_compiled_once_and_shapes_take_turns(programs):
         turns.append({part.key[0] for part in episodes})
     assert turns[:4] == [{0}, {1}, {0}, {1}]
     small, tanh = programs
-    assert (small.shape.hidden, tanh.shape.hidden) == ((8,), (9,))
+    assert (small.shape.network.hidden, tanh.shape.network.hidden) == ((8,), (9,))
     assert tanh.compilations == 2  # a chunk, a refill
     train([Job(0, 9, other), Job(1, 9, replace(other, lr=0.1, train_freq=2))])
     assert programs[2] is tanh
