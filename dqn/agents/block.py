@@ -9,9 +9,11 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from dqn.agents import dqn, losses
-from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner, Tensor, Transition
-from dqn.agents.networks import Network
-from dqn.agents.optimizers import OPTIMIZERS, Optimizer
+from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner, Tensor
+from dqn.agents.networks import network_of
+from dqn.agents.optimizers import OPTIMIZERS
+from dqn.agents.replay import unpack
+from dqn.envs.program_key import ProgramKey
 
 RECORDS = 256  # episodes a lane can end in one chunk; a chunk returns before there are more
 
@@ -27,34 +29,13 @@ class Chunk(NamedTuple):
     work: Tensor  # int32 [], lane-ticks in which a lane was alive
 
 
-class Shape(NamedTuple):
-    """What a program is compiled for; everything else may differ between its lanes."""
-
-    network: Network
-    optimizer: str
-    batch_size: int
-    capacity: int
-    """Transitions a lane's part of the replay memory can hold."""
-    lanes: int
-
-    @property
-    def update(self) -> Optimizer:
-        """The optimizer of that name."""
-        return OPTIMIZERS[self.optimizer]
-
-    @property
-    def row(self) -> int:
-        """Columns of a stored transition: s, s', action, reward, terminal."""
-        return 2 * self.network.observation_size + 3
-
-
-def empty_lanes(shape: Shape, state) -> Lanes:
+def empty_lanes(key: ProgramKey, state) -> Lanes:
     """Lanes that have not begun, in `state` [L, S]."""
-    L = shape.lanes
-    zeros = [tf.zeros([L, *w]) for w in shape.network.shapes]
+    L = key.lanes
+    zeros = [tf.zeros([L, *w]) for w in network_of(key).shapes]
     count, real = tf.zeros([L], tf.int32), tf.zeros([L])
     return Lanes(
-        learner=Learner(zeros, zeros, shape.update.init(zeros), count),
+        learner=Learner(zeros, zeros, OPTIMIZERS[key.optimizer].init(zeros), count),
         state=state,
         age=count,
         episodes=count,
@@ -63,13 +44,13 @@ def empty_lanes(shape: Shape, state) -> Lanes:
     )
 
 
-def begin(lanes: Lanes, mask, state, hyper: Hyper, shape: Shape) -> Lanes:
+def begin(lanes: Lanes, mask, state, hyper: Hyper, key: ProgramKey) -> Lanes:
     """Start a new training, in `state` [L, S], in every lane of `mask` (bool [L]).
 
     Its replay memory needs no clearing: what a lane may sample is bounded by its age.
     """
-    weights = shape.network.init(hyper.seed)
-    fresh = empty_lanes(shape, state)
+    weights = network_of(key).init(hyper.seed)
+    fresh = empty_lanes(key, state)
     fresh = fresh._replace(learner=fresh.learner._replace(weights=weights, target=weights))
 
     def choose(new, old):
@@ -78,15 +59,16 @@ def begin(lanes: Lanes, mask, state, hyper: Hyper, shape: Shape) -> Lanes:
     return tf.nest.map_structure(choose, fresh, lanes)
 
 
-def learn(lanes: Lanes, rows, before, hyper: Hyper, shape: Shape) -> Lanes:
+def learn(lanes: Lanes, rows, before, hyper: Hyper, key: ProgramKey) -> Lanes:
     """Sync and learn from replay rows [L, B, columns] in the lanes that are due an update.
 
     `before` int32 [L] is the age of each lane at its last chance to learn.
     """
-    due = dqn.learning_due(lanes.age, before, hyper, shape.batch_size) & ~lanes.diverged
+    due = dqn.learning_due(lanes.age, before, hyper, key.batch_size) & ~lanes.diverged
     learner = dqn.sync(lanes.learner, lanes.age, before, hyper)
-    batch = unpack(rows, shape.network.observation_size)
-    learner, loss, broken = dqn.learn(learner, batch, due, hyper, shape.network, shape.update)
+    batch = unpack(rows, key.observation_size)
+    network, optimizer = network_of(key), OPTIMIZERS[key.optimizer]
+    learner, loss, broken = dqn.learn(learner, batch, due, hyper, network, optimizer)
     running, counted = lanes.episode, due & ~broken
     return lanes._replace(
         learner=learner,
@@ -95,17 +77,6 @@ def learn(lanes: Lanes, rows, before, hyper: Hyper, shape: Shape) -> Lanes:
             updates=running.updates + tf.cast(counted, tf.int32),
         ),
         diverged=lanes.diverged | broken,
-    )
-
-
-def unpack(rows, D: int) -> Transition:
-    """Transitions from replay rows [L, B, 2·D + 3]."""
-    return Transition(
-        s=rows[..., :D],
-        s_next=rows[..., D : 2 * D],
-        action=tf.cast(rows[..., 2 * D], tf.int32),
-        r=rows[..., 2 * D + 1],
-        terminal=rows[..., 2 * D + 2],
     )
 
 

@@ -10,24 +10,26 @@ import numpy as np
 import tensorflow as tf
 
 from dqn.agents import dqn, random
-from dqn.agents.block import RECORDS, Chunk, Shape, begin, empty_lanes, learn, pack_episode
+from dqn.agents.block import RECORDS, Chunk, begin, empty_lanes, learn, pack_episode
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes
+from dqn.agents.networks import network_of
+from dqn.agents.replay import Transition, pack, sample_indices, width
 from dqn.envs import Dynamics
+from dqn.envs.program_key import ProgramKey
 from dqn.runtime.traced import Compiled, Kept
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
 
 
 class Program:
-    """The compiled functions of one shape over one environment's dynamics."""
+    """The compiled functions of one key, over the environment's dynamics."""
 
-    def __init__(self, shape: Shape, dynamics: Dynamics, kept: Kept | None = None):
-        self.shape, self.dynamics = shape, dynamics
-        about = f"{dynamics.name} {shape}"
+    def __init__(self, key: ProgramKey, dynamics: Dynamics, kept: Kept | None = None):
+        self.key, self.dynamics, self._network = key, dynamics, network_of(key)
         self.chunk = Compiled(
-            self._chunk, f"chunk {about}", lambda lanes, *_: Chunk(lanes, *[None] * 5), kept
+            self._chunk, f"chunk {key}", lambda lanes, *_: Chunk(lanes, *[None] * 5), kept
         )
-        self.refill = Compiled(self._refill, f"refill {about}", lambda lanes, *_: lanes, kept)
-        self.test = Compiled(self._test, f"test {about}", kept=kept)
+        self.refill = Compiled(self._refill, f"refill {key}", lambda lanes, *_: lanes, kept)
+        self.test = Compiled(self._test, f"test {key}", kept=kept)
 
     @property
     def compilations(self) -> int:
@@ -36,14 +38,14 @@ class Program:
 
     def empty(self) -> tuple[Lanes, tf.Variable]:
         """A block in which no lane has begun, and its replay memory."""
-        L, C = self.shape.lanes, self.shape.capacity
+        L, C, D = self.key.lanes, self.key.capacity, self.key.observation_size
         state = self.dynamics.reset(tf.zeros([L, self.dynamics.num_random]))
-        return empty_lanes(self.shape, state), tf.Variable(tf.zeros([L * (C + 1), self.shape.row]))
+        return empty_lanes(self.key, state), tf.Variable(tf.zeros([L * (C + 1), width(D)]))
 
     def _refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
         """Begin a new training in every lane of `mask` (bool [L])."""
         state = self._start(hyper.seed, random.Stream.START, tf.zeros_like(lanes.episodes))
-        return begin(lanes, mask, state, hyper, self.shape)
+        return begin(lanes, mask, state, hyper, self.key)
 
     def _start(self, seed, purpose: random.Stream, episode):
         """Starting states [..., S] of the given episodes, int32 [...]."""
@@ -59,7 +61,7 @@ class Program:
         state = self._start(tf.fill([episodes], seed), random.Stream.TEST, numbers)
 
         def step(t, state, returns, on):
-            q = self.shape.network.apply(weights, self.dynamics.observe(state))
+            q = self._network.apply(weights, self.dynamics.observe(state))
             state, r, terminal = self.dynamics.step(state, tf.argmax(q, -1, output_type=tf.int32))
             return t + 1, state, returns + tf.where(on, r, 0.0), on & ~terminal
 
@@ -90,13 +92,13 @@ class Program:
             )
             return i + 1, self._learn(lanes, replay, before, hyper), replay, records, recorded, work
 
-        records = tf.zeros([self.shape.lanes * (RECORDS + 1), len(EPISODE_COLUMNS)])
-        recorded = tf.zeros([self.shape.lanes], tf.int32)
+        records = tf.zeros([self.key.lanes * (RECORDS + 1), len(EPISODE_COLUMNS)])
+        recorded = tf.zeros([self.key.lanes], tf.int32)
         i, lanes, replay, records, recorded, work = tf.while_loop(
             going, tick, (0, lanes, memory.read_value(), records, recorded, 0)
         )
         memory.assign(replay)
-        records = tf.reshape(records, [self.shape.lanes, RECORDS + 1, len(EPISODE_COLUMNS)])
+        records = tf.reshape(records, [self.key.lanes, RECORDS + 1, len(EPISODE_COLUMNS)])
         return Chunk(lanes, records, recorded, dqn.alive(lanes, hyper), i, work)
 
     def _walk(self, lanes, replay, records, recorded, hyper, stride):
@@ -119,14 +121,13 @@ class Program:
         """One environment step, act → step → store, in the lanes of `on` (bool [L])."""
         dynamics, running = self.dynamics, lanes.episode
         s = dynamics.observe(lanes.state)  # [L, D]
-        action, q_sa = dqn.act(lanes.learner.weights, s, lanes.age, hyper, self.shape.network)
+        action, q_sa = dqn.act(lanes.learner.weights, s, lanes.age, hyper, self._network)
         state, r, terminal = dynamics.step(lanes.state, action)
         age, length = lanes.age + 1, running.length + 1
         timeout = length >= hyper.time_limit
         cut = terminal | (timeout & hyper.timeout_terminal)
 
-        scalars = [tf.cast(x, tf.float32) for x in (action, r, cut)]
-        row = tf.concat([s, dynamics.observe(state), tf.stack(scalars, -1)], -1)  # [L, row]
+        row = pack(Transition(s, action, r, dynamics.observe(state), cut))  # [L, width]
         replay = self._write(replay, row, lanes.age % hyper.buffer_size, on)
 
         episode = EpisodeStats(
@@ -158,22 +159,22 @@ class Program:
 
     def _write(self, flat, row, position, on):
         """Write row [L, columns] at `position` [L] of each lane's part of `flat`, where `on`."""
-        part = flat.shape[0] // self.shape.lanes
+        part = flat.shape[0] // self.key.lanes
         index = self._first(part) + tf.where(on, position, part - 1)
         return tf.tensor_scatter_nd_update(flat, index[:, None], row)
 
     def _learn(self, lanes, replay, before, hyper) -> Lanes:
         def draw(_, index):
-            return False, dqn.sample_indices(lanes.age, hyper, self.shape.batch_size)
+            return False, sample_indices(lanes.age, hyper, self.key.batch_size)
 
         # A loop of at most one round, or XLA draws each row anew for every column it gathers.
-        unmoved = tf.zeros([self.shape.lanes, self.shape.batch_size], tf.int32)
+        unmoved = tf.zeros([self.key.lanes, self.key.batch_size], tf.int32)
         _, index = tf.while_loop(
             lambda moved, _: moved, draw, (tf.reduce_any(lanes.age > before), unmoved)
         )  # [L, B]
-        first = self._first(self.shape.capacity + 1)
-        return learn(lanes, tf.gather(replay, index + first[:, None]), before, hyper, self.shape)
+        first = self._first(self.key.capacity + 1)
+        return learn(lanes, tf.gather(replay, index + first[:, None]), before, hyper, self.key)
 
     def _first(self, part: int) -> np.ndarray:
         """The first row of each lane's part, int32 [L], where a part has so many rows."""
-        return np.arange(self.shape.lanes, dtype=np.int32) * part
+        return np.arange(self.key.lanes, dtype=np.int32) * part

@@ -13,6 +13,7 @@ import tensorflow as tf
 from dqn.agents import exploration, losses, random
 from dqn.agents.networks import Network
 from dqn.agents.optimizers import Optimizer
+from dqn.agents.replay import Transition
 
 Tensor = Any  # the type stubs of TensorFlow lack operators that its tensors have
 
@@ -73,16 +74,6 @@ class Lanes(NamedTuple):
     diverged: Tensor  # bool [L]
 
 
-class Transition(NamedTuple):
-    """Transitions [L, B, ...]; `terminal` is 1.0 where the target must not bootstrap."""
-
-    s: Tensor  # [L, B, D]
-    s_next: Tensor  # [L, B, D]
-    action: Tensor  # int32 [L, B]
-    r: Tensor  # [L, B]
-    terminal: Tensor  # [L, B]
-
-
 def alive(lanes: Lanes, hyper: Hyper):
     """Lanes that have budget left and have not diverged, bool [L]."""
     return (lanes.episodes < hyper.episodes) & (lanes.age < hyper.steps) & ~lanes.diverged
@@ -104,12 +95,6 @@ def act(weights, s, age, hyper: Hyper, network: Network):
     uniform = random.to_integer(word[:, 1], q.shape[-1])
     action = tf.where(explore, uniform, tf.argmax(q, -1, output_type=tf.int32))
     return action, losses.chosen_value(q, action)
-
-
-def sample_indices(age, hyper: Hyper, batch_size: int):
-    """Replay positions int32 [L, B], uniform with replacement over what each lane has stored."""
-    word = random.random_bits(hyper.seed, random.Stream.MINIBATCH, age, batch_size)
-    return random.to_integer(word, tf.maximum(tf.minimum(age, hyper.buffer_size), 1)[:, None])
 
 
 def learning_due(age, started, hyper: Hyper, batch_size: int):

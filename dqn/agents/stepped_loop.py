@@ -11,11 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from dqn.agents import dqn
-from dqn.agents.block import RECORDS, Chunk, Shape, begin, empty_lanes, learn, pack_episode
+from dqn.agents.block import RECORDS, Chunk, begin, empty_lanes, learn, pack_episode
 from dqn.agents.dqn import Hyper, Lanes
 from dqn.agents.host_state import HostState
+from dqn.agents.networks import network_of
+from dqn.agents.replay import sample_indices, width
 from dqn.config import EnvConfig
 from dqn.envs.adapter import SEED_MASK
+from dqn.envs.program_key import ProgramKey
 from dqn.envs.several import Environments
 from dqn.runtime.errors import EnvError
 from dqn.runtime.traced import Compiled, Kept
@@ -25,19 +28,19 @@ _TEST = 2**31  # test episodes are numbered from here, far from those of trainin
 
 
 class SteppedFunctions:
-    """The compiled half of a hosted program: one instance a shape, shared by its blocks."""
+    """The compiled half of a stepped program, shared by those that step other environments."""
 
-    def __init__(self, shape: Shape, kept: Kept | None = None):
+    def __init__(self, key: ProgramKey, kept: Kept | None = None):
         def lanes_of(lanes, *_):
             return lanes
 
-        self.shape = shape
-        self.act = Compiled(self._act, f"act {shape}", lambda *_: (None, None), kept)
-        self.ended = Compiled(self._ended, f"ended {shape}", kept=kept)
-        self.indices = Compiled(self._indices, f"indices {shape}", kept=kept)
-        self.learn = Compiled(self._learn, f"learn {shape}", lanes_of, kept)
-        self.refill = Compiled(self._refill, f"refill {shape}", lanes_of, kept)
-        self.greedy = Compiled(self._greedy, f"greedy {shape}", kept=kept)
+        self.key, self._network = key, network_of(key)
+        self.act = Compiled(self._act, f"act {key}", lambda *_: (None, None), kept)
+        self.ended = Compiled(self._ended, f"ended {key}", kept=kept)
+        self.indices = Compiled(self._indices, f"indices {key}", kept=kept)
+        self.learn = Compiled(self._learn, f"learn {key}", lanes_of, kept)
+        self.refill = Compiled(self._refill, f"refill {key}", lanes_of, kept)
+        self.greedy = Compiled(self._greedy, f"greedy {key}", kept=kept)
 
     @property
     def compilations(self) -> int:
@@ -46,31 +49,31 @@ class SteppedFunctions:
         return sum(function.compilations for function in (*learning, self.greedy))
 
     def _act(self, weights, s, age, hyper):
-        return dqn.act(weights, s, age, hyper, self.shape.network)
+        return dqn.act(weights, s, age, hyper, self._network)
 
     def _ended(self, episode, age, hyper):
         return pack_episode(episode, age, dqn.epsilon(age, hyper))
 
     def _indices(self, age, hyper):
-        return dqn.sample_indices(age, hyper, self.shape.batch_size)
+        return sample_indices(age, hyper, self.key.batch_size)
 
     def _learn(self, lanes, rows, before, hyper):
-        return learn(lanes, rows, before, hyper, self.shape)
+        return learn(lanes, rows, before, hyper, self.key)
 
     def _refill(self, lanes, mask, state, hyper):
-        return begin(lanes, mask, state, hyper, self.shape)
+        return begin(lanes, mask, state, hyper, self.key)
 
     def _greedy(self, weights, s, **_):
-        return tf.argmax(self.shape.network.apply(weights, s), -1, output_type=tf.int32)
+        return tf.argmax(self._network.apply(weights, s), -1, output_type=tf.int32)
 
 
 class SteppedProgram:
     """The functions of one block, and the environments of its lanes."""
 
     def __init__(self, functions: SteppedFunctions, env: EnvConfig):
-        self.shape, self.env, self._functions = functions.shape, env, functions
+        self.key, self.env, self._functions = functions.key, env, functions
         self._envs = Environments(env)
-        self.actions: list[list[int]] = [[] for _ in range(functions.shape.lanes)]
+        self.actions: list[list[int]] = [[] for _ in range(functions.key.lanes)]
         """Those of each lane's episode under way."""
         self.broken: dict[int, str] = {}
         """Why the environment of a lane cannot go on, by lane, until a training begins there."""
@@ -84,8 +87,8 @@ class SteppedProgram:
 
     def empty(self) -> tuple[Lanes, np.ndarray]:
         """A block in which no lane has begun, and its replay memory [L, C, columns]."""
-        L, C, D = self.shape.lanes, self.shape.capacity, self.shape.network.observation_size
-        return empty_lanes(self.shape, tf.zeros([L, D])), np.zeros([L, C, self.shape.row], "f4")
+        L, C, D = self.key.lanes, self.key.capacity, self.key.observation_size
+        return empty_lanes(self.key, tf.zeros([L, D])), np.zeros([L, C, width(D)], "f4")
 
     def can_begin(self, i: int, seed: int | None, elsewhere: bool) -> bool:
         """Whether lane `i` can begin with training `seed`, or take up one if that is None.
@@ -114,12 +117,12 @@ class SteppedProgram:
         `EnvError`.
         """
         seed, limit = int(seed), int(limit)
-        s = np.zeros([episodes, self.shape.network.observation_size], "f4")
+        s = np.zeros([episodes, self.key.observation_size], "f4")
         returns, steps = np.zeros(episodes, np.float32), [0] * episodes
         made = self._envs.made
         envs = {i: self._envs.of(i)} | {j: made[j] for j in free if j in made}
         if any(j >= 0 and j != i for j in made):
-            more = min(episodes - len(envs), self.shape.lanes)
+            more = min(episodes - len(envs), self.key.lanes)
             envs |= {j: made[j] for j in self._envs.further(more, _reset_seed(seed, _TEST))}
         for env in envs.values():
             env.forget()
@@ -180,7 +183,7 @@ class SteppedProgram:
                 s = env.reset(_reset_seed(seed, episode))
         except EnvError as error:
             self._break(i, error.at(seed, age))
-            return np.zeros(self.shape.network.observation_size, "f4")
+            return np.zeros(self.key.observation_size, "f4")
         self._note(i, seed, age)
         return s
 
@@ -195,7 +198,7 @@ class SteppedProgram:
 
     def chunk(self, lanes: Lanes, replay, hyper: Hyper, ticks, stride, until) -> Chunk:
         """Run until `ticks` are done, fewer than `until` lanes are alive, or a record is full."""
-        L, functions = self.shape.lanes, self._functions
+        L, functions = self.key.lanes, self._functions
         book = HostState(lanes, hyper, self.broken)
         records = np.zeros([L, RECORDS + 1, len(EPISODE_COLUMNS)], "f4")
         recorded = np.zeros(L, np.int32)

@@ -43,7 +43,7 @@ class Block:
     def __init__(self, program: Program | SteppedProgram):
         self._program = program
         self._lanes, self._replay = program.empty()
-        self._slots: list[_Slot | None] = [None] * program.shape.lanes
+        self._slots: list[_Slot | None] = [None] * program.key.lanes
         idle = hyper_of(Config(), seed=0) | {"episodes": np.int32(_IDLE)}
         self._hyper = {name: np.full(len(self._slots), idle[name]) for name in Hyper._fields}
         self._given: Hyper | None = None  # the same as tensors, until it changes

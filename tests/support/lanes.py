@@ -101,7 +101,7 @@ def train(
 
 def program_of(config: Config, lanes: int = LANES) -> Program | SteppedProgram:
     """The program that an engine trains `config` with: the very one, if it is a compiled one."""
-    return engine._program(*Engine(lanes)._place(Job(0, 0, config)))
+    return engine._program(Engine(lanes)._key(Job(0, 0, config)))
 
 
 def stacked(configs: Iterable[Config], seed: int = SEED) -> Hyper:

@@ -1,22 +1,31 @@
-"""The networks that `network=` chooses from: a file each, and its name here."""
+"""The networks that `network=` chooses from: a file of this folder each, of its choice's name."""
 
+import importlib
 from collections.abc import Sequence
 
 import numpy as np
 
-from dqn.agents.networks.mlp import MLP
 from dqn.agents.networks.network import Network
 from dqn.agents.optimizers import OPTIMIZERS
+from dqn.config import Config
+from dqn.config.config import choices_of
+from dqn.envs.program_key import ProgramKey
 
-NETWORKS: dict[str, type[Network]] = {"mlp": MLP}
+NETWORKS: dict[str, type[Network]] = {
+    name: importlib.import_module(f"{__name__}.{name}").NETWORK for name in choices_of("network")
+}
 
 
-def network_of(
-    name: str, hidden: Sequence[int], activation: str, weights: Sequence[np.ndarray]
-) -> Network:
-    """The network whose weights these are."""
-    A = weights[2 * len(hidden) + 1].shape[0]
-    return NETWORKS[name](weights[0].shape[0], tuple(hidden), activation, A)
+def network_of(key: ProgramKey) -> Network:
+    """The network of a block's lanes."""
+    name, hidden, activation = key.network
+    return NETWORKS[name](key.observation_size, hidden, activation, key.actions)
+
+
+def trained_network(config: Config, weights: Sequence[np.ndarray]) -> Network:
+    """The network of a training of `config` that has left these weights."""
+    D, A = weights[0].shape[0], weights[2 * len(config.hidden) + 1].shape[0]
+    return NETWORKS[config.network](D, config.hidden, config.activation, A)
 
 
 def create_model(

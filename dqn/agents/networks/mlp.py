@@ -32,3 +32,6 @@ class MLP(Network):
                 keras.layers.Dense(self.actions),
             ]
         )
+
+
+NETWORK = MLP

@@ -1,6 +1,11 @@
-"""The optimizers that `optimizer=` chooses from: a file each, and its name here."""
+"""The optimizers of `optimizer=`: a file of this folder each, of its choice's name."""
 
-from dqn.agents.optimizers import adam
+import importlib
+
 from dqn.agents.optimizers.optimizer import Optimizer
+from dqn.config.config import choices_of
 
-OPTIMIZERS: dict[str, Optimizer] = {"adam": adam.OPTIMIZER}
+OPTIMIZERS: dict[str, Optimizer] = {
+    name: importlib.import_module(f"{__name__}.{name}").OPTIMIZER
+    for name in choices_of("optimizer")
+}

@@ -24,15 +24,16 @@ from lanes import (
 )
 
 from dqn.agents import dqn, networks, random
-from dqn.agents.block import Chunk, Shape, pack_episode, unpack
+from dqn.agents.block import Chunk, pack_episode
 from dqn.agents.compiled_loop import Program
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner
 from dqn.agents.keras.agent import DQNAgent
-from dqn.agents.networks.mlp import MLP
 from dqn.agents.random import Stream
+from dqn.agents.replay import Transition, sample_indices, unpack, width
 from dqn.config import Config, EnvConfig
 from dqn.config.config import fields_of
 from dqn.envs import Dynamics, gymnasium_env
+from dqn.envs.program_key import Architecture, ProgramKey
 from dqn.training.jobs import EpisodeBatch
 from dqn.training.lane_block import hyper_of
 
@@ -42,7 +43,7 @@ ANY = 10**6  # more ticks than any test here runs
 def began(program: Program, hyper: Hyper) -> tuple:
     """A block in which every lane has just begun, and its replay memory."""
     lanes, replay = program.empty()
-    return program.refill(lanes, tf.ones([program.shape.lanes], tf.bool), hyper), replay
+    return program.refill(lanes, tf.ones([program.key.lanes], tf.bool), hyper), replay
 
 
 def advanced(program: Program, lanes, replay, hyper, ticks: int, stride: int = 16) -> Chunk:
@@ -64,8 +65,8 @@ def ticks_of(
 
 def parts(program: Program, replay) -> np.ndarray:
     """Each lane's part of a flat replay memory [L, C, columns]."""
-    rows = replay.numpy().reshape(program.shape.lanes, -1, program.shape.row)
-    return rows[:, : program.shape.capacity]
+    rows = replay.numpy().reshape(program.key.lanes, -1, width(program.key.observation_size))
+    return rows[:, : program.key.capacity]
 
 
 def lane_of(tree, i: int) -> list[np.ndarray]:
@@ -186,11 +187,10 @@ def agent_of(config: Config) -> DQNAgent:
     )
 
 
-def sampled(program: Program, chunk: Chunk, memory: np.ndarray, hyper: Hyper) -> tuple:
-    """The minibatch that lane 0 has just learned from, in the agent's order."""
-    index = dqn.sample_indices(chunk.lanes.age, hyper, program.shape.batch_size)[0]
-    batch = unpack(memory[0][index], program.shape.network.observation_size)
-    return batch.s, batch.action, batch.r, batch.s_next, batch.terminal
+def sampled(program: Program, chunk: Chunk, memory: np.ndarray, hyper: Hyper) -> Transition:
+    """The minibatch that lane 0 has just learned from."""
+    index = sample_indices(chunk.lanes.age, hyper, program.key.batch_size)[0]
+    return unpack(memory[0][index], program.key.observation_size)
 
 
 def loss_of_tick(before: Lanes, after: Lanes) -> float:
@@ -237,7 +237,8 @@ def ledger_of(config: Config, seed: int, actions: np.ndarray) -> list[list[float
 
 @pytest.fixture(scope="module")
 def ledger() -> Program:
-    return Program(Shape(MLP(2, (8,), "relu", 2), "adam", 8, 64, lanes=3), LEDGER)
+    network = Architecture("mlp", (8,), "relu")
+    return Program(ProgramKey("ledger", "", network, "adam", 8, 64, 2, 2, lanes=3), LEDGER)
 
 
 def test_every_field_of_every_stored_transition_is_of_its_own_step_and_lane(ledger):
@@ -330,7 +331,7 @@ def test_two_seeds_differ_in_weights_starts_exploration_and_minibatches():
     hyper = hyper._replace(seed=tf.constant([0, 1, 2, 0]), epsilon_min=tf.ones([LANES]))
     lanes, replay = began(program, hyper)
     chunk = advanced(program, lanes, replay, hyper, ANY)
-    D, drawn = 4, dqn.sample_indices(chunk.lanes.age, hyper, 32)
+    D, drawn = 4, sample_indices(chunk.lanes.age, hyper, 32)
     memory = parts(program, replay)
     seen = (
         lanes.learner.weights[0],

@@ -13,10 +13,10 @@ from rich.console import Console
 from trainings import CONFIG, filled, result
 
 from dqn.agents import dqn, random
-from dqn.agents.block import Shape
-from dqn.agents.networks.mlp import MLP
+from dqn.agents.replay import sample_indices
 from dqn.config import Config, EnvConfig
 from dqn.config.fields import INT_BOUND
+from dqn.envs.program_key import Architecture, ProgramKey
 from dqn.runtime.errors import UserError
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
@@ -94,7 +94,7 @@ def test_a_lane_learns_and_moves_its_target_when_it_is_due_however_old(age):
 @pytest.mark.parametrize("age", AGES)
 def test_an_old_lane_draws_from_all_that_it_holds_and_never_the_same_twice(age):
     hyper = stacked([replace(SMALL, buffer_size=100)] * 4)
-    index = np.stack([dqn.sample_indices(tf.fill([4], n), hyper, 64) for n in (age, age - 1)])
+    index = np.stack([sample_indices(tf.fill([4], n), hyper, 64) for n in (age, age - 1)])
     assert (index >= 0).all()
     assert (index < 100).all()
     assert len(np.unique(index)) > 60  # of 128 draws
@@ -176,9 +176,10 @@ def test_an_episode_whose_return_float32_cannot_hold_is_refused():
 
 def test_a_block_whose_rows_32_bits_cannot_number_is_refused(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: None)  # however much there is
-    shape = Shape(MLP(4, (8,), "relu", 2), "adam", 32, 2**27 - 2, 16)
-    assert memory.shortage(shape) == ""
-    assert "less than 2^31 transitions" in memory.shortage(shape._replace(capacity=2**27 - 1))
+    network = Architecture("mlp", (8,), "relu")
+    key = ProgramKey("cartpole", "", network, "adam", 32, 2**27 - 2, 4, 2, 16)
+    assert memory.shortage(key) == ""
+    assert "less than 2^31 transitions" in memory.shortage(key._replace(capacity=2**27 - 1))
 
 
 @pytest.mark.slow

@@ -15,9 +15,9 @@ from dqn.storage.best_weights import Best
 from dqn.storage.results_dir import ResultsDir
 
 HYPERPARAMETERS = (  # noqa: SIM905
-    "env lr gamma hidden activation batch_size buffer_size learning_starts train_freq "
-    "target_update tau epsilon_start epsilon_min epsilon_decay epsilon_schedule "
-    "exploration_steps reward_scale double huber_delta grad_clip timeout_terminal "
+    "env lr gamma optimizer network hidden activation batch_size buffer_size "
+    "learning_starts train_freq target_update tau epsilon_start epsilon_min epsilon_decay "
+    "epsilon_schedule exploration_steps reward_scale double huber_delta grad_clip timeout_terminal "
     "budget_episodes budget_steps"
 ).split()
 

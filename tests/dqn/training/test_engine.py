@@ -24,8 +24,9 @@ from dqn.agents.block import RECORDS
 from dqn.agents.random import Stream
 from dqn.config import Config, EnvConfig
 from dqn.envs import gymnasium_env
+from dqn.envs.program_key import CAPACITY
 from dqn.training import engine, lane_block
-from dqn.training.engine import CAPACITY, Engine
+from dqn.training.engine import Engine
 from dqn.training.jobs import Checkpoint, Job
 
 JOBS = jobs_of(MIXED)  # seven for four lanes
@@ -173,9 +174,7 @@ def programs(monkeypatch):
     """The programs that engines ask for from here on, and how often each."""
     asked = []
     original = engine._program
-    monkeypatch.setattr(
-        engine, "_program", lambda *place: asked.append(original(*place)) or asked[-1]
-    )
+    monkeypatch.setattr(engine, "_program", lambda key: asked.append(original(key)) or asked[-1])
     return asked
 
 
@@ -189,7 +188,7 @@ def test_each_new_shape_is_compiled_once_and_shapes_take_turns(programs):
         turns.append({part.key[0] for part in episodes})
     assert turns[:4] == [{0}, {1}, {0}, {1}]
     small, tanh = programs
-    assert (small.shape.network.hidden, tanh.shape.network.hidden) == ((8,), (9,))
+    assert (small.key.network.hidden, tanh.key.network.hidden) == ((8,), (9,))
     assert tanh.compilations == 2  # a chunk, a refill
     train([Job(0, 9, other), Job(1, 9, replace(other, lr=0.1, train_freq=2))])
     assert programs[2] is tanh
@@ -221,7 +220,7 @@ def test_what_makes_a_shape_makes_a_program(change):
     ],
 )
 def test_a_lane_has_room_for_all_that_it_can_ever_store_at_once(change, capacity):
-    assert program_of(replace(SMALL, **change)).shape.capacity == capacity
+    assert program_of(replace(SMALL, **change)).key.capacity == capacity
 
 
 # Checkpoints
