@@ -1,7 +1,7 @@
 """A block of lanes over Gymnasium environments stepped in Python, one per lane.
 
 The same compiled acting and learning as in `compiled`, with the same interface. Every episode's
-reset is seeded by (seed, episode) alone, so that an episode can be brought back by its actions.
+reset is seeded by (seed, episode) alone.
 """
 
 from collections import deque
@@ -73,8 +73,6 @@ class SteppedProgram:
     def __init__(self, functions: SteppedFunctions, env: EnvConfig):
         self.key, self.env, self._functions = functions.key, env, functions
         self._envs = Environments(env)
-        self.actions: list[list[int]] = [[] for _ in range(functions.key.lanes)]
-        """Those of each lane's episode under way."""
         self.broken: dict[int, str] = {}
         """Why the environment of a lane cannot go on, by lane, until a training begins there."""
         self.not_finite: dict[int, str] = {}
@@ -90,13 +88,13 @@ class SteppedProgram:
         L, C, D = self.key.lanes, self.key.capacity, self.key.observation_size
         return empty_lanes(self.key, tf.zeros([L, D])), np.zeros([L, C, width(D)], "f4")
 
-    def can_begin(self, i: int, seed: int | None, elsewhere: bool) -> bool:
-        """Whether lane `i` can begin with training `seed`, or take up one if that is None.
+    def can_begin(self, i: int, seed: int, elsewhere: bool) -> bool:
+        """Whether lane `i` can begin with training `seed`.
 
         Not yet where other lanes, or other blocks (`elsewhere`), have all environments there can
         be.
         """
-        return self._envs.try_for(i, None if seed is None else _reset_seed(seed, 0), elsewhere)
+        return self._envs.try_for(i, _reset_seed(seed, 0), elsewhere)
 
     def refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
         """Begin a new training in every lane of `mask` (bool [L])."""
@@ -153,20 +151,6 @@ class SteppedProgram:
             self._envs.give_back()
         return returns
 
-    def replay_actions(self, i: int, seed: int, episode: int, actions: list[int]) -> None:
-        """Step lane `i`'s environment to where `actions` left it in the given episode."""
-        self.broken.pop(i, None)
-        self.not_finite.pop(i, None)
-        self._start(i, seed, episode, 0)
-        for n, action in enumerate(actions):
-            if i in self.broken:
-                return
-            try:
-                self._envs.made[i].step(action)
-            except EnvError as error:
-                self._break(i, error.at(seed, n + 1, f"episode {episode + 1}"))
-        self.actions[i] = list(actions)
-
     def close(self) -> None:
         """Close every environment."""
         for i in list(self._envs.made):
@@ -174,7 +158,6 @@ class SteppedProgram:
 
     def _start(self, i: int, seed: int, episode: int, age: int) -> np.ndarray:
         """The first observation [D] of an episode in lane `i`; zeros where the lane is broken."""
-        self.actions[i] = []
         try:
             env, s = self._envs.of(i), self._envs.begun.pop(i, None)
             if s is None:
@@ -263,7 +246,6 @@ class SteppedProgram:
                 self._break(i, error.at(seed, age))
                 continue
             self._note(i, seed, age)
-            self.actions[i].append(a)
         return done
 
 

@@ -1,7 +1,7 @@
 """A worker's blocks of lanes: begin, advance, refill, read out; compiles once a shape.
 
-The whole interface is `advance(new, cancelled) → episodes, finished`, and `checkpoint`, which takes
-a training out so that another engine can go on with it. Knows nothing of Hydra, Optuna or files.
+The whole interface is `advance(new, cancelled) → episodes, finished`. Knows nothing of Hydra,
+Optuna or files.
 """
 
 import functools
@@ -19,7 +19,7 @@ from dqn.runtime import compile_cache
 from dqn.runtime.errors import UserError
 from dqn.runtime.tensorflow import leave_gpus
 from dqn.training import memory
-from dqn.training.jobs import LANES, Checkpoint, EpisodeBatch, Finished, Job, TrainingId
+from dqn.training.jobs import LANES, EpisodeBatch, Finished, Job, TrainingId
 from dqn.training.lane_block import Block
 
 _FAIRNESS = 8  # calls of `advance`; one in so many goes to the block that has waited longest
@@ -31,7 +31,7 @@ class Engine:
     def __init__(self, lanes: int = LANES):
         leave_gpus()  # also of a TensorFlow that an environment has imported
         self._lanes = lanes
-        self._waiting: dict[ProgramKey, deque[Job | Checkpoint]] = {}
+        self._waiting: dict[ProgramKey, deque[Job]] = {}
         self._blocks: dict[ProgramKey, Block] = {}
         self._ran: dict[ProgramKey, int] = {}  # the call of `advance` that ran it last
         self._short: set[ProgramKey] = set()  # those that wait for an environment of another block
@@ -49,7 +49,7 @@ class Engine:
         return bool(self._waiting or self._blocks)
 
     def advance(
-        self, new: Iterable[Job | Checkpoint] = (), cancelled: Iterable[TrainingId] = ()
+        self, new: Iterable[Job] = (), cancelled: Iterable[TrainingId] = ()
     ) -> tuple[list[EpisodeBatch], list[Finished]]:
         """Run one chunk of one block, the fullest; its free lanes are refilled first.
 
@@ -59,12 +59,12 @@ class Engine:
         began = time.perf_counter()
         self._calls += 1
         finished = []
-        for item in new:
+        for job in new:
             try:
-                self._waiting.setdefault(self._key(item), deque()).append(item)
+                self._waiting.setdefault(self._key(job), deque()).append(job)
             except UserError as error:  # its environment cannot be made: no other training's matter
-                finished.append(Finished.failed(_job(item), str(error), unmade=True))
-        finished += [over for key in cancelled if (over := self._cancel(key)) is not None]
+                finished.append(Finished.failed(job, str(error), unmade=True))
+        finished += [over for id_ in cancelled if (over := self._cancel(id_)) is not None]
         key = self._next_key()
         if key is None:
             return [], finished
@@ -72,7 +72,7 @@ class Engine:
         block = self._blocks.pop(key, None)
         if block is None:
             if reason := memory.shortage(key):
-                return [], finished + [Finished.failed(_job(item), reason) for item in waiting]
+                return [], finished + [Finished.failed(job, reason) for job in waiting]
             block = Block(_program(key))
         compilations = block.compilations
         most = 1 if _is_exclusive(key) else self._lanes
@@ -140,44 +140,25 @@ class Engine:
         blocks = [other for other in self._blocks if other != key]
         return bool(key.env_id) and any(other.env_id == key.env_id for other in blocks)
 
-    def checkpoint(self, training: TrainingId) -> Job | Checkpoint:
-        """Take a training out, for any engine's `advance` to go on with; the result is the same.
-
-        Raises `KeyError` where no job of that key is waiting or under way.
-        """
+    def _cancel(self, training: TrainingId) -> Finished | None:
         for key, block in self._blocks.items():
             if training in block.keys:
-                taken = block.checkpoint(training)
+                pruned = block.cancel(training)
                 if not block.keys:
                     block.close()
                     del self._blocks[key]
-                return taken
-        return self._withdraw(training)
-
-    def _cancel(self, training: TrainingId) -> Finished | None:
-        try:
-            taken = self.checkpoint(training)
-        except KeyError:
-            return None
-        return Finished.pruned(taken)
-
-    def _withdraw(self, training: TrainingId) -> Job | Checkpoint:
+                return pruned
         for key, waiting in self._waiting.items():
-            for item in waiting:
-                if item.key == training:
-                    waiting.remove(item)
+            for job in waiting:
+                if job.key == training:
+                    waiting.remove(job)
                     if not waiting:
                         del self._waiting[key]
-                    return item
-        raise KeyError(training)
+                    return Finished.pruned(job)
+        return None
 
-    def _key(self, item: Job | Checkpoint) -> ProgramKey:
-        config = _job(item).config
-        return ProgramKey.of(config, gymnasium_env.describe(config.env), self._lanes)
-
-
-def _job(item: Job | Checkpoint) -> Job:
-    return item if isinstance(item, Job) else item.job
+    def _key(self, job: Job) -> ProgramKey:
+        return ProgramKey.of(job.config, gymnasium_env.describe(job.config.env), self._lanes)
 
 
 def _is_exclusive(key: ProgramKey) -> bool:

@@ -17,7 +17,7 @@ from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import Config, EnvConfig
 from dqn.training import engine
 from dqn.training.engine import Engine
-from dqn.training.jobs import Checkpoint, Finished, Job, TrainingId
+from dqn.training.jobs import Finished, Job, TrainingId
 from dqn.training.lane_block import hyper_of
 
 LANES = 4
@@ -87,9 +87,7 @@ def jobs_of(configs: Iterable[Config], seed: int = SEED) -> list[Job]:
     return [Job(trial, seed, config) for trial, config in enumerate(configs)]
 
 
-def train(
-    jobs: Iterable[Job | Checkpoint], worker: Engine | None = None
-) -> dict[TrainingId, Finished]:
+def train(jobs: Iterable[Job], worker: Engine | None = None) -> dict[TrainingId, Finished]:
     """Train `jobs` to their ends."""
     worker, new, over = worker or Engine(LANES), jobs, {}
     while new or worker.busy:
@@ -97,6 +95,17 @@ def train(
         new = ()
         over |= {result.job.key: result for result in finished}
     return over
+
+
+def stored(job: Job, worker: Engine) -> np.ndarray:
+    """The rows [steps, columns] that a training under way has stored, none of them overwritten."""
+    for block in worker._blocks.values():
+        for i, slot in enumerate(block._slots):
+            if slot is not None and slot.job == job:
+                rows = np.asarray(block._replay)
+                rows = rows.reshape(len(block._slots), -1, rows.shape[-1])
+                return rows[i, : int(block._lanes.age[i])].copy()
+    raise KeyError(job.key)
 
 
 def program_of(config: Config, lanes: int = LANES) -> Program | SteppedProgram:
