@@ -31,7 +31,7 @@ from dqn.agents.keras.agent import DQNAgent
 from dqn.agents.random import Stream
 from dqn.agents.replay import Transition, sample_indices, unpack, width
 from dqn.config import Config, EnvConfig
-from dqn.config.config import fields_of
+from dqn.config.config import choices_of, fields_of
 from dqn.envs import Dynamics, gymnasium_env
 from dqn.envs.program_key import Architecture, ProgramKey
 from dqn.training.jobs import EpisodeBatch
@@ -151,6 +151,8 @@ SETTINGS = {
         "tau": 0.3,
         "lr": 1e-2,
     },
+    **{name: {"network": name} for name in choices_of("network")[1:]},
+    **{name: {"optimizer": name} for name in choices_of("optimizer")[1:]},
 }
 
 
@@ -178,7 +180,8 @@ def agent_of(config: Config) -> DQNAgent:
     names = {*fields_of("lane"), "batch_size"} - {"episodes", "steps"}
 
     def create_model(env, lr):
-        return networks.create_model(env, lr, config.hidden, config.activation)
+        components = {"network": config.network, "optimizer": config.optimizer}
+        return networks.create_model(env, lr, config.hidden, config.activation, **components)
 
     return DQNAgent(
         gymnasium_env.make(config.env),

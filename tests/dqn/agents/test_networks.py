@@ -9,7 +9,7 @@ from scipy import stats
 from dqn.agents import networks
 from dqn.agents.networks.layers import ACTIVATIONS
 from dqn.agents.networks.mlp import MLP
-from dqn.config import EnvConfig
+from dqn.config import Config, EnvConfig
 from dqn.envs import gymnasium_env
 
 SIZES = [(4, (64, 64), 2), (4, (8,), 2), (6, (3, 5, 7), 3), (1, (32, 6), 1), (20, (24,), 16)]
@@ -59,7 +59,20 @@ def test_a_network_is_the_keras_model_with_the_same_weights(name, D, hidden, A, 
     expected = model.predict_on_batch(x)
     np.testing.assert_allclose(network.apply(weights, x), expected, atol=5e-5)
     np.testing.assert_allclose(network.q_function(weights)(x), expected, atol=5e-5)
-    assert networks.network_of(name, hidden, activation, weights) == network
+    config = Config(network=name, hidden=hidden, activation=activation)
+    assert networks.trained_network(config, weights) == network
+
+
+# Keras 3.15 converts TensorFlow's tensors in a way that NumPy 2 deprecates.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_a_saved_network_loads_in_plain_keras_and_says_the_same(name, tmp_path):
+    network = networks.NETWORKS[name](4, (8, 6), "tanh", 2)
+    weights, x = random_weights(network), observations(4, 5)
+    network.to_keras(weights).save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert model is not None
+    np.testing.assert_allclose(model.predict_on_batch(x), network.apply(weights, x), atol=1e-5)
 
 
 @pytest.mark.parametrize(("D", "hidden", "A"), SIZES, ids=str)

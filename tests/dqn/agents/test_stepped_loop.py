@@ -31,7 +31,7 @@ from scipy import stats
 from dqn.agents.block import RECORDS
 from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import Config, EnvConfig
-from dqn.config.config import fields_of
+from dqn.config.config import choices_of, fields_of
 from dqn.envs import gymnasium_env
 from dqn.envs.registry import dynamics_of
 from dqn.training import lane_block
@@ -175,6 +175,15 @@ def test_hosted_and_compiled_cartpole_have_episodes_of_the_same_lengths():
         lengths[trial].extend(result.episodes.lengths)
     assert min(len(several) for several in lengths) > 120
     assert stats.ks_2samp(*lengths).pvalue > 0.01
+
+
+def test_every_network_and_optimizer_trains_hosted_lanes_in_its_own_way():
+    changes = [{key: name} for key in ("network", "optimizer") for name in choices_of(key)]
+    trained = train(jobs_of(replace(hosted(SMALL), **change) for change in changes))
+    assert {result.status for result in trained.values()} == {"done"}
+    first = {change: tuple(result.weights[0].ravel()) for change, result in zip(
+        map(str, changes), trained.values(), strict=True)}  # fmt: skip
+    assert len(set(first.values())) == len(changes) - 1  # both have the default
 
 
 def test_an_environment_is_hosted_exactly_where_no_compiled_dynamics_are_its_own():
