@@ -77,7 +77,9 @@ class Config:
         "adam", "shape", "", "", "adam", "turns gradients into steps, as in Keras"
     )
 
-    network: str = config_field("mlp", "shape", "", "", "mlp", "architecture of the Q-network")
+    network: str = config_field(
+        "mlp", "shape", "", "", "mlp | dueling", "architecture of the Q-network"
+    )
     hidden: tuple[int, ...] = config_field(
         (64, 64), "shape", "H", "units", ">= 1", "width of each hidden layer"
     )

@@ -7,6 +7,7 @@ import tensorflow as tf
 from scipy import stats
 
 from dqn.agents import networks
+from dqn.agents.networks.dueling import Dueling
 from dqn.agents.networks.layers import ACTIVATIONS
 from dqn.agents.networks.mlp import MLP
 from dqn.config import Config, EnvConfig
@@ -84,6 +85,17 @@ def test_each_lane_is_a_network_of_its_own(name, D, hidden, A):
     for lane in range(3):
         alone = network.q_function([w[lane] for w in weights])(x[lane])
         np.testing.assert_allclose(together[lane], alone, atol=2e-5)
+
+
+def test_a_dueling_networks_q_values_are_the_value_and_what_an_action_is_better_than_the_mean():
+    network = Dueling(3, (5,), "relu", 4)
+    W, b, W_advantage, b_advantage, W_value, b_value = weights = random_weights(network)
+    x = observations(3, 7)
+    h = np.maximum(x @ W + b, 0)
+    value, advantage = h @ W_value + b_value, h @ W_advantage + b_advantage
+    q = network.apply(weights, x)
+    np.testing.assert_allclose(q, value + advantage - advantage.mean(-1)[:, None], atol=1e-5)
+    np.testing.assert_allclose(tf.reduce_mean(q, -1), value[:, 0], atol=1e-5)
 
 
 def test_initial_weights_are_glorot_uniform_and_the_lanes_own():
