@@ -74,7 +74,7 @@ class Config:
     lr: float = config_field(1e-3, "lane", "α", "per update", "> 0", "learning rate")
     gamma: float = config_field(0.99, "lane", "γ", "per step", "[0, 1]", "discount")
     optimizer: str = config_field(
-        "adam", "shape", "", "", "adam", "turns gradients into steps, as in Keras"
+        "adam", "shape", "", "", "adam | rmsprop", "turns gradients into steps, as in Keras"
     )
 
     network: str = config_field(
