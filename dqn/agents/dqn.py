@@ -64,11 +64,11 @@ class EpisodeStats(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """All that a block of lanes is, but for its replay memory: `age` counts environment steps."""
+    """All that a block of lanes is, but for its replay memory."""
 
     learner: Learner
     state: Tensor  # [L, S]
-    age: Tensor  # int32 [L]
+    t: Tensor  # int32 [L], environment steps
     episodes: Tensor  # int32 [L], finished ones
     episode: EpisodeStats
     diverged: Tensor  # bool [L]
@@ -76,47 +76,47 @@ class Lanes(NamedTuple):
 
 def alive(lanes: Lanes, hyper: Hyper):
     """Lanes that have budget left and have not diverged, bool [L]."""
-    return (lanes.episodes < hyper.episodes) & (lanes.age < hyper.steps) & ~lanes.diverged
+    return (lanes.episodes < hyper.episodes) & (lanes.t < hyper.steps) & ~lanes.diverged
 
 
-def epsilon(age, hyper: Hyper):
-    """Probability of a random action after `age` actions, [L]."""
+def epsilon(t, hyper: Hyper):
+    """Probability of a random action after `t` actions, [L]."""
     start, minimum = hyper.epsilon_start, hyper.epsilon_min
-    exponential = exploration.exponential(age, start, minimum, hyper.epsilon_decay)
-    linear = exploration.linear(age, start, minimum, hyper.exploration_steps)
+    exponential = exploration.exponential(t, start, minimum, hyper.epsilon_decay)
+    linear = exploration.linear(t, start, minimum, hyper.exploration_steps)
     return tf.where(hyper.epsilon_linear, linear, exponential)
 
 
-def act(weights, s, age, hyper: Hyper, network: Network):
+def act(weights, s, t, hyper: Hyper, network: Network):
     """ε-greedy actions int32 [L] for observations s [L, D], and the Q-value of each, [L]."""
     q = network.apply(weights, s[:, None])[:, 0]  # [L, A]
-    word = random.random_bits(hyper.seed, random.Stream.EXPLORATION, age, 2)  # [L, 2]
-    explore = random.to_uniform(word[:, 0]) < epsilon(age, hyper)
+    word = random.random_bits(hyper.seed, random.Stream.EXPLORATION, t, 2)  # [L, 2]
+    explore = random.to_uniform(word[:, 0]) < epsilon(t, hyper)
     uniform = random.to_integer(word[:, 1], q.shape[-1])
     action = tf.where(explore, uniform, tf.argmax(q, -1, output_type=tf.int32))
     return action, losses.chosen_value(q, action)
 
 
-def learning_due(age, started, hyper: Hyper, batch_size: int):
-    """Lanes whose steps from `started` to `age` ended on a multiple of T_train, bool [L]."""
-    enough = age >= tf.maximum(hyper.learning_starts, 2 * batch_size)
-    return (age > started) & (age % hyper.train_freq == 0) & enough
+def learning_due(t, started, hyper: Hyper, batch_size: int):
+    """Lanes whose steps from `started` to `t` ended on a multiple of T_train, bool [L]."""
+    enough = t >= tf.maximum(hyper.learning_starts, 2 * batch_size)
+    return (t > started) & (t % hyper.train_freq == 0) & enough
 
 
-def sync(learner: Learner, age, started, hyper: Hyper) -> Learner:
-    """Move the target networks as of all multiples of T_target in [started, age).
+def sync(learner: Learner, t, started, hyper: Hyper) -> Learner:
+    """Move the target networks as of all multiples of T_target in [started, t).
 
     Nothing reads a target between two updates, so a copy that was due after the last update may
     wait until right before this one: the result is the same as copying on the very step.
     """
-    times = (age - 1) // hyper.target_update - (started - 1) // hyper.target_update
+    times = (t - 1) // hyper.target_update - (started - 1) // hyper.target_update
     keep = tf.pow(1.0 - hyper.tau, tf.cast(times, tf.float32))  # [L]; 0⁰ = 1
 
     def blend(_, target):
         pairs = zip(learner.weights, target, strict=True)
         return False, [
-            losses.expand_like(1.0 - keep, w) * w + losses.expand_like(keep, w) * t
-            for w, t in pairs
+            losses.expand_like(1.0 - keep, new) * new + losses.expand_like(keep, old) * old
+            for new, old in pairs
         ]
 
     # A loop of at most one round, as XLA copies a conditional's operands and not a loop's.
@@ -160,12 +160,12 @@ def learn(
     gradients = losses.clip_by_global_norm(gradients, norm, hyper.grad_clip)
 
     finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
-    step = due & finite
-    updates = learner.updates + tf.cast(step, tf.int32)
-    t = tf.cast(tf.maximum(updates, 1), tf.float32)
-    stepped = optimizer.update(gradients, learner.slots, weights, hyper, t)
+    applied = due & finite
+    updates = learner.updates + tf.cast(applied, tf.int32)
+    number = tf.cast(tf.maximum(updates, 1), tf.float32)
+    stepped = optimizer.update(gradients, learner.slots, weights, hyper, number)
     weights, slots = tf.nest.map_structure(
-        lambda new, old: tf.where(losses.expand_like(step, new), new, old),
+        lambda new, old: tf.where(losses.expand_like(applied, new), new, old),
         stepped,
         (weights, learner.slots),
     )

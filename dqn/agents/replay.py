@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from dqn.agents import random
@@ -22,11 +23,11 @@ def width(D: int) -> int:
     return 2 * D + 3
 
 
-def pack(transition: Transition):
-    """Rows [..., 2·D + 3] of transitions."""
+def pack(transition: Transition, xp: Any):
+    """Rows [..., 2·D + 3] of transitions; `xp` is TensorFlow for tensors and NumPy for arrays."""
     s, action, r, s_next, terminal = transition
-    numbers = [tf.cast(x, tf.float32) for x in (action, r, terminal)]
-    return tf.concat([s, s_next, tf.stack(numbers, -1)], -1)
+    numbers = [_float32(x) for x in (action, r, terminal)]
+    return xp.concat([s, s_next, xp.stack(numbers, -1)], -1)
 
 
 def unpack(rows, D: int) -> Transition:
@@ -40,7 +41,11 @@ def unpack(rows, D: int) -> Transition:
     )
 
 
-def sample_indices(age, hyper, batch_size: int):
+def sample_indices(t, hyper, batch_size: int):
     """Replay positions int32 [L, B], uniform with replacement over what each lane has stored."""
-    word = random.random_bits(hyper.seed, random.Stream.MINIBATCH, age, batch_size)
-    return random.to_integer(word, tf.maximum(tf.minimum(age, hyper.buffer_size), 1)[:, None])
+    word = random.random_bits(hyper.seed, random.Stream.MINIBATCH, t, batch_size)
+    return random.to_integer(word, tf.maximum(tf.minimum(t, hyper.buffer_size), 1)[:, None])
+
+
+def _float32(x):
+    return x.astype(np.float32) if isinstance(x, np.ndarray) else tf.cast(x, tf.float32)

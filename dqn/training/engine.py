@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Iterable
 
 from dqn.agents.compiled_loop import Program
-from dqn.agents.stepped_loop import SteppedFunctions, SteppedProgram
+from dqn.agents.stepped_functions import SteppedFunctions
+from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import EnvConfig
 from dqn.envs import exclusive, gymnasium_env
 from dqn.envs.program_key import ProgramKey

@@ -22,7 +22,7 @@ FIRST_TICKS, TICKS = 128, 4096  # of a block's first chunk, and of any
 MAX_STEPS_PER_TICK = 16  # environment steps a tick at most: a longer T_train takes several ticks
 TEST_STEPS = 100_000  # of a test episode at most, in an environment that has no time limit
 _IDLE = -1  # a budget of episodes that is always spent
-_ENDLESS = INT_BOUND - 1  # one that never is; and a lane ends before its age would overflow
+_ENDLESS = INT_BOUND - 1  # one that never is; and a lane ends before its steps would overflow
 
 
 @dataclass
@@ -133,7 +133,7 @@ class Block:
         return Finished(
             slot.job,
             "pruned",
-            int(self._lanes.age[i]),
+            int(self._lanes.t[i]),
             EpisodeBatch.of(key, slot.all_records()),
             np.zeros(0, np.float32),
             self._weights(i),
@@ -147,10 +147,10 @@ class Block:
 
     def _finish(self, i: int, slot: _Slot, diverged: bool) -> Finished:
         began = time.perf_counter()
-        job, hosted = slot.job, isinstance(self._program, SteppedProgram)
-        if hosted and i in self._program.broken:
+        job, stepped = slot.job, isinstance(self._program, SteppedProgram)
+        if stepped and i in self._program.broken:
             self._free(i)
-            unmade = not int(self._lanes.age[i])
+            unmade = not int(self._lanes.t[i])
             return Finished.failed(job, self._program.broken[i], unmade)
         weights = self._weights(i)
         tests = 0 if diverged else job.config.test_episodes
@@ -170,12 +170,12 @@ class Block:
         return Finished(
             job,
             "diverged" if diverged else "done",
-            int(self._lanes.age[i]),
+            int(self._lanes.t[i]),
             EpisodeBatch.of(job.key, slot.all_records()),
             test_returns,
             weights,
             slot.seconds + time.perf_counter() - began,
-            reason=self._program.not_finite.get(i, "") if hosted else "",
+            reason=self._program.not_finite.get(i, "") if stepped else "",
         )
 
     def _test(self, i: int, weights, seed, limit, episodes: int):

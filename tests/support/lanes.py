@@ -63,7 +63,7 @@ VARIED: dict[str, tuple[dict, dict]] = {
     "steps": ({}, {"steps": 203}),
 }
 
-# Lanes with as little in common as lanes can have; T_train = 40 is longer than a tick's stride.
+# Lanes with as little in common as lanes can have; T_train = 40 is longer than a tick.
 MIXED = [
     SMALL,
     replace(SMALL, double=True, huber_delta=0.5, epsilon_schedule="linear", buffer_size=33),
@@ -104,7 +104,7 @@ def stored(job: Job, worker: Engine) -> np.ndarray:
             if slot is not None and slot.job == job:
                 rows = np.asarray(block._replay)
                 rows = rows.reshape(len(block._slots), -1, rows.shape[-1])
-                return rows[i, : int(block._lanes.age[i])].copy()
+                return rows[i, : int(block._lanes.t[i])].copy()
     raise KeyError(job.key)
 
 

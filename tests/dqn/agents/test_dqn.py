@@ -46,19 +46,19 @@ def began(program: Program, hyper: Hyper) -> tuple:
     return program.refill(lanes, tf.ones([program.key.lanes], tf.bool), hyper), replay
 
 
-def advanced(program: Program, lanes, replay, hyper, ticks: int, stride: int = 16) -> Chunk:
-    return program.chunk(lanes, replay, hyper, *(tf.constant(n) for n in (ticks, stride, 1)))
+def advanced(program: Program, lanes, replay, hyper, ticks: int, max_steps: int = 16) -> Chunk:
+    return program.chunk(lanes, replay, hyper, *(tf.constant(n) for n in (ticks, max_steps, 1)))
 
 
 def ticks_of(
-    program: Program, configs: list[Config], stride: int
+    program: Program, configs: list[Config], max_steps: int
 ) -> Iterator[tuple[Chunk, np.ndarray]]:
     """The block and its replay memory after each tick, until every lane's budget is spent."""
     hyper = stacked(configs)
     lanes, replay = began(program, hyper)
     going = True
     while going:
-        chunk = advanced(program, lanes, replay, hyper, 1, stride)
+        chunk = advanced(program, lanes, replay, hyper, 1, max_steps)
         lanes, going = chunk.lanes, chunk.alive.numpy().any()
         yield chunk, parts(program, replay)
 
@@ -97,9 +97,9 @@ def test_a_lane_does_the_same_as_the_reference_after_every_single_step(configs):
     assert [len(updates) > 4 for updates in learned] == [True] * LANES
     ages, epsilon = np.zeros(LANES, int), dqn.epsilon(tf.range(301)[:, None], stacked(configs))
     epsilon = epsilon.numpy()  # [steps, L]
-    for chunk, memory in ticks_of(program, configs, stride=1):
+    for chunk, memory in ticks_of(program, configs, max_steps=1):
         ages += ages < [one.steps for one in text]
-        np.testing.assert_array_equal(chunk.lanes.age, ages)
+        np.testing.assert_array_equal(chunk.lanes.t, ages)
         for i, (config, age) in enumerate(zip(configs, ages, strict=True)):
             s, a, r, s_next, no_future = text[i].transitions[age - 1]
             row = [*s, *s_next, a, r, no_future]
@@ -163,8 +163,8 @@ def test_each_tick_of_a_lane_is_the_agents_own_update_of_the_same_batch(changes)
     agent, before = agent_of(config), began(program, hyper)[0]
     for model in (agent.model, agent.target_model):
         model.set_weights(lane_of(before.learner.weights, 0))
-    for chunk, memory in ticks_of(program, [config] * LANES, stride=16):
-        for age in range(int(before.age[0]) + 1, int(chunk.lanes.age[0]) + 1):
+    for chunk, memory in ticks_of(program, [config] * LANES, max_steps=16):
+        for age in range(int(before.t[0]) + 1, int(chunk.lanes.t[0]) + 1):
             if age % config.train_freq == 0 and age >= 2 * config.batch_size:
                 loss = agent.update(sampled(program, chunk, memory, hyper))
                 np.testing.assert_allclose(loss_of_tick(before, chunk.lanes), loss, rtol=1e-4)
@@ -192,7 +192,7 @@ def agent_of(config: Config) -> DQNAgent:
 
 def sampled(program: Program, chunk: Chunk, memory: np.ndarray, hyper: Hyper) -> Transition:
     """The minibatch that lane 0 has just learned from."""
-    index = sample_indices(chunk.lanes.age, hyper, program.key.batch_size)[0]
+    index = sample_indices(chunk.lanes.t, hyper, program.key.batch_size)[0]
     return unpack(memory[0][index], program.key.observation_size)
 
 
@@ -261,12 +261,12 @@ def test_every_field_of_every_stored_transition_is_of_its_own_step_and_lane(ledg
         )
     ]
     stored, ages = [[] for _ in configs], np.zeros(3, int)
-    for chunk, memory in ticks_of(ledger, configs, stride=16):
+    for chunk, memory in ticks_of(ledger, configs, max_steps=16):
         for i, config in enumerate(configs):
-            new = np.arange(ages[i], chunk.lanes.age[i]) % config.buffer_size
+            new = np.arange(ages[i], chunk.lanes.t[i]) % config.buffer_size
             stored[i] += memory[i, new].tolist()
             assert not memory[i, config.buffer_size :].any()
-        ages = chunk.lanes.age.numpy()
+        ages = chunk.lanes.t.numpy()
     for config, rows in zip(configs, stored, strict=True):
         actions = [int(row[4]) for row in rows]
         assert len(rows) == 300
@@ -287,8 +287,8 @@ def test_a_lane_that_is_over_or_diverged_changes_in_nothing_while_others_go_on(l
     after = advanced(ledger, chunk.lanes, replay, hyper, ANY)
     second_update = 2 * SMALL.batch_size + SMALL.train_freq
     assert chunk.lanes.diverged.numpy().tolist() == [True, False, False]
-    assert chunk.lanes.age.numpy().tolist() == [second_update, 51, 61]
-    assert after.lanes.age.numpy().tolist() == [second_update, 51, 150]
+    assert chunk.lanes.t.numpy().tolist() == [second_update, 51, 61]
+    assert after.lanes.t.numpy().tolist() == [second_update, 51, 150]
     assert after.alive.numpy().tolist() == [False] * 3
     for i in (0, 1):
         finite = (after.lanes.learner, after.lanes.episode.loss)
@@ -334,7 +334,7 @@ def test_two_seeds_differ_in_weights_starts_exploration_and_minibatches():
     hyper = hyper._replace(seed=tf.constant([0, 1, 2, 0]), epsilon_min=tf.ones([LANES]))
     lanes, replay = began(program, hyper)
     chunk = advanced(program, lanes, replay, hyper, ANY)
-    D, drawn = 4, sample_indices(chunk.lanes.age, hyper, 32)
+    D, drawn = 4, sample_indices(chunk.lanes.t, hyper, 32)
     memory = parts(program, replay)
     seen = (
         lanes.learner.weights[0],

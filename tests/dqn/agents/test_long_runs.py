@@ -40,9 +40,9 @@ def aged(config: Config, age: int) -> Finished:
     worker = Engine(LANES)
     worker.advance([Job(0, SEED, replace(config, steps=0))])
     (block,) = worker._blocks.values()
-    lanes, old = block._lanes, int(block._lanes.age[0])
+    lanes, old = block._lanes, int(block._lanes.t[0])
     block._set(0, {"steps": hyper_of(config, SEED)["steps"]})
-    block._lanes = lanes._replace(age=tf.where(lanes.age == old, age, lanes.age))
+    block._lanes = lanes._replace(t=tf.where(lanes.t == old, age, lanes.t))
     while worker.busy:
         _, over = worker.advance()
     (finished,) = over
