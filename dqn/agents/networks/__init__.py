@@ -1,4 +1,9 @@
-"""The networks that `network=` chooses from: a file of this folder each, of its choice's name."""
+"""The networks that `network=` chooses from, each in the file of its name in this folder.
+
+How to add one: write the file after the model of `mlp.py`, with a `NETWORK` at its end, and add its
+name to the choices of `network` in `dqn/config/config.py` (`conf/config.yaml` says the same). The
+tests of networks then hold it against its own Keras model, in lanes and in an agent.
+"""
 
 import importlib
 from collections.abc import Sequence
@@ -10,6 +15,7 @@ from dqn.agents.optimizers import OPTIMIZERS
 from dqn.config import Config
 from dqn.config.config import choices_of
 from dqn.envs.program_key import ProgramKey
+from dqn.runtime.errors import UserError
 
 NETWORKS: dict[str, type[Network]] = {
     name: importlib.import_module(f"{__name__}.{name}").NETWORK for name in choices_of("network")
@@ -38,8 +44,12 @@ def create_model(
 ):
     """A Keras model for a Gymnasium environment, compiled with MSE; by default the exercise's.
 
-    `env` has a flat Box of observations [D] and Discrete actions (A of them).
+    `env` has a flat Box of observations [D] and Discrete actions (A of them). `network` and
+    `optimizer` are names as in a configuration; raises `UserError` for others.
     """
+    for key, name in (("network", network), ("optimizer", optimizer)):
+        if name not in choices_of(key):
+            raise UserError(f"{key} must be one of {', '.join(choices_of(key))}, got {name!r}")
     D, A = env.observation_space.shape[0], int(env.action_space.n)
     model = NETWORKS[network](D, tuple(int(width) for width in hidden), activation, A).keras_model()
     model.compile(loss="mse", optimizer=OPTIMIZERS[optimizer].to_keras(float(lr)))

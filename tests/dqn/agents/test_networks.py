@@ -12,6 +12,7 @@ from dqn.agents.networks.layers import ACTIVATIONS
 from dqn.agents.networks.mlp import MLP
 from dqn.config import Config, EnvConfig
 from dqn.envs import gymnasium_env
+from dqn.runtime.errors import UserError
 
 SIZES = [(4, (64, 64), 2), (4, (8,), 2), (6, (3, 5, 7), 3), (1, (32, 6), 1), (20, (24,), 16)]
 
@@ -46,6 +47,12 @@ def test_create_model_is_the_exercises_model():
         limit = np.sqrt(6 / sum(kernel.shape))  # Glorot & Bengio 2010, Eq. 16
         assert 0.9 * limit < np.abs(kernel).max() <= limit
         assert not bias.any()
+
+
+@pytest.mark.parametrize("key", ["network", "optimizer"])
+def test_a_component_that_does_not_exist_is_refused_with_those_that_do(key):
+    with pytest.raises(UserError, match=f"{key} must be one of .*, got 'none'"):
+        networks.create_model(gymnasium_env.make(EnvConfig()), 0.1, **{key: "none"})  # pyright: ignore
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
