@@ -31,7 +31,7 @@ class SteppedProgram:
         self.key, self.env, self._functions = functions.key, env, functions
         self._envs = Environments(env)
         self.broken: dict[int, str] = {}
-        """Why the environment of a lane cannot go on, by lane, until a training begins there."""
+        """Why a lane's environment can be stepped no more, until a training begins there."""
         self.not_finite: dict[int, str] = {}
         """What a lane's environment gave first that is infinite or no number, and when."""
 

@@ -78,7 +78,7 @@ class Engine:
         compilations = block.compilations
         most = 1 if _is_exclusive(key) else self._lanes
         block.fill(waiting, most, elsewhere=self._is_elsewhere(key))
-        if not block.keys:  # other blocks have all environments there can be: one of those goes on
+        if not block.keys:  # other blocks have all environments there can be: one of those advances
             block.close()
             self._waiting[key] = waiting
             self._short.add(key)

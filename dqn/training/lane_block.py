@@ -17,7 +17,7 @@ from dqn.runtime.errors import EnvError
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
 from dqn.training.jobs import EpisodeBatch, Finished, Job, TrainingId
 
-CHUNK = 0.4  # seconds that one is to take: a cancelled lane goes on no longer, and each is reported
+CHUNK = 0.4  # seconds that one is to take: a cancelled lane works no longer, and each is reported
 FIRST_TICKS, TICKS = 128, 4096  # of a block's first chunk, and of any
 MAX_STEPS_PER_TICK = 16  # environment steps a tick at most: a longer T_train takes several ticks
 TEST_STEPS = 100_000  # of a test episode at most, in an environment that has no time limit
