@@ -88,8 +88,8 @@ class _Pretender:
         self.jobs: list[Job] = []
         self._chunk = 0
 
-    def send(self, order: WorkRequest) -> None:
-        self.jobs += order.new
+    def send(self, request: WorkRequest) -> None:
+        self.jobs += request.new
 
     def poll(self) -> list[ChunkResult]:
         began = time.process_time()
@@ -153,11 +153,11 @@ def main() -> None:
 
     @contextmanager
     def pretending(*_):
-        fleet = RemotePool(_Stage(workers, chunks))
+        pool = RemotePool(_Stage(workers, chunks))
         try:
-            yield fleet
+            yield pool
         finally:
-            fleet.close()
+            pool.close()
 
     session.pool_for = pretending
     runpy.run_module("dqn.run", run_name="__main__")

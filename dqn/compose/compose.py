@@ -15,13 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import (
-    create_automatic_config_search_path,
-    detect_calling_file_or_module_from_task_function,
-    detect_task_name,
-)
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -36,6 +29,13 @@ from dqn.compose.allowlist import refuse_calls
 from dqn.compose.fast_compose import Composer, own_keys
 from dqn.compose.help_page import CONF
 from dqn.compose.hydra_errors import one_line
+from dqn.compose.hydra_private import (
+    ConfigLoaderImpl,
+    Hydra,
+    create_automatic_config_search_path,
+    detect_calling_file_or_module_from_task_function,
+    detect_task_name,
+)
 from dqn.compose.overrides import refuse_wrong
 from dqn.compose.setting_advice import advice_on_setting
 from dqn.compose.value_source import naming_undecoded, refuse_misread

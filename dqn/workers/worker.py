@@ -28,9 +28,9 @@ def serve(connection: Connection) -> None:
     """Carry out requests until the pipe ends. An error is reported and ends the worker."""
     one_at_a_time, over = threading.Lock(), threading.Event()
 
-    def send(text: ChunkResult | Heartbeat | WorkerError) -> None:
+    def send(message: ChunkResult | Heartbeat | WorkerError) -> None:
         with one_at_a_time:
-            connection.send(text)
+            connection.send(message)
 
     def beat() -> None:
         with contextlib.suppress(OSError):
