@@ -3,6 +3,8 @@
 It says what must hold, then what was given, then what to write.
 """
 
+import shlex
+
 from dqn.runtime.secrets import hidden
 
 
@@ -62,9 +64,10 @@ def only_for(key: str, what: str, advice: str, value: object = None) -> UserErro
 
 
 def missing_package(asked: str, package: str, requirement: str) -> UserError:
-    """ASKED needs PACKAGE: pip install 'REQUIREMENT'."""
+    """ASKED needs PACKAGE: pip install REQUIREMENT."""
     key, _, value = asked.partition("=")
-    return UserError(f"{asked} needs {package}: pip install '{requirement}'", key, value)
+    install = f"pip install {shlex.quote(requirement)}"
+    return UserError(f"{asked} needs {package}: {install}", key, value)
 
 
 class RunError(_LineError):
