@@ -161,7 +161,7 @@ def test_progress_is_right_past_2_to_the_24_and_up_to_the_last_step():
 def test_steps_that_no_lane_can_count_are_refused():
     for key in ("steps", "episodes", "exploration_steps", "learning_starts", "buffer_size"):
         assert getattr(Config(**{key: LAST}), key) == LAST
-        with pytest.raises(UserError, match=rf"{key} must be a whole number .* and < 2\^31"):
+        with pytest.raises(UserError, match=rf"{key} must be >= \d and < 2\^31"):
             Config(**{key: INT_BOUND})
 
 

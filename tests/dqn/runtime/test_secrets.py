@@ -144,7 +144,7 @@ def test_a_token_of_an_environment_is_looked_up_where_it_is_made(locked, capfd):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "text"),
     [
         (["+env.kwargs.token=${oc.env:DQN_NONE}"], "${oc.env:DQN_NONE}"),
         (["+env.kwargs.token=${oc.env:DQN_TOKEN}", "+env.kwargs.wrong=true"], "cannot log in"),
@@ -240,7 +240,7 @@ def test_what_hydra_prints_has_no_token(line, monkeypatch, flags):
     ids=str,
 )  # fmt: skip
 def test_a_password_in_plain_sight_is_refused(kwargs):
-    with pytest.raises(UserError, match="must not be a password in plain sight"):
+    with pytest.raises(UserError, match="must not be a password in plain text"):
         refuse_literal(kwargs, "env.kwargs")
 
 

@@ -67,7 +67,7 @@ def test_agent_and_network_are_tensorflows_whatever_keras_is_set_up_for(tmp_path
     assert done.stdout.split() == ["tensorflow", "float32"]
     text = done.stderr.splitlines()
     assert len(text) == (name in ("unknown", "no mapping", "unreadable")), text
-    assert all(line.startswith("keras.json is done without") for line in text)
+    assert all(line.startswith("keras.json is ignored") for line in text)
     if WRONG[name]:
         assert (home / "keras.json").read_text() == WRONG[name]
 
@@ -77,10 +77,8 @@ def test_keras_that_was_imported_on_another_backend_is_refused_in_one_line(monke
     monkeypatch.setitem(sys.modules, "keras", other)
     with pytest.raises(UserError) as caught:
         tensorflow.import_keras()
-    assert str(caught.value) == (
-        "Keras must run on TensorFlow here, got jax, on which this process imported it before; "
-        "import dqn first, or set KERAS_BACKEND=tensorflow"
-    )
+    assert caught.value.value == "jax"
+    assert "KERAS_BACKEND=tensorflow" in str(caught.value)
 
 
 @pytest.fixture

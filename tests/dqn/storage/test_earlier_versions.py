@@ -71,7 +71,7 @@ def is_kept(old: Path, kind: str) -> None:
 def test_the_same_command_trains_nothing_and_says_which_version_writes_now(old, kind, capfd):
     assert command(old / kind) == 0
     text = capfd.readouterr()
-    assert "nothing was left to do" in text.out
+    assert "nothing to do" in text.out
     added = [line for line in text.err.splitlines() if "starting" not in line]
     assert [line.partition("seeds.csv: ")[2] for line in added] == [
         "must have a column optimizer, has none and 1 more like it; 2 added"
@@ -131,7 +131,7 @@ def test_keys_that_did_not_exist_have_their_defaults(old, kind, capfd):
     assert main(["compare", str(old / kind)]) == 0
     assert command(old / kind) == 0
     text = capfd.readouterr()
-    assert "nothing was left to do" in text.out
+    assert "nothing to do" in text.out
     assert (
         "seeds.csv: must have a column optimizer, has none and 4 more like it; 5 added" in text.err
     )
@@ -163,7 +163,7 @@ def test_a_grid_puts_in_what_its_trials_say(old, capfd):
     assert main(["compare", f"{grid}:0", f"{grid}:1"]) == 2
     assert "give the command that made it again" in capfd.readouterr().err
     assert command(grid) == 0
-    assert "nothing was left to do" in capfd.readouterr().out
+    assert "nothing to do" in capfd.readouterr().out
     after = pd.read_csv(grid / "seeds.csv")
     assert after["env.max_episode_steps"].tolist() == whole["env.max_episode_steps"].tolist()
     assert main(["compare", f"{grid}:0", f"{grid}:1"]) == 0
