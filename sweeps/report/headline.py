@@ -157,14 +157,14 @@ def _sureness(tables: ReportFrames, findings: Sequence[Finding]) -> str:
     gap = compare_samples(rows[int(best["trial"])], rows[int(second["trial"])], tables.metric)
     if gap.difference_interval is not None:
         low, high = gap.difference_interval
-        apart = "is told apart from" if low > 0 or high < 0 else "cannot be told apart from"
+        apart = "differs from" if low > 0 or high < 0 else "cannot be distinguished from"
         difference = spanned(gap.difference, gap.difference_interval, digits_of(tables.metric))
         text += f" It {apart} the runner-up, {named(second['trial'])}: they differ by {difference}."
     return text
 
 
 def _luck(winner: Finding, metric: str) -> str:
-    """What a claim came to on new seeds: how much of it was luck, where that can be told."""
+    """What a claim came to on new seeds: how much of it was luck, where that is known."""
     value, low, high = (winner[f"optimism{end}"] for end in ("", "_low", "_high"))
     ends = None if low is None or high is None else (low, high)
     undecided = ends is not None and ends[0] <= 0.0 <= ends[1]
@@ -204,7 +204,7 @@ def _hyperparameters(data: ReportData) -> str:
     known = data.effects["hyperparameter"][data.effects["effect"].notna()]
     if known.empty:
         return (
-            "No hyperparameter has two regions with such a value: which one matters cannot be told."
+            "No hyperparameter has two regions with such a value: which one matters is not known."
         )
     return " ".join(
         best_and_worst(data.by_hyperparameter[name], name, tables.metric) for name in known.head(2)

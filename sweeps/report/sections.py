@@ -1,7 +1,7 @@
-"""What stands on a report's page, from the answer at its top to what it was made with."""
+"""What stands on a report's page, from the headline to what it was made with."""
 
 import math
-from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,40 +15,28 @@ from sweeps.analysis.frames import ReportFrames
 from sweeps.analysis.hyperparameters import label
 from sweeps.analysis.tables import COLLAPSED
 from sweeps.report.data import ReportData
-from sweeps.report.figures import Drawn, influence_of
-from sweeps.report.headline import Summary, format_metric, spanned_or_none
-from sweeps.report.page import Part, Section, Table, element, paragraph
-from sweeps.report.provenance import again, made, reading
+from sweeps.report.figures import best_curve, failures, pruned, validation
+from sweeps.report.headline import format_metric, spanned_or_none, summarise
+from sweeps.report.hyperparameter_figures import axes, curves, importance, influence, pair
+from sweeps.report.page import Header, Section, Table, Text
+from sweeps.report.provenance import again, made
 
 
-def top(data: ReportData, answer: Summary) -> Iterator[Part]:
+def header(data: ReportData) -> Header:
     """The first screen: what is best, how sure that is, which hyperparameters matter."""
     results = data.tables.results
     kind = (results.sweep or {}).get("kind", "run")
     name = results.path.name or results.path.resolve().name
-    one = Candidate(name, results, data.best)
-    yield element("h1", f"{name} · {kind} of {format_terms(one)}")
-    yield paragraph(answer.headline, "headline")
-    if answer.progress:
-        yield paragraph(answer.progress, "unfinished")
-    cards = ("How sure", answer.sureness), ("Which hyperparameters matter", answer.hyperparameters)
-    yield element(
-        "div",
-        *(element("div", element("h2", title), paragraph(text)) for title, text in cards),
-        class_="cards",
-    )
+    terms = format_terms(Candidate(name, results, data.best))
+    return Header(f"{name} · {kind} of {terms}", summarise(data))
 
 
-def sections(data: ReportData, drawn: Drawn) -> list[Section]:
-    """All below it, without those there is nothing to say in."""
-    of_figures = (_best, _hyperparameters, _held, _wrong)
-    written = [
-        _leaders(data),
-        *(section(data, drawn) for section in of_figures),
-        *(section(data) for section in (again, made, reading)),
-    ]
-    kept = {s.name: [part for part in s.parts if part is not None and part != []] for s in written}
-    return [Section(s.name, s.title, kept[s.name]) for s in written if kept[s.name]]
+def sections(data: ReportData) -> list[Section]:
+    """All below it but how to read it, without those there is nothing to say in."""
+    makers = _leaders, _best, _hyperparameters, _held, _wrong, again, made
+    written = [section(data) for section in makers]
+    kept = [replace(s, parts=[part for part in s.parts if part]) for s in written]
+    return [section for section in kept if section.parts]
 
 
 def _leaders(data: ReportData) -> Section:
@@ -81,38 +69,36 @@ def _leaders(data: ReportData) -> Section:
                    [Table("trials", caption, columns, rows, words=("status",))])  # fmt: skip
 
 
-def _best(data: ReportData, drawn: Drawn) -> Section:
+def _best(data: ReportData) -> Section:
     tables = data.tables
-    parts: list[Any] = [drawn.get("best_curve")]
+    parts: list[Any] = [best_curve(data)]
     if data.no_curves:
-        parts.append(paragraph(f"No learning curves: {data.no_curves}", "note"))
+        parts.append(Text(f"No learning curves: {data.no_curves}", "note"))
     if tables.design != "run":
         parts.append(_seeds(tables, data.best))
     return Section("best", "How it learns" if tables.design == "run" else "The best trial", parts)
 
 
-def _hyperparameters(data: ReportData, drawn: Drawn) -> Section:
+def _hyperparameters(data: ReportData) -> Section:
     tables = data.tables
     parts: list[Any] = []
     if tables.hyperparameters:
-        parts.append(paragraph(_how_to_read(tables)))
+        parts.append(Text(_how_to_read(tables)))
     elif tables.design != "run":
-        parts.append(paragraph("All trials have the same values: nothing was varied.", "note"))
-    if tables.hyperparameters and "importance" not in drawn:
-        parts.append(paragraph(data.method, "note"))
-    parts += [drawn.get("importance"), drawn.get("axes"), drawn.get("pair")]
-    for hyperparameter in data.hyperparameters:
-        parts.append(influence_of(drawn, hyperparameter))
+        parts.append(Text("All trials have the same values: nothing was varied.", "note"))
+    ranking = importance(data)
+    if tables.hyperparameters and ranking is None:
+        parts.append(Text(data.method, "note"))
+    parts += [ranking, axes(data), pair(data)]
+    for one in data.hyperparameters:
+        parts.append([figure for figure in (influence(data, one), curves(data, one)) if figure])
     if tables.design == "one at a time":
-        parts.append(
-            paragraph(
-                "Hyperparameters were not varied together: there is no map of a pair.", "note"
-            )
-        )
+        text = "Hyperparameters were not varied together: there is no map of a pair."
+        parts.append(Text(text, "note"))
     return Section("hyperparameters", "The hyperparameters", parts)
 
 
-def _held(data: ReportData, drawn: Drawn) -> Section:
+def _held(data: ReportData) -> Section:
     findings, metric = data.findings, data.tables.metric
     if not findings:
         return Section("validation", "", [])
@@ -131,7 +117,7 @@ def _held(data: ReportData, drawn: Drawn) -> Section:
     first = int(data.tables.trials["trial"].iloc[0])
     stale = None
     if first not in [one["trial"] for one in findings]:
-        stale = paragraph(
+        stale = Text(
             f"Trial {first}, the best by its claim now, was not validated. Move `validation/` away "
             "and validate again.", "unfinished",
         )  # fmt: skip
@@ -140,37 +126,34 @@ def _held(data: ReportData, drawn: Drawn) -> Section:
         "seeds, not the best claim."
     )
     table = Table("findings", caption, columns, rows, words=("trial", "recommended"))
-    return Section(
-        "validation", "Does it hold on new seeds?", [stale, drawn.get("validation"), table]
-    )
+    return Section("validation", "Does it hold on new seeds?", [stale, validation(data), table])
 
 
-def _wrong(data: ReportData, drawn: Drawn) -> Section:
+def _wrong(data: ReportData) -> Section:
     tables = data.tables
     seeds, trials = tables.seeds, tables.trials
     ended = seeds[seeds["status"] != "pruned"]
     lost, collapsed = (np.count_nonzero(ended[name]) for name in ("lost", "collapsed"))
-    told_so = paragraph(
+    ends = Text(
         f"Of {len(ended):,} trainings that were not pruned {lost:,} diverged or failed, and "
         f"{collapsed:,} collapsed: lost more than {COLLAPSED:.0%} of their best by the end."
     )
-    parts: list[Any] = [told_so, drawn.get("failures")]
+    parts: list[Any] = [ends, failures(data)]
     if data.by_hyperparameter and len(trials) > 1:
         parts.append(_regions(data))
     gone = trials[trials["status"] == "pruned"]
     if len(gone):
         saved = (1.0 - gone["budget"]).mean()
         parts += [
-            paragraph(
+            Text(
                 f"{len(gone)} of {count(len(trials), 'trial')} were pruned, with {saved:.0%} of "
                 "their budget unused on average. They are in no interval of a hyperparameter: "
-                "what a "
-                "training earns early is no measure of what it would have earned."
+                "what a training earns early is no measure of what it would have earned."
             ),
-            drawn.get("pruned"),
+            pruned(data),
         ]
     elif tables.design == "sampled":
-        parts.append(paragraph("No trial was pruned.", "note"))
+        parts.append(Text("No trial was pruned.", "note"))
     return Section("failures", "What went wrong", parts)
 
 
