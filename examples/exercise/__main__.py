@@ -1,4 +1,4 @@
-"""`python -m examples.exercise`: the course's questions, answered with one's own numbers.
+"""`python -m examples.exercise`: a page on the exercise's questions, from one's own numbers.
 
 A page in Markdown with its figures beside it. Every number in it is computed from the folders that
 are named, and what it says of them depends on the numbers.
@@ -19,8 +19,8 @@ from dqn.terminal.console import steps
 from sweeps.analysis.candidates import Candidate, candidate, candidates, format_terms, incomparable
 from sweeps.commands.cli import Parser, add_json, command_line, show
 
-PAGE = "course.md"
-OUT = Path("course")
+PAGE = "exercise.md"
+OUT = Path("exercise")
 RESERVED = ("losses.png", "values.png")
 EXAMPLES = """\
 examples
@@ -64,25 +64,25 @@ def _run(arguments: list[str]) -> int:
     add_arguments(parser)
     add_json(parser)
     args = parser.parse_args(arguments)
-    return show(course(args), args.json)
+    return show(write_page(args), args.json)
 
 
-def course(args: argparse.Namespace) -> tuple[int, str, Any]:
+def write_page(args: argparse.Namespace) -> tuple[int, str, Any]:
     """Draw the figures, write the page; status, what was written, the same as plain values.
 
     Raises `UserError` for what is no folder of results, for runs and sweeps that cannot be compared
     or are in another order, and where the page cannot be written.
     """
     with steps() as tell:
-        return _course(args, tell)
+        return _write_page(args, tell)
 
 
-def _course(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int, str, Any]:
+def _write_page(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int, str, Any]:
     tell("reading ...")
     # They load Matplotlib: not before it is needed.
-    from examples.exercise.answers import page
+    from examples.exercise.figures import draw_influence, draw_losses, draw_values
     from examples.exercise.influence import influence
-    from examples.exercise.lessons import draw_influence, draw_losses, draw_values
+    from examples.exercise.page import page
 
     them = candidates([args.exercise, args.scaled, args.recommended])
     _refuse_unlike(them)
@@ -94,7 +94,7 @@ def _course(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int,
             raise UserError(
                 f"{study.name}: must have a trial with its base values and others that differ from "
                 "it in one key, all their seeds trained, has none; sweep=influence makes such a "
-                "study, and a stopped sweep's own command goes on with it"
+                "study, and a stopped sweep's own command resumes it"
             )
         _refuse_unlike([them[0], *study.candidates])
     out = args.out or OUT

@@ -1,28 +1,25 @@
-"""What runs answer to the questions of the course's exercise, and the figures of its page."""
+"""What runs say to the questions of the exercise, and the figures of its page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from dqn.plotting.training_figures import BLACK, BLUE, GREEN, GREY, STEP_REWARD, VERMILLION, plain
-from dqn.runtime.atomic_write import replacing
+from dqn.plotting.plot import Axis, Band, Line, Plot
+from dqn.plotting.png import write_panels, write_png
+from dqn.plotting.style import BLACK, BLUE, VERMILLION, of_series
+from dqn.plotting.training_figures import STEP_REWARD
 from dqn.statistics.metrics import METRICS, WINDOW, interval, median, quartiles, running_mean
 from examples.exercise.influence import METRIC, Level, label, seeds_of
 from sweeps.analysis.candidates import TITLES, Candidate
 from sweeps.analysis.tables import time_limit
 
-COLOURS = (VERMILLION, BLUE, GREEN)
-DASHES = ((0, (5, 2)), "-", (0, (1, 1.2)))
 WIDTH_OF_TITLE = 5.4
 """Inches that the title of `draw_influence` needs."""
-LETTERS_AN_INCH = 11
-"""Of labels below a panel, beyond which they would touch."""
 
 
 @dataclass(frozen=True)
@@ -84,68 +81,56 @@ def realised(one: Candidate, episodes: pd.DataFrame) -> NDArray[np.float64] | No
 
 def draw_losses(path: Path, them: Sequence[Candidate]) -> None:
     """Loss by episode, median and middle half of seeds, on a logarithmic scale."""
-    figure, axes = _panels(1)
+    marks: list[Any] = []
     positive = False
     for place, one in enumerate(them):
-        episode, low, median, high = _quartiles(episodes_of(one), "loss")
-        positive |= bool(np.any(low > 0))
-        axes[0].fill_between(episode, low, high, color=COLOURS[place], alpha=0.2, lw=0)
-        axes[0].plot(episode, median, color=COLOURS[place], ls=DASHES[place], lw=2, label=one.name)
-    if positive:  # or nothing was learnt from, and a logarithm has nothing to show
-        axes[0].set_yscale("log")
-    axes[0].set(xlabel="episode", ylabel="TD loss, in (scaled reward)²")
-    _save(figure, path, f"Loss, mean of {WINDOW} episodes · median and middle half of seeds")
+        style: Any = of_series(place) | {"mark": ""}
+        episode, low, middle, high = _quartiles(episodes_of(one), "loss")
+        positive |= bool(np.any(low > 0))  # or a logarithm has nothing to show
+        marks += [Band(episode, low, high, colour=style["colour"]),
+                  Line(episode, middle, one.name, **style)]  # fmt: skip
+    title = f"Loss, mean of {WINDOW} episodes · median and middle half of seeds"
+    loss = Axis("TD loss, in (scaled reward)²", log=positive)
+    write_png(path, Plot(title, Axis("episode", whole=True, from_zero=True), loss, marks))
 
 
 def draw_values(path: Path, them: Sequence[Candidate]) -> None:
-    """What the network says a state is worth, and what followed: a panel a candidate."""
-    figure, axes = _panels(len(them))
-    drawn = "Q-values"
-    for place, (one, panel) in enumerate(zip(them, axes, strict=True)):
+    """What the network says a state is worth, and what followed: a panel per candidate."""
+    panels, drawn = [], "Q-values"
+    for one in them:
         frame = episodes_of(one)
-        values = [("Q of the chosen action", "q", BLUE, "-")]
+        series = [("Q of the chosen action", "q", BLUE, "solid")]
         if (followed := realised(one, frame)) is not None:
             drawn = "Q-values and what followed"
             frame = frame.assign(followed=followed)
-            values.append(("what followed", "followed", VERMILLION, "--"))
-        for name, column, colour, dash in values:
-            episode, low, median, high = _quartiles(frame, column)
-            panel.fill_between(episode, low, high, color=colour, alpha=0.2, lw=0)
-            panel.plot(episode, median, color=colour, ls=dash, lw=2, label=None if place else name)
-        panel.set_title(one.name, loc="left", fontsize=10)
-        panel.set_xlabel("episode")
-    axes[0].set_ylabel("discounted sum of scaled rewards")
-    _save(figure, path, f"{drawn}, mean of {WINDOW} episodes · median of seeds")
+            series.append(("what followed", "followed", VERMILLION, "dash"))
+        marks: list[Any] = []
+        for name, column, colour, dash in series:
+            episode, low, middle, high = _quartiles(frame, column)
+            marks += [Band(episode, low, high, colour=colour),
+                      Line(episode, middle, name, colour, dash=dash)]  # fmt: skip
+        value = Axis("discounted sum of scaled rewards")
+        panels.append(Plot(one.name, Axis("episode", whole=True), value, marks))
+    title = f"{drawn}, mean of {WINDOW} episodes · median of seeds"
+    write_panels(path, panels, title, len(panels), (3.2, 3.2))
 
 
 def draw_influence(path: Path, hyperparameters: Mapping[str, Sequence[Level]]) -> None:
     """The metric by hyperparameter and value, with 95 % intervals; the base value is filled."""
     columns = min(4, len(hyperparameters))
-    rows = -(-len(hyperparameters) // columns)
-    wide = max(2.7, WIDTH_OF_TITLE / columns)
-    figure = Figure(figsize=(wide * columns, 2.3 * rows + 0.6), dpi=130, layout="constrained")
-    axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    for panel, (name, levels) in zip(axes.flat, hyperparameters.items(), strict=False):
-        _style(panel)
-        places = np.arange(len(levels))
-        for place, level in zip(places, levels, strict=True):
+    panels = []
+    for name, levels in hyperparameters.items():
+        marks = []
+        for place, level in enumerate(levels):
             middle, low, high = _three(level, METRIC)
-            colour = BLACK if level.is_base else BLUE
-            panel.plot([place, place], [low, high], color=colour, lw=2, solid_capstyle="round")
-            face = colour if level.is_base else "white"
-            panel.plot(place, middle, "o", color=colour, mfc=face, ms=6)
-        labels = [label(level.value) for level in levels]
-        dense = sum(map(len, labels)) > LETTERS_AN_INCH * wide
-        slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if dense else {}
-        panel.set_xticks(places, labels, fontsize=7.5, **slant)
-        panel.xaxis.set_minor_locator(NullLocator())
-        panel.margins(x=0.15)
-        panel.set_title(name, loc="left", fontsize=10)
-    for panel in axes.flat[len(hyperparameters) :]:
-        panel.set_visible(False)
-    for row in axes:
-        row[0].set_ylabel(TITLES[METRIC])
-    _save(figure, path, f"IQM and 95 % interval of {seeds_of(hyperparameters)} · filled: the base")
+            colour, mark = (BLACK, "circle") if level.is_base else (BLUE, "circle-open")
+            ends = [[middle - low], [high - middle]]
+            marks.append(Line([place], [middle], "", colour, 0, mark=mark, y_error=ends))
+        ticks = [(place, label(level.value)) for place, level in enumerate(levels)]
+        x = Axis(ticks=ticks, limits=(-0.5, len(levels) - 0.5))
+        panels.append(Plot(name, x, Axis(TITLES[METRIC]), marks))
+    title = f"IQM and 95 % interval of {seeds_of(hyperparameters)} · filled: the base"
+    write_panels(path, panels, title, columns, (max(2.7, WIDTH_OF_TITLE / columns), 2.3))
 
 
 def _quartiles(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
@@ -162,27 +147,3 @@ def _three(level: Level, metric: str) -> tuple[float, ...]:
     cells = (level.summary[metric + end] for end in ("", "_low", "_high"))
     worst = METRICS[metric] if np.isfinite(METRICS[metric]) else np.nan
     return tuple(worst if cell is None else float(cell) for cell in cells)
-
-
-def _panels(count: int):
-    figure = Figure(
-        figsize=(7.2 if count == 1 else 3.2 * count, 3.8), dpi=130, layout="constrained"
-    )
-    axes = list(figure.subplots(1, count, squeeze=False)[0])
-    for panel in axes:
-        _style(panel)
-    return figure, axes
-
-
-def _style(panel) -> None:
-    plain(panel)
-    panel.tick_params(colors=GREY, labelcolor=BLACK)
-
-
-def _save(figure: Figure, path: Path, title: str) -> None:
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside lower left", ncols=4, frameon=False, fontsize=9)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, metadata={"Software": None})

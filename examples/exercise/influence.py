@@ -1,4 +1,4 @@
-"""What one key at a time does around a sweep's base: its settings, and the course's section."""
+"""What one key at a time does around a sweep's base: its settings, and its section of the page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from sweeps.analysis.tables import digits_of, spanned
 from sweeps.report.headline import expected
 
 METRIC = "mean_return"
-"""What the course judges by, whatever the objective of a sweep was."""
+"""What the page judges by, whatever the objective of a sweep was."""
 UNFINISHED = ("not trained", "not with all their seeds")
 
 

@@ -1,4 +1,4 @@
-"""The course's page: a section a question, as Markdown with computed numbers."""
+"""The page: a section per question, as Markdown with computed numbers."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -8,8 +8,8 @@ import numpy as np
 from dqn.plotting.training_figures import STEP_REWARD
 from dqn.statistics.metrics import METRICS, WINDOW
 from dqn.storage.trials import trial_row
+from examples.exercise.figures import Growth, episodes_of, growth, realised
 from examples.exercise.influence import METRIC, Influence, cell, label, ranked, section
-from examples.exercise.lessons import Growth, episodes_of, growth, realised
 from sweeps.analysis.candidates import TITLES, Candidate, SampleComparison, changes, compare_samples
 from sweeps.analysis.tables import solved_return, spanned
 
@@ -166,7 +166,7 @@ def _scaling(
     scale, gamma = scaled.config.reward_scale, exercise.config.gamma
     bound = _bound(STEP_REWARD.get(exercise.config.env.id), gamma)
     more = ", ".join(_changes(exercise, scaled, {"reward_scale"}))
-    apart = f" `{scaled.name}` differs in {more} too: what that did is not told apart."
+    apart = f" `{scaled.name}` differs in {more} too: its effect is not known apart."
     return (
         f"Rewards × {scale:g} in the target, returns reported as they are. The {TITLES[METRIC]} is "
         f"{_metric(scaled, METRIC)} instead of {_metric(exercise, METRIC)}; "
@@ -193,13 +193,13 @@ def _beside_scaling(exercise: Candidate, studies: Sequence[Influence]) -> str:
             for hyperparameter, level in ends.items()
             if level.reached > scaling.reached
         ]
-        told_best = (
+        advice = (
             f" Of the factors tried alone in `{study.name}` ({study.seeds} a setting), "
             f"{label(scaling.value)} did best ({cell(scaling.summary)})"
         )
         if not more:
-            return f"{told_best}, and no other single change tried there did as much."
-        return f"{told_best}; the advice is not what helps most: {' and '.join(more)} did more."
+            return f"{advice}, and no other single change tried there did as much."
+        return f"{advice}; the advice is not what helps most: {' and '.join(more)} did more."
     return ""
 
 

@@ -14,7 +14,7 @@ from dqn.storage.results_dir import ResultsDir
 from dqn.storage.safe_yaml import written
 from examples.exercise.__main__ import main
 from examples.exercise.influence import influence, ranked
-from examples.exercise.lessons import draw_influence, draw_losses, growth, realised
+from examples.exercise.figures import draw_influence, draw_losses, growth, realised
 from sweeps.analysis.candidates import candidate
 
 CARTPOLE = "gymnasium.envs.classic_control:CartPoleEnv"
@@ -59,7 +59,7 @@ def pruned(path, trial, seed):
 def made(tmp_path, *arguments):
     """The page of `progress`, which must succeed."""
     assert main([*arguments, "--out", str(tmp_path / "page")]) == 0
-    return (tmp_path / "page" / "course.md").read_text()
+    return (tmp_path / "page" / "exercise.md").read_text()
 
 
 def refused(capsys, *arguments):
@@ -97,7 +97,7 @@ def test_what_followed_is_the_sum_that_a_loop_adds_up(tmp_path):
     assert realised(ends, frame)[2] == pytest.approx(over)
 
 
-def test_knobs_are_trials_that_differ_from_the_base_in_one_key(tmp_path):
+def test_hyperparameters_are_trials_that_differ_from_the_base_in_one_key(tmp_path):
     both = {"lr": 0.01, "hidden": (128, 128)}
     path = study(tmp_path / "s", {"lr": 0.01}, {"hidden": (32, 32)}, both, {"hidden": (16,)})
     found = influence(candidate(path).results).hyperparameters
@@ -117,9 +117,9 @@ def test_the_page_says_what_the_folders_say(tmp_path, capsys):
     assert main([*three(tmp_path), path, "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"written: {out / name}"
-        for name in ("course.md", "losses.png", "values.png", "hyperparameters.png")
+        for name in ("exercise.md", "losses.png", "values.png", "hyperparameters.png")
     ]
-    page = (out / "course.md").read_text()
+    page = (out / "exercise.md").read_text()
     assert "Each run has 8 seeds. How many a sweep has is said with its results." in page
     assert "higher in 8 of 8 seeds" in page
     assert "In `exercise` and `scaled` and `recommended` both grew." in page
@@ -135,7 +135,7 @@ def test_the_page_says_what_the_folders_say(tmp_path, capsys):
 def test_what_values_are_held_against_is_known_of_the_task_or_not_spoken_of(tmp_path, monkeypatch):
     titles = []
     monkeypatch.setattr(
-        "examples.exercise.lessons._save", lambda _figure, _path, title: titles.append(title)
+        "examples.exercise.figures.write_panels", lambda _path, _plots, title, *_: titles.append(title)
     )
     for env, known in (("CartPole-v1", True), ("MountainCar-v0", False)):
         page = made(tmp_path, *three(tmp_path / env, env=EnvConfig(env)))
@@ -211,7 +211,7 @@ def test_one_seed_a_setting_makes_nothing_sure(tmp_path):
     assert "No other value of any hyperparameter beats" in page
 
 
-def test_a_grid_of_two_knobs_says_what_stands_in_none(tmp_path):
+def test_a_grid_of_two_hyperparameters_says_what_stands_in_none(tmp_path):
     both = {"lr": 0.01, "hidden": (32, 32)}
     path = study(tmp_path / "g", {"lr": 0.01}, {"hidden": (32, 32)}, both)
     page = made(tmp_path, *three(tmp_path), path)
@@ -281,7 +281,7 @@ def test_the_page_ends_with_its_own_command(tmp_path, monkeypatch):
     study(home / "out puts" / "hyperparameters", {"lr": 0.01})
     monkeypatch.chdir(home / "out puts")
     assert main(["exercise", "scaled/", "./recommended"]) == 0
-    lines = (home / "out puts" / "course" / "course.md").read_text().splitlines()
+    lines = (home / "out puts" / "exercise" / "exercise.md").read_text().splitlines()
     assert lines[-6:-1] == [
         *(f"python -m dqn.run name={name}" for name in ("exercise", "scaled", "recommended")),
         "cd 'out puts'",
@@ -349,7 +349,7 @@ def test_sweeps_are_not_required(tmp_path, capsys):
     )
 
 
-def test_a_figure_of_one_knob_has_room_for_its_title(tmp_path):
+def test_a_figure_of_one_hyperparameter_has_room_for_its_title(tmp_path):
     many = [{"lr": 0.00101 + 0.00001 * n} for n in range(11)]
     found = influence(candidate(study(tmp_path / "s", *many, seeds=2)).results).hyperparameters
     short = {"lr": found["lr"][:2]}
@@ -362,7 +362,7 @@ def test_a_figure_of_one_knob_has_room_for_its_title(tmp_path):
 
 def test_labels_that_would_touch_are_slanted(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("examples.exercise.lessons._save", lambda figure, *_: drawn.append(figure))
+    monkeypatch.setattr("dqn.plotting.png._finish", lambda figure, _: drawn.append(figure))
     many = [{"lr": 0.00101 + 0.00001 * n} for n in range(11)]
     found = influence(candidate(study(tmp_path / "s", *many, seeds=2)).results).hyperparameters
     draw_influence(tmp_path, found)
@@ -373,15 +373,15 @@ def test_labels_that_would_touch_are_slanted(tmp_path, monkeypatch):
 
 def test_the_unit_of_the_loss_is_the_square_of_a_scaled_reward(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("examples.exercise.lessons._save", lambda figure, *_: drawn.append(figure))
+    monkeypatch.setattr("examples.exercise.figures.write_png", lambda _, plot: drawn.append(plot))
     draw_losses(tmp_path, [candidate(run(tmp_path / "a", 50.0))])
-    assert drawn[0].axes[0].get_ylabel() == "TD loss, in (scaled reward)²"
+    assert drawn[0].y.title == "TD loss, in (scaled reward)²"
 
 
 NO_BASE = (
     "grid: must have a trial with its base values and others that differ from it in one key, all "
     "their seeds trained, has none; sweep=influence makes such a study, and a stopped sweep's own "
-    "command goes on with it"
+    "command resumes it"
 )
 
 
