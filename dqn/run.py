@@ -52,11 +52,11 @@ def _run(arguments: list[str]) -> int:
     refuse_system()
     _load_sweeps()
     import hydra
-    from hydra._internal.utils import get_args_parser
 
     from dqn.compose import compose
     from dqn.compose.arguments import normalize
     from dqn.compose.hydra_errors import one_line
+    from dqn.compose.hydra_private import get_args_parser
 
     arguments = normalize(arguments)
     parser = get_args_parser()

@@ -14,11 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import (
-    create_automatic_config_search_path,
-    detect_calling_file_or_module_from_task_function,
-)
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -32,6 +27,11 @@ from dqn.compose.allowlist import refuse_calls
 from dqn.compose.fast_compose import Composer, own_keys
 from dqn.compose.help_page import CONF
 from dqn.compose.hydra_errors import one_line
+from dqn.compose.hydra_private import (
+    ConfigLoaderImpl,
+    create_automatic_config_search_path,
+    detect_calling_file_or_module_from_task_function,
+)
 from dqn.compose.overrides import refuse_wrong
 from dqn.compose.traps import warn
 from dqn.compose.value_source import naming_undecoded, refuse_misread

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -20,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from dqn.compose.hydra_errors import first_line, one_line
+from dqn.compose.hydra_private import ConfigLoaderImpl
 from dqn.compose.overrides import fixed, jobs_of, options_of, refuse_vast, refuse_wrong, sweep_texts
 from dqn.compose.value_source import file_that_sets, naming_undecoded, refuse_without_package
 from dqn.config import Config

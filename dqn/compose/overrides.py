@@ -5,12 +5,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
 
 from dqn.compose.arguments import TEXTS, grammar_text, needs_quotes, quoted, shell_word
 from dqn.compose.help_page import CONF, default_groups
+from dqn.compose.hydra_private import BasicSweeper, ConfigLoaderImpl
 from dqn.config import Config
 from dqn.config.config import KEYS, fields_of, refuse_unknown
 from dqn.config.familiar import LAUNCHERS, SAMPLERS

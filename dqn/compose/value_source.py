@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from dqn.compose.help_page import CONF, default_groups
+from dqn.compose.hydra_private import ConfigLoaderImpl
 from dqn.runtime.errors import UserError
 from dqn.storage.safe_yaml import texts_of
 

@@ -34,7 +34,7 @@ class Study:
     again, and `parallel` trials are open at any time to keep the lanes busy. Racing keeps to the
     same rule. Pruners look at all that is known when they are asked; so what they prune does depend
     on time, and with them what is sampled afterwards. They are asked once: a command that goes on
-    answers as the one before it did.
+    decides as the one before it did.
 
     **What is kept where.** seeds.csv, whose `rows` there were at the start are given here, is what
     the study goes by. The storage has every trial as soon as it is sampled, and its end as soon as
@@ -142,7 +142,7 @@ class Study:
     @property
     def ended_early(self) -> str:
         """Why there are fewer trials than were asked for, in a line; "" where there are as many."""
-        return self._repeats.told(self.total, self._asked)
+        return self._repeats.shortfall(self.total, self._asked)
 
     def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
         """As `TrialSource.keep_at_rung`: the objective there is step `rung` + 1 of the trial."""
@@ -240,7 +240,7 @@ class Study:
         return self._race.seeds(0)
 
     def _keeps(self, number: int, step: int, value: float) -> bool:
-        """Ask the pruner about a value at a step; what was asked before is answered as it was."""
+        """Ask the pruner about a value at a step; what was asked before is decided as it was."""
         if not math.isfinite(value):
             return True
         if number in self._pruned:
