@@ -87,15 +87,14 @@ class EpisodeStore:
         trailing = reversed(self._counts[written[-1]])  # format 1 does not say
         return set(itertools.takewhile(lambda key: key not in finished, trailing))
 
-    def returns_of(self, keys: Collection[RowId]) -> dict[RowId, tuple[np.ndarray, int]]:
-        """The returns [E] of some trainings, and the step at which the last of them ended."""
-        found: dict[RowId, tuple[np.ndarray, int]] = {key: (np.empty(0), 0) for key in keys}
+    def episodes_of(self, keys: Collection[RowId]) -> dict[RowId, pd.DataFrame]:
+        """The rows of some trainings."""
+        found = dict.fromkeys(keys, SCHEMA.empty_table().to_pandas())
         for part, counts in self._counts.items():
             if mine := counts.keys() & keys:
                 frame = only(self._table(part), mine).to_pandas()
                 for (trial, seed), group in frame.groupby(["trial", "seed"], sort=False):
-                    returns = group["return"].to_numpy()
-                    found[int(trial), int(seed)] = returns, int(group["step"].iloc[-1])  # pyright: ignore[reportArgumentType]
+                    found[int(trial), int(seed)] = group  # pyright: ignore[reportArgumentType]
         return found
 
     def copy_aside(self, keys: Collection[RowId]) -> list[Path]:

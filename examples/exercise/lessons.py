@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from dqn.plotting.training_figures import BLACK, BLUE, GREEN, GREY, STEP_REWARD, VERMILLION, plain
 from dqn.runtime.atomic_write import replacing
+from dqn.statistics.formatting import format_setting
 from dqn.statistics.metrics import METRICS, WINDOW, interval, median, quartiles, running_mean
-from examples.exercise.influence import METRIC, Level, label, seeds_of
-from sweeps.analysis.candidates import TITLES, Candidate
+from examples.exercise.influence import METRIC, TITLE, Level, seeds_of
+from sweeps.analysis.candidates import Candidate
 from sweeps.analysis.tables import time_limit
 
 COLOURS = (VERMILLION, BLUE, GREEN)
@@ -134,7 +135,7 @@ def draw_influence(path: Path, hyperparameters: Mapping[str, Sequence[Level]]) -
             panel.plot([place, place], [low, high], color=colour, lw=2, solid_capstyle="round")
             face = colour if level.is_base else "white"
             panel.plot(place, middle, "o", color=colour, mfc=face, ms=6)
-        labels = [label(level.value) for level in levels]
+        labels = [format_setting(level.value) for level in levels]
         dense = sum(map(len, labels)) > LETTERS_AN_INCH * wide
         slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if dense else {}
         panel.set_xticks(places, labels, fontsize=7.5, **slant)
@@ -144,7 +145,7 @@ def draw_influence(path: Path, hyperparameters: Mapping[str, Sequence[Level]]) -
     for panel in axes.flat[len(hyperparameters) :]:
         panel.set_visible(False)
     for row in axes:
-        row[0].set_ylabel(TITLES[METRIC])
+        row[0].set_ylabel(TITLE)
     _save(figure, path, f"IQM and 95 % interval of {seeds_of(hyperparameters)} · filled: the base")
 
 
@@ -160,7 +161,7 @@ def _quartiles(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
 def _three(level: Level, metric: str) -> tuple[float, ...]:
     """IQM and ends; where there is no finite one, the worst that a training can count as."""
     cells = (level.summary[metric + end] for end in ("", "_low", "_high"))
-    worst = METRICS[metric] if np.isfinite(METRICS[metric]) else np.nan
+    worst = METRICS[metric].lost if np.isfinite(METRICS[metric].lost) else np.nan
     return tuple(worst if cell is None else float(cell) for cell in cells)
 
 

@@ -18,8 +18,9 @@ from dqn.plotting.training_figures import (
 )
 from dqn.runtime.errors import UserError
 from dqn.statistics.comparison import performance_profile, profile_interval
+from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import counted
-from sweeps.analysis.candidates import TITLES, Candidate
+from sweeps.analysis.candidates import Candidate
 from sweeps.analysis.learning_curves import Curve, curve, over_steps
 
 _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, SKY, BLACK)
@@ -77,7 +78,7 @@ def _draw_profiles(path: Path, them: Sequence[Candidate], metric: str) -> None:
             axes.step(marks, share, color=colour, ls=dash, lw=2, label=one.name, where="post")
             low, high = profile_interval(sample, marks)
             axes.fill_between(marks, low, high, color=colour, alpha=0.2, lw=0, step="post")
-    axes.set_xlabel(TITLES[metric])
+    axes.set_xlabel(METRICS[metric].title)
     axes.set_ylabel("share of seeds above")
     axes.set_ylim(-0.02, 1.02)
     finish(figure, axes, path, "Performance profiles · 95 % interval", from_zero=False)

@@ -12,9 +12,9 @@ from PIL import Image
 from dqn.config.config import KEYS, key_of
 from dqn.runtime.atomic_write import own_folder
 from dqn.statistics.formatting import count
+from dqn.statistics.metrics import METRICS
 from dqn.storage.layout import MADE_BY, refuse_other
 from dqn.storage.trials import named
-from sweeps.analysis.candidates import TITLES
 from sweeps.analysis.frames import of_pair, points
 from sweeps.analysis.hyperparameters import Hyperparameter
 from sweeps.analysis.objective import objective_of
@@ -103,9 +103,9 @@ class ReportFigures:
         names = first.name, second.name
         self._add(
             "pair", f"{first.name} and {second.name} together",
-            f"The two hyperparameters that matter most: IQM of the {TITLES[tables.metric]} of the "
-            "trials "
-            "in a cell. Cells of few trials are uncertain.",
+            "The two hyperparameters that matter most: IQM of the "
+            f"{METRICS[tables.metric].title} of the trials in a cell. Cells of few trials are "
+            "uncertain.",
             plotly_figures.pair(cells, names, tables.metric),
             lambda path: png_figures.pair(path, cells, names, tables.metric),
         )  # fmt: skip
@@ -159,8 +159,8 @@ class ReportFigures:
             self._add(
                 "validation", "Claimed and held",
                 "What each trial claimed on the seeds it was chosen by, and what it reached on new "
-                f"ones: the {statistic} of the {TITLES[metric]} over seeds, with its 95 % interval."
-                " The exercise's settings, trained on the same new seeds, claim nothing.",
+                f"ones: the {statistic} of the {METRICS[metric].title} over seeds, with its 95 % "
+                "interval. The exercise's settings, trained on the same new seeds, claim nothing.",
                 plotly_figures.held_out(findings, metric),
                 lambda path: png_figures.held_out(path, findings, metric, statistic),
             )  # fmt: skip

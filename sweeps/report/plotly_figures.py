@@ -13,9 +13,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dqn.plotting.training_figures import BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION
-from dqn.statistics.formatting import count, number
+from dqn.statistics.formatting import count, format_estimate, format_metric
 from dqn.statistics.metrics import METRICS
-from sweeps.analysis.candidates import TITLES
 from sweeps.analysis.frames import ReportFrames, good_and_others, on_axes, points, reach, ticks
 from sweeps.analysis.hyperparameters import Hyperparameter
 
@@ -45,7 +44,7 @@ def bars(frame: pd.DataFrame, metric: str) -> go.Figure:
         x=_finite(frame["effect"]), y=names, orientation="h", marker_color=BLUE,
         hovertemplate="%{y}: %{x:.3g}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(title=f"{TITLES[metric]}, best region − worst", rangemode="tozero")
+    figure.update_xaxes(title=f"{METRICS[metric].title}, best region − worst", rangemode="tozero")
     return figure
 
 
@@ -53,7 +52,7 @@ def influence(
     tables: ReportFrames, hyperparameter: Hyperparameter, frame: pd.DataFrame
 ) -> go.Figure:
     """The metric against a hyperparameter: a dot a trial, and IQM and interval of each region."""
-    title = TITLES[tables.metric]
+    title = METRICS[tables.metric].title
     figure = _figure(hyperparameter.name, title, 380)
     dots = points(tables, hyperparameter)
     hover = "trial %{customdata[0]}<br>%{customdata[1]}<br>%{y:.2f}<extra></extra>"
@@ -65,7 +64,7 @@ def influence(
         if len(some):
             figure.add_scatter(
                 x=some["x"], y=some["y"], mode="markers", name=name, hovertemplate=hover,
-                customdata=list(zip(some["trial"], _texts(some["told"]), strict=True)),
+                customdata=list(zip(some["trial"], _texts(some["text"]), strict=True)),
                 marker={"symbol": symbol, "size": 7, "color": colour, "opacity": 0.7},
             )  # fmt: skip
     whole = dots.loc[~dots["pruned"]]
@@ -73,7 +72,7 @@ def influence(
         figure.add_scatter(
             x=whole["x"].iloc[:1], y=whole["y"].iloc[:1], mode="markers", name="best",
             hovertemplate=hover, marker={"symbol": "star", "size": 15, "color": VERMILLION},
-            customdata=[[whole["trial"].iloc[0], _text(whole["told"].iloc[0])]],
+            customdata=[[whole["trial"].iloc[0], _text(whole["text"].iloc[0])]],
         )  # fmt: skip
     value = _finite(frame["value"])
     figure.add_scatter(
@@ -169,13 +168,14 @@ def pair(frame: pd.DataFrame, names: Sequence[str], metric: str) -> go.Figure:
     figure = _figure(names[0], names[1], 440)
     shape = len(set(frame["x"])), len(set(frame["y"]))  # cells stand column by column
     texts = [
-        f"{_shown(value, metric)}<br>{count(n, 'trial')}" if n else ""
+        f"{format_metric(value, METRICS[metric])}<br>{count(n, 'trial')}" if n else ""
         for value, n in zip(frame["value"], frame["trials"], strict=True)
     ]
     figure.add_heatmap(
         z=_finite(frame["value"]).reshape(shape).T, text=np.reshape(texts, shape).T,
-        texttemplate="%{text}", colorscale="Cividis", reversescale=METRICS[metric] > 0, xgap=2,
-        ygap=2, hoverinfo="skip", showscale=False, textfont_size=13,
+        texttemplate="%{text}", colorscale="Cividis",
+        reversescale=METRICS[metric].lower_is_better, xgap=2, ygap=2, hoverinfo="skip",
+        showscale=False, textfont_size=13,
     )  # fmt: skip
     for update, index, column in (
         (figure.update_xaxes, "x", "x_region"),
@@ -188,7 +188,7 @@ def pair(frame: pd.DataFrame, names: Sequence[str], metric: str) -> go.Figure:
 
 def held_out(findings: Sequence[Mapping[str, Any]], metric: str) -> go.Figure:
     """What each validated trial claimed, and what was left of it on new seeds."""
-    figure = _figure(TITLES[metric], "", 120 + 40 * len(findings))
+    figure = _figure(METRICS[metric].title, "", 120 + 40 * len(findings))
     for part, name, symbol, colour, aside in (
         ("claimed", "claimed, on the seeds it was chosen by", "circle-open", ORANGE, 0.12),
         ("held_out", "held, on new seeds", "square", BLUE, -0.12),
@@ -235,7 +235,7 @@ def failures(frame: pd.DataFrame) -> go.Figure:
 
 def pruned(tables: ReportFrames) -> go.Figure:
     """How far each trial was trained, and what it had come to there."""
-    figure = _figure("share of the budget used", TITLES[tables.metric], 340)
+    figure = _figure("share of the budget used", METRICS[tables.metric].title, 340)
     finite = tables.trials.loc[np.isfinite(tables.trials["value"])]
     for was, name, symbol, colour in (
         (False, "not pruned", "circle", SKY),
@@ -282,13 +282,9 @@ def _bars_of(frame: pd.DataFrame) -> dict[str, Any]:
 
 def _spans(frame: pd.DataFrame, metric: str) -> list[str]:
     return [
-        f"{_shown(value, metric)} [{_shown(low, metric)}, {_shown(high, metric)}]"
-        for value, low, high in zip(frame["value"], frame["low"], frame["high"], strict=True)
+        format_estimate(value, ends, METRICS[metric].digits)
+        for value, *ends in zip(frame["value"], frame["low"], frame["high"], strict=True)
     ]
-
-
-def _shown(value: float, metric: str) -> str:
-    return number(value, metric) if np.isfinite(value) else "-"
 
 
 def _finite(values: Any) -> np.ndarray:

@@ -31,9 +31,8 @@ from dqn.plotting.training_figures import (
     figure_and_axes,
     finish,
 )
-from dqn.statistics.formatting import count, figures, number
+from dqn.statistics.formatting import count, format_metric, format_number
 from dqn.statistics.metrics import METRICS
-from sweeps.analysis.candidates import TITLES
 from sweeps.analysis.frames import ReportFrames, good_and_others, on_axes, points, reach, ticks
 from sweeps.analysis.hyperparameters import Hyperparameter
 
@@ -59,7 +58,7 @@ def bars(path: Path, frame: pd.DataFrame, metric: str) -> None:
         axes.set_xlabel("share of all importance")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.set_xlabel(f"{TITLES[metric]}, best region − worst")
+        axes.set_xlabel(f"{METRICS[metric].title}, best region − worst")
     axes.set_yticks(rows, _texts(frame["hyperparameter"]))
     finish(figure, axes, path, "Which hyperparameters matter", from_zero=True)
 
@@ -93,8 +92,8 @@ def influence(
         axes.set_xticks(frame["place"], _texts(frame["region"]))
         axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(_text(hyperparameter.name))
-    axes.set_ylabel(TITLES[tables.metric])
-    title = f"Influence of {_text(hyperparameter.name)} · {TITLES[tables.metric]}"
+    axes.set_ylabel(METRICS[tables.metric].title)
+    title = f"Influence of {_text(hyperparameter.name)} · {METRICS[tables.metric].title}"
     finish(figure, axes, path, title, from_zero=False)
 
 
@@ -165,14 +164,14 @@ def pair(path: Path, frame: pd.DataFrame, names: Sequence[str], metric: str) -> 
     axes.grid(visible=False)
     shape = len(set(frame["x"])), len(set(frame["y"]))  # cells stand column by column
     values = _finite(frame["value"]).reshape(shape).T
-    colours = colormaps["cividis_r" if METRICS[metric] > 0 else "cividis"]
+    colours = colormaps["cividis_r" if METRICS[metric].lower_is_better else "cividis"]
     image = axes.imshow(values, origin="lower", cmap=colours, aspect="auto")
-    figure.colorbar(image, label=TITLES[metric])
+    figure.colorbar(image, label=METRICS[metric].title)
     for cell in frame.loc[frame["trials"] > 0].to_dict("records"):
         finite = np.isfinite(cell["value"])
         red, green, blue = image.cmap(image.norm(cell["value"]))[:3] if finite else (1, 1, 1)
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        message = number(cell["value"], metric) if finite else "-"
+        message = format_metric(cell["value"], METRICS[metric])
         axes.text(
             cell["x"], cell["y"], f"{message}\n{count(cell['trials'], 'trial')}",
             ha="center", va="center", fontsize=9, color="white" if dark else "black",
@@ -185,7 +184,7 @@ def pair(path: Path, frame: pd.DataFrame, names: Sequence[str], metric: str) -> 
         update(labels[index].tolist(), _texts(labels[column]))
     axes.set_xlabel(_text(names[0]))
     axes.set_ylabel(_text(names[1]))
-    title = f"{TITLES[metric]} by {_text(names[0])} and {_text(names[1])}"
+    title = f"{METRICS[metric].title} by {_text(names[0])} and {_text(names[1])}"
     finish(figure, axes, path, title, from_zero=False)
 
 
@@ -209,8 +208,8 @@ def held_out(
             color=colour, mfc="white" if marker == "o" else colour, ms=7, capsize=4, label=name,
         )  # fmt: skip
     axes.set_yticks(range(len(findings)), _texts(one["name"] for one in findings[::-1]))
-    axes.set_xlabel(TITLES[metric])
-    title = f"Claimed and held: {TITLES[metric]}, {statistic} and 95 % interval"
+    axes.set_xlabel(METRICS[metric].title)
+    title = f"Claimed and held: {METRICS[metric].title}, {statistic} and 95 % interval"
     finish(figure, axes, path, title, from_zero=False)
 
 
@@ -255,7 +254,7 @@ def pruned(path: Path, tables: ReportFrames) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_xlabel("share of the budget used")
-    axes.set_ylabel(TITLES[tables.metric])
+    axes.set_ylabel(METRICS[tables.metric].title)
     finish(figure, axes, path, "Pruned trials", from_zero=False)
 
 
@@ -268,7 +267,7 @@ def _use_log_scale(axes: Axes, values: np.ndarray) -> None:
     elif decades < 2.5:
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: figures(value, 6)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value, 6)))
 
 
 def _finite(values: Any) -> np.ndarray:
