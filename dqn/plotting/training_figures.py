@@ -16,7 +16,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from numpy.typing import ArrayLike, NDArray
 
 from dqn.runtime.atomic_write import replacing
-from dqn.statistics.metrics import WINDOW, quartiles, running_mean
+from dqn.statistics.learning_curves import quartiles, smoothed
+from dqn.statistics.metrics import WINDOW
 from dqn.storage.layout import MADE_BY
 
 BLUE, SKY, ORANGE, VERMILLION, GREEN, BLACK = (
@@ -184,9 +185,7 @@ def _smooth(
     """
     if max(map(len, curves.values()), default=0) < 2 * WINDOW:
         return dict(curves), ""
-    smooth = {
-        key: running_mean(curve, min(WINDOW, max(1, len(curve)))) for key, curve in curves.items()
-    }
+    smooth = {key: smoothed(curve) for key, curve in curves.items()}
     return smooth, f", mean of {WINDOW} episodes"
 
 

@@ -5,7 +5,7 @@ interquartile mean with a bootstrap interval, as Agarwal et al. (2021), "Deep Re
 at the Edge of the Statistical Precipice", section 4, recommend for a handful of runs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -168,22 +168,6 @@ def running_mean(x: ArrayLike, window: int = WINDOW) -> NDArray[np.float64]:
     count, total = known.sum(-1), np.where(known, windows, 0.0).sum(-1)
     np.divide(total, count, out=means[window - 1 :], where=count > 0)
     return means
-
-
-def quartiles(curves: Sequence[NDArray[np.float64]], fewest: int = 1) -> NDArray[np.float64]:
-    """Position from 1, lower quartile, median and upper quartile over curves, [4, positions].
-
-    As far as half of the curves go, and `fewest` of them; NaN counts as an end. Of no position
-    where none goes so far.
-    """
-    table = np.full((len(curves), max(map(len, curves), default=0)), np.nan)
-    for row, curve in zip(table, curves, strict=True):
-        row[: len(curve)] = curve
-    enough = np.isfinite(table).sum(0) >= max(fewest, len(curves) / 2)
-    if not enough.any():
-        return np.empty((4, 0))
-    low, middle, high = np.nanquantile(table[:, enough], [0.25, 0.5, 0.75], axis=0)
-    return np.array([np.flatnonzero(enough) + 1, low, middle, high], float)
 
 
 def iqm(x: ArrayLike) -> NDArray[np.float64]:

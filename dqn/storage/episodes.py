@@ -9,7 +9,7 @@ with the seeds before them.
 import itertools
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,8 +181,12 @@ class EpisodeStore:
             self._last, self._open = self._last + 1, SCHEMA.empty_table()
 
 
-def read_episodes(path: Path, trial: int | None = None) -> pd.DataFrame:
+def read_episodes(
+    path: Path, trial: int | None = None, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Every row of episodes.parquet at `path`, or those of one trial; nothing is mended.
+
+    All columns, or those that are named.
 
     Raises `RunError` where a part is damaged, or there is none.
     """
@@ -190,7 +194,12 @@ def read_episodes(path: Path, trial: int | None = None) -> pd.DataFrame:
     try:
         for part in path.glob("part-*.parquet"):
             refuse_endless(part)
-        return pd.read_parquet(path, filters=filters, page_checksum_verification=True)
+        return pd.read_parquet(
+            path,
+            columns=None if columns is None else list(columns),
+            filters=filters,
+            page_checksum_verification=True,
+        )
     except (pa.ArrowException, OSError, ValueError) as error:
         raise RunError(
             f"{path}: cannot be read as Parquet ({first_line(error)}); start the command "

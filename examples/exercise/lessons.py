@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from dqn.plotting.training_figures import BLACK, BLUE, GREEN, GREY, STEP_REWARD, VERMILLION, plain
 from dqn.runtime.atomic_write import replacing
 from dqn.statistics.formatting import format_setting
-from dqn.statistics.metrics import METRICS, WINDOW, interval, median, quartiles, running_mean
+from dqn.statistics.learning_curves import quartiles, smoothed
+from dqn.statistics.metrics import METRICS, WINDOW, interval, median
 from examples.exercise.influence import METRIC, TITLE, Level, seeds_of
 from sweeps.analysis.candidates import Candidate
 from sweeps.analysis.tables import time_limit
@@ -154,8 +155,7 @@ def _quartiles(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
 
     As far as half of the seeds go.
     """
-    curves = [running_mean(group.to_numpy(float)) for _, group in frame.groupby("seed")[column]]
-    return quartiles(curves)
+    return quartiles([smoothed(group) for _, group in frame.groupby("seed")[column]])
 
 
 def _three(level: Level, metric: str) -> tuple[float, ...]:

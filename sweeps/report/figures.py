@@ -17,9 +17,9 @@ from dqn.storage.layout import MADE_BY, refuse_other
 from dqn.storage.trials import named
 from sweeps.analysis.frames import of_pair, points
 from sweeps.analysis.hyperparameters import Hyperparameter
+from sweeps.analysis.learning_curves import by_value, of_trial
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED, solved_return
-from sweeps.analysis.trial_curves import by_value, of_trial
 from sweeps.analysis.validation import statistic_name
 from sweeps.report import plotly_figures, png_figures
 from sweeps.report.data import ReportData, failing
