@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from dqn.plotting.plot import Axis, Band, Bars, Cells, Level, Line, Note, Plot
 from dqn.plotting.style import BLACK, BLUE, DASHES, GREY, MARKS
 from dqn.runtime.atomic_write import replacing
-from dqn.statistics.formatting import figures
+from dqn.statistics.formatting import format_number
 from dqn.storage.layout import MADE_BY
 
 _WIDTH, _HEIGHT, _DPI = 7.2, 4.4, 130
@@ -153,7 +153,7 @@ def _axis(drawn: MatplotlibAxis, axis: Axis, decades: float, width: float) -> No
         few = LogLocator(subs=(1.0, 2.0, 5.0)) if decades < 2.5 else LogLocator()
         drawn.set_major_locator(MaxNLocator(6) if decades < 1.0 else few)
         drawn.set_minor_locator(NullLocator())
-        drawn.set_major_formatter(FuncFormatter(lambda value, _: figures(value, 6)))
+        drawn.set_major_formatter(FuncFormatter(lambda value, _: format_number(value, 6)))
     elif name == "x":
         drawn.set_major_locator(MaxNLocator(8 if axis.whole else 7, integer=axis.whole))
     if axis.percent:

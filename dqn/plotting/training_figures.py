@@ -11,7 +11,8 @@ from dqn.plotting.plot import Axis, Band, Level, Line, Note, Plot
 from dqn.plotting.png import write_png
 from dqn.plotting.style import BLACK, GREEN, GREY, SKY, VERMILLION
 from dqn.statistics.formatting import count
-from dqn.statistics.metrics import WINDOW, quartiles, running_mean
+from dqn.statistics.learning_curves import quartiles, smoothed
+from dqn.statistics.metrics import WINDOW
 
 Curves = Mapping[tuple[int, int], NDArray[np.float64]]
 """One number for each episode [E] of a training, by (trial, seed)."""
@@ -125,9 +126,7 @@ def _smooth(curves: Curves) -> tuple[Curves, str]:
     """
     if max(map(len, curves.values()), default=0) < 2 * WINDOW:
         return curves, ""
-    smooth = {
-        key: running_mean(curve, min(WINDOW, max(1, len(curve)))) for key, curve in curves.items()
-    }
+    smooth = {key: smoothed(curve) for key, curve in curves.items()}
     return smooth, f", mean of {WINDOW} episodes"
 
 

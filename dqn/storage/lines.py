@@ -3,13 +3,12 @@
 import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from typing import Literal
 
-import numpy as np
+import pandas as pd
 
 from dqn.runtime.errors import UserError
-from dqn.statistics.metrics import metrics_of
+from dqn.statistics.metrics import METRICS, metrics_of
 from dqn.storage.columns import Cell, Row
 from dqn.storage.parts import Kept
 from dqn.storage.seeds import SeedsTable
@@ -66,35 +65,40 @@ class Lines:
         sums = (checksum_of(form.encode()) for form in forms)
         return kept.checksums[key] in sums or kept.lines.get(key) in forms
 
-    def judged(self, key: RowId, returns: np.ndarray, step: int) -> tuple[Verdict, Row]:
+    def judged(self, key: RowId, episodes: pd.DataFrame) -> tuple[Verdict, Row]:
         """What a row that is not as it was written is worth, and the row to go on with.
 
-        `returns` [E] are those of its episodes, `step` the step at which the last of them ended.
-        Where a part keeps the line, that line counts. Of format 1, which kept its checksum alone,
-        the row counts where its metrics are those of its episodes, and what does not differ between
-        trials is the base configuration's.
+        `episodes` are its own. Where a part keeps the line, that line counts, and what its version
+        did not write follows from the episodes. Of format 1, which kept its checksum alone, the row
+        counts where its metrics are those of its episodes, and what does not differ between trials
+        is the base configuration's.
         """
         row, missing = self._seeds.rows[key], self._seeds.text.missing
         if (stored := self.stored(key)) is not None:
-            others = [n for n in row if n not in missing and not _same(row[n], stored[n])]
+            unwritten = self._unwritten(key)
+            computed = self._computed(stored, episodes) if unwritten else {}
+            stored |= {name: computed.get(name) for name in unwritten}
+            written = [name for name in row if name not in (*missing, *unwritten)]
+            others = [name for name in written if not _same(row[name], stored[name])]
             if not others:
                 return "as written", stored
             is_near = all(_near(row[name], stored[name]) for name in others)
             return ("rounded" if is_near else "restored"), stored
-        try:
-            computed = computed_of(returns, self._threshold(row))
-        except (UserError, ValueError):  # the row is no configuration
+        computed = self._computed(row, episodes)
+        if not computed:
             return "unproven", row
+        if "steps" not in missing:
+            del computed["steps"]
         given = {name: value for name, value in computed.items() if name not in missing}
         base = {n: v for n, v in self._base.items() if n != "env" and not self._varied(n)}
         proven = {**row, **computed, **base}
-        if "steps" in missing:
-            proven["steps"] = step
         if missing and self.is_as_written(key):
             return "as written", {**proven, **{name: row[name] for name in given}}
         kept = self._kept.get(key)
-        sum_of = checksum_of(self._seeds.line(proven).encode())
-        if kept is not None and kept.checksums.get(key) == sum_of:
+        ours = self._seeds.columns
+        known = [name for name in ours if name not in METRICS or name not in missing]
+        lines = [line_of([proven[name] for name in names]) for names in (ours, known)]
+        if kept and kept.checksums.get(key) in [checksum_of(line.encode()) for line in lines]:
             return "restored", proven
         if all(_near(row[name], proven[name]) for name in (*given, *base)):
             return "kept", proven
@@ -102,9 +106,23 @@ class Lines:
 
     def needs_episodes(self, key: RowId) -> bool:
         """Whether something of a row is to be computed from its episodes."""
+        if key not in self._seeds.text.lines:  # it is restored from what a part keeps
+            return bool(self._unwritten(key))
         return any(name in FOLLOWING for name in self._seeds.text.missing) or (
             not self.is_as_written(key)
         )
+
+    def _computed(self, row: Row, episodes: pd.DataFrame) -> Row:
+        """What follows from the episodes of a row; nothing where it is no configuration."""
+        try:
+            return computed_of(episodes, self._threshold(row))
+        except (UserError, ValueError):
+            return {}
+
+    def _unwritten(self, key: RowId) -> list[str]:
+        """Metrics that the version which wrote a training's line in its part did not know."""
+        kept = self._kept.get(key)
+        return [name for name in METRICS if kept and kept.lines and name not in kept.columns]
 
     def most_like(self, line: bytes, absent: Iterable[RowId]) -> RowId | None:
         """Which of the `absent` trainings a damaged line is of; None where no kept line is near."""
@@ -122,12 +140,15 @@ class Lines:
         return best if best is not None and ratios[best] > _ALIKE else None
 
 
-def computed_of(returns: np.ndarray, threshold: float | None) -> Row:
-    """The columns of a row that follow from the returns [E] of its episodes."""
-    metrics = asdict(metrics_of(returns, threshold))
-    computed: Row = {"episodes": len(returns), **{n: _blank(v) for n, v in metrics.items()}}
-    del computed["test_return"]
-    return computed
+def computed_of(episodes: pd.DataFrame, threshold: float | None) -> Row:
+    """The columns of a row that follow from its episodes."""
+    returns, lengths, step = (episodes[name].to_numpy() for name in ("return", "length", "step"))
+    metrics = metrics_of(returns, lengths, threshold)
+    return {
+        "steps": int(step[-1]) if len(step) else 0,
+        "episodes": len(returns),
+        **{name: value for name, value in metrics.items() if not METRICS[name].of_test},
+    }
 
 
 def _same(one: Cell, other: Cell) -> bool:
@@ -140,7 +161,3 @@ def _near(one: Cell, other: Cell) -> bool:
     if is_real and isinstance(one, int | float) and isinstance(other, int | float):
         return math.isclose(one, other, rel_tol=_ROUNDED, abs_tol=1e-12)
     return _same(one, other)
-
-
-def _blank(value: Cell) -> Cell:
-    return None if isinstance(value, float) and math.isnan(value) else value

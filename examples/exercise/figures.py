@@ -13,9 +13,11 @@ from dqn.plotting.plot import Axis, Band, Line, Plot
 from dqn.plotting.png import write_panels, write_png
 from dqn.plotting.style import BLACK, BLUE, VERMILLION, of_series
 from dqn.plotting.training_figures import STEP_REWARD
-from dqn.statistics.metrics import METRICS, WINDOW, interval, median, quartiles, running_mean
-from examples.exercise.influence import METRIC, Level, label, seeds_of
-from sweeps.analysis.candidates import TITLES, Candidate
+from dqn.statistics.formatting import format_setting
+from dqn.statistics.learning_curves import quartiles, smoothed
+from dqn.statistics.metrics import METRICS, WINDOW, interval, median
+from examples.exercise.influence import METRIC, TITLE, Level, seeds_of
+from sweeps.analysis.candidates import Candidate
 from sweeps.analysis.tables import time_limit
 
 WIDTH_OF_TITLE = 5.4
@@ -126,9 +128,9 @@ def draw_influence(path: Path, hyperparameters: Mapping[str, Sequence[Level]]) -
             colour, mark = (BLACK, "circle") if level.is_base else (BLUE, "circle-open")
             ends = [[middle - low], [high - middle]]
             marks.append(Line([place], [middle], "", colour, 0, mark=mark, y_error=ends))
-        ticks = [(place, label(level.value)) for place, level in enumerate(levels)]
+        ticks = [(place, format_setting(level.value)) for place, level in enumerate(levels)]
         x = Axis(ticks=ticks, limits=(-0.5, len(levels) - 0.5))
-        panels.append(Plot(name, x, Axis(TITLES[METRIC]), marks))
+        panels.append(Plot(name, x, Axis(TITLE), marks))
     title = f"IQM and 95 % interval of {seeds_of(hyperparameters)} · filled: the base"
     write_panels(path, panels, title, columns, (max(2.7, WIDTH_OF_TITLE / columns), 2.3))
 
@@ -138,12 +140,11 @@ def _quartiles(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
 
     As far as half of the seeds go.
     """
-    curves = [running_mean(group.to_numpy(float)) for _, group in frame.groupby("seed")[column]]
-    return quartiles(curves)
+    return quartiles([smoothed(group) for _, group in frame.groupby("seed")[column]])
 
 
 def _three(level: Level, metric: str) -> tuple[float, ...]:
     """IQM and ends; where there is no finite one, the worst that a training can count as."""
     cells = (level.summary[metric + end] for end in ("", "_low", "_high"))
-    worst = METRICS[metric] if np.isfinite(METRICS[metric]) else np.nan
+    worst = METRICS[metric].lost if np.isfinite(METRICS[metric].lost) else np.nan
     return tuple(worst if cell is None else float(cell) for cell in cells)

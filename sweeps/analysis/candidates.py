@@ -23,16 +23,6 @@ from dqn.storage.safe_yaml import differences
 from dqn.storage.trials import value_of
 from sweeps.analysis.objective import objective_of
 
-TITLES = {
-    "mean_return": "mean return",
-    "best_return": "best 10",
-    "final_return": "last 10",
-    "test_return": "test",
-    "solved_at": "solved at",
-    "collapse": "collapse",
-}
-"""Of `stats.METRICS`, as headings of a table."""
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -125,7 +115,7 @@ def compare_samples(
     what was never asked of it. `statistic` is what the difference is of.
     """
     of_seed = of_seed or partial(value_of, metric)
-    sign = -1.0 if METRICS[metric] > 0 else 1.0
+    sign = -1.0 if METRICS[metric].lower_is_better else 1.0
     mine, theirs = (
         {row["seed"]: value for row in rows if (value := of_seed(row)) is not None}
         for rows in (one, other)

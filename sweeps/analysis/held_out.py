@@ -193,7 +193,7 @@ def _train(
         configs=tuple(dict.fromkeys(configs.values())),
         objective=objective.metric,
         over=objective.of_rows,
-        ordered_by=objective.told,
+        ordered_by=objective.label,
         trials=tuple(places),
     )
 

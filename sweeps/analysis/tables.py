@@ -11,11 +11,11 @@ from rich.table import Table
 from dqn.config import EnvConfig
 from dqn.envs.registry_errors import known_registration
 from dqn.statistics.comparison import optimality_gap
-from dqn.statistics.formatting import interval_of, number
+from dqn.statistics.formatting import format_estimate
 from dqn.statistics.metrics import METRICS, STATISTICS, Statistic, interval
 from dqn.storage.trials import counted, trial_row
-from dqn.terminal.tables import as_text
-from sweeps.analysis.candidates import TITLES, Candidate
+from dqn.terminal.tables import as_text, interval_cell, metric_cell
+from sweeps.analysis.candidates import Candidate
 
 COLLAPSED = 0.5
 """A training that lost more than this share of its best 10 episodes has collapsed."""
@@ -30,8 +30,8 @@ class Estimate:
     ends: tuple[float, float] | None = None
 
     def text(self, digits: int) -> str:
-        """As `spanned`."""
-        return spanned(self.value, self.ends, digits)
+        """As `format_estimate`."""
+        return format_estimate(self.value, self.ends, digits)
 
     def plain(self, name: str) -> dict[str, float | None]:
         """Three plain values: `name`, and it with _low and _high."""
@@ -46,20 +46,6 @@ def estimate(x: Sequence[float], statistic: Statistic) -> Estimate:
     return Estimate(value if np.isfinite(value) else None, ends)
 
 
-def spanned(value: float | None, ends: tuple[float, float] | None, digits: int) -> str:
-    """A number with its interval, as text that lines up below another."""
-    if value is None:
-        return "-"
-    if ends is None:
-        return f"{value:z.{digits}f}"
-    return f"{value:z.{digits}f} [{ends[0]:z.{digits}f}, {ends[1]:z.{digits}f}]"
-
-
-def digits_of(metric: str) -> int:
-    """Decimals that mean something."""
-    return 2 if metric == "collapse" else 1
-
-
 def table(*columns: str, left: int = 1) -> Table:
     """An empty table in the house's style, its first `left` columns flush left."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -70,14 +56,11 @@ def table(*columns: str, left: int = 1) -> Table:
 
 def overview(them: Sequence[Candidate], marked: Collection[Candidate] = ()) -> str:
     """The IQM of every metric of each, with its interval; names of those `marked` get a *."""
-    titles = [f"{TITLES[metric]}\n95 %" for metric in METRICS]
+    titles = [f"{metric.title}\n95 %" for metric in METRICS.values()]
     made = table("IQM", "seeds", *titles, f"collapse\n> {COLLAPSED:g}", "solved", "steps")
     for one in them:
         row = trial_row(one.rows, ())
-        seen: dict[str, Any] = {n: float("nan") if v is None else v for n, v in row.items()}
-        cells = [
-            f"{number(seen[metric], metric)}\n{interval_of(seen, metric)}" for metric in METRICS
-        ]
+        cells = [f"{metric_cell(row, name)}\n{interval_cell(row, name)}" for name in METRICS]
         made.add_row(
             one.name + "*" * (one in marked), _seeds(one), *cells,
             *(f"{len(which)} of {len(one.rows)}" for which in (_collapsed(one), _solved(one))),
@@ -100,15 +83,16 @@ def overview_values(one: Candidate) -> dict[str, Any]:
 def by_statistic(them: Sequence[Candidate], metric: str) -> str:
     """One metric of each by every statistic there is, with intervals."""
     marks = [solved_return(one.config.env) for one in them]
-    gap = METRICS[metric] < 0 and any(mark is not None for mark in marks)
-    made = table(TITLES[metric], *(f"{NAMES[name]}\n95 % interval" for name in STATISTICS),
+    gap = not METRICS[metric].lower_is_better and any(mark is not None for mark in marks)
+    made = table(METRICS[metric].title, *(f"{NAMES[name]}\n95 % interval" for name in STATISTICS),
                  *["optimality gap\n95 % interval"] * gap)  # fmt: skip
     for one, mark in zip(them, marks, strict=True):
         found = statistics_of(one, metric)
-        cells = [found[name].text(digits_of(metric)) for name in STATISTICS]
+        digits = METRICS[metric].digits
+        cells = [found[name].text(digits) for name in STATISTICS]
         if gap:
             to = "" if mark is None else f" to {mark:g}"
-            cells.append(found["optimality_gap"].text(digits_of(metric)) + to)
+            cells.append(found["optimality_gap"].text(digits) + to)
         made.add_row(one.name, *cells)
     return as_text(made).strip("\n")
 
@@ -118,7 +102,7 @@ def statistics_of(one: Candidate, metric: str) -> dict[str, Estimate]:
     x = counted(metric, one.rows)
     found = {name: estimate(x, statistic) for name, statistic in STATISTICS.items()}
     mark = solved_return(one.config.env)
-    if mark is None or METRICS[metric] > 0:
+    if mark is None or METRICS[metric].lower_is_better:
         return {**found, "optimality_gap": Estimate(None)}
     return {**found, "optimality_gap": estimate(x, lambda x: optimality_gap(x, mark))}
 

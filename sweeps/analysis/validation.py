@@ -10,17 +10,17 @@ from typing import Any
 from dqn.config import Config
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.errors import RunError
+from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import Row
 from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import refuse_endless
 from dqn.storage.trials import BASELINE, EXERCISE
 from dqn.terminal.tables import as_text
-from sweeps.analysis.candidates import TITLES, Candidate, SampleComparison, compare_samples
+from sweeps.analysis.candidates import Candidate, SampleComparison, compare_samples
 from sweeps.analysis.objective import Objective, objective_of
 from sweeps.analysis.tables import (
     NAMES,
     Estimate,
-    digits_of,
     estimate,
     overview,
     overview_values,
@@ -149,18 +149,18 @@ def render(of: Validation) -> str:
 
 
 def _search_scores(of: Validation) -> str:
-    digits, statistic = digits_of(of.objective.metric), statistic_name(of.objective)
+    metric, statistic = METRICS[of.objective.metric], statistic_name(of.objective)
     made = table(
-        f"{TITLES[of.objective.metric]}\n{statistic} of seeds", "claimed\n95 % interval",
+        f"{metric.title}\n{statistic} of seeds", "claimed\n95 % interval",
         f"on {of.base.seeds} new seeds\n95 % interval", "optimism\n95 % interval", "rank",
         f"P(better than {BASELINE})\n95 % interval", "",
     )  # fmt: skip
     for one in of.findings:
         made.add_row(
             one.candidate.name,
-            one.claimed.text(digits),
-            one.held.text(digits),
-            _difference(one.optimism).text(digits),
+            one.claimed.text(metric.digits),
+            one.held.text(metric.digits),
+            _difference(one.optimism).text(metric.digits),
             f"{one.claimed_rank} → {one.held_rank}" if one.trial is not None else "-",
             _improvement(one.versus).text(2),
             "recommended" if one is of.winner else "",
@@ -257,11 +257,11 @@ _WORDS = {str: "text", int: "a whole number", float: "a number", _RECOMMENDED: "
 
 def title(of: Validation, winner: ValidatedTrial) -> str:
     """What recommended.yaml says of itself, in one line."""
-    path, metric = of.results.path, of.objective.metric
+    path, metric = of.results.path, METRICS[of.objective.metric]
     name = " ".join((path.name or path.resolve().name).split())
     who = f"the {BASELINE}" if winner.trial is None else f"trial {winner.trial} of {name}"
     return (
-        f"{who}: {TITLES[metric]} {winner.held.text(digits_of(metric))}, "
+        f"{who}: {metric.title} {winner.held.text(metric.digits)}, "
         f"{statistic_name(of.objective)} of {of.base.seeds} seeds it was not chosen by"
     )
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from dqn.config.fields import override_text
 from dqn.runtime.errors import UserError
+from dqn.statistics.formatting import NONE, format_estimate, format_p_value
 from dqn.statistics.metrics import METRICS
 from dqn.storage.ranking import incomparable_settings
 from dqn.terminal.console import steps
 from dqn.terminal.tables import as_text
 from sweeps.analysis.candidates import (
-    TITLES,
     Candidate,
     SampleComparison,
     candidates,
@@ -24,10 +24,8 @@ from sweeps.analysis.candidates import (
 )
 from sweeps.analysis.tables import (
     by_statistic,
-    digits_of,
     overview,
     overview_values,
-    spanned,
     statistics_of,
     table,
 )
@@ -114,14 +112,14 @@ def _settings(them: Sequence[Candidate], changed: Mapping[str, Sequence[Any]]) -
         return "all have the same configuration" if len(them) > 1 else ""
     made = table("differs in", *(one.name for one in them))
     for name, values in changed.items():
-        made.add_row(name, *("-" if v is None else override_text(v) for v in values))
+        made.add_row(name, *(NONE if v is None else override_text(v) for v in values))
     return as_text(made).strip("\n")
 
 
 def _versus(them: Sequence[Candidate], versus: Sequence[SampleComparison], metric: str) -> str:
-    digits = digits_of(metric)
+    digits = METRICS[metric].digits
     made = table(
-        f"against {them[0].name}, in {TITLES[metric]}",
+        f"against {them[0].name}, in {METRICS[metric].title}",
         "P(better)\n95 % interval",
         "difference of IQMs\n95 % interval",
         "p-value\nof no difference",
@@ -130,16 +128,12 @@ def _versus(them: Sequence[Candidate], versus: Sequence[SampleComparison], metri
     for one, each in zip(them[1:], versus, strict=True):
         made.add_row(
             one.name,
-            spanned(each.improvement, each.improvement_interval, 2),
-            spanned(each.difference, each.difference_interval, digits),
-            f"{_p_value(each.p_value)}\n{each.test}",
+            format_estimate(each.improvement, each.improvement_interval, 2),
+            format_estimate(each.difference, each.difference_interval, digits),
+            f"{format_p_value(each.p_value)}\n{each.test}",
             "the same: paired" if each.paired else "not the same",
         )
     return as_text(made).strip("\n")
-
-
-def _p_value(p: float | None) -> str:
-    return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _statistics(one: Candidate, metric: str) -> dict[str, float | None]:

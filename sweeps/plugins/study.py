@@ -76,7 +76,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         configs=(base,),
         objective=settings.objective,
         over=objective.of_rows,
-        ordered_by=objective.told,
+        ordered_by=objective.label,
         defaults=defaults_of(settings),
     )
 

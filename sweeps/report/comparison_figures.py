@@ -12,8 +12,9 @@ from dqn.plotting.png import write_png
 from dqn.plotting.style import of_series
 from dqn.runtime.errors import UserError
 from dqn.statistics.comparison import performance_profile, profile_interval
+from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import counted
-from sweeps.analysis.candidates import TITLES, Candidate
+from sweeps.analysis.candidates import Candidate
 from sweeps.analysis.learning_curves import curve, over_steps
 from sweeps.report.figures import learning
 
@@ -66,4 +67,4 @@ def _profiles(them: Sequence[Candidate], metric: str) -> Plot:
             marks += [Line(x, performance_profile(sample, x), one.name, **style),
                       Band(x, low, high, colour=style["colour"], step=True)]  # fmt: skip
     share = Axis("share of seeds above", limits=(-0.02, 1.02))
-    return Plot("Performance profiles · 95 % interval", Axis(TITLES[metric]), share, marks)
+    return Plot("Performance profiles · 95 % interval", Axis(METRICS[metric].title), share, marks)

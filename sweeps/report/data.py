@@ -14,7 +14,7 @@ from dqn.storage.trials import BASELINE
 from sweeps.analysis.frames import ReportFrames, effects, of_regions, report_frames
 from sweeps.analysis.hyperparameters import Hyperparameter
 from sweeps.analysis.importance import importance
-from sweeps.analysis.trial_curves import Curves, read_curves
+from sweeps.analysis.learning_curves import Curves, read_curves
 from sweeps.analysis.validation import TABLE, read_table
 
 FOLDER = "figures"

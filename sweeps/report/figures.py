@@ -16,13 +16,13 @@ from dqn.plotting.png import write_png
 from dqn.plotting.style import BLUE, ORANGE, SKY, VERMILLION, of_series
 from dqn.runtime.atomic_write import own_folder
 from dqn.statistics.formatting import count
+from dqn.statistics.metrics import METRICS
 from dqn.storage.layout import MADE_BY, refuse_other
 from dqn.storage.trials import named
-from sweeps.analysis.candidates import TITLES
 from sweeps.analysis.frames import reach
+from sweeps.analysis.learning_curves import of_trial
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED, solved_return
-from sweeps.analysis.trial_curves import of_trial
 from sweeps.analysis.validation import statistic_name
 from sweeps.report.data import ReportData, failing
 
@@ -91,13 +91,14 @@ def validation(data: ReportData) -> Figure | None:
                  x_error=reach(of), hover=texts_of("{:.2f}", of["value"]))
         )  # fmt: skip
     y = Axis(ticks=list(enumerate(found["name"])), limits=(-0.6, len(found) - 0.4))
-    title = f"Claimed and held: {TITLES[metric]}, {statistic} and 95 % interval"
+    measure = METRICS[metric].title
+    title = f"Claimed and held: {measure}, {statistic} and 95 % interval"
     return figure_of(
         data, "validation",
         "What each trial claimed on the seeds it was chosen by, and what it reached on new ones: "
-        f"the {statistic} of the {TITLES[metric]} over seeds, with its 95 % interval. The "
+        f"the {statistic} of the {measure} over seeds, with its 95 % interval. The "
         "exercise's settings, trained on the same new seeds, claim nothing.",
-        Plot(title, Axis(TITLES[metric]), y, marks, rows=len(found)), "Claimed and held",
+        Plot(title, Axis(measure), y, marks, rows=len(found)), "Claimed and held",
     )  # fmt: skip
 
 
@@ -144,7 +145,7 @@ def pruned(data: ReportData) -> Figure | None:
     budget = Axis("share of the budget used", percent=True, limits=(-0.03, 1.05))
     return figure_of(
         data, "pruned", "How far each trial was trained, and what it had come to by then.",
-        Plot("Pruned trials", budget, Axis(TITLES[metric]), marks),
+        Plot("Pruned trials", budget, Axis(METRICS[metric].title), marks),
     )  # fmt: skip
 
 

@@ -8,13 +8,12 @@ import numpy as np
 from dqn.config.config import KEYS, key_of
 from dqn.plotting.plot import Axis, Bars, Cells, Line, Note, Plot
 from dqn.plotting.style import BLUE, GREY, SKY, VERMILLION
-from dqn.statistics.formatting import count, number
+from dqn.statistics.formatting import count, format_estimate, format_metric
 from dqn.statistics.metrics import METRICS
-from sweeps.analysis.candidates import TITLES
 from sweeps.analysis.frames import good_and_others, of_pair, on_axes, points, reach, ticks
 from sweeps.analysis.hyperparameters import Hyperparameter
+from sweeps.analysis.learning_curves import by_value
 from sweeps.analysis.tables import solved_return
-from sweeps.analysis.trial_curves import by_value
 from sweeps.report.data import ReportData
 from sweeps.report.figures import Figure, figure_of, learning, texts_of
 from sweeps.report.headline import best_and_worst
@@ -42,7 +41,7 @@ def importance(data: ReportData) -> Figure | None:
             ),
         ]  # fmt: skip
     else:
-        axis = Axis(f"{TITLES[data.tables.metric]}, best region − worst", from_zero=True)
+        axis = Axis(f"{METRICS[data.tables.metric].title}, best region − worst", from_zero=True)
         marks = [Bars(frame["effect"], places, "", texts_of("{}: {:.3g}", names, frame["effect"]))]
     plot = Plot("Which hyperparameters matter", axis, Axis(ticks=ticks), marks, rows=len(frame))
     return figure_of(data, "importance", data.method, plot)
@@ -91,11 +90,11 @@ def pair(data: ReportData) -> Figure | None:
     """The metric where the two hyperparameters that matter most have their values together."""
     if not _is_sweep(data) or not _is_joint(data):
         return None
-    metric, (first, second) = data.tables.metric, data.hyperparameters[:2]
+    metric, (first, second) = METRICS[data.tables.metric], data.hyperparameters[:2]
     frame = of_pair(data.tables, first, second)
     shape = len(set(frame["x"])), len(set(frame["y"]))  # cells stand column by column
     texts = [
-        f"{_shown(value, metric)}\n{count(trials, 'trial')}" if trials else ""
+        f"{format_metric(value, metric)}\n{count(trials, 'trial')}" if trials else ""
         for value, trials in zip(frame["value"], frame["trials"], strict=True)
     ]
     x, y = (
@@ -104,13 +103,13 @@ def pair(data: ReportData) -> Figure | None:
     )
     cells = Cells(
         frame["value"].to_numpy(float).reshape(shape).T, np.reshape(texts, shape).T.tolist(),
-        TITLES[metric], dark_is_high=METRICS[metric] > 0,
+        metric.title, dark_is_high=metric.lower_is_better,
     )  # fmt: skip
     return figure_of(
         data, "pair",
-        f"The two hyperparameters that matter most: IQM of the {TITLES[metric]} of the trials in a "
+        f"The two hyperparameters that matter most: IQM of the {metric.title} of the trials in a "
         "cell. Cells of few trials are uncertain.",
-        Plot(f"{TITLES[metric]} by {first.name} and {second.name}", x, y, [cells]),
+        Plot(f"{metric.title} by {first.name} and {second.name}", x, y, [cells]),
         f"{first.name} and {second.name} together",
     )  # fmt: skip
 
@@ -119,17 +118,18 @@ def influence(data: ReportData, hyperparameter: Hyperparameter) -> Figure | None
     """The metric against a hyperparameter: a dot per trial, and IQM and interval per region."""
     if not _is_sweep(data):
         return None
-    name, metric = hyperparameter.name, data.tables.metric
+    name, metric = hyperparameter.name, METRICS[data.tables.metric]
     frame, dots = data.by_hyperparameter[name], points(data.tables, hyperparameter)
     whole, pruned = dots[~dots["pruned"]], dots[dots["pruned"]]
     regions = [
-        f"{region}: {_shown(value, metric)} [{_shown(low, metric)}, {_shown(high, metric)}]"
-        for region, value, low, high in
-        frame[["region", "value", "low", "high"]].itertuples(index=False)
-    ]  # fmt: skip
+        f"{region}: {format_estimate(value, ends, metric.digits)}"
+        for region, value, *ends in zip(
+            *(frame[name] for name in ("region", "value", "low", "high")), strict=True
+        )
+    ]
     marks = [
         Line(some["x"], some["y"], label, colour, 0, mark=mark, size=size, opacity=opacity,
-             hover=texts_of("trial {}\n{}\n{:.2f}", some["trial"], some["told"], some["y"]))
+             hover=texts_of("trial {}\n{}\n{:.2f}", some["trial"], some["text"], some["y"]))
         for some, label, colour, mark, size, opacity in (
             (whole, "one trial", SKY, "circle", 5, 0.7),
             (pruned, "pruned on the way", GREY, "triangle-down-open", 5, 0.7),
@@ -146,7 +146,7 @@ def influence(data: ReportData, hyperparameter: Hyperparameter) -> Figure | None
     about = key_of(KEYS[name]).meaning if name in KEYS else ""
     return figure_of(
         data, f"influence_{_file_name(name)}", _influence_caption(data, hyperparameter, len(dots)),
-        Plot(f"Influence of {name} · {TITLES[metric]}", x, Axis(TITLES[metric]), marks),
+        Plot(f"Influence of {name} · {metric.title}", x, Axis(metric.title), marks),
         f"{name}: {about}" if about else name,
     )  # fmt: skip
 
@@ -188,10 +188,6 @@ def _is_sweep(data: ReportData) -> bool:
 def _is_joint(data: ReportData) -> bool:
     """Whether hyperparameters were varied together."""
     return len(data.tables.hyperparameters) > 1 and data.tables.design != "one at a time"
-
-
-def _shown(value: float, metric: str) -> str:
-    return number(value, metric) if np.isfinite(value) else "-"
 
 
 def _file_name(name: str) -> str:

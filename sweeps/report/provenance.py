@@ -7,6 +7,7 @@ from typing import Any
 from dqn.config.config import NON_RESULT_KEYS
 from dqn.config.fields import override_text
 from dqn.runtime.secrets import without_passwords
+from dqn.statistics.metrics import METRICS
 from dqn.storage import machines
 from dqn.storage.safe_yaml import plain_of, written
 from dqn.storage.trials import named
@@ -77,11 +78,7 @@ def reading(data: ReportData) -> Section:
         "No seed is dropped in silence. A diverged seed counts with what it earned, and in what it "
         "never earned as worse than every other. A pruned trial is in no interval of a "
         "hyperparameter.",
-        "mean return: over all training episodes. best 10: the best mean of ten episodes in a "
-        "row. last 10: the mean of the last ten. test: the mean of greedy episodes after training. "
-        "solved at: the first episode at which the mean of ten reaches the environment's "
-        "threshold. collapse: the share of the best that was lost by the end; of a training "
-        "that hardly learned, which had little to lose, it says little.",
+        " ".join(f"{metric.title}: {metric.meaning}." for metric in METRICS.values()),
     ]
     if data.tables.design == "sampled":
         lines.append(

@@ -1,22 +1,27 @@
 """What stands on a report's page, from the headline to what it was made with."""
 
-import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from dqn.statistics.formatting import count, setting
+from dqn.statistics.formatting import (
+    NONE,
+    count,
+    format_interval,
+    format_metric,
+    format_setting,
+    format_share,
+)
 from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import named, numbered
-from sweeps.analysis.candidates import TITLES, Candidate, format_terms
+from dqn.terminal.tables import interval_cell, metric_cell
+from sweeps.analysis.candidates import Candidate, format_terms
 from sweeps.analysis.frames import ReportFrames
-from sweeps.analysis.hyperparameters import label
 from sweeps.analysis.tables import COLLAPSED
 from sweeps.report.data import ReportData
 from sweeps.report.figures import best_curve, failures, pruned, validation
-from sweeps.report.headline import format_metric, spanned_or_none, summarise
+from sweeps.report.headline import part_of, summarise
 from sweeps.report.hyperparameter_figures import axes, curves, importance, influence, pair
 from sweeps.report.page import Header, Section, Table, Text
 from sweeps.report.provenance import again, made
@@ -43,20 +48,20 @@ def _leaders(data: ReportData) -> Section:
     tables = data.tables
     if tables.design == "run":
         return Section("leaderboard", "Seeds", [_seeds(tables, 0)])
-    metric = tables.metric
-    others = [name for name in METRICS if name != metric]
-    title, order = TITLES[metric], tables.ranked_by.partition(" of ")[0]
+    metric = METRICS[tables.metric]
+    others = [other for other in METRICS.values() if other != metric]
+    title, order = metric.title, tables.ranked_by.partition(" of ")[0]
     twice = order != "IQM"
     own = [f"{title}, {order}", f"{title}, IQM"] if twice else [title]
     columns = ["rank", "trial", *own, "95 % interval", *(k.name for k in tables.hyperparameters),
-               *(TITLES[m] for m in others), "solved", "seeds", "status"]  # fmt: skip
+               *(other.title for other in others), "solved", "seeds", "status"]  # fmt: skip
     rows = [
         [
             f"{rank}", numbered(row["trial"]), *[format_metric(row["order"], metric)] * twice,
-            format_metric(row[metric], metric), _ends(row, metric),
-            *(label(row[hyperparameter.column]) for hyperparameter in tables.hyperparameters),
-            *(format_metric(row[m], m) for m in others), f"{row['solved']:.0%}", f"{row['rows']}",
-            row["status"],
+            metric_cell(row, metric.name), interval_cell(row, metric.name),
+            *(format_setting(row[one.column]) for one in tables.hyperparameters),
+            *(metric_cell(row, other.name) for other in others),
+            format_share(row["solved"]), f"{row['rows']}", row["status"],
         ]
         for rank, row in enumerate(tables.trials.to_dict("records"), 1)
     ]  # fmt: skip
@@ -99,7 +104,7 @@ def _hyperparameters(data: ReportData) -> Section:
 
 
 def _held(data: ReportData) -> Section:
-    findings, metric = data.findings, data.tables.metric
+    findings, metric = data.findings, METRICS[data.tables.metric]
     if not findings:
         return Section("validation", "", [])
     columns = ["trial", "claimed", "held on new seeds", "optimism", "rank claimed", "rank held",
@@ -107,9 +112,9 @@ def _held(data: ReportData) -> Section:
     rows = [
         [
             one["name"],
-            *(spanned_or_none(one, part, metric) for part in ("claimed", "held_out", "optimism")),
-            *("-" if one[n] is None else f"{one[n]}" for n in ("claimed_rank", "held_out_rank")),
-            spanned_or_none(one, "improvement", "collapse"), f"{one['seeds']}",
+            *(part_of(one, part, metric.digits) for part in ("claimed", "held_out", "optimism")),
+            *(NONE if one[n] is None else f"{one[n]}" for n in ("claimed_rank", "held_out_rank")),
+            part_of(one, "improvement", 2), f"{one['seeds']}",
             "yes" if one["recommended"] else "",
         ]
         for one in findings
@@ -122,7 +127,7 @@ def _held(data: ReportData) -> Section:
             "and validate again.", "unfinished",
         )  # fmt: skip
     caption = (
-        f"{TITLES[metric]}: optimism is claimed − held. Recommended is the best lower bound on new "
+        f"{metric.title}: optimism is claimed − held. Recommended is the best lower bound on new "
         "seeds, not the best claim."
     )
     table = Table("findings", caption, columns, rows, words=("trial", "recommended"))
@@ -158,16 +163,16 @@ def _wrong(data: ReportData) -> Section:
 
 
 def _regions(data: ReportData) -> Table:
-    metric = data.tables.metric
+    metric = METRICS[data.tables.metric]
     shares = ("diverged", "collapsed", "solved")
     columns = [
-        "hyperparameter", "value", TITLES[metric], "95 % interval", *shares, "trials", "trainings",
+        "hyperparameter", "value", metric.title, "95 % interval", *shares, "trials", "trainings",
     ]  # fmt: skip
     rows = [
         [
             row["hyperparameter"], row["region"], format_metric(row["value"], metric),
-            _interval(row["low"], row["high"], metric),
-            *("-" if pd.isna(row[name]) else f"{row[name]:.0%}" for name in shares),
+            format_interval(row["low"], row["high"]),
+            *(format_share(row[name]) for name in shares),
             f"{row['trials']}", f"{row['trainings']}",
         ]
         for frame in data.by_hyperparameter.values()
@@ -178,12 +183,13 @@ def _regions(data: ReportData) -> Table:
 
 
 def _seeds(tables: ReportFrames, trial: int) -> Table:
-    columns = ["seed", "status", "episodes", "steps", *(TITLES[m] for m in METRICS), "seconds"]
+    titles = [metric.title for metric in METRICS.values()]
+    columns = ["seed", "status", "episodes", "steps", *titles, "seconds"]
     rows = [
         [
             f"{row['seed']}", f"{row['status']}", f"{row['episodes']:,}", f"{row['steps']:,}",
-            *("-" if row[m] is None else format_metric(float(row[m] or 0), m) for m in METRICS),
-            setting(row["seconds"]),
+            *(metric_cell(row, name) for name in METRICS),
+            format_setting(row["seconds"]),
         ]
         for row in tables.results.rows[trial]
     ]  # fmt: skip
@@ -201,13 +207,3 @@ def _how_to_read(tables: ReportFrames) -> str:
         "Each square is the IQM of all trainings with that value, with its 95 % interval over "
         "trainings. Each dot is a trial."
     )
-
-
-def _ends(row: dict[Any, Any], metric: str) -> str:
-    return _interval(row[f"{metric}_low"], row[f"{metric}_high"], metric)
-
-
-def _interval(low: float, high: float, metric: str) -> str:
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return "-"
-    return f"{format_metric(low, metric)} to {format_metric(high, metric)}"
