@@ -90,14 +90,14 @@ def _draw(axes: Axes, plot: Plot, width: float) -> None:
             case Bars():
                 axes.barh(mark.y, _finite(mark.x), color=BLUE, height=0.6, label=_label(mark.name))  # pyright: ignore[reportArgumentType]
             case Level():
-                style = {"color": BLACK, "lw": 1, "ls": DASHES[mark.dash], "zorder": 1}
+                style: Any = {"color": BLACK, "lw": 1, "ls": DASHES[mark.dash], "zorder": 1}
                 axes.axhline(mark.y, label=_label(mark.name), **style)
             case Cells():
                 _cells(axes, mark)
             case Note():
                 _note(axes, mark)
     if plot.footnote:
-        place = {"transform": axes.transAxes, "fontsize": 8, "color": GREY}
+        place: Any = {"transform": axes.transAxes, "fontsize": 8, "color": GREY}
         axes.text(0.0, -0.16, _text(plot.footnote), **place)
     _axis(axes.xaxis, plot.x, plot.decades("x"), width)
     _axis(axes.yaxis, plot.y, plot.decades("y"), 0.0)
@@ -160,7 +160,7 @@ def _axis(drawn: MatplotlibAxis, axis: Axis, decades: float, width: float) -> No
         drawn.set_major_formatter(PercentFormatter(1.0, decimals=0))
     if axis.ticks is not None:
         places, labels = [place for place, _ in axis.ticks], [_text(text) for _, text in axis.ticks]
-        slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+        slant: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
         dense = sum(map(len, labels)) > _LETTERS_PER_INCH * width > 0
         drawn.set_ticks(places, labels, fontsize=9, **(slant if dense else {}))
         drawn.set_minor_locator(NullLocator())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def draw_q_values(
     q = np.asarray(q, float)
     steps = np.arange(q.size)
     styles = (VERMILLION, "dash"), (BLACK, "dot"), (GREEN, "dashdot")
-    marks = [
+    marks: list[Line | Level] = [
         Line(steps, np.broadcast_to(bound, q.shape), label, colour, 1.6, dash)
         for (label, bound), (colour, dash) in zip((bounds or {}).items(), styles, strict=False)
     ]
@@ -145,7 +146,7 @@ def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
             Line(_numbers(curve), curve, "running mean") for curve in curves.values()
         ]
     else:
-        pale = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
+        pale: Any = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
         marks = [
             Line(_numbers(curve), curve, "" if number else "one seed", **pale)
             for number, curve in enumerate(curves.values())

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from dqn.envs.registry_errors import known_solved_return
 from dqn.plotting.training_figures import STEP_REWARD
 from dqn.statistics.formatting import format_estimate, format_setting
 from dqn.statistics.metrics import METRICS, WINDOW
@@ -11,7 +12,6 @@ from dqn.storage.trials import trial_row
 from examples.exercise.figures import Growth, episodes_of, growth, realised
 from examples.exercise.influence import METRIC, TITLE, Influence, cell, ranked, section
 from sweeps.analysis.candidates import Candidate, SampleComparison, changes, compare_samples
-from sweeps.analysis.tables import solved_return
 
 
 def page(
@@ -213,7 +213,7 @@ def _better(*them: Candidate) -> str:
         f"| {metric.title} | " + " | ".join(_metric(one, name) for one in them) + " |"
         for name, metric in METRICS.items()
     ]
-    mark = solved_return(exercise.config.env)
+    mark = known_solved_return(exercise.config.env)
     for title, share in (
         (
             ("solved", lambda row: row["solved_at"] is not None),

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from dqn.config import EnvConfig
-from dqn.envs.registry_errors import known_registration
+from dqn.envs.registry_errors import known_registration, known_solved_return
 from dqn.statistics.comparison import optimality_gap
 from dqn.statistics.formatting import format_estimate
 from dqn.statistics.metrics import METRICS, STATISTICS, Statistic, interval
@@ -82,7 +82,7 @@ def overview_values(one: Candidate) -> dict[str, Any]:
 
 def by_statistic(them: Sequence[Candidate], metric: str) -> str:
     """One metric of each by every statistic there is, with intervals."""
-    marks = [solved_return(one.config.env) for one in them]
+    marks = [known_solved_return(one.config.env) for one in them]
     gap = not METRICS[metric].lower_is_better and any(mark is not None for mark in marks)
     made = table(METRICS[metric].title, *(f"{NAMES[name]}\n95 % interval" for name in STATISTICS),
                  *["optimality gap\n95 % interval"] * gap)  # fmt: skip
@@ -101,28 +101,16 @@ def statistics_of(one: Candidate, metric: str) -> dict[str, Estimate]:
     """`metric` by every statistic, and its optimality gap to the return that counts as solved."""
     x = counted(metric, one.rows)
     found = {name: estimate(x, statistic) for name, statistic in STATISTICS.items()}
-    mark = solved_return(one.config.env)
+    mark = known_solved_return(one.config.env)
     if mark is None or METRICS[metric].lower_is_better:
         return {**found, "optimality_gap": Estimate(None)}
     return {**found, "optimality_gap": estimate(x, lambda x: optimality_gap(x, mark))}
 
 
-def solved_return(env: EnvConfig) -> float | None:
-    """The mean return that counts as solved; None: no such threshold, or none that is known here.
-
-    As a configuration or Gymnasium's registration has it; a module of the user's own, which may
-    register another task, is not imported to look at results.
-    """
-    if env.solved_return is not None:
-        return env.solved_return
-    threshold = getattr(known_registration(env.id), "reward_threshold", None)
-    return None if threshold is None else float(threshold)
-
-
 def time_limit(env: EnvConfig) -> int | None:
     """Steps after which an episode is cut; None: no such limit, or none that is known here.
 
-    Known from where `solved_return` is.
+    Known from where `known_solved_return` is.
     """
     if env.max_episode_steps is not None:
         return env.max_episode_steps

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dqn.envs.registry_errors import known_solved_return
 from dqn.plotting.plot import Axis, Band, Level, Line, Plot
 from dqn.plotting.png import write_png
 from dqn.plotting.style import BLUE, ORANGE, SKY, VERMILLION, of_series
@@ -22,7 +23,7 @@ from dqn.storage.trials import named
 from sweeps.analysis.frames import reach
 from sweeps.analysis.learning_curves import of_trial
 from sweeps.analysis.objective import objective_of
-from sweeps.analysis.tables import COLLAPSED, solved_return
+from sweeps.analysis.tables import COLLAPSED
 from sweeps.analysis.validation import statistic_name
 from sweeps.report.data import ReportData, failing
 
@@ -69,7 +70,7 @@ def best_curve(data: ReportData) -> Figure | None:
     frame = frame.assign(region="IQM of the seeds")
     return figure_of(
         data, "best_curve", f"Mean of 10 episodes; IQM of {seeds} with its 95 % interval.",
-        learning(title, frame, curves.unit, solved_return(data.tables.results.base.env)),
+        learning(title, frame, curves.unit, known_solved_return(data.tables.results.base.env)),
     )  # fmt: skip
 
 
@@ -152,7 +153,7 @@ def pruned(data: ReportData) -> Figure | None:
 def learning(
     title: str, frame: pd.DataFrame, unit: str, threshold: float | None = None, footnote: str = ""
 ) -> Plot:
-    """Returns as training goes on: a line and its band for each region in `frame`."""
+    """Returns as training proceeds: a line and its band for each region in `frame`."""
     marks: list[Any] = []
     for place, (region, some) in enumerate(frame.groupby("region", sort=False)):
         style: Any = of_series(place)

@@ -242,7 +242,7 @@ def _progress(tables: ReportFrames) -> str:
         return ""
     return (
         f"{have} of {count(asked, 'trial')}: the others are not done yet, or their settings were "
-        "refused. The same command goes on."
+        "refused. The same command resumes."
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dqn.config.config import KEYS, key_of
+from dqn.envs.registry_errors import known_solved_return
 from dqn.plotting.plot import Axis, Bars, Cells, Line, Note, Plot
 from dqn.plotting.style import BLUE, GREY, SKY, VERMILLION
 from dqn.statistics.formatting import count, format_estimate, format_metric
@@ -13,7 +14,6 @@ from dqn.statistics.metrics import METRICS
 from sweeps.analysis.frames import good_and_others, of_pair, on_axes, points, reach, ticks
 from sweeps.analysis.hyperparameters import Hyperparameter
 from sweeps.analysis.learning_curves import by_value
-from sweeps.analysis.tables import solved_return
 from sweeps.report.data import ReportData
 from sweeps.report.figures import Figure, figure_of, learning, texts_of
 from sweeps.report.headline import best_and_worst
@@ -169,7 +169,7 @@ def curves(data: ReportData, hyperparameter: Hyperparameter) -> Figure | None:
     frame = by_value(data.curves, data.tables, hyperparameter)
     if frame.empty:
         return None
-    reached = solved_return(data.tables.results.base.env)
+    reached = known_solved_return(data.tables.results.base.env)
     if reached is not None and not np.any(frame[["value", "high"]].to_numpy(float) >= reached):
         reached = None  # a line that no curve comes near would only press them flat
     over = "trials" if data.tables.design == "sampled" else "trainings"

@@ -14,7 +14,7 @@ from sweeps.search.space import Space, Value
 
 
 class SamplerView:
-    """A study in memory beside the one on record; what is asked and reported here decides the samples.
+    """A study in memory beside the one on record: it decides the samples.
 
     Samplers read whatever their study holds, and some keep their state in it (CMA-ES pickles its
     own), so they are given one that holds exactly what the order of trials allows, and that no one

@@ -228,9 +228,7 @@ class StudyStorage:
         try:
             return self._try(lambda: open_file(path))
         except RuntimeError as error:
-            raise RunError(
-                f"{path} is of another version of Optuna: {cause_of(error)}"
-            ) from error
+            raise RunError(f"{path} is of another version of Optuna: {cause_of(error)}") from error
 
     def _try(self, call: Callable[[], Any], again: Callable[[], Any] | None = None) -> Any:
         """What `call` gives; while a server is away, what `again` gives instead, `call` if None."""
@@ -245,13 +243,13 @@ class StudyStorage:
                     quarantine(self._file)
                     raise _DamagedError(
                         f"{self.where} was damaged ({cause_of(error)}); what was finished is "
-                        f"safe in seeds.csv, the same command goes on"
+                        f"safe in seeds.csv, the same command resumes"
                     ) from error
                 is_away = self._waits and isinstance(cause, OperationalError | InterfaceError)
                 if not is_away or time.monotonic() > until:
                     raise RunError(
                         f"{self.where} cannot be used ({cause_of(error)}); what was finished is "
-                        f"safe in seeds.csv, the same command goes on"
+                        f"safe in seeds.csv, the same command resumes"
                     ) from error
             call = again or call
             time.sleep(_PAUSE)

@@ -13,8 +13,8 @@ from dqn.config import Config, EnvConfig
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.safe_yaml import written
 from examples.exercise.__main__ import main
-from examples.exercise.influence import influence, ranked
 from examples.exercise.figures import draw_influence, draw_losses, growth, realised
+from examples.exercise.influence import influence, ranked
 from sweeps.analysis.candidates import candidate
 
 CARTPOLE = "gymnasium.envs.classic_control:CartPoleEnv"
@@ -135,7 +135,8 @@ def test_the_page_says_what_the_folders_say(tmp_path, capsys):
 def test_what_values_are_held_against_is_known_of_the_task_or_not_spoken_of(tmp_path, monkeypatch):
     titles = []
     monkeypatch.setattr(
-        "examples.exercise.figures.write_panels", lambda _path, _plots, title, *_: titles.append(title)
+        "examples.exercise.figures.write_panels",
+        lambda _path, _plots, title, *_: titles.append(title),
     )
     for env, known in (("CartPole-v1", True), ("MountainCar-v0", False)):
         page = made(tmp_path, *three(tmp_path / env, env=EnvConfig(env)))
