@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Literal
 
 import pandas as pd
@@ -60,10 +60,32 @@ class Lines:
         line, row = text.lines[key], self._seeds.rows[key]
         if checksum_of(line) == kept.checksums[key]:
             return True
-        own = line_of([row[name] for name in text.header if name in row])
-        forms = (line.decode("utf-8", "replace"), self._seeds.line(row)[:-1], own[:-1])
+        forms = [line_of([row[name] for name in names])[:-1] for names in self._column_sets()]
         sums = (checksum_of(form.encode()) for form in forms)
-        return kept.checksums[key] in sums or kept.lines.get(key) in forms
+        own = kept.lines.get(key)
+        return kept.checksums[key] in sums or own in forms or own == line.decode("utf-8", "replace")
+
+    def columns_of(self, key: RowId) -> Collection[str]:
+        """Those that a training's line was written with; without proof all but missing metrics."""
+        text, kept, row = self._seeds.text, self._kept.get(key), self._seeds.rows[key]
+        if kept is not None and kept.lines:
+            return kept.columns
+        written = kept.checksums.get(key) if kept is not None else None
+        if key in text.lines and checksum_of(text.lines[key]) == written:
+            return text.header
+        *others, default = self._column_sets()
+        lines = {names: line_of([row[name] for name in names]) for names in others}
+        proven = (names for names in others if checksum_of(lines[names].encode()) == written)
+        return next(proven, default)
+
+    def _column_sets(self) -> tuple[tuple[str, ...], ...]:
+        """What a line may have been written with: the file's columns, ours, ours without metrics.
+
+        Without those that are missing, that is, as its version may not have known them.
+        """
+        ours, text = self._seeds.columns, self._seeds.text
+        file = tuple(name for name in text.header if name in ours)
+        return file, ours, tuple(n for n in ours if n not in METRICS or n not in text.missing)
 
     def judged(self, key: RowId, episodes: pd.DataFrame) -> tuple[Verdict, Row]:
         """What a row that is not as it was written is worth, and the row to go on with.
@@ -95,9 +117,7 @@ class Lines:
         if missing and self.is_as_written(key):
             return "as written", {**proven, **{name: row[name] for name in given}}
         kept = self._kept.get(key)
-        ours = self._seeds.columns
-        known = [name for name in ours if name not in METRICS or name not in missing]
-        lines = [line_of([proven[name] for name in names]) for names in (ours, known)]
+        lines = (line_of([proven[name] for name in names]) for names in self._column_sets())
         if kept and kept.checksums.get(key) in [checksum_of(line.encode()) for line in lines]:
             return "restored", proven
         if all(_near(row[name], proven[name]) for name in (*given, *base)):

@@ -4,7 +4,6 @@
 is trained again or changes.
 """
 
-import csv
 import shutil
 from pathlib import Path
 
@@ -12,16 +11,15 @@ import pandas as pd
 import pytest
 import yaml
 from commands import here
+from earlier import DATA, seeds_lines
 from reports import _blank_stills  # noqa: F401
 
 from dqn.runtime.errors import UserError
 from dqn.runtime.version import VERSION
-from dqn.statistics.metrics import METRICS
 from dqn.storage.format_version import FORMAT
 from dqn.storage.reader import read
 from sweeps.__main__ import main
 
-DATA = Path(__file__).parents[2] / "data" / "0.1.0"
 SHORT = ["episodes=12", "test_episodes=2", "workers=0"]
 RUN = [*SHORT, "seeds=3"]
 GRID = ["-m", *SHORT, "seeds=2", "lr=1e-3,1e-2", "env.max_episode_steps=100,200"]
@@ -45,17 +43,9 @@ def command(folder: Path, *more: str) -> int:
     return here(*words.values(), f"{key}={folder}")
 
 
-def seeds(folder: Path) -> list[str]:
-    """The lines of seeds.csv, without the metrics that 0.1.0 did not have."""
-    header, *lines = csv.reader((folder / "seeds.csv").read_text().splitlines())
-    known = (DATA / "grid" / "seeds.csv").read_text().partition("\n")[0].split(",")
-    places = [place for place, name in enumerate(header) if name in known or name not in METRICS]
-    return [",".join(cells[place] for place in places) for cells in (header, *lines)]
-
-
 def rows(folder: Path) -> dict[tuple[str, str], str]:
     """The lines by trial and seed."""
-    return {tuple(line.split(",")[:2]): line for line in seeds(folder)[1:]}  # pyright: ignore
+    return {tuple(line.split(",")[:2]): line for line in seeds_lines(folder)[1:]}  # pyright: ignore
 
 
 def episodes(folder: Path) -> pd.DataFrame:
@@ -80,7 +70,7 @@ def test_the_same_command_trains_nothing_and_says_which_version_writes_now(old, 
     assert "nothing was left to do" in text.out
     assert text.err == "" or "starting" in text.err
     is_kept(old, kind)
-    assert seeds(old / kind) == (DATA / kind / "seeds.csv").read_text().splitlines()
+    assert seeds_lines(old / kind) == (DATA / kind / "seeds.csv").read_text().splitlines()
     text = yaml.safe_load((old / kind / "format.yaml").read_text())
     assert text == {"format": FORMAT, "version": VERSION}
 
