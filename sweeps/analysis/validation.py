@@ -32,18 +32,21 @@ TABLE, PRESET = "validation.csv", "recommended.yaml"
 
 @dataclass(frozen=True)
 class ValidatedTrial:
-    """What one trial, or the baseline, claimed and what it held, by the study's own statistic."""
+    """One trial's score in the search and on the new seeds, or the baseline's on these.
+
+    By the study's own statistic.
+    """
 
     trial: int | None
     """In the study; None is the baseline."""
-    claimed_rank: int | None
-    held_rank: int
-    claimed: Estimate
+    search_rank: int | None
+    held_out_rank: int
+    search_score: Estimate
     """On the study's seeds."""
-    held: Estimate
+    held_out_score: Estimate
     """On the new seeds."""
     optimism: SampleComparison | None
-    """The claimed against the held-out seeds."""
+    """The search's score less that of the new seeds."""
     versus: SampleComparison | None
     """Against the baseline, on the new seeds."""
     candidate: Candidate
@@ -113,7 +116,7 @@ def recommended_trial(
     findings: Sequence[ValidatedTrial], objective: Objective
 ) -> ValidatedTrial | None:
     """The one with the best end to be counted on of its held-out interval; None if none has one."""
-    bounded = [one for one in findings if one.held.ends is not None]
+    bounded = [one for one in findings if one.held_out_score.ends is not None]
     if objective.minimised:
         return min(bounded, key=lambda one: _ends(one)[1], default=None)
     return max(bounded, key=lambda one: _ends(one)[0], default=None)
@@ -158,10 +161,10 @@ def _search_scores(of: Validation) -> str:
     for one in of.findings:
         made.add_row(
             one.candidate.name,
-            one.claimed.text(metric.digits),
-            one.held.text(metric.digits),
+            one.search_score.text(metric.digits),
+            one.held_out_score.text(metric.digits),
             _difference(one.optimism).text(metric.digits),
-            f"{one.claimed_rank} → {one.held_rank}" if one.trial is not None else "-",
+            f"{one.search_rank} → {one.held_out_rank}" if one.trial is not None else "-",
             _improvement(one.versus).text(2),
             "recommended" if one is of.winner else "",
         )
@@ -189,10 +192,10 @@ def _records(of: Validation) -> Iterator[dict[str, Any]]:
         statuses = [row["status"] for row in one.candidate.rows]
         yield {
             "trial": one.trial,
-            "claimed_rank": one.claimed_rank,
-            "held_out_rank": one.held_rank,
-            **one.claimed.plain("claimed"),
-            **one.held.plain("held_out"),
+            "claimed_rank": one.search_rank,
+            "held_out_rank": one.held_out_rank,
+            **one.search_score.plain("claimed"),
+            **one.held_out_score.plain("held_out"),
             **_difference(one.optimism).plain("optimism"),
             **_improvement(one.versus).plain("improvement"),
             **{name: seen[name] for name in of_new_seeds},
@@ -261,7 +264,7 @@ def title(of: Validation, winner: ValidatedTrial) -> str:
     name = " ".join((path.name or path.resolve().name).split())
     who = f"the {BASELINE}" if winner.trial is None else f"trial {winner.trial} of {name}"
     return (
-        f"{who}: {metric.title} {winner.held.text(metric.digits)}, "
+        f"{who}: {metric.title} {winner.held_out_score.text(metric.digits)}, "
         f"{statistic_name(of.objective)} of {of.base.seeds} seeds it was not chosen by"
     )
 
@@ -280,4 +283,4 @@ def _improvement(of: SampleComparison | None) -> Estimate:
 
 
 def _ends(one: ValidatedTrial) -> tuple[float, float]:
-    return one.held.ends or (math.nan, math.nan)
+    return one.held_out_score.ends or (math.nan, math.nan)
