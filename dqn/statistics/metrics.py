@@ -202,7 +202,7 @@ Statistic = Callable[[ArrayLike], NDArray[np.float64]]
 """[..., N] → [...]."""
 
 STATISTICS: dict[str, Statistic] = {"iqm": iqm, "mean": mean, "median": median}
-"""What many seeds may be told by, each by its name in a configuration."""
+"""What many seeds may be summarised by, each by its name in a configuration."""
 
 
 def interval(

@@ -40,7 +40,7 @@ class Estimate:
 
 
 def estimate(x: Sequence[float], statistic: Statistic) -> Estimate:
-    """`statistic` of a sample, and `stats.interval` of it."""
+    """`statistic` of a sample, and `metrics.interval` of it."""
     value, low, high = (float(v) for v in (statistic(x), *interval(x, statistic)))
     ends = (low, high) if np.isfinite([low, high]).all() else None
     return Estimate(value if np.isfinite(value) else None, ends)
