@@ -94,7 +94,6 @@ def test_metrics_that_0_1_0_did_not_have_follow_from_its_episodes(tmp_path, caps
     new = list(csv.DictReader((path / "seeds.csv").read_text().splitlines()))
     assert [{name: row[name] for name in old[0]} for row in new] == old
     later = [name for name in METRICS if name not in old[0]]
-    assert set(new[0]) == {*old[0], *later}
     for row in new:
         own = episodes.get_group((int(row["trial"]), int(row["seed"])))
         expected = metrics_of(own["return"], own["length"], 195.0)
