@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # formatting is imported before NumPy is needed
     from dqn.statistics.metrics import Metric
 
-Ends = tuple[float, float]
-"""The low and the high end of an interval."""
-
 NONE = "-"
+"""What stands where there is no value."""
 _PLAIN = 1e-4, 1e5  # numbers in between are written without an exponent
 
 

@@ -122,6 +122,13 @@ METRICS: dict[str, Metric] = {
             digits=2,
             is_objective=False,
         ),
+        Metric(
+            name="auc",
+            title="AUC",
+            meaning="the return of an episode, averaged over environment steps: the area under the "
+            "learning curve over steps, divided by its width",
+            of=lambda training: np.average(training.returns, weights=training.lengths),
+        ),
     )
 }
 """By name, in the order of their columns."""
@@ -202,7 +209,7 @@ Statistic = Callable[[ArrayLike], NDArray[np.float64]]
 """[..., N] → [...]."""
 
 STATISTICS: dict[str, Statistic] = {"iqm": iqm, "mean": mean, "median": median}
-"""What many seeds may be told by, each by its name in a configuration."""
+"""What many seeds may be summarised by, each by its name in a configuration."""
 
 
 def interval(

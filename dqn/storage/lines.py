@@ -1,8 +1,9 @@
 """Lines of seeds.csv against what was written: the same, the same in other words, or another."""
 
 import difflib
+import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Literal
 
 import pandas as pd
@@ -19,6 +20,7 @@ Verdict = Literal["as written", "rounded", "kept", "restored", "unproven"]
 _ROUNDED = 1e-5  # what a spreadsheet leaves of a number that it shows in few digits
 _ALIKE = 0.5  # of a damaged line and the one that it was, at least
 _MOST = 100  # lines that a damaged one is compared with
+_MOST_MISSING, _MOST_PROOFS = 10, 5  # columns, and lines, of which each subset is tried
 
 
 class Lines:
@@ -38,6 +40,7 @@ class Lines:
     ):
         self._seeds, self._kept, self._base = seeds, kept, base
         self._varied, self._threshold = varied, threshold
+        self._sets: tuple[tuple[str, ...], ...] | None = None
 
     def stored(self, key: RowId) -> Row | None:
         """The row that a part keeps of a training, with our columns; None where it keeps none."""
@@ -60,10 +63,47 @@ class Lines:
         line, row = text.lines[key], self._seeds.rows[key]
         if checksum_of(line) == kept.checksums[key]:
             return True
-        own = line_of([row[name] for name in text.header if name in row])
-        forms = (line.decode("utf-8", "replace"), self._seeds.line(row)[:-1], own[:-1])
+        forms = [line_of([row[name] for name in names])[:-1] for names in self._column_sets()]
         sums = (checksum_of(form.encode()) for form in forms)
-        return kept.checksums[key] in sums or kept.lines.get(key) in forms
+        own = kept.lines.get(key)
+        return kept.checksums[key] in sums or own in forms or own == line.decode("utf-8", "replace")
+
+    def columns_of(self, key: RowId) -> Collection[str]:
+        """Those that a training's line was written with, as far as that is known."""
+        text, kept, row = self._seeds.text, self._kept.get(key), self._seeds.rows[key]
+        if kept is not None and kept.lines:
+            return kept.columns
+        written = kept.checksums.get(key) if kept is not None else None
+        if key in text.lines and checksum_of(text.lines[key]) == written:
+            return text.header
+        *others, default = self._column_sets()
+        lines = (line_of([row[name] for name in names]) for names in others)
+        sums = (checksum_of(line.encode()) for line in lines)
+        return next((n for n, own in zip(others, sums, strict=True) if own == written), default)
+
+    def _column_sets(self) -> tuple[tuple[str, ...], ...]:
+        """What a line may have been written with: the file's columns, ours, or its version's."""
+        if self._sets is None:
+            ours, text = self._seeds.columns, self._seeds.text
+            file = tuple(name for name in text.header if name in ours)
+            self._sets = file, ours, self._of_version()
+        return self._sets
+
+    def _of_version(self) -> tuple[str, ...]:
+        """Our columns without those of the missing ones that a line proves to be of later versions.
+
+        Where none proves anything, without all missing metrics.
+        """
+        ours, missing = self._seeds.columns, self._seeds.text.missing
+        sizes = range(len(missing) + 1 if len(missing) <= _MOST_MISSING else 0)
+        later = [names for size in sizes for names in itertools.combinations(missing, size)]
+        sets = [tuple(name for name in ours if name not in names) for names in later]
+        for key, row in itertools.islice(self._seeds.rows.items(), _MOST_PROOFS):
+            written = self._kept[key].checksums.get(key) if key in self._kept else None
+            for names in sets if written is not None else ():
+                if checksum_of(line_of([row[name] for name in names]).encode()) == written:
+                    return names
+        return tuple(name for name in ours if name not in METRICS or name not in missing)
 
     def judged(self, key: RowId, episodes: pd.DataFrame) -> tuple[Verdict, Row]:
         """What a row that is not as it was written is worth, and the row to go on with.
@@ -95,9 +135,7 @@ class Lines:
         if missing and self.is_as_written(key):
             return "as written", {**proven, **{name: row[name] for name in given}}
         kept = self._kept.get(key)
-        ours = self._seeds.columns
-        known = [name for name in ours if name not in METRICS or name not in missing]
-        lines = [line_of([proven[name] for name in names]) for names in (ours, known)]
+        lines = (line_of([proven[name] for name in names]) for names in self._column_sets())
         if kept and kept.checksums.get(key) in [checksum_of(line.encode()) for line in lines]:
             return "restored", proven
         if all(_near(row[name], proven[name]) for name in (*given, *base)):

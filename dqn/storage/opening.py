@@ -151,8 +151,8 @@ class _Opening:
         rows = self._seeds.rows
         doubtful = {key for key in rows if self._lines.needs_episodes(key)}
         missing = self._seeds.text.missing
-        # Where each line is as it was written, its version had no such column: nothing is wrong.
-        were_there = missing and not all(map(self._lines.is_as_written, rows))
+        # A column that no line was written with is of a later version: nothing is wrong.
+        written = {name for key in rows for name in self._lines.columns_of(key)} if missing else ()
         found = self._episodes.episodes_of(doubtful) if doubtful else {}
         for key in [key for key in rows if key in doubtful]:
             verdict, row = self._lines.judged(key, found[key])
@@ -164,7 +164,7 @@ class _Opening:
             self._done["again" if verdict == "unproven" else verdict] += 1
             if verdict == "unproven":
                 del rows[key]
-        for name in missing if were_there else ():
+        for name in (name for name in missing if name in written):
             self._problems.append(f": must have a column {name}, has none")
             self._done["added"] += 1
 

@@ -69,8 +69,8 @@ def trial_rows(trials: Iterable[Sequence[Row]], hyperparameters: Iterable[str]) 
     interval says that there is no finite one; of a single seed there is no interval.
 
     `status` is failed if any seed did, else pruned if any was, else diverged if any did, else done;
-    `seeds_done` counts the seeds that trained to their end. IQM and interval: `stats.iqm` and
-    `stats.interval`, of many trials at once; 2,000 trials of 10 seeds take a second.
+    `seeds_done` counts the seeds that trained to their end. IQM and interval: `metrics.iqm` and
+    `metrics.interval`, of many trials at once; 2,000 trials of 10 seeds take a second.
     """
     names = tuple(hyperparameters)
     table, samples = [], defaultdict(list)

@@ -18,6 +18,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
+from dqn.envs.program_key import ProgramKey
 from dqn.runtime.errors import RunError
 from dqn.runtime.exit_codes import show_tracebacks
 from dqn.training.jobs import LANES, Finished, Job, TrainingId
@@ -25,7 +26,7 @@ from dqn.training.messages import Heartbeat, PoolUpdate, WorkerError, WorkReques
 from dqn.workers.backend import Backend, WorkerLostError
 from dqn.workers.pool import PREFETCH
 from dqn.workers.registrations import registered
-from dqn.workers.remote_worker import ProgramKey, RemoteWorker
+from dqn.workers.remote_worker import RemoteWorker
 
 MAX_WORKER_DEATHS = 3
 HEARTBEAT_TIMEOUT = 60.0
@@ -143,7 +144,7 @@ class RemotePool:
         given: list[Job] = []
         one.without = {env_id for env_id in one.without if self._others_have(one, env_id)}
         for place, has in one.places.most_common():
-            if place.env in one.without:
+            if place.env_id in one.without:
                 continue
             given += self._take(place, LANES + PREFETCH - has)
         while len(one.jobs) + len(given) < LANES + PREFETCH and not self._quarantined:
@@ -160,7 +161,7 @@ class RemotePool:
             nobodys = not any(place in other.known for other in self._members)
             return place in one.known, nobodys, len(self._queues[place])
 
-        places = (p for p, queue in self._queues.items() if queue and p.env not in one.without)
+        places = (p for p, queue in self._queues.items() if queue and p.env_id not in one.without)
         place = max(places, key=rank, default=None)
         if place is None or any(rank(place)[:2]) or not has:
             return place

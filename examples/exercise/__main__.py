@@ -16,7 +16,13 @@ from dqn.runtime.errors import RunError, UserError
 from dqn.runtime.exit_codes import printable
 from dqn.storage.safe_yaml import plain_of
 from dqn.terminal.console import steps
-from sweeps.analysis.candidates import Candidate, candidate, candidates, format_terms, incomparable
+from sweeps.analysis.candidates import (
+    Candidate,
+    format_terms,
+    incomparable,
+    read_candidate,
+    read_candidates,
+)
 from sweeps.commands.cli import Parser, add_json, command_line, show
 
 PAGE = "exercise.md"
@@ -84,10 +90,10 @@ def _write_page(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[
     from examples.exercise.influence import influence
     from examples.exercise.page import page
 
-    them = candidates([args.exercise, args.scaled, args.recommended])
+    them = read_candidates([args.exercise, args.scaled, args.recommended])
     _refuse_unlike(them)
     _refuse_disorder(*them[:2])
-    studies = [influence(candidate(text).results) for text in args.sweeps]
+    studies = [influence(read_candidate(text).results) for text in args.sweeps]
     _refuse_names([study.name for study in studies])
     for study in studies:
         if not study.hyperparameters:

@@ -1,4 +1,4 @@
-"""Contenders side by side: every metric, and one metric by every statistic."""
+"""Candidates side by side: every metric, and one metric by every statistic."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Estimate:
 
 
 def estimate(x: Sequence[float], statistic: Statistic) -> Estimate:
-    """`statistic` of a sample, and `stats.interval` of it."""
+    """`statistic` of a sample, and `metrics.interval` of it."""
     value, low, high = (float(v) for v in (statistic(x), *interval(x, statistic)))
     ends = (low, high) if np.isfinite([low, high]).all() else None
     return Estimate(value if np.isfinite(value) else None, ends)
@@ -54,54 +54,54 @@ def table(*columns: str, left: int = 1) -> Table:
     return made
 
 
-def overview(them: Sequence[Candidate], marked: Collection[Candidate] = ()) -> str:
+def overview(candidates: Sequence[Candidate], marked: Collection[Candidate] = ()) -> str:
     """The IQM of every metric of each, with its interval; names of those `marked` get a *."""
     titles = [f"{metric.title}\n95 %" for metric in METRICS.values()]
     made = table("IQM", "seeds", *titles, f"collapse\n> {COLLAPSED:g}", "solved", "steps")
-    for one in them:
-        row = trial_row(one.rows, ())
+    for candidate in candidates:
+        row = trial_row(candidate.rows, ())
         cells = [f"{metric_cell(row, name)}\n{interval_cell(row, name)}" for name in METRICS]
         made.add_row(
-            one.name + "*" * (one in marked), _seeds(one), *cells,
-            *(f"{len(which)} of {len(one.rows)}" for which in (_collapsed(one), _solved(one))),
-            f"{_steps(one):,}",
+            candidate.name + "*" * (candidate in marked), _seeds(candidate), *cells,
+            f"{len(_collapsed(candidate))} of {len(candidate.rows)}",
+            f"{len(_solved(candidate))} of {len(candidate.rows)}", f"{_steps(candidate):,}",
         )  # fmt: skip
     return as_text(made).strip("\n")
 
 
-def overview_values(one: Candidate) -> dict[str, Any]:
+def overview_values(candidate: Candidate) -> dict[str, Any]:
     """The same of one, as plain values."""
     return {
-        "seeds": [row["seed"] for row in one.rows],
-        "solved": len(_solved(one)) / len(one.rows),
-        "collapsed": len(_collapsed(one)) / len(one.rows),
-        "steps": _steps(one),
-        **trial_row(one.rows, ()),
+        "seeds": [row["seed"] for row in candidate.rows],
+        "solved": len(_solved(candidate)) / len(candidate.rows),
+        "collapsed": len(_collapsed(candidate)) / len(candidate.rows),
+        "steps": _steps(candidate),
+        **trial_row(candidate.rows, ()),
     }
 
 
-def by_statistic(them: Sequence[Candidate], metric: str) -> str:
+def by_statistic(candidates: Sequence[Candidate], metric: str) -> str:
     """One metric of each by every statistic there is, with intervals."""
-    marks = [known_solved_return(one.config.env) for one in them]
+    marks = [known_solved_return(candidate.config.env) for candidate in candidates]
     gap = not METRICS[metric].lower_is_better and any(mark is not None for mark in marks)
     made = table(METRICS[metric].title, *(f"{NAMES[name]}\n95 % interval" for name in STATISTICS),
                  *["optimality gap\n95 % interval"] * gap)  # fmt: skip
-    for one, mark in zip(them, marks, strict=True):
-        found = statistics_of(one, metric)
+    for candidate, mark in zip(candidates, marks, strict=True):
+        found = statistics_of(candidate, metric)
         digits = METRICS[metric].digits
         cells = [found[name].text(digits) for name in STATISTICS]
         if gap:
             to = "" if mark is None else f" to {mark:g}"
             cells.append(found["optimality_gap"].text(digits) + to)
-        made.add_row(one.name, *cells)
+        made.add_row(candidate.name, *cells)
     return as_text(made).strip("\n")
 
 
-def statistics_of(one: Candidate, metric: str) -> dict[str, Estimate]:
+def statistics_of(candidate: Candidate, metric: str) -> dict[str, Estimate]:
     """`metric` by every statistic, and its optimality gap to the return that counts as solved."""
-    x = counted(metric, one.rows)
+    x = counted(metric, candidate.rows)
     found = {name: estimate(x, statistic) for name, statistic in STATISTICS.items()}
-    mark = known_solved_return(one.config.env)
+    mark = known_solved_return(candidate.config.env)
     if mark is None or METRICS[metric].lower_is_better:
         return {**found, "optimality_gap": Estimate(None)}
     return {**found, "optimality_gap": estimate(x, lambda x: optimality_gap(x, mark))}
@@ -117,22 +117,22 @@ def time_limit(env: EnvConfig) -> int | None:
     return getattr(known_registration(env.id), "max_episode_steps", None)
 
 
-def _seeds(one: Candidate) -> str:
+def _seeds(candidate: Candidate) -> str:
     """How many, and in words how many of them did not end well."""
-    statuses = [row["status"] for row in one.rows]
+    statuses = [row["status"] for row in candidate.rows]
     bad = [f"{statuses.count(s)} {s}" for s in ("diverged", "pruned", "failed") if s in statuses]
     return "\n".join([f"{len(statuses)}", *bad])
 
 
-def _solved(one: Candidate) -> list[Mapping[str, Any]]:
-    return [row for row in one.rows if row["solved_at"] is not None]
+def _solved(candidate: Candidate) -> list[Mapping[str, Any]]:
+    return [row for row in candidate.rows if row["solved_at"] is not None]
 
 
-def _collapsed(one: Candidate) -> list[float]:
+def _collapsed(candidate: Candidate) -> list[float]:
     """Of the trainings that count as collapsed, by how much; a diverged one without returns too."""
-    return [value for value in counted("collapse", one.rows) if value > COLLAPSED]
+    return [value for value in counted("collapse", candidate.rows) if value > COLLAPSED]
 
 
-def _steps(one: Candidate) -> int:
+def _steps(candidate: Candidate) -> int:
     """Environment steps of one training, on average."""
-    return round(sum(int(row["steps"] or 0) for row in one.rows) / len(one.rows))
+    return round(sum(int(row["steps"] or 0) for row in candidate.rows) / len(candidate.rows))

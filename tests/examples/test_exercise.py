@@ -15,7 +15,7 @@ from dqn.storage.safe_yaml import written
 from examples.exercise.__main__ import main
 from examples.exercise.figures import draw_influence, draw_losses, growth, realised
 from examples.exercise.influence import influence, ranked
-from sweeps.analysis.candidates import candidate
+from sweeps.analysis.candidates import read_candidate
 
 CARTPOLE = "gymnasium.envs.classic_control:CartPoleEnv"
 gymnasium.register("Unlisted-v0", CARTPOLE, max_episode_steps=200)
@@ -88,11 +88,11 @@ def test_growth_by_hand():
 
 
 def test_what_followed_is_the_sum_that_a_loop_adds_up(tmp_path):
-    one = candidate(run(tmp_path / "a", 200.0, gamma=0.9, reward_scale=0.5))
+    one = read_candidate(run(tmp_path / "a", 200.0, gamma=0.9, reward_scale=0.5))
     frame = pd.DataFrame({"length": [1, 3, 200]})
     sums = [np.mean([sum(0.5 * 0.9**k for k in range(n)) for n in range(1, T + 1)]) for T in (1, 3)]
     assert realised(one, frame) == pytest.approx([*sums, 0.5 / 0.1])  # at 200 it goes on for ever
-    ends = candidate(run(tmp_path / "b", 200.0, gamma=0.9, timeout_terminal=True))
+    ends = read_candidate(run(tmp_path / "b", 200.0, gamma=0.9, timeout_terminal=True))
     over = np.mean([(1 - 0.9**n) / 0.1 for n in range(1, 201)])
     assert realised(ends, frame)[2] == pytest.approx(over)
 
@@ -100,7 +100,7 @@ def test_what_followed_is_the_sum_that_a_loop_adds_up(tmp_path):
 def test_hyperparameters_are_trials_that_differ_from_the_base_in_one_key(tmp_path):
     both = {"lr": 0.01, "hidden": (128, 128)}
     path = study(tmp_path / "s", {"lr": 0.01}, {"hidden": (32, 32)}, both, {"hidden": (16,)})
-    found = influence(candidate(path).results).hyperparameters
+    found = influence(read_candidate(path).results).hyperparameters
     assert list(found) == ["lr", "hidden"]
     assert [(level.value, level.is_base) for level in found["lr"]] == [(0.001, True), (0.01, False)]
     assert [level.value for level in found["hidden"]] == ["16", "32x32", "64x64"]
@@ -161,7 +161,7 @@ def test_runs_and_sweeps_each_tell_their_seeds(tmp_path):
 def test_what_a_stopped_sweep_has_not_trained_is_left_out_and_counted(tmp_path):
     changes = {"lr": 0.01}, {"hidden": (32, 32)}, {"lr": 0.1}
     path = study(tmp_path / "s", *changes, cut={3: 1}, n_trials=7)
-    found = influence(candidate(path).results)
+    found = influence(read_candidate(path).results)
     assert {
         name: [level.value for level in levels] for name, levels in found.hyperparameters.items()
     } == {
@@ -182,7 +182,7 @@ def test_what_a_stopped_sweep_has_not_trained_is_left_out_and_counted(tmp_path):
 
 def test_trials_beyond_those_last_asked_for_are_not_missing(tmp_path, monkeypatch):
     monkeypatch.setattr("examples.exercise.influence.expected", lambda _: 1)
-    found = influence(candidate(study(tmp_path / "s", {"lr": 0.01}, {"lr": 0.1})).results)
+    found = influence(read_candidate(study(tmp_path / "s", {"lr": 0.01}, {"lr": 0.1})).results)
     assert found.settings == 3
     assert not any(found.left_out.values())
 
@@ -190,7 +190,7 @@ def test_trials_beyond_those_last_asked_for_are_not_missing(tmp_path, monkeypatc
 def test_a_seed_that_was_pruned_is_not_a_trained_one(tmp_path):
     path = study(tmp_path / "s", {"lr": 0.01}, {"lr": 0.1})
     pruned(path, trial=2, seed=3)
-    found = influence(candidate(path).results)
+    found = influence(read_candidate(path).results)
     assert [level.value for level in found.hyperparameters["lr"]] == [0.001, 0.01]
     assert found.left_out["not with all their seeds"] == 1
 
@@ -199,7 +199,7 @@ def test_a_race_has_settings_of_fewer_seeds(tmp_path):
     changes = {"lr": 0.01}, {"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3}
     path = study(tmp_path / "s", *changes, cut={1: 2, 2: 3, 4: 3}, racing=[2, 8])
     pruned(path, trial=4, seed=2)  # two of its seeds are as many as a stage has
-    found = influence(candidate(path).results)
+    found = influence(read_candidate(path).results)
     assert [level.value for level in found.hyperparameters["lr"]] == [0.001, 0.01, 0.2]
     assert found.seeds == "2 to 8 seeds"
     assert found.left_out["not with all their seeds"] == 2
@@ -221,7 +221,7 @@ def test_a_grid_of_two_hyperparameters_says_what_stands_in_none(tmp_path):
 
 def test_the_probability_is_of_the_metric_in_the_table(tmp_path):
     path = study(tmp_path / "s", {"lr": 0.01}, objective="test_return")  # equal in the test
-    found = influence(candidate(path).results).hyperparameters
+    found = influence(read_candidate(path).results).hyperparameters
     assert found["lr"][1].against_base.improvement > 0.9
 
 
@@ -352,7 +352,7 @@ def test_sweeps_are_not_required(tmp_path, capsys):
 
 def test_a_figure_of_one_hyperparameter_has_room_for_its_title(tmp_path):
     many = [{"lr": 0.00101 + 0.00001 * n} for n in range(11)]
-    found = influence(candidate(study(tmp_path / "s", *many, seeds=2)).results).hyperparameters
+    found = influence(read_candidate(study(tmp_path / "s", *many, seeds=2)).results).hyperparameters
     short = {"lr": found["lr"][:2]}
     for name, hyperparameters in (("short", short), ("many", found)):
         draw_influence(tmp_path / f"{name}.png", hyperparameters)
@@ -365,7 +365,7 @@ def test_labels_that_would_touch_are_slanted(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr("dqn.plotting.png._finish", lambda figure, _: drawn.append(figure))
     many = [{"lr": 0.00101 + 0.00001 * n} for n in range(11)]
-    found = influence(candidate(study(tmp_path / "s", *many, seeds=2)).results).hyperparameters
+    found = influence(read_candidate(study(tmp_path / "s", *many, seeds=2)).results).hyperparameters
     draw_influence(tmp_path, found)
     draw_influence(tmp_path, {"lr": found["lr"][:2]})
     slants = [{label.get_rotation() for label in f.axes[0].get_xticklabels()} for f in drawn]
@@ -375,7 +375,7 @@ def test_labels_that_would_touch_are_slanted(tmp_path, monkeypatch):
 def test_the_unit_of_the_loss_is_the_square_of_a_scaled_reward(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr("examples.exercise.figures.write_png", lambda _, plot: drawn.append(plot))
-    draw_losses(tmp_path, [candidate(run(tmp_path / "a", 50.0))])
+    draw_losses(tmp_path, [read_candidate(run(tmp_path / "a", 50.0))])
     assert drawn[0].y.title == "TD loss, in (scaled reward)²"
 
 

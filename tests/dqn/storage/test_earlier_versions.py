@@ -12,16 +12,15 @@ import pandas as pd
 import pytest
 import yaml
 from commands import here
+from earlier import DATA, seeds_lines
 from reports import _blank_stills  # noqa: F401
 
 from dqn.runtime.errors import UserError
 from dqn.runtime.version import VERSION
-from dqn.statistics.metrics import METRICS
 from dqn.storage.format_version import FORMAT
 from dqn.storage.reader import read
 from sweeps.__main__ import main
 
-DATA = Path(__file__).parents[2] / "data" / "0.1.0"
 SHORT = ["episodes=12", "test_episodes=2", "workers=0"]
 RUN = [*SHORT, "seeds=3"]
 GRID = ["-m", *SHORT, "seeds=2", "lr=1e-3,1e-2", "env.max_episode_steps=100,200"]
@@ -45,17 +44,10 @@ def command(folder: Path, *more: str) -> int:
     return here(*words.values(), f"{key}={folder}")
 
 
-def seeds(folder: Path) -> list[str]:
-    """The lines of seeds.csv, without the metrics that 0.1.0 did not have."""
-    header, *lines = csv.reader((folder / "seeds.csv").read_text().splitlines())
-    known = (DATA / "grid" / "seeds.csv").read_text().partition("\n")[0].split(",")
-    places = [place for place, name in enumerate(header) if name in known or name not in METRICS]
-    return [",".join(cells[place] for place in places) for cells in (header, *lines)]
-
-
-def rows(folder: Path) -> dict[tuple[str, str], str]:
-    """The lines by trial and seed."""
-    return {tuple(line.split(",")[:2]): line for line in seeds(folder)[1:]}  # pyright: ignore
+def rows(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
+    """The lines of seeds.csv by trial and seed, their cells by column."""
+    with (folder / "seeds.csv").open(newline="") as file:
+        return {(row["trial"], row["seed"]): row for row in csv.DictReader(file)}
 
 
 def episodes(folder: Path) -> pd.DataFrame:
@@ -64,9 +56,11 @@ def episodes(folder: Path) -> pd.DataFrame:
 
 
 def is_kept(old: Path, kind: str) -> None:
-    """Every row and every episode that 0.1.0 wrote is here as it was."""
+    """Every cell and every episode that 0.1.0 wrote is here as it was."""
     before, after = rows(DATA / kind), rows(old / kind)
-    assert {key: after.get(key) for key in before} == before
+    assert before.keys() <= after.keys()
+    for key, row in before.items():
+        assert {name: after[key].get(name) for name in row} == row
     kept = episodes(old / kind)
     own = {(int(trial), int(seed)) for trial, seed in before}
     kept = kept[[pair in own for pair in zip(kept["trial"], kept["seed"], strict=True)]]
@@ -80,7 +74,12 @@ def test_the_same_command_trains_nothing_and_says_which_version_writes_now(old, 
     assert "nothing was left to do" in text.out
     assert text.err == "" or "starting" in text.err
     is_kept(old, kind)
-    assert seeds(old / kind) == (DATA / kind / "seeds.csv").read_text().splitlines()
+    assert seeds_lines(old / kind, kind) == (DATA / kind / "seeds.csv").read_text().splitlines()
+    assert {(row["optimizer"], row["network"]) for row in rows(old / kind).values()} == {
+        ("adam", "mlp")
+    }
+    assert command(old / kind) == 0
+    assert "seeds.csv" not in capfd.readouterr().err
     text = yaml.safe_load((old / kind / "format.yaml").read_text())
     assert text == {"format": FORMAT, "version": VERSION}
 

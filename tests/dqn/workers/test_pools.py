@@ -186,10 +186,11 @@ def test_no_worker_is_idle_while_jobs_wait(fleet):
 def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(fleet, chance):
     moments = random.Random(chance)
     jobs = [job for trial in range(20) for job in jobs_of(trial, replace(SHORT, episodes=30))]
-    left = 6
+    left, restarted = 6, 0
 
     def kill(update):
-        nonlocal left
+        nonlocal left, restarted
+        restarted += len(update.restarted)
         if not fleet._members:
             return ()
         one = moments.choice(fleet._members)
@@ -198,7 +199,9 @@ def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(
             len(trials) == 1
             and max(fleet._deaths[trial] for trial in trials) == MAX_WORKER_DEATHS - 1
         )
-        if left and trials and not last_life and moments.random() < 0.3:
+        # Until one was lost with work to do, at every moment: a busy machine has few of them.
+        now = not restarted or (left > 0 and moments.random() < 0.3)
+        if trials and not last_life and now:
             one.worker.process.send_signal(signal.SIGKILL)
             left -= 1
         return ()
@@ -206,7 +209,6 @@ def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(
     heard = all_news(fleet, jobs, between=kill)
     each_once(heard, jobs)
     assert set(statuses(heard).values()) == {"done"}, "a trial in bad company was given up"
-    assert left < 6, "nobody was killed"
     assert heard.restarted
 
 
@@ -382,10 +384,10 @@ DRIVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from dqn.config import Config
-from dqn.workers.remote_pool import Crew
-from dqn.workers.local import Processes
+from dqn.workers.remote_pool import RemotePool
+from dqn.workers.local import LocalBackend
 from dqn.training.jobs import Job
-fleet = Crew(Processes(2))
+fleet = RemotePool(LocalBackend(2))
 new = [Job(0, seed, Config(episodes=10**6)) for seed in range(48)]
 heard = set()
 while True:

@@ -216,7 +216,7 @@ def test_episodes_that_cannot_be_read_cost_the_curves_alone(tmp_path):
     part.write_bytes(part.read_bytes()[:100])
     page = report(path)
     assert "No learning curves:" in page.text
-    assert "must be readable as Parquet" in page.text
+    assert "cannot be read as Parquet" in page.text
     assert (path / "figures" / "influence_lr.png").exists()
     assert not (path / "figures" / "curves_lr.png").exists()
 
