@@ -161,7 +161,8 @@ def _sureness(tables: ReportFrames, findings: Sequence[Finding]) -> str:
         apart = "differs from" if low > 0 or high < 0 else "cannot be distinguished from"
         digits = METRICS[tables.metric].digits
         difference = format_estimate(gap.difference, gap.difference_interval, digits)
-        text += f" It {apart} the runner-up, {named(second['trial'])}; the difference is {difference}."
+        text += f" It {apart} the runner-up, {named(second['trial'])}: "
+        text += f"the difference is {difference}."
     return text
 
 
