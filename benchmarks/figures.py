@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.measure import Row
-from dqn.plotting.training_figures import BLUE, GREY, ORANGE, SKY, plain
+from dqn.plotting.png import plain
+from dqn.plotting.style import BLUE, GREY, ORANGE, SKY
 from dqn.runtime.atomic_write import replacing
 
 _AXES = {

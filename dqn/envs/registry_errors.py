@@ -1,5 +1,6 @@
 """From what a user wrote as `env.id` to Gymnasium's registration, or to the one line that helps."""
 
+import contextlib
 import difflib
 import importlib
 import re
@@ -7,6 +8,7 @@ import re
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
+from dqn.config import EnvConfig
 from dqn.config.fields import short_repr
 from dqn.runtime.errors import UserError
 from dqn.runtime.secrets import hidden
@@ -49,6 +51,20 @@ def registration_of(env_id: str) -> EnvSpec:
 def known_registration(env_id: str) -> EnvSpec | None:
     """The registration that Gymnasium has without importing anything for it, if there is one."""
     return gymnasium.registry.get(env_id.rpartition(":")[2])
+
+
+def known_solved_return(env: EnvConfig) -> float | None:
+    """The mean return that counts as solved; None: no such threshold, or none that is known here.
+
+    As a configuration or Gymnasium's registration has it: a module of the user's own, which may
+    register another task, is not imported to look at results.
+    """
+    if env.solved_return is not None:
+        return env.solved_return
+    threshold = getattr(known_registration(env.id), "reward_threshold", None)
+    with contextlib.suppress(TypeError, ValueError):  # it is refused where it would be trained
+        return None if threshold is None else float(threshold)
+    return None
 
 
 def unusable(env_id: str, error: BaseException) -> UserError:

@@ -32,7 +32,7 @@ def drawable(env: EnvConfig | gymnasium.Env) -> tuple[gymnasium.Env, str]:
     if isinstance(env, EnvConfig):
         try:
             made, reason = gymnasium_env.make(env, render=True), ""
-        except UserError as error:  # it may still be played
+        except UserError as error:  # it may be played all the same
             made, reason = gymnasium_env.make(env), str(error)
     else:
         made, reason = _copied(env)

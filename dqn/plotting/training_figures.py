@@ -1,36 +1,27 @@
-"""The three figures of a run: returns, losses, and Q-values along a greedy episode.
-
-Drawn on `Figure` objects, never through pyplot, so nothing global changes and nothing needs a
-screen. Colours are Okabe & Ito's (2008), told apart without colour vision; what matters also
-differs by width, dash or marker, so that it survives print.
-"""
+"""The three figures of a run: returns, losses, and Q-values along a greedy episode."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from dqn.runtime.atomic_write import replacing
-from dqn.statistics.metrics import WINDOW, quartiles, running_mean
-from dqn.storage.layout import MADE_BY
+from dqn.plotting.plot import Axis, Band, Level, Line, Note, Plot
+from dqn.plotting.png import write_png
+from dqn.plotting.style import BLACK, GREEN, GREY, SKY, VERMILLION
+from dqn.statistics.formatting import count
+from dqn.statistics.learning_curves import quartiles, smoothed
+from dqn.statistics.metrics import WINDOW
 
-BLUE, SKY, ORANGE, VERMILLION, GREEN, BLACK = (
-    "#0072B2",
-    "#56B4E9",
-    "#E69F00",
-    "#D55E00",
-    "#009E73",
-    "#000000",
-)
-GREY = "#666666"
+Curves = Mapping[tuple[int, int], NDArray[np.float64]]
+"""One number for each episode [E] of a training, by (trial, seed)."""
 
 # What one step pays in a task that always pays the same, up to the step that ends it.
 STEP_REWARD = {"CartPole-v0": 1.0, "CartPole-v1": 1.0, "Acrobot-v1": -1.0, "MountainCar-v0": -1.0}
+
+_EPISODE = Axis("episode", whole=True, from_zero=True)
 
 
 def draw_returns(
@@ -41,20 +32,20 @@ def draw_returns(
     `episodes` and `seeds` are rows of episodes.parquet and seeds.csv, of one trial or of several;
     `threshold` is the return that counts as solved.
     """
-    figure, axes = figure_and_axes()
     raw = _curves(episodes, "return")
     curves, smoothing = _smooth(raw)
+    marks: list[Line | Band | Level] = []
     if len(raw) == 1:
         (returns,) = raw.values()
-        axes.plot(_numbers(returns), returns, ".", color=GREY, ms=4, alpha=0.6, label="one episode")
-    _draw_curves(axes, curves, seeds)
+        marks.append(
+            Line(_numbers(returns), returns, "one episode", GREY, 0, mark="circle", size=3,
+                 opacity=0.6)
+        )  # fmt: skip
+    marks += _trainings(curves, seeds)
     if threshold is not None:
-        axes.axhline(
-            threshold, color=BLACK, lw=1, ls=(0, (5, 3)), label=f"solved at {threshold:g}", zorder=1
-        )
-    axes.set_xlabel("episode")
-    axes.set_ylabel("return (sum of rewards)")
-    finish(figure, axes, path, f"Returns{smoothing} · {_described(seeds)}")
+        marks.append(Level(threshold, f"solved at {threshold:g}"))
+    title = f"Returns{smoothing} · {_described(seeds)}"
+    write_png(path, Plot(title, _EPISODE, Axis("return (sum of rewards)"), marks))
 
 
 def draw_losses(path: Path, episodes: pd.DataFrame, seeds: pd.DataFrame) -> None:
@@ -62,19 +53,13 @@ def draw_losses(path: Path, episodes: pd.DataFrame, seeds: pd.DataFrame) -> None
 
     A loss of 0 has no place on that scale and is left out.
     """
-    figure, axes = figure_and_axes()
     curves, smoothing = _smooth(_curves(episodes, "loss"))
     curves = {key: np.where(curve > 0, curve, np.nan) for key, curve in curves.items()}
-    drawn = np.concatenate([*curves.values(), np.empty(0)])
-    drawn = drawn[np.isfinite(drawn)]
-    if drawn.size:
-        _use_log_scale(axes, decades=float(np.log10(drawn.max() / drawn.min())))
-        _draw_curves(axes, curves, seeds)
-    else:
-        axes.text(0.5, 0.5, "no loss above 0", transform=axes.transAxes, ha="center", color=GREY)
-    axes.set_xlabel("episode")
-    axes.set_ylabel("TD loss per update (scaled reward²)")
-    finish(figure, axes, path, f"Losses{smoothing} · {_described(seeds)}")
+    some = any(np.isfinite(curve).any() for curve in curves.values())
+    marks = _trainings(curves, seeds) if some else [Note(0.5, 0.5, "no loss above 0")]
+    title = f"Losses{smoothing} · {_described(seeds)}"
+    loss = Axis("TD loss per update (scaled reward²)", log=some)
+    write_png(path, Plot(title, _EPISODE, loss, marks))
 
 
 def draw_q_values(
@@ -87,18 +72,17 @@ def draw_q_values(
 
     `bounds` are what no return can pass, by label: a number, or one for each step [T].
     """
-    figure, axes = figure_and_axes()
     q = np.asarray(q, float)
     steps = np.arange(q.size)
-    styles = ((0, (5, 3)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
-    colours = (VERMILLION, BLACK, GREEN)
-    for (label, bound), ls, colour in zip((bounds or {}).items(), styles, colours, strict=False):
-        axes.plot(steps, np.broadcast_to(bound, q.shape), color=colour, lw=1.6, ls=ls, label=label)
-    axes.plot(steps, q, color=BLUE, lw=1.8, label="network: Q of the chosen action")
-    axes.axhline(0.0, color=BLACK, lw=0.8)
-    axes.set_xlabel("step of the episode")
-    axes.set_ylabel("Q-value (discounted sum of scaled rewards)")
-    finish(figure, axes, path, title, legend_columns=1)
+    styles = (VERMILLION, "dash"), (BLACK, "dot"), (GREEN, "dashdot")
+    marks: list[Line | Level] = [
+        Line(steps, np.broadcast_to(bound, q.shape), label, colour, 1.6, dash)
+        for (label, bound), (colour, dash) in zip((bounds or {}).items(), styles, strict=False)
+    ]
+    marks += [Line(steps, q, "network: Q of the chosen action"), Level(0.0, dash="solid")]
+    step = Axis("step of the episode", whole=True, from_zero=True)
+    value = Axis("Q-value (discounted sum of scaled rewards)")
+    write_png(path, Plot(title, step, value, marks))
 
 
 def q_bounds(
@@ -129,64 +113,21 @@ def q_bounds(
     return {f"{side} bound, time-out bootstraps: r/(1 − γ)": np.full(length, r / (1.0 - gamma))}
 
 
-def figure_and_axes() -> tuple[Figure, Axes]:
-    """An empty figure in the house's style."""
-    figure = Figure(figsize=(7.2, 4.4), dpi=130, layout="constrained")
-    axes = figure.subplots()
-    plain(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-    return figure, axes
-
-
-def plain(axes: Axes) -> None:
-    """A light grid below what is drawn, and no frame."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#dddddd", lw=0.6)
-    axes.set_axisbelow(True)
-
-
-def finish(
-    figure: Figure,
-    axes: Axes,
-    path: Path,
-    title: str,
-    legend_columns: int = 4,
-    from_zero: bool = True,
-) -> None:
-    """Add title and legend and write the figure to `path`, whole; x begins at 0 if `from_zero`."""
-    axes.set_title(title, loc="left", fontsize=12)
-    if from_zero:
-        axes.set_xlim(left=0)
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(
-            handles, labels, loc="outside lower left", ncols=legend_columns, frameon=False,
-            fontsize=9,
-        )  # fmt: skip
-    with replacing(path) as temporary:
-        figure.savefig(temporary, metadata={"Software": MADE_BY})
-
-
-def _curves(episodes: pd.DataFrame, column: str) -> dict[tuple[int, int], NDArray[np.float64]]:
-    """One column [E] of each training, by (trial, seed)."""
+def _curves(episodes: pd.DataFrame, column: str) -> Curves:
     curves = {}
     for (trial, seed), group in episodes.sort_values("episode").groupby(["trial", "seed"]):  # pyright: ignore[reportGeneralTypeIssues]
         curves[trial, seed] = group[column].to_numpy(float)
     return curves
 
 
-def _smooth(
-    curves: Mapping[tuple[int, int], NDArray[np.float64]],
-) -> tuple[dict[tuple[int, int], NDArray[np.float64]], str]:
+def _smooth(curves: Curves) -> tuple[Curves, str]:
     """Running means, and the words for it; as they are where all are too short to make a line.
 
     A training that ended within its first window has one point, at its end.
     """
     if max(map(len, curves.values()), default=0) < 2 * WINDOW:
-        return dict(curves), ""
-    smooth = {
-        key: running_mean(curve, min(WINDOW, max(1, len(curve)))) for key, curve in curves.items()
-    }
+        return curves, ""
+    smooth = {key: smoothed(curve) for key, curve in curves.items()}
     return smooth, f", mean of {WINDOW} episodes"
 
 
@@ -194,55 +135,43 @@ def _numbers(curve: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.arange(1, len(curve) + 1)
 
 
-def _draw_curves(
-    axes: Axes, curves: Mapping[tuple[int, int], NDArray[np.float64]], seeds: pd.DataFrame
-) -> None:
+def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
     """Each training thin; with two or more their median and the band between their quartiles.
 
     Median and band go as far as half the trainings do: further on they would be about the few that
     lasted. A diverged training ends in a cross.
     """
-    many = len(curves) > 1
-    for number, curve in enumerate(curves.values()):
-        width, alpha = (0.8, max(0.25, 0.9 - 0.02 * len(curves))) if many else (1.8, 1.0)
-        label = None if number else ("one seed" if many else "running mean")
-        axes.plot(
-            _numbers(curve), curve, color=SKY if many else BLUE, lw=width, alpha=alpha, label=label
-        )
-    if many:
-        _draw_spread(axes, list(curves.values()))
+    if len(curves) == 1:
+        marks: list[Line | Band] = [
+            Line(_numbers(curve), curve, "running mean") for curve in curves.values()
+        ]
+    else:
+        pale: Any = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
+        marks = [
+            Line(_numbers(curve), curve, "" if number else "one seed", **pale)
+            for number, curve in enumerate(curves.values())
+        ]
+        marks += _spread(list(curves.values()))
     diverged = seeds[seeds["status"] == "diverged"]
     ends = [
-        (np.flatnonzero(np.isfinite(curve))[-1] + 1, curve[np.isfinite(curve)][-1])
+        (known[-1] + 1, curves[key][known[-1]])
         for key in zip(diverged["trial"], diverged["seed"], strict=True)
-        if np.isfinite(curve := curves.get(key, np.empty(0))).any()
+        if (known := np.flatnonzero(np.isfinite(curves.get(key, ())))).size
     ]
     if len(diverged):
         x, y = np.reshape(ends, (-1, 2)).T
-        axes.plot(
-            x, y, "X", color=VERMILLION, mec="white", mew=0.8, ms=9, zorder=5,
-            label=f"diverged ({len(diverged)})",
-        )  # fmt: skip
+        name = f"diverged ({len(diverged)})"
+        marks.append(Line(x, y, name, VERMILLION, 0, mark="x", size=9))
+    return marks
 
 
-def _draw_spread(axes: Axes, curves: Sequence[NDArray[np.float64]]) -> None:
+def _spread(curves: Sequence[NDArray[np.float64]]) -> list[Line | Band]:
     episode, low, median, high = quartiles(curves, fewest=2)
     if not len(episode):
-        return
-    axes.fill_between(
-        episode, low, high, color=BLUE, alpha=0.22, lw=0, label="middle half of seeds", zorder=2
-    )
-    axes.plot(episode, median, color=BLUE, lw=2.4, label="median of seeds", zorder=3)
-
-
-def _use_log_scale(axes: Axes, decades: float) -> None:
-    """Labels are plain numbers, more than one a decade where few decades are shown."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        return []
+    return [Band(episode, low, high, "middle half of seeds"),
+            Line(episode, median, "median of seeds", width=2.4)]  # fmt: skip
 
 
 def _described(seeds: pd.DataFrame) -> str:
-    count = f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'}"
-    return ", ".join([*map(str, seeds["env"].unique()), count])
+    return ", ".join([*map(str, seeds["env"].unique()), count(len(seeds), "seed")])

@@ -3,7 +3,7 @@
 Agarwal et al. (2021), "Deep Reinforcement Learning at the Edge of the Statistical Precipice",
 sections 4.1 to 4.3. One task is compared at a time, so their strata are the two samples here: each
 is resampled within itself, or both alike where they are paired (the same seeds, in the same order).
-Higher is better in all of it; negate what is not. An infinite value is ranked, as in `stats`.
+Higher is better in all of it; negate what is not. An infinite value is ranked, as in `metrics`.
 """
 
 from statistics import NormalDist
@@ -36,7 +36,7 @@ def performance_profile(x: ArrayLike, marks: ArrayLike) -> NDArray[np.float64]:
 def profile_interval(
     x: ArrayLike, marks: ArrayLike, level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ends [K] of the interval of `performance_profile` at each mark alone: `stats.interval`."""
+    """Ends [K] of the interval of `performance_profile` at each mark alone: `metrics.interval`."""
     return interval(_above(x, marks), mean, level)
 
 
@@ -107,7 +107,7 @@ def difference_interval(
     `probability_of_improvement_interval`.
 
     Of a 95 % interval of the IQM's difference 0.94 to 0.95 covered the truth with 10 seeds
-    and with 50, in the simulations told of there.
+    and with 50, in the simulations described there.
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
     if paired:
@@ -183,7 +183,7 @@ def _refuse_unlike(n: int, m: int) -> None:
 
 
 def _ends(estimates: NDArray[np.float64], level: float) -> tuple[float, float]:
-    # Order statistics, as in `stats.interval`: an infinite end stays infinite.
+    # Order statistics, as in `metrics.interval`: an infinite end stays infinite.
     if np.isnan(estimates).any():
         return np.nan, np.nan
     tail = (1.0 - level) / 2.0

@@ -1,11 +1,15 @@
-"""Numbers and counts as a person reads them."""
+"""Each kind of value as text, once for all tables, sentences and messages."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
+from decimal import Decimal
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:  # formatting is imported before NumPy is needed
+    from dqn.statistics.metrics import Metric
 
+NONE = "-"
+"""What stands where there is no value."""
 _PLAIN = 1e-4, 1e5  # numbers in between are written without an exponent
 
 
@@ -14,42 +18,67 @@ def count(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
-def setting(value: Any) -> str:
-    """A hyperparameter in as few characters as tell it from its neighbours."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        if pd.isna(value):
-            return "-"
-        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else figures(value, 4)
-    return str(value)
-
-
-def figures(value: float, most: int) -> str:
-    """A number rounded to `most` figures; whole ones and usual ones are without an exponent."""
-    text = f"{value:.{most}g}"
+def format_number(value: float, figures: int) -> str:
+    """A number rounded to so many figures; whole ones and usual ones are without an exponent."""
+    text = f"{value:.{figures}g}"
     rounded = float(text)
     whole = rounded.is_integer() and abs(rounded) < 1e9
     if whole or _PLAIN[0] <= abs(rounded) < _PLAIN[1]:
-        return np.format_float_positional(rounded, trim="-")
+        return f"{Decimal(repr(rounded)):f}".removesuffix(".0")
     return text
 
 
-def interval_of(trial: Mapping[Any, Any], metric: str) -> str:
-    """The interval of a metric in a row of trials.csv, or - where there is none."""
-    low, high = trial[f"{metric}_low"], trial[f"{metric}_high"]
-    if pd.isna(low) or pd.isna(high):
-        return "-"
+def format_setting(value: Any) -> str:
+    """A hyperparameter's value in as few characters as tell it from its neighbours."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        if value != value:
+            return NONE
+        whole = value.is_integer() and abs(value) < 1e9
+        return f"{value:.0f}" if whole else format_number(value, 4)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(format_setting, value))}]"
+    return str(value)
+
+
+def format_metric(value: float | None, metric: "Metric") -> str:
+    """A metric in as many digits as mean something; - where there is no finite number."""
+    if value is None or not isfinite(value):
+        return NONE
+    whole = metric.is_episode and value == int(value)
+    return f"{value:.{0 if whole else metric.digits}f}"
+
+
+def format_interval(low: float | None, high: float | None) -> str:
+    """An interval that stands alone, in three figures; - where there is none."""
+    if low is None or high is None or not (isfinite(low) and isfinite(high)):
+        return NONE
     return f"{_short(low)}{'–' if low >= 0 else ' to '}{_short(high)}"
 
 
 def _short(end: float) -> str:
-    """Three figures are enough for the end of an interval."""
     return f"{end:.0f}" if abs(end) >= 100 else f"{end:.3g}" if abs(end) >= 1 else f"{end:.2f}"
 
 
-def number(value: float, metric: str) -> str:
-    """A metric in as many digits as mean something."""
-    if pd.isna(value):
-        return "-"
-    return f"{value:.2f}" if metric == "collapse" else f"{value:.1f}"
+def format_estimate(
+    value: float | None, ends: Iterable[float | None] | None, digits: int, none: str = NONE
+) -> str:
+    """A number and its interval, "value [low, high]"; without what is missing or not finite."""
+    if value is None or not isfinite(value):
+        return none
+    known = [end for end in ends or () if end is not None and isfinite(end)]
+    interval = f" [{known[0]:z.{digits}f}, {known[1]:z.{digits}f}]" if len(known) == 2 else ""
+    return f"{value:z.{digits}f}{interval}"
+
+
+def format_share(value: float) -> str:
+    """A share in per cent; - where there is none."""
+    return f"{value:.0%}" if isfinite(value) else NONE
+
+
+def format_p_value(p: float | None) -> str:
+    """A p-value in three digits; - where there is none."""
+    return NONE if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"

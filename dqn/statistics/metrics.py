@@ -5,7 +5,7 @@ interquartile mean with a bootstrap interval, as Agarwal et al. (2021), "Deep Re
 at the Edge of the Statistical Precipice", section 4, recommend for a handful of runs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,60 +14,150 @@ from numpy.typing import ArrayLike, NDArray
 
 WINDOW = 10  # episodes in a running mean
 
-# Each metric of a training, with the value that ranks below every other: what a training that
-# failed before it could earn one counts as.
-METRICS = {
-    "mean_return": -np.inf,
-    "best_return": -np.inf,
-    "final_return": -np.inf,
-    "test_return": -np.inf,
-    "solved_at": np.inf,
-    "collapse": 1.0,
-}
-
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
-    """One training in six numbers. Returns are raw sums of rewards; NaN where there is none."""
+class TrainingEpisodes:
+    """One training, as its metrics see it: E episodes, one at least, and its test."""
 
-    mean_return: float
-    """Over all training episodes."""
-    best_return: float
-    """The best 10-episode running mean."""
-    final_return: float
-    """Mean of the last 10 episodes."""
-    test_return: float
-    """Mean of the greedy episodes after training."""
-    solved_at: int | None
-    """First episode, counted from 1, whose running mean reaches the threshold; None: never."""
-    collapse: float
-    """Share of the best running mean that the last one has lost: 0 (none) to 1."""
+    returns: NDArray[np.float64]
+    """[E], raw sums of rewards."""
+    lengths: NDArray[np.float64]
+    """[E], in steps."""
+    running: NDArray[np.float64]
+    """[E], mean returns of 10 episodes; of fewer than 10 episodes one window has them all."""
+    threshold: float | None
+    """The return that counts as solved, where the environment has one."""
+    test_returns: NDArray[np.float64]
+    """Of the greedy episodes after training, if there were any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One number of a training: all that tables, studies and reports know of it."""
+
+    name: str
+    """Of its column in seeds.csv; trials.csv has its IQM, with NAME_low and NAME_high."""
+    title: str
+    """Heads its column in a table."""
+    meaning: str
+    """What it is, to stand behind the title."""
+    of: Callable[[TrainingEpisodes], float | None]
+    """Its value; None where there is none."""
+    lower_is_better: bool = False
+    lost: float = -np.inf
+    """What a training that failed before it could earn one counts as: worse than every other."""
+    digits: int = 1
+    """Decimals that mean something."""
+    is_episode: bool = False
+    """Whether it is the number of an episode: whole, and blank where that never came, which counts
+    as later than every other."""
+    of_test: bool = False
+    """Whether it needs the test: blank where none was played, which counts as nothing."""
+    is_objective: bool = True
+    """Whether a study may search the best of it."""
+
+
+def _solved_at(training: TrainingEpisodes) -> int | None:
+    if training.threshold is None or training.returns.size < WINDOW:
+        return None
+    reached = training.running >= training.threshold  # NaN, before the first window, is not
+    return int(np.argmax(reached)) + 1 if reached.any() else None
+
+
+def _collapse(training: TrainingEpisodes) -> float:
+    """1 - (final - low) / (best - low), `low` being the lowest return; 0 where none differs.
+
+    So it does not depend on where an environment's returns start.
+    """
+    best, low = np.nanmax(training.running), training.returns.min()
+    return 1.0 - (training.running[-1] - low) / (best - low) if best > low else 0.0
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            name="mean_return",
+            title="mean return",
+            meaning="over all training episodes",
+            of=lambda training: training.returns.mean(),
+        ),
+        Metric(
+            name="best_return",
+            title="best 10",
+            meaning="the best mean of ten episodes in a row",
+            of=lambda training: np.nanmax(training.running),
+        ),
+        Metric(
+            name="final_return",
+            title="last 10",
+            meaning="the mean of the last ten",
+            of=lambda training: training.running[-1],
+        ),
+        Metric(
+            name="test_return",
+            title="test",
+            meaning="the mean of greedy episodes after training",
+            of=lambda training: training.test_returns.mean(),
+            of_test=True,
+        ),
+        Metric(
+            name="solved_at",
+            title="solved at",
+            meaning="the first episode at which the mean of ten reaches the environment's "
+            "threshold",
+            of=_solved_at,
+            lower_is_better=True,
+            lost=np.inf,
+            is_episode=True,
+        ),
+        Metric(
+            name="collapse",
+            title="collapse",
+            meaning="the share of the best that was lost by the end; of a training that hardly "
+            "learned, which had little to lose, it says little",
+            of=_collapse,
+            lower_is_better=True,
+            lost=1.0,
+            digits=2,
+            is_objective=False,
+        ),
+        Metric(
+            name="auc",
+            title="AUC",
+            meaning="the return of an episode, averaged over environment steps: the area under the "
+            "learning curve over steps, divided by its width",
+            of=lambda training: np.average(training.returns, weights=training.lengths),
+        ),
+    )
+}
+"""By name, in the order of their columns."""
+
+Metrics = dict[str, int | float | None]
+"""A training's metrics by name; None where it has none."""
 
 
 def metrics_of(
-    returns: ArrayLike, threshold: float | None = None, test_returns: ArrayLike = ()
+    returns: ArrayLike,
+    lengths: ArrayLike,
+    threshold: float | None = None,
+    test_returns: ArrayLike = (),
 ) -> Metrics:
-    """Metrics of one training from its episodes' `returns` [E] and its `test_returns` [any].
+    """All metrics of one training from its episodes' `returns` and `lengths` [E], and its test.
 
     With fewer than 10 episodes the one window is what there is: best and final are the mean,
-    nothing is solved, nothing has collapsed. With no episode at all every metric is NaN and
-    `solved_at` None; so is `solved_at` where the environment has no `threshold`.
-
-    `collapse` = 1 - (final - low) / (best - low) with `low` the training's lowest return, so that
-    it does not depend on where an environment's returns start; 0 where no return differs.
+    nothing is solved, nothing has collapsed. With no episode at all there is no metric but the
+    test's.
     """
     returns = np.asarray(returns, float)
-    test_returns = np.asarray(test_returns, float)
-    test_return = float(test_returns.mean()) if test_returns.size else np.nan
-    if not returns.size:
-        return Metrics(np.nan, np.nan, np.nan, test_return, None, np.nan)
-    running = running_mean(returns, min(WINDOW, returns.size))
-    best, final, low = float(np.nanmax(running)), float(running[-1]), float(returns.min())
-    solved_at = None
-    if threshold is not None and returns.size >= WINDOW and best >= threshold:
-        solved_at = int(np.argmax(running >= threshold)) + 1  # NaN, before the first window, is not
-    collapse = 1.0 - (final - low) / (best - low) if best > low else 0.0
-    return Metrics(float(returns.mean()), best, final, test_return, solved_at, collapse)
+    running = running_mean(returns, min(WINDOW, max(1, returns.size)))
+    test = np.asarray(test_returns, float)
+    training = TrainingEpisodes(returns, np.asarray(lengths, float), running, threshold, test)
+    found: Metrics = {}
+    for name, metric in METRICS.items():
+        value = metric.of(training) if (test if metric.of_test else returns).size else None
+        found[name] = value if value is None or metric.is_episode else float(value)
+    return found
 
 
 def running_mean(x: ArrayLike, window: int = WINDOW) -> NDArray[np.float64]:
@@ -85,22 +175,6 @@ def running_mean(x: ArrayLike, window: int = WINDOW) -> NDArray[np.float64]:
     count, total = known.sum(-1), np.where(known, windows, 0.0).sum(-1)
     np.divide(total, count, out=means[window - 1 :], where=count > 0)
     return means
-
-
-def quartiles(curves: Sequence[NDArray[np.float64]], fewest: int = 1) -> NDArray[np.float64]:
-    """Position from 1, lower quartile, median and upper quartile over curves, [4, positions].
-
-    As far as half of the curves go, and `fewest` of them; NaN counts as an end. Of no position
-    where none goes so far.
-    """
-    table = np.full((len(curves), max(map(len, curves), default=0)), np.nan)
-    for row, curve in zip(table, curves, strict=True):
-        row[: len(curve)] = curve
-    enough = np.isfinite(table).sum(0) >= max(fewest, len(curves) / 2)
-    if not enough.any():
-        return np.empty((4, 0))
-    low, middle, high = np.nanquantile(table[:, enough], [0.25, 0.5, 0.75], axis=0)
-    return np.array([np.flatnonzero(enough) + 1, low, middle, high], float)
 
 
 def iqm(x: ArrayLike) -> NDArray[np.float64]:
@@ -135,7 +209,7 @@ Statistic = Callable[[ArrayLike], NDArray[np.float64]]
 """[..., N] → [...]."""
 
 STATISTICS: dict[str, Statistic] = {"iqm": iqm, "mean": mean, "median": median}
-"""What many seeds may be told by, each by its name in a configuration."""
+"""What many seeds may be summarised by, each by its name in a configuration."""
 
 
 def interval(

@@ -118,9 +118,12 @@ def reader_of(column: str) -> Callable[[str], Cell]:
         return _value
     if column == "status":
         return {status: status for status in STATUSES}.__getitem__
-    if column in METRICS and column != "solved_at":
-        return lambda text: _metric(text) if text else None
-    read = _count if column in _COUNTS else _READERS[_TYPES.get(column, _ENV_TYPES.get(column))]
+    if column in _COUNTS:
+        read = _count
+    elif column in METRICS and _TYPES[column] is float:
+        read = _metric
+    else:
+        read = _READERS[_TYPES.get(column, _ENV_TYPES.get(column))]
     return (lambda text: read(text) if text else None) if may_be_blank(column) else read
 
 
@@ -130,7 +133,7 @@ def expected_in(column: str) -> str:
         return f"{', '.join(STATUSES[:-1])} or {STATUSES[-1]}"
     if column in _COUNTS:
         return "a whole number >= 0"
-    if column in METRICS and column != "solved_at":
+    if column in METRICS and _TYPES[column] is float:
         return f"a number of at most {_LARGEST:.3g}"
     return _WORDS[_TYPES.get(column, _ENV_TYPES.get(column, str))]
 
@@ -243,8 +246,7 @@ _TYPES: dict[str, type] = {
     "status": str,
     "steps": int,
     "episodes": int,
-    **dict.fromkeys(METRICS, float),
-    "solved_at": int,
+    **{name: int if metric.is_episode else float for name, metric in METRICS.items()},
     "seconds": float,
 }
 _ENV_TYPES: dict[str, type] = {"env.max_episode_steps": int, "env.solved_return": float}

@@ -9,7 +9,7 @@ with the seeds before them.
 import itertools
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,15 +87,14 @@ class EpisodeStore:
         trailing = reversed(self._counts[written[-1]])  # format 1 does not say
         return set(itertools.takewhile(lambda key: key not in finished, trailing))
 
-    def returns_of(self, keys: Collection[RowId]) -> dict[RowId, tuple[np.ndarray, int]]:
-        """The returns [E] of some trainings, and the step at which the last of them ended."""
-        found: dict[RowId, tuple[np.ndarray, int]] = {key: (np.empty(0), 0) for key in keys}
+    def episodes_of(self, keys: Collection[RowId]) -> dict[RowId, pd.DataFrame]:
+        """The rows of some trainings."""
+        found = dict.fromkeys(keys, SCHEMA.empty_table().to_pandas())
         for part, counts in self._counts.items():
             if mine := counts.keys() & keys:
                 frame = only(self._table(part), mine).to_pandas()
                 for (trial, seed), group in frame.groupby(["trial", "seed"], sort=False):
-                    returns = group["return"].to_numpy()
-                    found[int(trial), int(seed)] = returns, int(group["step"].iloc[-1])  # pyright: ignore[reportArgumentType]
+                    found[int(trial), int(seed)] = group  # pyright: ignore[reportArgumentType]
         return found
 
     def copy_aside(self, keys: Collection[RowId]) -> list[Path]:
@@ -182,8 +181,12 @@ class EpisodeStore:
             self._last, self._open = self._last + 1, SCHEMA.empty_table()
 
 
-def read_episodes(path: Path, trial: int | None = None) -> pd.DataFrame:
+def read_episodes(
+    path: Path, trial: int | None = None, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Every row of episodes.parquet at `path`, or those of one trial; nothing is mended.
+
+    All columns, or those that are named.
 
     Raises `RunError` where a part is damaged, or there is none.
     """
@@ -191,7 +194,12 @@ def read_episodes(path: Path, trial: int | None = None) -> pd.DataFrame:
     try:
         for part in path.glob("part-*.parquet"):
             refuse_endless(part)
-        return pd.read_parquet(path, filters=filters, page_checksum_verification=True)
+        return pd.read_parquet(
+            path,
+            columns=None if columns is None else list(columns),
+            filters=filters,
+            page_checksum_verification=True,
+        )
     except (pa.ArrowException, OSError, ValueError) as error:
         raise RunError(
             f"{path}: cannot be read as Parquet ({first_line(error)}); start the command "

@@ -1,7 +1,7 @@
 """One training that is over, as it is handed to a folder of results."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -58,6 +58,6 @@ class FinishedTraining:
             "status": self.status,
             "steps": self.steps,
             "episodes": len(self.returns),
-            **asdict(metrics_of(self.returns, threshold, self.test_returns)),
+            **metrics_of(self.returns, self.lengths, threshold, self.test_returns),
             "seconds": round(self.seconds, 3),
         }

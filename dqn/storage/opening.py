@@ -149,12 +149,13 @@ class _Opening:
     def _judge(self) -> None:
         """Hold each line against what its part keeps, and against its episodes."""
         rows = self._seeds.rows
-        doubtful = {
-            key for key in rows if key in self._seeds.text.lines and self._lines.needs_episodes(key)
-        }
-        found = self._episodes.returns_of(doubtful) if doubtful else {}
+        doubtful = {key for key in rows if self._lines.needs_episodes(key)}
+        missing = self._seeds.text.missing
+        # A column that no line was written with is of a later version: nothing is wrong.
+        written = {name for key in rows for name in self._lines.columns_of(key)} if missing else ()
+        found = self._episodes.episodes_of(doubtful) if doubtful else {}
         for key in [key for key in rows if key in doubtful]:
-            verdict, row = self._lines.judged(key, *found[key])
+            verdict, row = self._lines.judged(key, found[key])
             rows[key] = row
             if verdict == "as written":
                 continue
@@ -163,7 +164,7 @@ class _Opening:
             self._done["again" if verdict == "unproven" else verdict] += 1
             if verdict == "unproven":
                 del rows[key]
-        for name in self._seeds.text.missing:
+        for name in (name for name in missing if name in written):
             self._problems.append(f": must have a column {name}, has none")
             self._done["added"] += 1
 

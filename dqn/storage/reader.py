@@ -135,15 +135,15 @@ def _refuse_unknown(path: Path, sweep: Mapping[str, Any] | None) -> None:
 
 
 def _compute(text: SeedsText, path: Path, base: Config) -> None:
-    """Fill what the columns of an earlier version leave out, from the episodes."""
+    """Fill what the columns of an earlier version leave out, from the episodes if they are here."""
+    if not (path / "episodes.parquet").exists():
+        return
     frame = read_episodes(path / "episodes.parquet")
     of = dict(list(frame.groupby(["trial", "seed"], sort=False)))
     thresholds = Thresholds(base, imports=False)
     for row in text.rows.values():
         mine = of.get(row_id(row), frame[:0])
-        computed = computed_of(mine["return"].to_numpy(), thresholds.of_row(row))
-        if "steps" in text.missing:
-            computed["steps"] = mine["step"].tolist()[-1] if len(mine) else 0
+        computed = computed_of(mine, thresholds.of_row(row))
         row.update({name: computed[name] for name in text.missing if name in computed})
 
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from dqn.config import Config, EnvConfig
 from dqn.envs import gymnasium_env
-from dqn.envs.registry_errors import known_registration
-from dqn.runtime.errors import UserError
+from dqn.envs.registry_errors import known_solved_return
 from dqn.storage.columns import Cell, config_of
 
 
@@ -31,13 +30,7 @@ class Thresholds:
     def _look_up(self, env: EnvConfig) -> float | None:
         if self._imports:
             return gymnasium_env.describe(env).solved_return
-        spec = known_registration(env.id)
-        try:
-            return (
-                None if spec is None else gymnasium_env.registered_number(spec, "reward_threshold")
-            )
-        except UserError:  # refused where it would be trained
-            return None
+        return known_solved_return(env)
 
     def of_row(self, row: Mapping[str, Cell]) -> float | None:
         """The same for the environment of a row; `UserError` where it is no configuration."""

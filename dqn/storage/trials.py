@@ -69,8 +69,8 @@ def trial_rows(trials: Iterable[Sequence[Row]], hyperparameters: Iterable[str]) 
     interval says that there is no finite one; of a single seed there is no interval.
 
     `status` is failed if any seed did, else pruned if any was, else diverged if any did, else done;
-    `seeds_done` counts the seeds that trained to their end. IQM and interval: `stats.iqm` and
-    `stats.interval`, of many trials at once; 2,000 trials of 10 seeds take a second.
+    `seeds_done` counts the seeds that trained to their end. IQM and interval: `metrics.iqm` and
+    `metrics.interval`, of many trials at once; 2,000 trials of 10 seeds take a second.
     """
     names = tuple(hyperparameters)
     table, samples = [], defaultdict(list)
@@ -99,7 +99,7 @@ def rank_key(
     With `on_trial_end`, by what that gives of them, in the unit and sign of the objective.
     Before all others come those that are whole, each of `seeds` done or diverged: a trial that was
     stopped on the way is known by less. Those without a finite IQM come last. The lowest is best of
-    a metric whose worst value is the highest (`solved_at`, `collapse`); of equals, the first trial.
+    a metric of which less is better (`solved_at`, `collapse`); of equals, the first trial.
     """
     value = over(rows) if over else float(iqm(counted(objective, rows)))
     number = int(rows[0]["trial"] or 0)
@@ -108,7 +108,8 @@ def rank_key(
     ended = {row["seed"] for row in rows if row["status"] in ("done", "diverged")}
     failed = any(row["status"] not in ("done", "diverged") for row in rows)
     whole = not failed and ended.issuperset(seeds)
-    return 0 if whole else 1, value if METRICS[objective] > 0 else -value, number
+    sign = 1.0 if METRICS[objective].lower_is_better else -1.0
+    return 0 if whole else 1, sign * value, number
 
 
 def retried(rows: Iterable[Row]) -> set[RowId]:
@@ -153,5 +154,5 @@ def value_of(metric: str, row: Mapping[str, Cell]) -> float | None:
     value = row[metric]
     if value is not None:
         return float(value)
-    lost = row["status"] in ("diverged", "failed") or metric == "solved_at"
-    return METRICS[metric] if lost else None
+    lost = row["status"] in ("diverged", "failed") or METRICS[metric].is_episode
+    return METRICS[metric].lost if lost else None

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 
 from dqn.config import Config
-from dqn.statistics.formatting import count
+from dqn.statistics.formatting import count, format_estimate
+from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import Row
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import named, trial_row
@@ -147,11 +148,8 @@ class SweepProgress(Progress):
     def _value(self, rows: Sequence[Row]) -> str:
         """A trial and its value; "" where that is not finite."""
         row, name = trial_row(rows, ()), self._folder.objective
-        value, low, high = (row[name + end] for end in ("", "_low", "_high"))
-        if not isinstance(value, float):
+        value, *ends = (row[name + end] for end in ("", "_low", "_high"))
+        if value is None:
             return ""
-        ends = ""
-        if isinstance(low, float) and isinstance(high, float):
-            ends = f" [{low:.1f}, {high:.1f}]"
-        number = int(row["trial"] or 0)
-        return f"{named(number)}, {name} {value:.1f}{ends}, {count(len(rows), 'seed')}"
+        text = format_estimate(value, ends, METRICS[name].digits)  # pyright: ignore[reportArgumentType]
+        return f"{named(int(row['trial'] or 0))}, {name} {text}, {count(len(rows), 'seed')}"

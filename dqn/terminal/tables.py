@@ -3,24 +3,21 @@
 import io
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from dqn.statistics.formatting import count, interval_of, number, setting
+from dqn.statistics.formatting import count, format_interval, format_metric, format_setting
+from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import COLUMN_OF_KEY
 from dqn.storage.trials import numbered
 
-_METRICS = {
-    "mean_return": "mean return",
-    "best_return": "best 10",
-    "final_return": "last 10",
-    "test_return": "test",
-    "collapse": "collapse",
-}
-_TITLES = {**_METRICS, "solved_at": "solved at"}
+# What has room in 120 columns; all others are in seeds.csv and trials.csv.
+_OF_A_RUN = ("mean_return", "best_return", "final_return", "test_return", "collapse", "solved_at")
+_OF_A_SWEEP = ("test_return", "collapse", "solved_at")
 _WIDTH = 120
 _ORDER = "ordered by"  # a column of a leaderboard beside those of trials.csv
 
@@ -30,19 +27,30 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("seed", justify="right")
     table.add_column("status")
-    for title in ("episodes", "steps", *_METRICS.values(), "solved at"):
+    for title in ("episodes", "steps", *(METRICS[name].title for name in _OF_A_RUN)):
         table.add_column(title, justify="right")
     for row in rows.sort_values("seed").to_dict("records"):
-        metrics = [number(row[name], name) for name in _METRICS]
-        solved = "-" if pd.isna(row["solved_at"]) else f"{int(row['solved_at'])}"
         cells = str(row["seed"]), row["status"], f"{row['episodes']:,}", f"{row['steps']:,}"
-        table.add_row(*cells, *metrics, solved)
+        table.add_row(*cells, *(metric_cell(row, name) for name in _OF_A_RUN))
     table.add_section()
-    solved = f"{rows.solved_at.notna().sum()} of {len(rows)}"
-    middles = [number(trial[name], name) for name in _METRICS]
-    table.add_row("IQM", count(len(rows), "seed"), "", "", *middles, solved)
-    table.add_row("", "95 % interval", "", "", *(interval_of(trial, name) for name in _METRICS), "")
+    averaged = [name for name in _OF_A_RUN if not METRICS[name].is_episode]
+    came = f"{rows.solved_at.notna().sum()} of {len(rows)}"
+    middles = [metric_cell(trial, name) for name in averaged]
+    table.add_row("IQM", count(len(rows), "seed"), "", "", *middles, came)
+    table.add_row(
+        "", "95 % interval", "", "", *(interval_cell(trial, name) for name in averaged), ""
+    )
     return as_text(table)
+
+
+def metric_cell(row: Mapping[Any, Any], metric: str) -> str:
+    """A metric of a row of seeds.csv or trials.csv."""
+    return format_metric(row[metric], METRICS[metric])
+
+
+def interval_cell(trial: Mapping[Any, Any], metric: str) -> str:
+    """The interval of a metric in a row of trials.csv."""
+    return format_interval(trial[f"{metric}_low"], trial[f"{metric}_high"])
 
 
 def leaderboard(
@@ -60,7 +68,7 @@ def leaderboard(
     number is that. Of the other metrics as many as fit in 120 columns; of the swept keys all, but
     on a terminal that is narrower.
     """
-    others = [name for name in ("test_return", "collapse", "solved_at") if name != objective]
+    others = [name for name in _OF_A_SWEEP if name != objective]
     shown, room = trials.head(top), terminal_width()
     if ordered_by != "IQM" and value_of is not None:
         shown = shown.assign(**{_ORDER: [value_of(int(n)) for n in shown["trial"]]})
@@ -97,18 +105,18 @@ def _leaders(
         table.add_column(title, justify="right")
     table.add_column("status")
     table.add_column("seeds", justify="right")
-    own, twice = [_TITLES[objective]], _ORDER in trials
+    own, twice = [METRICS[objective].title], _ORDER in trials
     if twice:
         own = [f"{own[0]}\n{ordered_by.partition(' of ')[0]}", f"{own[0]}\nIQM"]
-    for title in (*own, "95 % interval", *(_TITLES[name] for name in others)):
+    for title in (*own, "95 % interval", *(METRICS[name].title for name in others)):
         table.add_column(title, justify="right")
     for rank, row in enumerate(trials.to_dict("records"), start=1):
-        values = [setting(row[column]) for column in columns.values()]
-        order = [number(row[_ORDER], objective)] if twice else []
-        metrics = *order, number(row[objective], objective), interval_of(row, objective)
+        values = [format_setting(row[column]) for column in columns.values()]
+        order = [format_metric(row[_ORDER], METRICS[objective])] if twice else []
+        metrics = *order, metric_cell(row, objective), interval_cell(row, objective)
         table.add_row(
             f"{rank}", numbered(row["trial"]), *values, row["status"],
-            f"{row['seeds_done']}", *metrics, *(number(row[name], name) for name in others),
+            f"{row['seeds_done']}", *metrics, *(metric_cell(row, name) for name in others),
         )  # fmt: skip
     return _text(table).strip("\n")
 

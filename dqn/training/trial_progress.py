@@ -79,7 +79,10 @@ class TrialProgress:
                 reached = int(np.searchsorted(shares, fraction))
                 if reached == len(returns) and seed not in self.rows:
                     return passed
-                metrics[seed] = metrics_of(returns[: reached + 1], self._threshold)
+                lengths = np.diff(steps, prepend=0)
+                metrics[seed] = metrics_of(
+                    returns[: reached + 1], lengths[: reached + 1], self._threshold
+                )
             self._rung = rung + 1
             passed.append((rung, metrics))
         return passed

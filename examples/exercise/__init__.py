@@ -1,1 +1,1 @@
-"""The course exercise that this project grew from: its questions, answered from trained results."""
+"""The exercise that this project grew from: its questions, and what trained results say."""

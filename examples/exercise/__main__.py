@@ -1,4 +1,4 @@
-"""`python -m examples.exercise`: the course's questions, answered with one's own numbers.
+"""`python -m examples.exercise`: a page on the exercise's questions, from one's own numbers.
 
 A page in Markdown with its figures beside it. Every number in it is computed from the folders that
 are named, and what it says of them depends on the numbers.
@@ -16,11 +16,17 @@ from dqn.runtime.errors import RunError, UserError
 from dqn.runtime.exit_codes import printable
 from dqn.storage.safe_yaml import plain_of
 from dqn.terminal.console import steps
-from sweeps.analysis.candidates import Candidate, candidate, candidates, format_terms, incomparable
+from sweeps.analysis.candidates import (
+    Candidate,
+    format_terms,
+    incomparable,
+    read_candidate,
+    read_candidates,
+)
 from sweeps.commands.cli import Parser, add_json, command_line, show
 
-PAGE = "course.md"
-OUT = Path("course")
+PAGE = "exercise.md"
+OUT = Path("exercise")
 RESERVED = ("losses.png", "values.png")
 EXAMPLES = """\
 examples
@@ -64,30 +70,30 @@ def _run(arguments: list[str]) -> int:
     add_arguments(parser)
     add_json(parser)
     args = parser.parse_args(arguments)
-    return show(course(args), args.json)
+    return show(write_page(args), args.json)
 
 
-def course(args: argparse.Namespace) -> tuple[int, str, Any]:
+def write_page(args: argparse.Namespace) -> tuple[int, str, Any]:
     """Draw the figures, write the page; status, what was written, the same as plain values.
 
     Raises `UserError` for what is no folder of results, for runs and sweeps that cannot be compared
     or are in another order, and where the page cannot be written.
     """
     with steps() as tell:
-        return _course(args, tell)
+        return _write_page(args, tell)
 
 
-def _course(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int, str, Any]:
+def _write_page(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int, str, Any]:
     tell("reading ...")
     # They load Matplotlib: not before it is needed.
-    from examples.exercise.answers import page
+    from examples.exercise.figures import draw_influence, draw_losses, draw_values
     from examples.exercise.influence import influence
-    from examples.exercise.lessons import draw_influence, draw_losses, draw_values
+    from examples.exercise.page import page
 
-    them = candidates([args.exercise, args.scaled, args.recommended])
+    them = read_candidates([args.exercise, args.scaled, args.recommended])
     _refuse_unlike(them)
     _refuse_disorder(*them[:2])
-    studies = [influence(candidate(text).results) for text in args.sweeps]
+    studies = [influence(read_candidate(text).results) for text in args.sweeps]
     _refuse_names([study.name for study in studies])
     for study in studies:
         if not study.hyperparameters:

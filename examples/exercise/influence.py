@@ -1,21 +1,20 @@
-"""What one key at a time does around a sweep's base: its settings, and the course's section."""
+"""What one key at a time does around a sweep's base: its settings, and its section of the page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dqn.config.fields import override_text
-from dqn.statistics.formatting import count
+from dqn.statistics.formatting import count, format_estimate, format_setting
+from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
 from dqn.storage.reader import Results
 from dqn.storage.trials import trial_row
-from sweeps.analysis.candidates import TITLES, Candidate, SampleComparison, compare_samples
+from sweeps.analysis.candidates import Candidate, SampleComparison, compare_samples
 from sweeps.analysis.hyperparameters import order
-from sweeps.analysis.tables import digits_of, spanned
 from sweeps.report.headline import expected
 
-METRIC = "mean_return"
-"""What the course judges by, whatever the objective of a sweep was."""
+METRIC, TITLE = "mean_return", METRICS["mean_return"].title
+"""What the page judges by, whatever the objective of a sweep was."""
 UNFINISHED = ("not trained", "not with all their seeds")
 
 
@@ -56,7 +55,7 @@ class Influence:
         level = next(
             one for levels in self.hyperparameters.values() for one in levels if one.is_base
         )
-        return f"reward_scale={label(level.rows[0]['reward_scale'])}"
+        return f"reward_scale={format_setting(level.rows[0]['reward_scale'])}"
 
     @property
     def seeds(self) -> str:
@@ -108,11 +107,6 @@ def ranked(hyperparameters: Mapping[str, Sequence[Level]]) -> Iterator[tuple[str
     return iter(sorted(spans, key=lambda span: -span[2]))
 
 
-def label(value: Cell) -> str:
-    """A value of a hyperparameter as one writes it."""
-    return override_text(value) if not isinstance(value, float) else f"{value:g}"
-
-
 def seeds_of(hyperparameters: Mapping[str, Sequence[Level]]) -> str:
     """How many seeds a setting has, in words."""
     counts = [len(level.rows) for levels in hyperparameters.values() for level in levels]
@@ -123,7 +117,7 @@ def seeds_of(hyperparameters: Mapping[str, Sequence[Level]]) -> str:
 def cell(summary: Mapping[str, Any], metric: str = METRIC) -> str:
     """A metric of a row of trials.csv with its interval."""
     ends = summary[metric + "_low"], summary[metric + "_high"]
-    return spanned(summary[metric], None if None in ends else ends, digits_of(metric))
+    return format_estimate(summary[metric], ends, METRICS[metric].digits)
 
 
 def section(study: Influence) -> str:
@@ -131,7 +125,7 @@ def section(study: Influence) -> str:
     lines = [
         _extent(study),
         "",
-        f"![IQM of the {TITLES[METRIC]} by value of each hyperparameter]({study.name}.png)",
+        f"![IQM of the {TITLE} by value of each hyperparameter]({study.name}.png)",
         "",
         "| hyperparameter | values apart by | best tried | base | P(best beats base) |",
         "|---|---|---|---|---|",
@@ -139,8 +133,9 @@ def section(study: Influence) -> str:
     for hyperparameter, best, span in ranked(study.hyperparameters):
         base = next(level for level in study.hyperparameters[hyperparameter] if level.is_base)
         lines.append(
-            f"| `{hyperparameter}` | {span:.1f} | {label(best.value)}: {cell(best.summary)} | "
-            f"{label(base.value)}: {cell(base.summary)} | {_chance(best.against_base)} |"
+            f"| `{hyperparameter}` | {span:.1f} | {format_setting(best.value)}: "
+            f"{cell(best.summary)} | "
+            f"{format_setting(base.value)}: {cell(base.summary)} | {_chance(best.against_base)} |"
         )
     return "\n".join(lines) + (
         f"\n\n{_sure(study)} The best of several values tried looks better than it is, and "
@@ -162,7 +157,7 @@ def _chance(versus: SampleComparison | None) -> str:
         return "the base is best"
     if versus.improvement_interval is None:
         return "not known"
-    return spanned(versus.improvement, versus.improvement_interval, 2)
+    return format_estimate(versus.improvement, versus.improvement_interval, 2)
 
 
 def _sure(study: Influence) -> str:
@@ -180,7 +175,7 @@ def _sure(study: Influence) -> str:
         )
     best.sort(key=lambda one: -one[1].reached)
     changes = ", ".join(
-        f"`{hyperparameter}={label(level.value)}` ({cell(level.summary)})"
+        f"`{hyperparameter}={format_setting(level.value)}` ({cell(level.summary)})"
         for hyperparameter, level in best
     )
     return (

@@ -23,16 +23,6 @@ from dqn.storage.safe_yaml import differences
 from dqn.storage.trials import value_of
 from sweeps.analysis.objective import objective_of
 
-TITLES = {
-    "mean_return": "mean return",
-    "best_return": "best 10",
-    "final_return": "last 10",
-    "test_return": "test",
-    "solved_at": "solved at",
-    "collapse": "collapse",
-}
-"""Of `stats.METRICS`, as headings of a table."""
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -75,7 +65,7 @@ class SampleComparison:
     """Its two-sided p-value, of this comparison alone."""
 
 
-def candidate(text: str) -> Candidate:
+def read_candidate(text: str) -> Candidate:
     """From DIR or DIR:TRIAL; of a sweep without a trial named, its best.
 
     Raises `UserError` for what is no folder of results and for a trial that has no row.
@@ -103,9 +93,9 @@ def candidate(text: str) -> Candidate:
     return Candidate(name if results.sweep is None else f"{name}:{trial}", results, trial)
 
 
-def candidates(texts: Sequence[str]) -> list[Candidate]:
-    """One of each text, as `candidate`; their names are made unlike by their folders' parents."""
-    found = [candidate(text) for text in texts]
+def read_candidates(texts: Sequence[str]) -> list[Candidate]:
+    """One of each text; their names are made unlike by their folders' parents."""
+    found = [read_candidate(text) for text in texts]
     names = [one.name for one in found]
     if len(set(names)) == len(names):
         return found
@@ -125,7 +115,7 @@ def compare_samples(
     what was never asked of it. `statistic` is what the difference is of.
     """
     of_seed = of_seed or partial(value_of, metric)
-    sign = -1.0 if METRICS[metric] > 0 else 1.0
+    sign = -1.0 if METRICS[metric].lower_is_better else 1.0
     mine, theirs = (
         {row["seed"]: value for row in rows if (value := of_seed(row)) is not None}
         for rows in (one, other)
@@ -148,14 +138,15 @@ def compare_samples(
     )
 
 
-def incomparable(all_of_them: Sequence[Candidate]) -> list[Candidate]:
+def incomparable(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Those whose task or budget is not the first one's."""
-    return [one for one in all_of_them if one.terms != all_of_them[0].terms]
+    return [one for one in candidates if one.terms != candidates[0].terms]
 
 
-def format_terms(one: Candidate) -> str:
+def format_terms(candidate: Candidate) -> str:
     """Environment and budget in words."""
-    env, episodes, steps = one.config.env, one.config.episodes, one.config.steps
+    config = candidate.config
+    env, episodes, steps = config.env, config.episodes, config.steps
     more = [f"{name}={value}" for name, value in (
         ("max_episode_steps", env.max_episode_steps), ("solved_return", env.solved_return),
         ("kwargs", dict(env.kwargs) or None)) if value is not None]  # fmt: skip

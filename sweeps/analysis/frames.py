@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dqn.statistics.formatting import figures
+from dqn.statistics.formatting import format_number, format_setting
 from dqn.statistics.metrics import METRICS, interval, iqm
 from dqn.storage.reader import Results
 from dqn.storage.trials import counted, rank_key, trial_rows, value_of
-from sweeps.analysis.hyperparameters import Hyperparameter, hyperparameters_of, label, regions
+from sweeps.analysis.hyperparameters import Hyperparameter, hyperparameters_of, regions
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED
 
@@ -47,7 +47,7 @@ class ReportFrames:
     @property
     def lower_is_better(self) -> bool:
         """Whether the metric is one of those that are."""
-        return METRICS[self.metric] > 0
+        return METRICS[self.metric].lower_is_better
 
     @property
     def counted(self) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def report_frames(results: Results, metric: str) -> ReportFrames:
     base = results.base
     wanted = range(base.first_seed, base.first_seed + base.seeds)
     own = objective_of(results)
-    over, ranked_by = (own.of_rows, own.told) if metric == own.metric else (None, "IQM")
+    over, ranked_by = (own.of_rows, own.label) if metric == own.metric else (None, "IQM")
     stand = {n: rank_key(rows, wanted, metric, over) for n, rows in results.rows.items()}
     order = sorted(stand, key=stand.__getitem__)
     rows = trial_rows(
@@ -174,9 +174,9 @@ def of_pair(tables: ReportFrames, first: Hyperparameter, second: Hyperparameter)
 
 
 def points(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
-    """The trials with a finite value as dots, best first: `trial, x, y, told, pruned`.
+    """The trials with a finite value as dots, best first: `trial, x, y, text, pruned`.
 
-    `told` is the hyperparameter's value in words. Levels that are no numbers are spread a little
+    `text` is the hyperparameter's value in words. Levels that are no numbers are spread a little
     about their places. Of many trials every n-th, a thousand at most.
     """
     trials = tables.trials.loc[np.isfinite(tables.trials["value"])]
@@ -190,7 +190,8 @@ def points(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame
     )
     return pd.DataFrame({
         "trial": trials["trial"], "x": hyperparameter.places(trials[hyperparameter.column]) + aside,
-        "y": trials["value"], "told": [label(value) for value in trials[hyperparameter.column]],
+        "y": trials["value"],
+        "text": [format_setting(value) for value in trials[hyperparameter.column]],
         "pruned": trials["status"] == "pruned",
     })  # fmt: skip
 
@@ -211,9 +212,9 @@ def ticks(tables: ReportFrames, hyperparameter: Hyperparameter) -> list[tuple[fl
         places = hyperparameter.places(hyperparameter.levels)
         places = np.log10(places) if hyperparameter.log else places
         heights = (places - places.min()) / np.ptp(places)
-        return list(zip(heights.tolist(), map(label, hyperparameter.levels), strict=True))
+        return list(zip(heights.tolist(), map(format_setting, hyperparameter.levels), strict=True))
     places = hyperparameter.places(tables.trials[hyperparameter.column])
-    return [(0.0, figures(places.min(), 3)), (1.0, figures(places.max(), 3))]
+    return [(0.0, format_number(places.min(), 3)), (1.0, format_number(places.max(), 3))]
 
 
 def good_and_others(tables: ReportFrames) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

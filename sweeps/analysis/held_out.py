@@ -76,9 +76,9 @@ def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Vali
     if status == INTERRUPTED:
         return None
     held = _held(path / FOLDER, base, configs, objective, twins)
-    findings = validated_trials(results, list(chosen), held)
-    winner = recommended_trial(findings, objective)
-    found = Validation(results, base, findings, winner, status)
+    trials = validated_trials(results, list(chosen), held)
+    winner = recommended_trial(trials, objective)
+    found = Validation(results, base, trials, winner, status)
     try:
         write_table(path / TABLE, found)
         if winner is not None:
@@ -192,7 +192,7 @@ def _train(
         configs=tuple(dict.fromkeys(configs.values())),
         objective=objective.metric,
         over=objective.of_rows,
-        ordered_by=objective.told,
+        ordered_by=objective.label,
         trials=tuple(places),
         unless_warned=True,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqn.statistics.formatting import figures, setting
+from dqn.statistics.formatting import format_number, format_setting
 from dqn.storage.columns import COLUMN_OF_KEY, Cell, columns_of
 from dqn.storage.reader import Results
 
@@ -85,7 +85,7 @@ def regions(
     ):
         known = hyperparameter.places(hyperparameter.levels).tolist()
         found = [
-            Region(label(level), place, place)
+            Region(format_setting(level), place, place)
             for level, place in zip(hyperparameter.levels, known, strict=True)
         ]
         return np.searchsorted(known, places), found
@@ -99,13 +99,8 @@ def regions(
     return number, [Region(_span(low, high), low, high) for low, high in ends]
 
 
-def label(value: Any) -> str:
-    """A value of a hyperparameter in as few characters as tell it from others."""
-    return "none" if value is None else setting(value)
-
-
 def _span(low: float, high: float) -> str:
-    a, b = figures(low, 3), figures(high, 3)
+    a, b = format_number(low, 3), format_number(high, 3)
     return a if a == b else f"{a} to {b}"
 
 

@@ -1,23 +1,39 @@
-"""A candidate's learning curve: what all its seeds have come to, at each episode or step."""
+"""Learning curves over seeds and trials: IQM and interval of the mean of 10 returns.
 
-from collections.abc import Iterator, Sequence
+Every seed counts, by the rule of `trials.trial_rows`: one that diverged or failed is worse than
+every other from its end on, so that a curve ends once more than a quarter of its seeds have; one
+that was done before the others, its budget being bounded by another number, keeps its last mean; a
+pruned one counts as far as it went.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dqn.statistics.metrics import interval, iqm, running_mean
+from dqn.statistics.learning_curves import TrainingCurve, iqms, smoothed, table_of
+from dqn.statistics.metrics import WINDOW
+from dqn.storage.columns import Row
+from dqn.storage.episodes import read_episodes
+from dqn.storage.reader import Results
+from dqn.storage.seeds_text import RowId, row_id
 from sweeps.analysis.candidates import Candidate
+from sweeps.analysis.frames import ReportFrames, comparable
+from sweeps.analysis.hyperparameters import Hyperparameter, regions
 
-POINTS = 400  # of a curve over environment steps
+POINTS = 400  # of a candidate's curve over environment steps
+_PLACES = 60  # of a curve of a report
+_RESAMPLES = 201  # bands of many trials are looked at, not read off
+_MOST_GROUPS, _MOST_LEVELS = 3, 5
 
 LOWEST = (
     "a diverged seed counts as the lowest from its end on; beyond a quarter of them the curve ends"
 )
 KEPT = "a seed that ended before the others keeps its last mean"
 LEFT_OUT = "a pruned seed counts no more from there on"
+_RULES = {"diverged": LOWEST, "failed": LOWEST, "done": KEPT, "pruned": LEFT_OUT}
 
 
 @dataclass(frozen=True)
@@ -35,64 +51,106 @@ class Curve:
     """What was done about seeds that had ended, where any had."""
 
 
-def over_steps(them: Sequence[Candidate]) -> bool:
+@dataclass(frozen=True)
+class Curves:
+    """What many trainings had come to at the same places."""
+
+    unit: str
+    """episode, or step where trainings are as long as their steps say."""
+    places: NDArray[np.float64]
+    """[P]."""
+    of: Mapping[int, NDArray[np.float64]]
+    """By trial, [seeds, P]; NaN where a seed does not count."""
+
+
+def over_steps(candidates: Sequence[Candidate]) -> bool:
     """Whether environment steps, not episodes, are what their trainings have in common."""
-    return any(one.config.steps and not one.config.episodes for one in them)
+    return any(one.config.steps and not one.config.episodes for one in candidates)
 
 
-def curve(one: Candidate, steps: bool) -> Curve:
-    """The learning curve of a candidate over environment steps, or else over episodes.
+def curve(candidate: Candidate, steps: bool) -> Curve:
+    """The learning curve of a candidate over environment steps, or else over episodes."""
+    unit = "step" if steps else "episode"
+    curves = list(_curves(candidate.results, candidate.rows, unit, candidate.trial).values())
+    last = int(max(one.end for one in curves))
+    is_long = steps and last > POINTS
+    x = np.linspace(0, last, POINTS + 1)[1:] if is_long else np.arange(1.0, last + 1.0)
+    ended = {one.status for one in curves if one.end < last}
+    rules = dict.fromkeys(rule for status, rule in _RULES.items() if status in ended)
+    return Curve(x, *iqms(table_of(curves, x, "by status"), resamples=501), tuple(rules))
 
-    It begins where each seed has its 10th episode. A seed that has ended goes on by the rule of
-    `trials.trial_rows`: a diverged (or failed) one counts as worse than every other, so that the
-    curve ends once more than a quarter have; a pruned one is left out. One that was done before the
-    others, its budget being bounded by another number, keeps its last mean.
+
+def read_curves(tables: ReportFrames) -> Curves:
+    """The curves of all trainings that were not pruned.
+
+    `RunError` for episodes.parquet that cannot be read. 50,000 trainings of 150 episodes take some
+    seconds.
     """
-    frame: Any = one.results.episodes(one.trial)
-    courses = dict(iter(frame.groupby("seed")))
-    seeds = [(row, courses.get(row["seed"], frame.iloc[:0])) for row in one.rows]
-    ends = np.array([int(row["steps" if steps else "episodes"] or 0) for row, _ in seeds])
-    x = _grid(int(ends.max(initial=0)), steps)
-    values = np.array([_course(group, x, steps) for _, group in seeds])  # [seeds, P]
-    ended = x > ends[:, None]
-    statuses = np.array([row["status"] for row, _ in seeds])
-    lost = np.isin(statuses, ("diverged", "failed"))[:, None] & ended
-    out = (statuses == "pruned")[:, None] & ended
-    kept = (statuses == "done")[:, None] & ended
-    rules = [rule for rule, where in ((LOWEST, lost), (KEPT, kept), (LEFT_OUT, out)) if where.any()]
-    return Curve(x, *_summary(np.where(lost, -np.inf, values), ~out), tuple(rules))
+    results, unit = tables.results, "episode" if tables.results.base.episodes else "step"
+    rows = [row for own in results.rows.values() for row in own if row["status"] != "pruned"]
+    curves = _curves(results, rows, unit)
+    last = max((float(one.x[-1]) for one in curves.values() if one.x.size), default=0.0)
+    places = np.unique(np.linspace(min(WINDOW, last), last, _PLACES).round())
+    of_trial: dict[int, list[TrainingCurve]] = {}
+    for (trial, _), one in curves.items():
+        of_trial.setdefault(trial, []).append(one)
+    tables_of = {trial: table_of(own, places, "by status") for trial, own in of_trial.items()}
+    return Curves(unit, places, tables_of)
 
 
-def _grid(last: int, steps: bool) -> NDArray[np.float64]:
-    if steps and last > POINTS:
-        return np.linspace(0, last, POINTS + 1)[1:]
-    return np.arange(1, last + 1, dtype=float)
+def of_trial(curves: Curves, trial: int) -> pd.DataFrame:
+    """`place, value, low, high`: the IQM over the seeds of a trial and its 95 % interval."""
+    return _band(curves, curves.of.get(trial, np.empty((0, len(curves.places)))), _RESAMPLES * 10)
 
 
-def _course(group: pd.DataFrame, x: NDArray[np.float64], steps: bool) -> NDArray[np.float64]:
-    """The last running mean that one training had by each of `x`; NaN before its first."""
-    group = group.sort_values("episode")
-    means = np.append(running_mean(group["return"].to_numpy(float)), np.nan)
-    at = group["step" if steps else "episode"].to_numpy(float)
-    return means[np.searchsorted(at, x, side="right") - 1]  # -1, before the first, is the NaN
+def by_value(curves: Curves, tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
+    """The same of the trials that share a region of a hyperparameter, with `region` and `trials`.
+
+    As in `frames.of_regions` the band is over trials where a sampler drew them, each the IQM of its
+    seeds, and over trainings otherwise. At most five levels, or three regions.
+    """
+    trials = comparable(tables, hyperparameter)
+    number, found = regions(
+        hyperparameter, trials[hyperparameter.column], _MOST_GROUPS, _MOST_LEVELS
+    )
+    frames = []
+    for n, region in enumerate(found):
+        here = [curves.of[t] for t in trials["trial"][number == n] if t in curves.of]
+        if not here:
+            continue
+        if tables.design == "sampled":
+            here = [iqms(of_seeds)[:1] for of_seeds in here]
+        band = _band(curves, np.concatenate(here), _RESAMPLES)
+        frames.append(band.assign(region=region.label, trials=len(here)))
+    columns = ["place", "value", "low", "high", "region", "trials"]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
-def _summary(
-    values: NDArray[np.float64], counts: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """IQM and interval [P] of `values` [seeds, P] over those that count."""
-    three = np.full((3, values.shape[1]), np.nan)
-    for points, rows in _alike(counts):
-        sample = values[np.ix_(rows, points)].T
-        three[0, points] = iqm(sample)
-        three[1:, points] = interval(sample, resamples=501)
-    return three[0], three[1], three[2]
+def _band(curves: Curves, table: NDArray[np.float64], resamples: int) -> pd.DataFrame:
+    """Where there is a finite IQM; a low end that is not finite stands at the lowest that is."""
+    value, low, high = iqms(table, resamples)
+    drawn = np.isfinite(value)
+    floor = np.min([value, low], initial=np.inf, where=np.isfinite([value, low]))
+    frame = pd.DataFrame({"place": curves.places, "value": value, "low": low, "high": high})
+    return frame.assign(low=np.maximum(low, floor))[drawn].reset_index(drop=True)
 
 
-def _alike(
-    counts: NDArray[np.bool_],
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Points at which the same seeds count, with those seeds."""
-    which, place = np.unique(counts, axis=1, return_inverse=True)
-    for number, column in enumerate(which.T):
-        yield np.flatnonzero(place == number), np.flatnonzero(column)
+def _curves(
+    results: Results, rows: Iterable[Row], unit: str, trial: int | None = None
+) -> dict[RowId, TrainingCurve]:
+    """The curve of each of `rows` over `unit`; of one `trial` alone no other's are read."""
+    columns = ["trial", "seed", unit, "return"]
+    frame = read_episodes(results.path / "episodes.parquet", trial, columns)
+    number, seed, x, returns = (frame[name].to_numpy() for name in columns)
+    # The episodes of a training stand together, in their order.
+    is_first = (np.diff(number, prepend=-1) != 0) | (np.diff(seed, prepend=-1) != 0)
+    starts = np.flatnonzero(is_first).tolist()
+    ends = [*starts[1:], len(frame)]
+    parts = {(number[a], seed[a]): slice(a, b) for a, b in zip(starts, ends, strict=False)}
+    curves = {}
+    for row in rows:
+        part = parts.get(row_id(row), slice(0))
+        end = float(row[f"{unit}s"] or 0)
+        values = smoothed(returns[part])
+        curves[row_id(row)] = TrainingCurve(x[part], values, end, str(row["status"]))
+    return curves

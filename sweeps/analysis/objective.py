@@ -12,10 +12,10 @@ from dqn.training.trial_source import Row
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """`aggregate` (iqm, mean, median or low) over seeds of `metric`, one of `stats.METRICS`.
+    """`aggregate` (iqm, mean, median or low) over seeds of `metric`, one of `METRICS`.
 
-    `low` is the end that can be counted on of the 95 % interval of the IQM: its lower one, or for
-    `solved_at`, which is better the smaller, its upper one.
+    `low` is the end that can be counted on of the 95 % interval of the IQM: its lower one, or its
+    upper one where less is better.
     """
 
     metric: str
@@ -24,10 +24,10 @@ class Objective:
     @property
     def minimised(self) -> bool:
         """Whether less is better."""
-        return self.metric == "solved_at"
+        return METRICS[self.metric].lower_is_better
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """What of the metric is searched, in words."""
         low = "upper" if self.minimised else "lower"
         names = {"iqm": "IQM", "low": f"{low} end of the 95 % interval of the IQM"}
@@ -54,17 +54,18 @@ class Objective:
         if value is not None:
             return float(value)
         if row["status"] in ("diverged", "failed"):
-            return METRICS[self.metric]
-        return float(row["episodes"] or 0) + 1.0 if self.minimised else None
+            return METRICS[self.metric].lost
+        is_episode = METRICS[self.metric].is_episode
+        return float(row["episodes"] or 0) + 1.0 if is_episode else None
 
     def of_metrics(self, metrics: Mapping[int, Metrics], config: Config) -> float:
         """The value at a rung, by seed; `final_return` stands in for a test not yet played.
 
         A seed that has not solved its task yet counts as if it never will.
         """
-        metric = "final_return" if self.metric == "test_return" else self.metric
-        never = float((config.episodes or config.steps) + 1)
-        values = [getattr(one, metric) for one in metrics.values()]
+        metric = METRICS["final_return" if METRICS[self.metric].of_test else self.metric]
+        never = float((config.episodes or config.steps) + 1) if metric.is_episode else math.nan
+        values = [of_seed[metric.name] for of_seed in metrics.values()]
         return self._over([never if value is None else float(value) for value in values])
 
     def better(self, one: float, other: float) -> bool:

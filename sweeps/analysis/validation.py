@@ -10,17 +10,17 @@ from typing import Any
 from dqn.config import Config
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.errors import RunError
+from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import Row
 from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import refuse_endless
 from dqn.storage.trials import BASELINE, EXERCISE
 from dqn.terminal.tables import as_text
-from sweeps.analysis.candidates import TITLES, Candidate, SampleComparison, compare_samples
+from sweeps.analysis.candidates import Candidate, SampleComparison, compare_samples
 from sweeps.analysis.objective import Objective, objective_of
 from sweeps.analysis.tables import (
     NAMES,
     Estimate,
-    digits_of,
     estimate,
     overview,
     overview_values,
@@ -32,18 +32,21 @@ TABLE, PRESET = "validation.csv", "recommended.yaml"
 
 @dataclass(frozen=True)
 class ValidatedTrial:
-    """What one trial, or the baseline, claimed and what it held, by the study's own statistic."""
+    """One trial's score in the search and on the new seeds, or the baseline's on these.
+
+    By the study's own statistic.
+    """
 
     trial: int | None
     """In the study; None is the baseline."""
-    claimed_rank: int | None
-    held_rank: int
-    claimed: Estimate
+    search_rank: int | None
+    held_out_rank: int
+    search_score: Estimate
     """On the study's seeds."""
-    held: Estimate
+    held_out_score: Estimate
     """On the new seeds."""
     optimism: SampleComparison | None
-    """The claimed against the held-out seeds."""
+    """The search's score less that of the new seeds."""
     versus: SampleComparison | None
     """Against the baseline, on the new seeds."""
     candidate: Candidate
@@ -58,7 +61,7 @@ class Validation:
     """Of the study."""
     base: Config
     """The baseline, with the new seeds."""
-    findings: Sequence[ValidatedTrial]
+    trials: Sequence[ValidatedTrial]
     winner: ValidatedTrial | None
     status: int
     """1 where a training could not be run."""
@@ -67,6 +70,11 @@ class Validation:
     def objective(self) -> Objective:
         """What the study searched the best of."""
         return objective_of(self.results)
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """The first and the last of the new seeds."""
+        return self.base.first_seed, self.base.first_seed + self.base.seeds - 1
 
 
 def place_of(trial: int | None) -> int:
@@ -93,12 +101,12 @@ def validated_trials(
     baseline = Candidate(BASELINE, held, place_of(None))
     found = []
     for rank, trial in enumerate(chosen, 1):
-        one = Candidate(f"trial {trial}", held, place_of(trial))
+        candidate = Candidate(f"trial {trial}", held, place_of(trial))
         found.append(
             ValidatedTrial(
-                trial, rank, trials.index(one.trial) + 1, estimated(results.rows[trial]),
-                estimated(one.rows), compared(results.rows[trial], one.rows),
-                compared(one.rows, baseline.rows), one,
+                trial, rank, trials.index(candidate.trial) + 1, estimated(results.rows[trial]),
+                estimated(candidate.rows), compared(results.rows[trial], candidate.rows),
+                compared(candidate.rows, baseline.rows), candidate,
             )
         )  # fmt: skip
     place = ranked.index(baseline.trial) + 1
@@ -110,103 +118,103 @@ def validated_trials(
 
 
 def recommended_trial(
-    findings: Sequence[ValidatedTrial], objective: Objective
+    trials: Sequence[ValidatedTrial], objective: Objective
 ) -> ValidatedTrial | None:
     """The one with the best end to be counted on of its held-out interval; None if none has one."""
-    bounded = [one for one in findings if one.held.ends is not None]
+    bounded = [trial for trial in trials if trial.held_out_score.ends is not None]
     if objective.minimised:
-        return min(bounded, key=lambda one: _ends(one)[1], default=None)
-    return max(bounded, key=lambda one: _ends(one)[0], default=None)
+        return min(bounded, key=lambda trial: _ends(trial)[1], default=None)
+    return max(bounded, key=lambda trial: _ends(trial)[0], default=None)
 
 
-def render(of: Validation) -> str:
+def render(validation: Validation) -> str:
     """The tables, what is recommended, and what was written where."""
-    last = of.base.first_seed + of.base.seeds - 1
+    first, last = validation.seeds
+    objective, winner = validation.objective, validation.winner
     lines = [
-        _search_scores(of),
+        _scores(validation),
         "",
-        overview([one.candidate for one in of.findings]),
+        overview([trial.candidate for trial in validation.trials]),
         "",
-        f"optimism: claimed − held-out; seeds {of.base.first_seed} to {last} were never used by "
-        "the study",
+        f"optimism: claimed − held-out; seeds {first} to {last} were never used by the study",
     ]
-    if of.objective.aggregate == "low":
+    if objective.aggregate == "low":
         lines.append("ranks are by the end of the interval that can be counted on, as the study's")
-    if of.winner is None:
+    if winner is None:
         lines.append("no trial has a finite interval on the new seeds: nothing is recommended")
-    elif of.winner.trial is None:
+    elif winner.trial is None:
         lines.append(
             f"no trial's lower bound beats that of the {BASELINE}, which stays recommended"
         )
     else:
-        end, what = "upper" if of.objective.minimised else "lower", statistic_name(of.objective)
+        end, what = "upper" if objective.minimised else "lower", statistic_name(objective)
         lines.append(
             f"recommended: by the {end} end of the interval on new seeds, not by the {what} itself"
         )
-    lines.append(f"written: {of.results.path / TABLE}")
-    lines += [f"written: {of.results.path / PRESET}"] * (of.winner is not None)
+    lines.append(f"written: {validation.results.path / TABLE}")
+    lines += [f"written: {validation.results.path / PRESET}"] * (winner is not None)
     return "\n".join(lines)
 
 
-def _search_scores(of: Validation) -> str:
-    digits, statistic = digits_of(of.objective.metric), statistic_name(of.objective)
+def _scores(validation: Validation) -> str:
+    metric, statistic = METRICS[validation.objective.metric], statistic_name(validation.objective)
     made = table(
-        f"{TITLES[of.objective.metric]}\n{statistic} of seeds", "claimed\n95 % interval",
-        f"on {of.base.seeds} new seeds\n95 % interval", "optimism\n95 % interval", "rank",
+        f"{metric.title}\n{statistic} of seeds", "claimed\n95 % interval",
+        f"on {validation.base.seeds} new seeds\n95 % interval", "optimism\n95 % interval", "rank",
         f"P(better than {BASELINE})\n95 % interval", "",
     )  # fmt: skip
-    for one in of.findings:
+    for trial in validation.trials:
         made.add_row(
-            one.candidate.name,
-            one.claimed.text(digits),
-            one.held.text(digits),
-            _difference(one.optimism).text(digits),
-            f"{one.claimed_rank} → {one.held_rank}" if one.trial is not None else "-",
-            _improvement(one.versus).text(2),
-            "recommended" if one is of.winner else "",
+            trial.candidate.name,
+            trial.search_score.text(metric.digits),
+            trial.held_out_score.text(metric.digits),
+            _difference(trial.optimism).text(metric.digits),
+            f"{trial.search_rank} → {trial.held_out_rank}" if trial.trial is not None else "-",
+            _improvement(trial.versus).text(2),
+            "recommended" if trial is validation.winner else "",
         )
     return as_text(made).strip("\n")
 
 
-def to_plain(of: Validation) -> dict[str, Any]:
+def to_plain(validation: Validation) -> dict[str, Any]:
     """The same as plain values."""
     return {
-        "metric": of.objective.metric,
-        "aggregate": of.objective.aggregate,
-        "seeds": [of.base.first_seed, of.base.first_seed + of.base.seeds - 1],
-        "findings": list(_records(of)),
+        "metric": validation.objective.metric,
+        "aggregate": validation.objective.aggregate,
+        "seeds": list(validation.seeds),
+        "findings": list(_records(validation)),
     }
 
 
-def _records(of: Validation) -> Iterator[dict[str, Any]]:
-    for one in of.findings:
-        seen = overview_values(one.candidate)
+def _records(validation: Validation) -> Iterator[dict[str, Any]]:
+    for trial in validation.trials:
+        seen = overview_values(trial.candidate)
         of_new_seeds = [
             *(f"{name}{end}" for name in ("final_return", "test_return")
               for end in ("", "_low", "_high")),
             "solved", "collapsed",
         ]  # fmt: skip
-        statuses = [row["status"] for row in one.candidate.rows]
+        statuses = [row["status"] for row in trial.candidate.rows]
         yield {
-            "trial": one.trial,
-            "claimed_rank": one.claimed_rank,
-            "held_out_rank": one.held_rank,
-            **one.claimed.plain("claimed"),
-            **one.held.plain("held_out"),
-            **_difference(one.optimism).plain("optimism"),
-            **_improvement(one.versus).plain("improvement"),
+            "trial": trial.trial,
+            "claimed_rank": trial.search_rank,
+            "held_out_rank": trial.held_out_rank,
+            **trial.search_score.plain("claimed"),
+            **trial.held_out_score.plain("held_out"),
+            **_difference(trial.optimism).plain("optimism"),
+            **_improvement(trial.versus).plain("improvement"),
             **{name: seen[name] for name in of_new_seeds},
             "seeds": len(statuses),
             "diverged": statuses.count("diverged"),
             "failed": statuses.count("failed"),
-            "recommended": one is of.winner,
+            "recommended": trial is validation.winner,
         }  # fmt: skip
 
 
-def write_table(path: Path, of: Validation) -> None:
+def write_table(path: Path, validation: Validation) -> None:
     """Write validation.csv, one row a trial and the baseline's last; raises `OSError`."""
-    by = {"metric": of.objective.metric, "aggregate": of.objective.aggregate}
-    records = [{**by, **record} for record in _records(of)]
+    by = {"metric": validation.objective.metric, "aggregate": validation.objective.aggregate}
+    records = [{**by, **record} for record in _records(validation)]
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
         writer.writeheader()
@@ -255,14 +263,15 @@ _READERS: dict[str, Callable[[str], Any]] = {
 _WORDS = {str: "text", int: "a whole number", float: "a number", _RECOMMENDED: "True or False"}
 
 
-def title(of: Validation, winner: ValidatedTrial) -> str:
+def title(validation: Validation, winner: ValidatedTrial) -> str:
     """What recommended.yaml says of itself, in one line."""
-    path, metric = of.results.path, of.objective.metric
+    path, metric = validation.results.path, METRICS[validation.objective.metric]
     name = " ".join((path.name or path.resolve().name).split())
     who = f"the {BASELINE}" if winner.trial is None else f"trial {winner.trial} of {name}"
     return (
-        f"{who}: {TITLES[metric]} {winner.held.text(digits_of(metric))}, "
-        f"{statistic_name(of.objective)} of {of.base.seeds} seeds it was not chosen by"
+        f"{who}: {metric.title} {winner.held_out_score.text(metric.digits)}, "
+        f"{statistic_name(validation.objective)} of {validation.base.seeds} seeds it was not "
+        "chosen by"
     )
 
 
@@ -279,5 +288,5 @@ def _improvement(of: SampleComparison | None) -> Estimate:
     return Estimate(of.improvement, of.improvement_interval) if of else Estimate(None)
 
 
-def _ends(one: ValidatedTrial) -> tuple[float, float]:
-    return one.held.ends or (math.nan, math.nan)
+def _ends(trial: ValidatedTrial) -> tuple[float, float]:
+    return trial.held_out_score.ends or (math.nan, math.nan)

@@ -8,26 +8,24 @@ from typing import Any
 
 from dqn.config.fields import override_text
 from dqn.runtime.errors import UserError
+from dqn.statistics.formatting import NONE, format_estimate, format_p_value
 from dqn.statistics.metrics import METRICS
 from dqn.storage.ranking import incomparable_settings
 from dqn.terminal.console import steps
 from dqn.terminal.tables import as_text
 from sweeps.analysis.candidates import (
-    TITLES,
     Candidate,
     SampleComparison,
-    candidates,
     changes,
     compare_samples,
     format_terms,
     incomparable,
+    read_candidates,
 )
 from sweeps.analysis.tables import (
     by_statistic,
-    digits_of,
     overview,
     overview_values,
-    spanned,
     statistics_of,
     table,
 )
@@ -59,113 +57,114 @@ def compare(args: argparse.Namespace) -> tuple[int, str, Any]:
     """
     with steps() as tell:
         tell(f"reading {len(args.folders)} folders ...")
-        return _compare(args, candidates(args.folders), tell)
+        return _compare(args, read_candidates(args.folders), tell)
 
 
 def _compare(
-    args: argparse.Namespace, them: Sequence[Candidate], tell: Callable[[str], None]
+    args: argparse.Namespace, candidates: Sequence[Candidate], tell: Callable[[str], None]
 ) -> tuple[int, str, Any]:
-    others = incomparable(them)
+    first, *rest = candidates
+    others = incomparable(candidates)
     if others and not args.anyway:
         raise UserError(
-            f"what is compared must share task and budget, got {them[0].name}: "
-            f"{format_terms(them[0])}, and {others[0].name}: {format_terms(others[0])}; add "
+            f"what is compared must share task and budget, got {first.name}: "
+            f"{format_terms(first)}, and {others[0].name}: {format_terms(others[0])}; add "
             "--anyway"
         )
     tell("comparing ...")
-    versus = [compare_samples(one.rows, them[0].rows, args.metric) for one in them[1:]]
-    changed = changes([one.config.to_mapping() for one in them])
+    versus = [compare_samples(candidate.rows, first.rows, args.metric) for candidate in rest]
+    changed = changes([candidate.config.to_mapping() for candidate in candidates])
     drawn = []
     if args.out:
         tell("drawing ...")
         from sweeps.report.comparison_figures import draw
 
-        drawn = draw(args.out, them, args.metric)
+        drawn = draw(args.out, candidates, args.metric)
     texts = [
-        overview(them, others),
-        by_statistic(them, args.metric),
-        _settings(them, changed),
+        overview(candidates, others),
+        by_statistic(candidates, args.metric),
+        _settings(candidates, changed),
     ]
     if versus:
-        texts.append(_versus(them, versus, args.metric))
-    drawn_told = "\n".join(f"drawn: {path}" for path in drawn)
-    texts += [_footnotes(them, others), _same(args.folders, them), drawn_told]
+        texts.append(_versus(candidates, versus, args.metric))
+    pictures = "\n".join(f"drawn: {path}" for path in drawn)
+    texts += [_footnotes(candidates, others), _same(args.folders, candidates), pictures]
     plain = {
         "metric": args.metric,
         "candidates": [
             {
-                "name": one.name, "folder": str(one.results.path), "trial": one.trial,
-                "comparable": one not in others, **overview_values(one),
-                "statistics": _statistics(one, args.metric),
+                "name": candidate.name, "folder": str(candidate.results.path),
+                "trial": candidate.trial, "comparable": candidate not in others,
+                **overview_values(candidate), "statistics": _statistics(candidate, args.metric),
             }
-            for one in them
+            for candidate in candidates
         ],
         "differ": changed,
         "against_first": [
-            {"name": one.name, **asdict(each)} for one, each in zip(them[1:], versus, strict=True)
+            {"name": candidate.name, **asdict(each)}
+            for candidate, each in zip(rest, versus, strict=True)
         ],
         "figures": [str(path) for path in drawn],
     }  # fmt: skip
     return 0, "\n\n".join(text for text in texts if text), plain
 
 
-def _settings(them: Sequence[Candidate], changed: Mapping[str, Sequence[Any]]) -> str:
+def _settings(candidates: Sequence[Candidate], changed: Mapping[str, Sequence[Any]]) -> str:
     if not changed:
-        return "all have the same configuration" if len(them) > 1 else ""
-    made = table("differs in", *(one.name for one in them))
+        return "all have the same configuration" if len(candidates) > 1 else ""
+    made = table("differs in", *(candidate.name for candidate in candidates))
     for name, values in changed.items():
-        made.add_row(name, *("-" if v is None else override_text(v) for v in values))
+        made.add_row(name, *(NONE if v is None else override_text(v) for v in values))
     return as_text(made).strip("\n")
 
 
-def _versus(them: Sequence[Candidate], versus: Sequence[SampleComparison], metric: str) -> str:
-    digits = digits_of(metric)
+def _versus(
+    candidates: Sequence[Candidate], versus: Sequence[SampleComparison], metric: str
+) -> str:
+    digits = METRICS[metric].digits
     made = table(
-        f"against {them[0].name}, in {TITLES[metric]}",
+        f"against {candidates[0].name}, in {METRICS[metric].title}",
         "P(better)\n95 % interval",
         "difference of IQMs\n95 % interval",
         "p-value\nof no difference",
         "seeds",
     )
-    for one, each in zip(them[1:], versus, strict=True):
+    for candidate, each in zip(candidates[1:], versus, strict=True):
         made.add_row(
-            one.name,
-            spanned(each.improvement, each.improvement_interval, 2),
-            spanned(each.difference, each.difference_interval, digits),
-            f"{_p_value(each.p_value)}\n{each.test}",
+            candidate.name,
+            format_estimate(each.improvement, each.improvement_interval, 2),
+            format_estimate(each.difference, each.difference_interval, digits),
+            f"{format_p_value(each.p_value)}\n{each.test}",
             "the same: paired" if each.paired else "not the same",
         )
     return as_text(made).strip("\n")
 
 
-def _p_value(p: float | None) -> str:
-    return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _statistics(one: Candidate, metric: str) -> dict[str, float | None]:
+def _statistics(candidate: Candidate, metric: str) -> dict[str, float | None]:
     plain: dict[str, float | None] = {}
-    for name, found in statistics_of(one, metric).items():
+    for name, found in statistics_of(candidate, metric).items():
         plain |= found.plain(name)
     return plain
 
 
-def _footnotes(them: Sequence[Candidate], others: Sequence[Candidate]) -> str:
-    lines = [f"* another task or budget than {them[0].name}: {format_terms(one)}"
-             for one in others]  # fmt: skip
-    envs = [{f"env.{key}": getattr(one.config.env, key) for key in _OF_ENV} for one in them]
+def _footnotes(candidates: Sequence[Candidate], others: Sequence[Candidate]) -> str:
+    lines = [f"* another task or budget than {candidates[0].name}: {format_terms(candidate)}"
+             for candidate in others]  # fmt: skip
+    envs = [candidate.config.env for candidate in candidates]
+    envs = [{f"env.{key}": getattr(env, key) for key in _OF_ENV} for env in envs]
     if (line := incomparable_settings(envs)) and not others:
         lines.append(line)
-    for one in them:
-        missing = one.results.base.seeds - len(one.rows)
-        if missing > 0:
-            lines.append(f"{one.name}: {missing} of its {one.results.base.seeds} seeds are not in")
+    for candidate in candidates:
+        asked = candidate.results.base.seeds
+        if (missing := asked - len(candidate.rows)) > 0:
+            lines.append(f"{candidate.name}: {missing} of its {asked} seeds are not in")
     return "\n".join(lines)
 
 
-def _same(texts: Sequence[str], them: Sequence[Candidate]) -> str:
+def _same(texts: Sequence[str], candidates: Sequence[Candidate]) -> str:
     """Which of the trials that were named have no rows of their own."""
-    asked = [(text, text.rpartition(":")[2], one.trial)
-             for text, one in zip(texts, them, strict=True)]  # fmt: skip
+    asked = [(text, text.rpartition(":")[2], candidate.trial)
+             for text, candidate in zip(texts, candidates, strict=True)]  # fmt: skip
     return "\n".join(
         f"{text} has the configuration of trial {trial}, and its rows"
         for text, number, trial in asked

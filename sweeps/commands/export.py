@@ -19,7 +19,6 @@ from dqn.storage.episodes import read_episodes
 from dqn.storage.reader import Results, read
 from dqn.storage.trials import trial_rows
 from dqn.terminal.console import steps
-from sweeps.analysis.candidates import TITLES
 
 EXAMPLES = """\
 examples
@@ -125,7 +124,7 @@ def _experiment(cells: Mapping[str, Sequence[Any]]) -> Any:
         domain.update_hparam_info(settings[-1])
     metrics = [
         api_pb2.MetricInfo(
-            name=api_pb2.MetricName(tag=metric), display_name=f"{TITLES[metric]} (IQM)"
+            name=api_pb2.MetricName(tag=metric), display_name=f"{METRICS[metric].title} (IQM)"
         )
         for metric in METRICS
     ]

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from dqn.storage.ranking import task_folders
 from dqn.storage.reader import Results, read
 from dqn.terminal.console import steps
 
-PAGE = "report.html"
+PAGE, FOLDER = "report.html", "figures"
 EXAMPLES = """\
 examples
   python -m sweeps report outputs/sweeps/a                         writes report.html and figures/
   python -m sweeps report outputs/sweeps/a --metric test_return    by another metric
-  python -m sweeps report outputs/runs/a --json                    and prints the answer as JSON
+  python -m sweeps report outputs/runs/a --json                    and prints the findings as JSON
 """
 
 
@@ -52,39 +53,39 @@ def _report(
     from plotly.offline import get_plotlyjs
 
     from sweeps.report.data import report_data
-    from sweeps.report.figures import FOLDER, ReportFigures
-    from sweeps.report.headline import progress, summarise
-    from sweeps.report.page import of_task, page
-    from sweeps.report.sections import sections, top
+    from sweeps.report.figures import draw
+    from sweeps.report.headline import progress
+    from sweeps.report.page import page
+    from sweeps.report.provenance import reading
+    from sweeps.report.sections import header, sections
 
-    one = len(results.rows) == 1
-    refuse_other(args.folder / PAGE, b"<!doctype html>", b'href="data:,"')
-    tell(f"working out what {count(len(results.rows), 'trial')} {'says' if one else 'say'} ...")
     path, figures = args.folder / PAGE, args.folder / FOLDER
+    refuse_other(path, b"<!doctype html>", b'href="data:,"')
+    trials = len(results.rows)
+    tell(f"working out what {count(trials, 'trial')} {'says' if trials == 1 else 'say'} ...")
     tasks = {task: results.of_task(task) for task in results.tasks}
     tasks = tasks if len(tasks) > 1 else {"": results}
     names = task_folders(tasks)
-    words_said, above, below, drawn = [], [], [], []
-    last = list(tasks.values())[-1]
+    found, written = {}, []
+    # An earlier report drew what is there; before one, what is not marked is the user's.
+    is_again = path.exists()
     try:
         for task, own in tasks.items():
-            data = report_data(own, args.metric or results.objective)
-            found = summarise(data)
-            where = own_folder(figures) / names[task] if task else figures
-            pictures = ReportFigures(data, where, tell).draw()
-            written = sections(data, pictures)
-            if task:  # how to read it stands once, at the end
-                *own_sections, reading = written
-                written = [of_task(each, task, names[task]) for each in own_sections]
-                written += [reading] * (own is last)
-            words_said.append((task, data, found))
-            above += top(data, found)
-            below += written
-            drawn += [str(where / f"{name}.png") for name in pictures]
+            folder = own_folder(figures) / names[task] if task else figures
+            data = report_data(own, args.metric or results.objective, folder)
+            found[task] = data, header(data)
+            for section in sections(data):
+                title, prefix = section.title, ""
+                if task:
+                    title, prefix = f"{title} · {task}", f"{names[task]}-"
+                written.append(replace(section, title=title, prefix=prefix))
+        written.append(reading(data))  # once, of whatever tasks there are
+        drawn = draw([one for section in written for one in section.figures], is_again, tell)
         tell("writing the page ...")
         name = results.path.name or results.path.resolve().name
-        headline = "; ".join(found.headline for *_, found in words_said)
-        text = page(f"{name}: {headline}", above, below, get_plotlyjs() if drawn else "")
+        headline = "; ".join(top.summary.headline for _, top in found.values())
+        headers = [top for _, top in found.values()]
+        text = page(f"{name}: {headline}", headers, written, get_plotlyjs() if drawn else "")
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
@@ -93,24 +94,26 @@ def _report(
             "change its permissions"
         ) from error
     lines = []
-    for task, _, found in words_said:
-        message = [found.headline, found.progress, found.sureness, found.hyperparameters]
-        lines += [*([task] * bool(task)), *(line for line in message if line), ""]
+    for task, (_, top) in found.items():
+        text = top.summary
+        message = [task, text.headline, text.progress, text.sureness, text.hyperparameters]
+        lines += [*(line for line in message if line), ""]
     lines.append(f"written: {path}")
     lines += [f"{count(len(drawn), 'figure')}: {figures}"] * bool(drawn)
-    have, asked = progress(words_said[0][1].tables)
-    plain = [_plain(data, found) for _, data, found in words_said]
-    of_tasks = {"tasks": dict(zip(tasks, plain, strict=True))} if len(tasks) > 1 else plain[0]
+    have, asked = progress(next(iter(found.values()))[0].tables)
+    plain = {task: _plain(data, top.summary) for task, (data, top) in found.items()}
     return 0, "\n".join(lines), {
-        "report": str(path), "figures": drawn, "trials": have, "expected": asked, **of_tasks,
+        "report": str(path), "figures": [str(one) for one in drawn], "trials": have,
+        "expected": asked, **({"tasks": plain} if len(plain) > 1 else plain[""]),
     }  # fmt: skip
 
 
-def _plain(data: Any, found: Any) -> dict[str, Any]:
+def _plain(data: Any, summary: Any) -> dict[str, Any]:
     """What is found of one task, as plain values."""
     ranking = data.importance
     return {
-        "metric": data.tables.metric, "headline": found.headline,
-        "sureness": found.sureness, "hyperparameters": found.hyperparameters, "best": data.best,
+        "metric": data.tables.metric, "headline": summary.headline,
+        "sureness": summary.sureness, "hyperparameters": summary.hyperparameters,
+        "best": data.best,
         "importance": [] if ranking is None else ranking.to_dict("records"),
     }  # fmt: skip

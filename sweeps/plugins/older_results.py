@@ -87,12 +87,13 @@ def _missing(path: Path, base: Config, swept: Sequence[str]) -> list[str]:
 def _sampled(
     open_storage: "Callable[[], RDBStorage]", identity: str
 ) -> dict[int, Mapping[str, Any]]:
+    from sweeps.search.optuna_private import id_of_study
     from sweeps.search.study_lookup import IDENTITY
 
     storage = open_storage()
     try:
         own = [s for s in storage.get_all_studies() if s.user_attrs.get(IDENTITY) == identity]
-        trials = [trial for study in own for trial in storage.get_all_trials(study._study_id)]
+        trials = [trial for study in own for trial in storage.get_all_trials(id_of_study(study))]
     finally:
         storage.remove_session()
         storage.engine.dispose()

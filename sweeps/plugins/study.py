@@ -24,9 +24,7 @@ from sweeps.analysis.validation import render
 from sweeps.plugins.grid import finish, folder_of, keep_composed
 from sweeps.plugins.older_results import complete
 from sweeps.search.options import options_of
-from sweeps.search.pruners import PRUNERS
 from sweeps.search.recorded_study import recorded
-from sweeps.search.samplers import SAMPLERS
 from sweeps.search.settings import Settings, Validate, refuse_unsound
 from sweeps.search.space import Space, Value, corners, overrides_of, written
 from sweeps.search.space_parser import search_space
@@ -78,7 +76,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         configs=(base,),
         objective=settings.objective,
         over=objective.of_rows,
-        ordered_by=objective.told,
+        ordered_by=objective.label,
         defaults=defaults_of(settings),
         corners=corners(space, compose),
     )
@@ -149,8 +147,8 @@ def record_of(settings: Settings, space: Space, base: Config) -> dict[str, Any]:
 def defaults_of(settings: Settings) -> dict[str, Any]:
     """What `record_of` says of a study like `settings` that sets nothing itself."""
     parts = {
-        "sampler": options_of("sampler", settings.sampler["_target_"], SAMPLERS),
-        "pruner": options_of("pruner", settings.pruner["_target_"], PRUNERS),
+        "sampler": options_of("sampler", settings.sampler["_target_"]),
+        "pruner": options_of("pruner", settings.pruner["_target_"]),
     }
     kept = {name: value for name, value in asdict(Settings()).items() if name not in _NOT_KEPT}
     return _plain({**kept, **parts})

@@ -2,86 +2,69 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from dqn.plotting.training_figures import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    SKY,
-    VERMILLION,
-    figure_and_axes,
-    finish,
-)
+from dqn.plotting.plot import Axis, Band, Line, Plot
+from dqn.plotting.png import write_png
+from dqn.plotting.style import of_series
 from dqn.runtime.errors import UserError
 from dqn.statistics.comparison import performance_profile, profile_interval
+from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import counted
-from sweeps.analysis.candidates import TITLES, Candidate
-from sweeps.analysis.learning_curves import Curve, curve, over_steps
+from sweeps.analysis.candidates import Candidate
+from sweeps.analysis.learning_curves import curve, over_steps
+from sweeps.report.figures import learning
 
-_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, SKY, BLACK)
-_DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 2, 1, 2)))
-_MARKS = 101  # points of a profile
+_POINTS = 101  # of a profile
 
 
 def draw(folder: Path, them: Sequence[Candidate], metric: str) -> list[Path]:
     """Draw both into `folder` and give their paths; `UserError` where it cannot be written."""
-    steps = over_steps(them)
-    curves = [curve(one, steps) for one in them]
+    plots = {
+        "learning_curves.png": _curves(them),
+        "performance_profiles.png": _profiles(them, metric),
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / "learning_curves.png", folder / "performance_profiles.png"]
-        _draw_curves(paths[0], them, curves, steps)
-        _draw_profiles(paths[1], them, metric)
+        for name, plot in plots.items():
+            write_png(folder / name, plot)
     except OSError as error:
         raise UserError(
             f"--out must be a folder that can be written to, got {folder} "
             f"({error.strerror or error}); name another"
         ) from error
-    return paths
+    return [folder / name for name in plots]
 
 
-def _draw_curves(
-    path: Path, them: Sequence[Candidate], curves: Sequence[Curve], steps: bool
-) -> None:
-    figure, axes = figure_and_axes()
-    drawn = np.concatenate([ends for one in curves for ends in (one.middle, one.low)])
-    floor = drawn[np.isfinite(drawn)].min(initial=0.0)
-    for place, (name, one) in enumerate(zip((one.name for one in them), curves, strict=True)):
-        colour, dash = _style(place)
-        middle = np.where(np.isfinite(one.middle), one.middle, np.nan)
-        axes.plot(one.x, middle, color=colour, ls=dash, lw=2, label=name)
-        band = np.isfinite(middle) & ~np.isnan(one.low)
-        axes.fill_between(one.x, np.maximum(one.low, floor), one.high, where=list(band),
-                          color=colour, alpha=0.2, lw=0)  # fmt: skip
-    axes.set_xlabel("environment steps" if steps else "episode")
-    axes.set_ylabel("return (sum of rewards)")
-    rules = list(dict.fromkeys(rule for one in curves for rule in one.rules))
-    if rules:
-        axes.text(0.0, -0.16, "; ".join(rules), transform=axes.transAxes, fontsize=8, color=GREY)
-    finish(figure, axes, path, "Returns, mean of 10 episodes · IQM of seeds, 95 % interval")
+def _curves(them: Sequence[Candidate]) -> Plot:
+    steps = over_steps(them)
+    curves = [curve(one, steps) for one in them]
+    frame = pd.concat(
+        pd.DataFrame({"region": one.name, "place": c.x, "value": c.middle, "low": c.low,
+                      "high": c.high})
+        for one, c in zip(them, curves, strict=True)
+    )  # fmt: skip
+    ends = frame[["value", "low"]].to_numpy()
+    frame["low"] = frame["low"].clip(ends[np.isfinite(ends)].min(initial=0.0))
+    rules = dict.fromkeys(rule for one in curves for rule in one.rules)
+    title = "Returns, mean of 10 episodes · IQM of seeds, 95 % interval"
+    unit = "environment steps" if steps else "episode"
+    return learning(title, frame, unit, footnote="; ".join(rules))
 
 
-def _draw_profiles(path: Path, them: Sequence[Candidate], metric: str) -> None:
-    figure, axes = figure_and_axes()
+def _profiles(them: Sequence[Candidate], metric: str) -> Plot:
     samples = [np.array(counted(metric, one.rows)) for one in them]
     known = np.concatenate([sample[np.isfinite(sample)] for sample in samples])
-    if known.size:
-        marks = np.linspace(min(0.0, known.min()), known.max(), _MARKS)
-        for place, (one, sample) in enumerate(zip(them, samples, strict=True)):
-            colour, dash = _style(place)
-            share = performance_profile(sample, marks)
-            axes.step(marks, share, color=colour, ls=dash, lw=2, label=one.name, where="post")
-            low, high = profile_interval(sample, marks)
-            axes.fill_between(marks, low, high, color=colour, alpha=0.2, lw=0, step="post")
-    axes.set_xlabel(TITLES[metric])
-    axes.set_ylabel("share of seeds above")
-    axes.set_ylim(-0.02, 1.02)
-    finish(figure, axes, path, "Performance profiles · 95 % interval", from_zero=False)
-
-
-def _style(place: int):
-    return _COLOURS[place % len(_COLOURS)], _DASHES[place % len(_DASHES)]
+    marks: list[Any] = []
+    for place, (one, sample) in enumerate(zip(them, samples, strict=True)):
+        if known.size:
+            x = np.linspace(min(0.0, known.min()), known.max(), _POINTS)
+            style: Any = of_series(place) | {"mark": "", "step": True}
+            low, high = profile_interval(sample, x)
+            marks += [Line(x, performance_profile(sample, x), one.name, **style),
+                      Band(x, low, high, colour=style["colour"], step=True)]  # fmt: skip
+    share = Axis("share of seeds above", limits=(-0.02, 1.02))
+    return Plot("Performance profiles · 95 % interval", Axis(METRICS[metric].title), share, marks)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from dqn.storage.trials import BASELINE
 from sweeps.analysis.frames import ReportFrames, effects, of_regions, report_frames
 from sweeps.analysis.hyperparameters import Hyperparameter
 from sweeps.analysis.importance import importance
-from sweeps.analysis.trial_curves import Curves, read_curves
+from sweeps.analysis.learning_curves import Curves, read_curves
 from sweeps.analysis.validation import TABLE, read_table
+
+FOLDER = "figures"
 
 Finding = Mapping[str, Any]
 """A row of validation.csv, and its `name`."""
@@ -24,6 +27,8 @@ Finding = Mapping[str, Any]
 class ReportData:
     """Tables, curves, and what follows from them."""
 
+    folder: Path
+    """Of the figures."""
     tables: ReportFrames
     curves: Curves | None
     no_curves: str
@@ -53,8 +58,11 @@ class ReportData:
         return [by_name[name] for name in self.by_hyperparameter]
 
 
-def report_data(results: Results, metric: str) -> ReportData:
-    """Raises `RunError` for a damaged validation.csv; damaged episodes cost the curves alone."""
+def report_data(results: Results, metric: str, folder: Path | None = None) -> ReportData:
+    """All of it; its figures go to `folder`, by default that of the results.
+
+    Raises `RunError` for a damaged validation.csv; damaged episodes cost the curves alone.
+    """
     tables = report_frames(results, metric)
     try:
         curves, no_curves = read_curves(tables), ""
@@ -72,8 +80,10 @@ def report_data(results: Results, metric: str) -> ReportData:
         for one in read_table(results.path / TABLE)
         if one["metric"] == metric
     ]
-    return ReportData(tables, curves, no_curves, findings, ranking, method,
-                    {name: frames[name] for name in order}, moved)  # fmt: skip
+    return ReportData(
+        folder or results.path / FOLDER, tables, curves, no_curves, findings, ranking, method,
+        {name: frames[name] for name in order}, moved,
+    )  # fmt: skip
 
 
 def failing(data: ReportData, most: int = 4) -> pd.DataFrame:

@@ -1,218 +1,180 @@
-"""The figures of a report: each as a chart for the page and as a PNG in `figures/`."""
+"""The figures of a report, each described once; None where there is nothing to draw.
 
-import io
-import re
-from collections.abc import Callable
+Nothing is said by colour alone: dashes, marks and labels say the same.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
-from PIL import Image
+import pandas as pd
 
-from dqn.config.config import KEYS, key_of
+from dqn.envs.registry_errors import known_solved_return
+from dqn.plotting.plot import Axis, Band, Level, Line, Plot
+from dqn.plotting.png import write_png
+from dqn.plotting.style import BLUE, ORANGE, SKY, VERMILLION, of_series
 from dqn.runtime.atomic_write import own_folder
 from dqn.statistics.formatting import count
+from dqn.statistics.metrics import METRICS
 from dqn.storage.layout import MADE_BY, refuse_other
 from dqn.storage.trials import named
-from sweeps.analysis.candidates import TITLES
-from sweeps.analysis.frames import of_pair, points
-from sweeps.analysis.hyperparameters import Hyperparameter
+from sweeps.analysis.frames import reach
+from sweeps.analysis.learning_curves import of_trial
 from sweeps.analysis.objective import objective_of
-from sweeps.analysis.tables import COLLAPSED, solved_return
-from sweeps.analysis.trial_curves import by_value, of_trial
+from sweeps.analysis.tables import COLLAPSED
 from sweeps.analysis.validation import statistic_name
-from sweeps.report import plotly_figures, png_figures
 from sweeps.report.data import ReportData, failing
-from sweeps.report.headline import best_and_worst
-from sweeps.report.page import Picture
 
-FOLDER, PAGE = "figures", "report.html"
-_COLOURS = 64
-
-Drawn = dict[str, Picture]
-"""By name, without those there is nothing to draw of."""
+_WIDE = 3  # axes side by side, beyond which a phone has no room for them
 
 
-class ReportFigures:
-    """Draws the figures of `data` into `folder`; may raise `OSError`.
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the page, which is a PNG as well."""
 
-    `report` hears of each before it is drawn.
+    path: Path
+    """Of the PNG."""
+    title: str
+    caption: str
+    plot: Plot
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it needs more room than a phone has, and is moved sideways there."""
+        return self.plot.columns > _WIDE
+
+
+def draw(figures: Sequence[Figure], is_again: bool, tell: Callable[[str], None]) -> list[Path]:
+    """Write them as PNGs and give their paths; `tell` hears of each before. May raise `OSError`.
+
+    Unless the folder `is_again` drawn into, a file that is not ours is refused.
     """
+    for number, figure in enumerate(figures, 1):
+        tell(f"figure {number}: {figure.path.name}")
+        own_folder(figure.path.parent)
+        if not is_again:
+            refuse_other(figure.path, MADE_BY.encode())
+        write_png(figure.path, figure.plot)
+    return [figure.path for figure in figures]
 
-    def __init__(
-        self,
-        data: ReportData,
-        folder: Path,
-        tell: Callable[[str], None] = lambda figure: None,
+
+def best_curve(data: ReportData) -> Figure | None:
+    """The learning curve of the best trial."""
+    trial, curves = data.best, data.curves
+    if curves is None or (frame := of_trial(curves, trial)).empty:
+        return None
+    title = "Returns" if data.tables.design == "run" else f"Returns of {named(trial)}"
+    seeds = count(len(curves.of[trial]), "seed")
+    frame = frame.assign(region="IQM of the seeds")
+    return figure_of(
+        data, "best_curve", f"Mean of 10 episodes; IQM of {seeds} with its 95 % interval.",
+        learning(title, frame, curves.unit, known_solved_return(data.tables.results.base.env)),
+    )  # fmt: skip
+
+
+def validation(data: ReportData) -> Figure | None:
+    """What each validated trial claimed, and what was left of it on new seeds."""
+    if not data.findings:
+        return None
+    found, metric = pd.DataFrame(data.findings[::-1]), data.tables.metric
+    statistic = statistic_name(objective_of(data.tables.results))
+    marks = []
+    for part, name, mark, colour, aside in (
+        ("claimed", "claimed, on the seeds it was chosen by", "circle-open", ORANGE, 0.12),
+        ("held_out", "held, on new seeds", "square", BLUE, -0.12),
     ):
-        self._evidence, self._tables = data, data.tables
-        self._tell = tell
-        self._folder = folder
-        self._threshold = solved_return(data.tables.results.base.env)
-        # An earlier report drew what is there; before one, what is not marked is the user's.
-        self._is_again = (data.tables.results.path / PAGE).exists()
-        self.drawn: Drawn = {}
-
-    def draw(self) -> Drawn:
-        """All of them."""
-        own_folder(self._folder)
-        self._best()
-        if self._tables.hyperparameters and self._tables.counted.shape[0] > 1:
-            self._together()
-            for hyperparameter in self._evidence.hyperparameters:
-                self._of_hyperparameter(hyperparameter)
-        self._held_out()
-        self._wrong()
-        return self.drawn
-
-    def _best(self) -> None:
-        trial = self._evidence.best
-        curves = self._evidence.curves
-        if curves is None or (frame := of_trial(curves, trial)).empty:
-            return
-        seeds = len(curves.of[trial])
-        title = "Returns" if self._tables.design == "run" else f"Returns of {named(trial)}"
-        self._add(
-            "best_curve", title,
-            f"Mean of 10 episodes; IQM of {count(seeds, 'seed')} with its 95 % interval.",
-            plotly_figures.learning(frame, curves.unit, self._threshold),
-            lambda path: png_figures.learning(path, frame, curves.unit, self._threshold, title),
+        of = found[[part, f"{part}_low", f"{part}_high"]].astype(float)
+        of = of.set_axis(["value", "low", "high"], axis=1).dropna(subset="value")
+        marks.append(
+            Line(of["value"], of.index + aside, name, colour, 0, mark=mark, size=7,
+                 x_error=reach(of), hover=texts_of("{:.2f}", of["value"]))
         )  # fmt: skip
+    y = Axis(ticks=list(enumerate(found["name"])), limits=(-0.6, len(found) - 0.4))
+    measure = METRICS[metric].title
+    title = f"Claimed and held: {measure}, {statistic} and 95 % interval"
+    return figure_of(
+        data, "validation",
+        "What each trial claimed on the seeds it was chosen by, and what it reached on new ones: "
+        f"the {statistic} of the {measure} over seeds, with its 95 % interval. The "
+        "exercise's settings, trained on the same new seeds, claim nothing.",
+        Plot(title, Axis(measure), y, marks, rows=len(found)), "Claimed and held",
+    )  # fmt: skip
 
-    def _together(self) -> None:
-        data, tables = self._evidence, self._tables
-        ranking = data.importance
-        frame = data.effects.dropna() if ranking is None else ranking
-        if len(frame):
-            self._add(
-                "importance", "Which hyperparameters matter", data.method,
-                plotly_figures.bars(frame, tables.metric),
-                lambda path: png_figures.bars(path, frame, tables.metric),
-            )  # fmt: skip
-        if len(tables.hyperparameters) < 2 or tables.design == "one at a time":
-            return
-        self._add(
-            "axes", "Where the best trials are",
-            "A line is a trial, an axis a hyperparameter. Where the thick lines gather, good "
-            "values are.",
-            plotly_figures.axes(tables), lambda path: png_figures.axes(path, tables),
-            wide=len(tables.hyperparameters) > 3,
+
+def failures(data: ReportData) -> Figure | None:
+    """Shares of trainings that diverged and that collapsed, by region of a few hyperparameters."""
+    frame = failing(data).iloc[::-1]
+    if frame.empty:
+        return None
+    rows = np.arange(len(frame))
+    marks = [
+        Line(frame[part], rows + aside, name, colour, 0, mark=mark, size=7,
+             hover=texts_of("{:.0%} of {}", frame[part], frame["trainings"]))
+        for part, name, mark, colour, aside in (
+            ("diverged", "diverged or failed", "x", VERMILLION, 0.2),
+            ("collapsed", "collapsed", "circle-open", BLUE, -0.2),
+        )
+    ]  # fmt: skip
+    names = texts_of("{}\n{}", frame["hyperparameter"], frame["region"])
+    share = Axis("share of trainings", percent=True, limits=(-0.03, 1.03))
+    y = Axis(ticks=list(zip(rows.tolist(), names, strict=True)))
+    plot = Plot("What goes wrong, and where", share, y, marks, rows=len(frame))
+    return figure_of(
+        data, "failures",
+        f"Collapsed: lost more than {COLLAPSED:.0%} of its best by the end. Shown are the "
+        "hyperparameters that matter most.", plot,
+    )  # fmt: skip
+
+
+def pruned(data: ReportData) -> Figure | None:
+    """How far each trial was trained, and what it had come to there."""
+    trials, metric = data.tables.trials, data.tables.metric
+    if "pruned" not in set(trials["status"]):
+        return None
+    finite = trials[np.isfinite(trials["value"])]
+    marks = []
+    for is_pruned, name, mark, colour in (
+        (False, "not pruned", "circle", SKY),
+        (True, "pruned", "triangle-down-open", VERMILLION),
+    ):
+        some = finite[(finite["status"] == "pruned") == is_pruned]
+        texts = texts_of("trial {}\n{:.0%} of it\n{:.1f}", some["trial"], some["budget"],
+                       some["value"])  # fmt: skip
+        marks.append(Line(some["budget"], some["value"], name, colour, 0, mark=mark, hover=texts))
+    budget = Axis("share of the budget used", percent=True, limits=(-0.03, 1.05))
+    return figure_of(
+        data, "pruned", "How far each trial was trained, and what it had come to by then.",
+        Plot("Pruned trials", budget, Axis(METRICS[metric].title), marks),
+    )  # fmt: skip
+
+
+def learning(
+    title: str, frame: pd.DataFrame, unit: str, threshold: float | None = None, footnote: str = ""
+) -> Plot:
+    """Returns as training proceeds: a line and its band for each region in `frame`."""
+    marks: list[Any] = []
+    for place, (region, some) in enumerate(frame.groupby("region", sort=False)):
+        style: Any = of_series(place)
+        marks.append(Band(some["place"], some["low"], some["high"], colour=style["colour"]))
+        texts = texts_of(f"{{}}\n{unit} {{:,.0f}}: {{:.1f}}", some["region"], some["place"],
+                       some["value"])  # fmt: skip
+        marks.append(
+            Line(some["place"], some["value"], str(region), marked=(place, max(1, len(some) // 8)),
+                 hover=texts, **style)
         )  # fmt: skip
-        first, second = data.hyperparameters[:2]
-        cells = of_pair(tables, first, second)
-        names = first.name, second.name
-        self._add(
-            "pair", f"{first.name} and {second.name} together",
-            f"The two hyperparameters that matter most: IQM of the {TITLES[tables.metric]} of the "
-            "trials "
-            "in a cell. Cells of few trials are uncertain.",
-            plotly_figures.pair(cells, names, tables.metric),
-            lambda path: png_figures.pair(path, cells, names, tables.metric),
-        )  # fmt: skip
-
-    def _of_hyperparameter(self, hyperparameter: Hyperparameter) -> None:
-        tables, curves = self._tables, self._evidence.curves
-        frame = self._evidence.by_hyperparameter[hyperparameter.name]
-        self._add(
-            f"influence_{_file_name(hyperparameter)}", _named(hyperparameter),
-            self._influence_caption(hyperparameter),
-            plotly_figures.influence(tables, hyperparameter, frame),
-            lambda path: png_figures.influence(path, tables, hyperparameter, frame),
-        )  # fmt: skip
-        if curves is None or (by := by_value(curves, tables, hyperparameter)).empty:
-            return
-        title = f"Learning by {hyperparameter.name}"
-        reached = self._threshold  # a line that no curve comes near would only press them flat
-        if reached is not None and not np.any(by[["value", "high"]].to_numpy(float) >= reached):
-            reached = None
-        self._add(
-            f"curves_{_file_name(hyperparameter)}", title,
-            "IQM of the mean of 10 episodes, with its 95 % interval over "
-            f"{'trials' if tables.design == 'sampled' else 'trainings'}.",
-            plotly_figures.learning(by, curves.unit, reached),
-            lambda path: png_figures.learning(path, by, curves.unit, reached, title),
-        )  # fmt: skip
-
-    def _influence_caption(self, hyperparameter: Hyperparameter) -> str:
-        tables = self._tables
-        text = [
-            best_and_worst(
-                self._evidence.by_hyperparameter[hyperparameter.name],
-                hyperparameter.name,
-                tables.metric,
-            )
-        ]
-        lost = int(np.count_nonzero(np.isinf(tables.counted["value"])))
-        if lost:
-            text.append(
-                f"{count(lost, 'trial')} without a finite value: not drawn, counted as worst."
-            )
-        drawn = len(points(tables, hyperparameter))
-        if drawn < len(tables.trials) - lost and tables.design != "one at a time":
-            text.append(f"{drawn:,} of {len(tables.trials):,} trials drawn; intervals use all.")
-        return " ".join(text)
-
-    def _held_out(self) -> None:
-        findings, metric = self._evidence.findings, self._tables.metric
-        statistic = statistic_name(objective_of(self._tables.results))
-        if findings:
-            self._add(
-                "validation", "Claimed and held",
-                "What each trial claimed on the seeds it was chosen by, and what it reached on new "
-                f"ones: the {statistic} of the {TITLES[metric]} over seeds, with its 95 % interval."
-                " The exercise's settings, trained on the same new seeds, claim nothing.",
-                plotly_figures.held_out(findings, metric),
-                lambda path: png_figures.held_out(path, findings, metric, statistic),
-            )  # fmt: skip
-
-    def _wrong(self) -> None:
-        frame = failing(self._evidence)
-        if len(frame):
-            self._add(
-                "failures", "What goes wrong, and where",
-                f"Collapsed: lost more than {COLLAPSED:.0%} of its best by the end. Shown are the "
-                "hyperparameters that matter most.",
-                plotly_figures.failures(frame), lambda path: png_figures.failures(path, frame),
-            )  # fmt: skip
-        tables = self._tables
-        if "pruned" in set(tables.trials["status"]):
-            self._add(
-                "pruned", "Pruned trials",
-                "How far each trial was trained, and what it had come to by then.",
-                plotly_figures.pruned(tables), lambda path: png_figures.pruned(path, tables),
-            )  # fmt: skip
-
-    def _add(
-        self, name: str, title: str, caption: str, chart: go.Figure, still: Callable[[Path], None],
-        wide: bool = False,
-    ) -> None:  # fmt: skip
-        self._tell(f"figure {len(self.drawn) + 1}: {name}.png")
-        path = self._folder / f"{name}.png"
-        if not self._is_again:
-            refuse_other(path, MADE_BY.encode())
-        still(path)
-        self.drawn[name] = Picture(name, title, caption, str(chart.to_json()), _small(path), wide)
+    if threshold is not None:
+        marks.append(Level(threshold, f"solved at {threshold:g}"))
+    x = Axis(unit, whole=True, from_zero=True)
+    return Plot(title, x, Axis("return, mean of 10 episodes"), marks, footnote=footnote)
 
 
-def influence_of(drawn: Drawn, hyperparameter: Hyperparameter) -> list[Picture]:
-    """The figures of one hyperparameter."""
-    names = (f"{kind}_{_file_name(hyperparameter)}" for kind in ("influence", "curves"))
-    return [drawn[name] for name in names if name in drawn]
+def figure_of(data: ReportData, name: str, caption: str, plot: Plot, title: str = "") -> Figure:
+    """A figure; `title` is the page's, where it is not the PNG's."""
+    return Figure(data.folder / f"{name}.png", title or plot.title, caption, plot)
 
 
-def _named(hyperparameter: Hyperparameter) -> str:
-    """A hyperparameter and what it is."""
-    about = key_of(KEYS[hyperparameter.name]).meaning if hyperparameter.name in KEYS else ""
-    return f"{hyperparameter.name}: {about}" if about else hyperparameter.name
-
-
-def _small(path: Path) -> bytes:
-    """A PNG in a third of its bytes: few colours are enough for what is printed from the page."""
-    small = io.BytesIO()
-    with Image.open(path) as image:
-        image.convert("RGB").quantize(_COLOURS).save(small, "PNG", optimize=True)
-    return small.getvalue()
-
-
-def _file_name(hyperparameter: Hyperparameter) -> str:
-    return re.sub(r"[^\w.-]", "_", hyperparameter.name)
+def texts_of(template: str, *columns: Sequence[Any] | pd.Series) -> list[str]:
+    """A text of each row."""
+    return [template.format(*row) for row in zip(*columns, strict=True)]

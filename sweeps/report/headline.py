@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dqn.statistics.formatting import count, number
+from dqn.statistics.formatting import count, format_estimate, format_share
 from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import Row
 from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import plain_of
 from dqn.storage.trials import BASELINE, named
-from sweeps.analysis.candidates import TITLES, compare_samples
+from sweeps.analysis.candidates import compare_samples
 from sweeps.analysis.frames import ReportFrames
-from sweeps.analysis.tables import digits_of, spanned
 from sweeps.report.data import Finding, ReportData
 from sweeps.search.samplers import sampling
 from sweeps.search.space_parser import search_space
@@ -100,8 +99,8 @@ def _is_over(results: Results, rows: Sequence[Row]) -> bool:
 
 
 def _headline(tables: ReportFrames, findings: Sequence[Finding]) -> str:
-    metric, best = tables.metric, tables.trials.iloc[0]
-    title = TITLES[metric]
+    metric, best = METRICS[tables.metric], tables.trials.iloc[0]
+    title = metric.title
     if not math.isfinite(best["value"]):
         counts = tables.seeds["status"].value_counts()
         text = ", ".join(f"{n} {status}" for status, n in counts.items())
@@ -109,14 +108,15 @@ def _headline(tables: ReportFrames, findings: Sequence[Finding]) -> str:
         return f"{what} has a finite {title}: of {count(len(tables.seeds), 'training')} {text}."
     winner = next((one for one in findings if one["recommended"]), None)
     if winner is not None and winner["held_out"] is not None:
-        held = _part(winner, "held_out", tables.metric)
+        held = part_of(winner, "held_out", metric.digits)
         seeds = f"{winner['seeds']} new seeds"
         if winner["trial"] is None:
             return f"No trial beats the {BASELINE}: {title} {held} on {seeds}."
         return (
             f"Trial {winner['trial']} is best: {title} {held} on {seeds} that it was not chosen by."
         )
-    value = _spanned(best[metric], best[f"{metric}_low"], best[f"{metric}_high"], metric)
+    value, *ends = (best[metric.name + end] for end in ("", "_low", "_high"))
+    value = format_estimate(value, ends, metric.digits)
     text = f"{title} {value} over {count(best['rows'], 'seed')}."
     if tables.design == "run":
         return text[0].upper() + text[1:]
@@ -129,11 +129,12 @@ def _sureness(tables: ReportFrames, findings: Sequence[Finding]) -> str:
     trials, best = tables.trials, tables.trials.iloc[0]
     winner = next((one for one in findings if one["recommended"]), None)
     if winner is not None and winner["trial"] is not None and winner["held_out"] is not None:
-        text = f"Validated. It claimed {_part(winner, 'claimed', tables.metric)}"
+        digits = METRICS[tables.metric].digits
+        text = f"Validated. It claimed {part_of(winner, 'claimed', digits)}"
         if winner["optimism"] is not None:
             text += f"; {_luck(winner, tables.metric)}"
         if winner["improvement"] is not None:
-            chance = _part(winner, "improvement", "collapse")
+            chance = part_of(winner, "improvement", 2)
             text += f". One training beats one of the {BASELINE} with probability {chance}"
             if {winner["improvement_low"], winner["improvement_high"]} & {0.0, 1.0}:
                 text += "; an interval that ends at 0 or 1 is too short"
@@ -157,24 +158,26 @@ def _sureness(tables: ReportFrames, findings: Sequence[Finding]) -> str:
     gap = compare_samples(rows[int(best["trial"])], rows[int(second["trial"])], tables.metric)
     if gap.difference_interval is not None:
         low, high = gap.difference_interval
-        apart = "is told apart from" if low > 0 or high < 0 else "cannot be told apart from"
-        difference = spanned(gap.difference, gap.difference_interval, digits_of(tables.metric))
-        text += f" It {apart} the runner-up, {named(second['trial'])}: they differ by {difference}."
+        apart = "differs from" if low > 0 or high < 0 else "cannot be distinguished from"
+        digits = METRICS[tables.metric].digits
+        difference = format_estimate(gap.difference, gap.difference_interval, digits)
+        text += f" It {apart} the runner-up, {named(second['trial'])}: "
+        text += f"the difference is {difference}."
     return text
 
 
 def _luck(winner: Finding, metric: str) -> str:
-    """What a claim came to on new seeds: how much of it was luck, where that can be told."""
+    """What a claim came to on new seeds: how much of it was luck, where that is known."""
     value, low, high = (winner[f"optimism{end}"] for end in ("", "_low", "_high"))
     ends = None if low is None or high is None else (low, high)
     undecided = ends is not None and ends[0] <= 0.0 <= ends[1]
-    less_is_better = METRICS[metric] > 0
+    less_is_better, digits = METRICS[metric].lower_is_better, METRICS[metric].digits
     if value > 0 and not (undecided or less_is_better):
-        return f"{_spanned(value, low, high, metric)} of that was luck"
+        return f"{format_estimate(value, ends, digits)} of that was luck"
     did = "worse" if (value < 0) == less_is_better else "better"
     if value < 0:
         value, ends = -value, (-ends[1], -ends[0]) if ends else None
-    by = _spanned(value, *(ends or (None, None)), metric)
+    by = format_estimate(value, ends, digits)
     chance = ", which may be chance: the interval includes 0" if undecided else ""
     return f"on new seeds it did {did} by {by}{chance}"
 
@@ -195,16 +198,15 @@ def _hyperparameters(data: ReportData) -> str:
         for one in clear.to_dict("records")[:_MOST_NAMED]:
             regions = data.by_hyperparameter[one["hyperparameter"]]
             best = _best_first(regions, tables.metric).iloc[0]["region"]
-            text.append(
-                f"{one['hyperparameter']} ({one['share']:.0%} of all importance, best at {best})"
-            )
+            share = format_share(one["share"])
+            text.append(f"{one['hyperparameter']} ({share} of all importance, best at {best})")
         rest = len(importance) - len(clear)
         others = f" {rest} of {len(importance)} do no more than chance." if rest else ""
         return f"{', '.join(text)}, by PED-ANOVA.{others}"
     known = data.effects["hyperparameter"][data.effects["effect"].notna()]
     if known.empty:
         return (
-            "No hyperparameter has two regions with such a value: which one matters cannot be told."
+            "No hyperparameter has two regions with such a value: which one matters is not known."
         )
     return " ".join(
         best_and_worst(data.by_hyperparameter[name], name, tables.metric) for name in known.head(2)
@@ -218,10 +220,8 @@ def best_and_worst(frame: pd.DataFrame, name: str, metric: str) -> str:
         return f"{name}: one region alone has trials."
     best, worst = known.iloc[0], known.iloc[-1]
     return (
-        f"{name}: best at {best['region']}, {TITLES[metric]} "
-        f"{_spanned(best['value'], best['low'], best['high'], metric)}; "
-        f"worst at {worst['region']}, "
-        f"{_spanned(worst['value'], worst['low'], worst['high'], metric)}."
+        f"{name}: best at {best['region']}, {METRICS[metric].title} "
+        f"{_estimate(best, metric)}; worst at {worst['region']}, {_estimate(worst, metric)}."
     )
 
 
@@ -230,7 +230,7 @@ def _best_first(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     known = frame.loc[frame["value"].notna()]
     sure = known.loc[known["low"].notna()]
     return (sure if len(sure) > 1 else known).sort_values(
-        "value", ascending=METRICS[metric] > 0, kind="stable"
+        "value", ascending=METRICS[metric].lower_is_better, kind="stable"
     )  # pyright: ignore[reportCallIssue]
 
 
@@ -243,28 +243,15 @@ def _progress(tables: ReportFrames) -> str:
         return ""
     return (
         f"{have} of {count(asked, 'trial')}: the others are not done yet, or their settings were "
-        "refused. The same command goes on."
+        "refused. The same command resumes."
     )
 
 
-def _part(one: Finding, name: str, metric: str) -> str:
-    return _spanned(one[name], one[f"{name}_low"], one[f"{name}_high"], metric)
-
-
-def _spanned(value: Any, low: Any, high: Any, metric: str) -> str:
-    finite = [end is not None and math.isfinite(end) for end in (value, low, high)]
-    if not finite[0]:
-        return "none that is finite"
-    return spanned(value, (low, high) if all(finite[1:]) else None, digits_of(metric))
-
-
-def spanned_or_none(one: Finding, name: str, metric: str) -> str:
+def part_of(one: Finding, name: str, digits: int) -> str:
     """A number of a row of validation.csv with its interval, - where there is none."""
-    return "-" if one[name] is None else _part(one, name, metric)
+    return format_estimate(one[name], (one[f"{name}_low"], one[f"{name}_high"]), digits)
 
 
-def format_metric(value: float, metric: str) -> str:
-    """A metric in a table's cell; an episode that was counted is a whole number."""
-    if metric == "solved_at" and value == int(value if math.isfinite(value) else 0):
-        return f"{value:.0f}"
-    return number(value, metric) if math.isfinite(value) else "-"
+def _estimate(row: Any, metric: str) -> str:
+    ends = row["low"], row["high"]
+    return format_estimate(row["value"], ends, METRICS[metric].digits, "none that is finite")

@@ -7,11 +7,12 @@ from typing import Any
 from dqn.config.config import NON_RESULT_KEYS
 from dqn.config.fields import override_text
 from dqn.runtime.secrets import without_passwords
+from dqn.statistics.metrics import METRICS
 from dqn.storage import machines
 from dqn.storage.safe_yaml import plain_of, written
 from dqn.storage.trials import named
 from sweeps.report.data import ReportData
-from sweeps.report.page import Element, Part, Section, Table, definitions, element, paragraph
+from sweeps.report.page import Code, Part, Points, Section, Table, Terms, Text
 from sweeps.report.run_commands import flat, run_command
 
 _NOT_OF_A_TRIAL = ("seeds", "first_seed", *NON_RESULT_KEYS)
@@ -23,26 +24,26 @@ def again(data: ReportData) -> Section:
     sweeps = ["python", "-m", "sweeps"]
     what = "this configuration" if results.sweep is None else named(trial)
     parts: list[Part] = [
-        paragraph(f"Train {what} anew, with the same seeds:"),
-        element("pre", run_command(results.config(trial))),
+        Text(f"Train {what} anew, with the same seeds:"),
+        Code(run_command(results.config(trial))),
     ]
     whole = [row["seed"] for row in results.rows[trial] if row["status"] in ("done", "diverged")]
     if whole:
         options = ["--trial", f"{trial}", "--seed", f"{whole[0]}"]
         parts += [
-            paragraph("Train one of its seeds again and compare every number to the last bit:"),
-            element("pre", shlex.join([*sweeps, "reproduce", str(results.path), *options])),
+            Text("Train one of its seeds again and compare every number to the last bit:"),
+            Code(shlex.join([*sweeps, "reproduce", str(results.path), *options])),
         ]
     if results.sweep is not None and results.part_of is None:
         parts += [
-            paragraph("Measure the best trials on seeds that were never used:"),
-            element("pre", shlex.join([*sweeps, "validate", str(results.path)])),
+            Text("Measure the best trials on seeds that were never used:"),
+            Code(shlex.join([*sweeps, "validate", str(results.path)])),
         ]
     if overrides := _overrides(results.path):
         many = ["-m"] if results.sweep is not None else []
         parts += [
-            paragraph("What was written after `python -m dqn.run` for all of it:"),
-            element("pre", shlex.join([*many, *overrides])),
+            Text("What was written after `python -m dqn.run` for all of it:"),
+            Code(shlex.join([*many, *overrides])),
         ]
     return Section("again", "Do it again", parts)
 
@@ -60,11 +61,11 @@ def made(data: ReportData) -> Section:
                               words=columns)]  # fmt: skip
     if results.sweep is not None:
         text = written(dict(results.sweep))
-        parts.append(_folded("What was swept, and how (sweep.yaml)", element("pre", text.strip())))
+        parts.append(Code(text.strip(), folded="What was swept, and how (sweep.yaml)"))
     known = machines.read(results.path)
-    parts += [definitions(flat(machine)) for machine in known]
+    parts += [Terms(list(flat(machine))) for machine in known]
     if not known:
-        parts.append(paragraph("No machine is on record.", "note"))
+        parts.append(Text("No machine is on record.", "note"))
     return Section("made", "How it was made", parts)
 
 
@@ -77,22 +78,15 @@ def reading(data: ReportData) -> Section:
         "No seed is dropped in silence. A diverged seed counts with what it earned, and in what it "
         "never earned as worse than every other. A pruned trial is in no interval of a "
         "hyperparameter.",
-        "mean return: over all training episodes. best 10: the best mean of ten episodes in a "
-        "row. last 10: the mean of the last ten. test: the mean of greedy episodes after training. "
-        "solved at: the first episode at which the mean of ten reaches the environment's "
-        "threshold. collapse: the share of the best that was lost by the end; of a training "
-        "that hardly learned, which had little to lose, it says little.",
+        " ".join(f"{metric.title}: {metric.meaning}." for metric in METRICS.values()),
     ]
     if data.tables.design == "sampled":
         lines.append(
             "The sampler tries more values where results are good. So the trials of a region "
             "differ from others in other hyperparameters, too: an influence is what was got "
-            "there, not what "
-            "one hyperparameter does by itself."
+            "there, not what one hyperparameter does by itself."
         )
-    return Section(
-        "reading", "How to read this", [element("ul", *(element("li", t) for t in lines))]
-    )
+    return Section("reading", "How to read this", [Points(lines)])
 
 
 def _overrides(path: Path) -> list[str]:
@@ -102,7 +96,3 @@ def _overrides(path: Path) -> list[str]:
     except (OSError, ValueError):
         return []
     return [without_passwords(str(one)) for one in text] if isinstance(text, list) else []
-
-
-def _folded(title: str, *parts: Element) -> Element:
-    return element("details", element("summary", title), *parts)

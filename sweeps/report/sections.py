@@ -1,74 +1,67 @@
-"""What stands on a report's page, from the answer at its top to what it was made with."""
+"""What stands on a report's page, from the headline to what it was made with."""
 
-import math
-from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from dqn.statistics.formatting import count, setting
+from dqn.statistics.formatting import (
+    NONE,
+    count,
+    format_interval,
+    format_metric,
+    format_setting,
+    format_share,
+)
 from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import named, numbered
-from sweeps.analysis.candidates import TITLES, Candidate, format_terms
+from dqn.terminal.tables import interval_cell, metric_cell
+from sweeps.analysis.candidates import Candidate, format_terms
 from sweeps.analysis.frames import ReportFrames
-from sweeps.analysis.hyperparameters import label
 from sweeps.analysis.tables import COLLAPSED
 from sweeps.report.data import ReportData
-from sweeps.report.figures import Drawn, influence_of
-from sweeps.report.headline import Summary, format_metric, spanned_or_none
-from sweeps.report.page import Part, Section, Table, element, paragraph
-from sweeps.report.provenance import again, made, reading
+from sweeps.report.figures import best_curve, failures, pruned, validation
+from sweeps.report.headline import part_of, summarise
+from sweeps.report.hyperparameter_figures import axes, curves, importance, influence, pair
+from sweeps.report.page import Header, Section, Table, Text
+from sweeps.report.provenance import again, made
 
 
-def top(data: ReportData, answer: Summary) -> Iterator[Part]:
+def header(data: ReportData) -> Header:
     """The first screen: what is best, how sure that is, which hyperparameters matter."""
     results = data.tables.results
     kind = (results.sweep or {}).get("kind", "run")
     name = results.path.name or results.path.resolve().name
-    one = Candidate(name, results, data.best)
-    yield element("h1", f"{name} · {kind} of {format_terms(one)}")
-    yield paragraph(answer.headline, "headline")
-    if answer.progress:
-        yield paragraph(answer.progress, "unfinished")
-    cards = ("How sure", answer.sureness), ("Which hyperparameters matter", answer.hyperparameters)
-    yield element(
-        "div",
-        *(element("div", element("h2", title), paragraph(text)) for title, text in cards),
-        class_="cards",
-    )
+    terms = format_terms(Candidate(name, results, data.best))
+    return Header(f"{name} · {kind} of {terms}", summarise(data))
 
 
-def sections(data: ReportData, drawn: Drawn) -> list[Section]:
-    """All below it, without those there is nothing to say in."""
-    of_figures = (_best, _hyperparameters, _held, _wrong)
-    written = [
-        _leaders(data),
-        *(section(data, drawn) for section in of_figures),
-        *(section(data) for section in (again, made, reading)),
-    ]
-    kept = {s.name: [part for part in s.parts if part is not None and part != []] for s in written}
-    return [Section(s.name, s.title, kept[s.name]) for s in written if kept[s.name]]
+def sections(data: ReportData) -> list[Section]:
+    """All below it but how to read it, without those there is nothing to say in."""
+    makers = _leaders, _best, _hyperparameters, _held, _wrong, again, made
+    written = [section(data) for section in makers]
+    kept = [replace(s, parts=[part for part in s.parts if part]) for s in written]
+    return [section for section in kept if section.parts]
 
 
 def _leaders(data: ReportData) -> Section:
     tables = data.tables
     if tables.design == "run":
         return Section("leaderboard", "Seeds", [_seeds(tables, 0)])
-    metric = tables.metric
-    others = [name for name in METRICS if name != metric]
-    title, order = TITLES[metric], tables.ranked_by.partition(" of ")[0]
+    metric = METRICS[tables.metric]
+    others = [other for other in METRICS.values() if other != metric]
+    title, order = metric.title, tables.ranked_by.partition(" of ")[0]
     twice = order != "IQM"
     own = [f"{title}, {order}", f"{title}, IQM"] if twice else [title]
     columns = ["rank", "trial", *own, "95 % interval", *(k.name for k in tables.hyperparameters),
-               *(TITLES[m] for m in others), "solved", "seeds", "status"]  # fmt: skip
+               *(other.title for other in others), "solved", "seeds", "status"]  # fmt: skip
     rows = [
         [
             f"{rank}", numbered(row["trial"]), *[format_metric(row["order"], metric)] * twice,
-            format_metric(row[metric], metric), _ends(row, metric),
-            *(label(row[hyperparameter.column]) for hyperparameter in tables.hyperparameters),
-            *(format_metric(row[m], m) for m in others), f"{row['solved']:.0%}", f"{row['rows']}",
-            row["status"],
+            metric_cell(row, metric.name), interval_cell(row, metric.name),
+            *(format_setting(row[one.column]) for one in tables.hyperparameters),
+            *(metric_cell(row, other.name) for other in others),
+            format_share(row["solved"]), f"{row['rows']}", row["status"],
         ]
         for rank, row in enumerate(tables.trials.to_dict("records"), 1)
     ]  # fmt: skip
@@ -81,39 +74,37 @@ def _leaders(data: ReportData) -> Section:
                    [Table("trials", caption, columns, rows, words=("status",))])  # fmt: skip
 
 
-def _best(data: ReportData, drawn: Drawn) -> Section:
+def _best(data: ReportData) -> Section:
     tables = data.tables
-    parts: list[Any] = [drawn.get("best_curve")]
+    parts: list[Any] = [best_curve(data)]
     if data.no_curves:
-        parts.append(paragraph(f"No learning curves: {data.no_curves}", "note"))
+        parts.append(Text(f"No learning curves: {data.no_curves}", "note"))
     if tables.design != "run":
         parts.append(_seeds(tables, data.best))
     return Section("best", "How it learns" if tables.design == "run" else "The best trial", parts)
 
 
-def _hyperparameters(data: ReportData, drawn: Drawn) -> Section:
+def _hyperparameters(data: ReportData) -> Section:
     tables = data.tables
     parts: list[Any] = []
     if tables.hyperparameters:
-        parts.append(paragraph(_how_to_read(tables)))
+        parts.append(Text(_how_to_read(tables)))
     elif tables.design != "run":
-        parts.append(paragraph("All trials have the same values: nothing was varied.", "note"))
-    if tables.hyperparameters and "importance" not in drawn:
-        parts.append(paragraph(data.method, "note"))
-    parts += [drawn.get("importance"), drawn.get("axes"), drawn.get("pair")]
-    for hyperparameter in data.hyperparameters:
-        parts.append(influence_of(drawn, hyperparameter))
+        parts.append(Text("All trials have the same values: nothing was varied.", "note"))
+    ranking = importance(data)
+    if tables.hyperparameters and ranking is None:
+        parts.append(Text(data.method, "note"))
+    parts += [ranking, axes(data), pair(data)]
+    for one in data.hyperparameters:
+        parts.append([figure for figure in (influence(data, one), curves(data, one)) if figure])
     if tables.design == "one at a time":
-        parts.append(
-            paragraph(
-                "Hyperparameters were not varied together: there is no map of a pair.", "note"
-            )
-        )
+        text = "Hyperparameters were not varied together: there is no map of a pair."
+        parts.append(Text(text, "note"))
     return Section("hyperparameters", "The hyperparameters", parts)
 
 
-def _held(data: ReportData, drawn: Drawn) -> Section:
-    findings, metric = data.findings, data.tables.metric
+def _held(data: ReportData) -> Section:
+    findings, metric = data.findings, METRICS[data.tables.metric]
     if not findings:
         return Section("validation", "", [])
     columns = ["trial", "claimed", "held on new seeds", "optimism", "rank claimed", "rank held",
@@ -121,9 +112,9 @@ def _held(data: ReportData, drawn: Drawn) -> Section:
     rows = [
         [
             one["name"],
-            *(spanned_or_none(one, part, metric) for part in ("claimed", "held_out", "optimism")),
-            *("-" if one[n] is None else f"{one[n]}" for n in ("claimed_rank", "held_out_rank")),
-            spanned_or_none(one, "improvement", "collapse"), f"{one['seeds']}",
+            *(part_of(one, part, metric.digits) for part in ("claimed", "held_out", "optimism")),
+            *(NONE if one[n] is None else f"{one[n]}" for n in ("claimed_rank", "held_out_rank")),
+            part_of(one, "improvement", 2), f"{one['seeds']}",
             "yes" if one["recommended"] else "",
         ]
         for one in findings
@@ -131,60 +122,57 @@ def _held(data: ReportData, drawn: Drawn) -> Section:
     first = int(data.tables.trials["trial"].iloc[0])
     stale = None
     if first not in [one["trial"] for one in findings]:
-        stale = paragraph(
+        stale = Text(
             f"Trial {first}, the best by its claim now, was not validated. Move `validation/` away "
             "and validate again.", "unfinished",
         )  # fmt: skip
     caption = (
-        f"{TITLES[metric]}: optimism is claimed − held. Recommended is the best lower bound on new "
+        f"{metric.title}: optimism is claimed − held. Recommended is the best lower bound on new "
         "seeds, not the best claim."
     )
     table = Table("findings", caption, columns, rows, words=("trial", "recommended"))
-    return Section(
-        "validation", "Does it hold on new seeds?", [stale, drawn.get("validation"), table]
-    )
+    return Section("validation", "Does it hold on new seeds?", [stale, validation(data), table])
 
 
-def _wrong(data: ReportData, drawn: Drawn) -> Section:
+def _wrong(data: ReportData) -> Section:
     tables = data.tables
     seeds, trials = tables.seeds, tables.trials
     ended = seeds[seeds["status"] != "pruned"]
     lost, collapsed = (np.count_nonzero(ended[name]) for name in ("lost", "collapsed"))
-    told_so = paragraph(
+    ends = Text(
         f"Of {len(ended):,} trainings that were not pruned {lost:,} diverged or failed, and "
         f"{collapsed:,} collapsed: lost more than {COLLAPSED:.0%} of their best by the end."
     )
-    parts: list[Any] = [told_so, drawn.get("failures")]
+    parts: list[Any] = [ends, failures(data)]
     if data.by_hyperparameter and len(trials) > 1:
         parts.append(_regions(data))
     gone = trials[trials["status"] == "pruned"]
     if len(gone):
         saved = (1.0 - gone["budget"]).mean()
         parts += [
-            paragraph(
+            Text(
                 f"{len(gone)} of {count(len(trials), 'trial')} were pruned, with {saved:.0%} of "
                 "their budget unused on average. They are in no interval of a hyperparameter: "
-                "what a "
-                "training earns early is no measure of what it would have earned."
+                "what a training earns early is no measure of what it would have earned."
             ),
-            drawn.get("pruned"),
+            pruned(data),
         ]
     elif tables.design == "sampled":
-        parts.append(paragraph("No trial was pruned.", "note"))
+        parts.append(Text("No trial was pruned.", "note"))
     return Section("failures", "What went wrong", parts)
 
 
 def _regions(data: ReportData) -> Table:
-    metric = data.tables.metric
+    metric = METRICS[data.tables.metric]
     shares = ("diverged", "collapsed", "solved")
     columns = [
-        "hyperparameter", "value", TITLES[metric], "95 % interval", *shares, "trials", "trainings",
+        "hyperparameter", "value", metric.title, "95 % interval", *shares, "trials", "trainings",
     ]  # fmt: skip
     rows = [
         [
             row["hyperparameter"], row["region"], format_metric(row["value"], metric),
-            _interval(row["low"], row["high"], metric),
-            *("-" if pd.isna(row[name]) else f"{row[name]:.0%}" for name in shares),
+            format_interval(row["low"], row["high"]),
+            *(format_share(row[name]) for name in shares),
             f"{row['trials']}", f"{row['trainings']}",
         ]
         for frame in data.by_hyperparameter.values()
@@ -195,12 +183,13 @@ def _regions(data: ReportData) -> Table:
 
 
 def _seeds(tables: ReportFrames, trial: int) -> Table:
-    columns = ["seed", "status", "episodes", "steps", *(TITLES[m] for m in METRICS), "seconds"]
+    titles = [metric.title for metric in METRICS.values()]
+    columns = ["seed", "status", "episodes", "steps", *titles, "seconds"]
     rows = [
         [
             f"{row['seed']}", f"{row['status']}", f"{row['episodes']:,}", f"{row['steps']:,}",
-            *("-" if row[m] is None else format_metric(float(row[m] or 0), m) for m in METRICS),
-            setting(row["seconds"]),
+            *(metric_cell(row, name) for name in METRICS),
+            format_setting(row["seconds"]),
         ]
         for row in tables.results.rows[trial]
     ]  # fmt: skip
@@ -218,13 +207,3 @@ def _how_to_read(tables: ReportFrames) -> str:
         "Each square is the IQM of all trainings with that value, with its 95 % interval over "
         "trainings. Each dot is a trial."
     )
-
-
-def _ends(row: dict[Any, Any], metric: str) -> str:
-    return _interval(row[f"{metric}_low"], row[f"{metric}_high"], metric)
-
-
-def _interval(low: float, high: float, metric: str) -> str:
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return "-"
-    return f"{format_metric(low, metric)} to {format_metric(high, metric)}"

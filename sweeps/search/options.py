@@ -7,7 +7,6 @@ them: nothing that a configuration names is imported or called.
 import functools
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, fields
 from typing import Any
 
 import optuna
@@ -20,16 +19,21 @@ from dqn.storage.safe_yaml import plain_of
 
 _NONE = object()
 
+Ranges = Mapping[str, Mapping[str, str]]
+"""By each `_target_` there may be, the ranges of its settings, "" of those that need none."""
+
 
 def option(default: Any, unit: str, span: str, meaning: str) -> Any:
     """A field of what `hydra.sweeper` may set: no network sees it, and none has a symbol."""
     return config_field(default, "run", "", unit, span, meaning)
 
 
-def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any:
-    """The settings of the node `hydra.sweeper.PART`, checked, as its dataclass in `known` has them.
+def chosen(part: str, node: Mapping[str, Any], known: Ranges) -> dict[str, Any]:
+    """The settings of the node `hydra.sweeper.PART`, checked, with the defaults of its file.
 
-    `known` has one by each `_target_` there may be. Raises `UserError`, one line.
+    The file of a `_target_` in conf/ holds all settings that it may have, so that none depends on
+    Optuna's own defaults; `known` has their ranges, as Optuna itself checks few of them, and some
+    only in the middle of a study. Raises `UserError`, one line.
     """
     target, where = node.get("_target_"), f"hydra.sweeper.{part}"
     if target not in known:
@@ -37,12 +41,13 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
             f"{where}._target_ must be one of {', '.join(known)}, got {short_repr(target)}; "
             f"{_choice(part, override_text(target).rpartition('.')[2])}"
         )
-    kind = known[str(target)]
-    settings = {setting.name: setting for setting in fields(kind)}
-    values = {name: value for name, value in node.items() if name != "_target_"}
-    for name, value in values.items():
-        if name not in settings:
-            near = closest_match(override_text(name), settings)
+    values = options_of(part, target)
+    del values["_target_"]
+    for name, value in node.items():
+        if name == "_target_":
+            continue
+        if name not in values:
+            near = closest_match(override_text(name), values)
             advice = advice_on_sweeper(f"{part}.{override_text(name)}") or (
                 f"did you mean {where}.{near}?" if near else "leave it out"
             )
@@ -50,13 +55,15 @@ def chosen(part: str, node: Mapping[str, Any], known: Mapping[str, type]) -> Any
                 f"{override_text(name)} is no setting of {target}, got "
                 f"{where}.{override_text(name)}={override_text(value)}; {advice}"
             )
-        values[name] = validate(f"{where}.{name}", settings[name], value)
-    return kind(**values)
+        setting = option(values[name], "", known[target].get(name, ""), "")
+        setting.type = int | None if values[name] is None else type(values[name])
+        values[name] = validate(f"{where}.{name}", setting, value)
+    return values
 
 
-def options_of(part: str, target: Any, known: Mapping[str, type]) -> dict[str, Any]:
+def options_of(part: str, target: Any) -> dict[str, Any]:
     """The node of one `target` that sets nothing itself, with all its settings."""
-    return {"_target_": target, **asdict(chosen(part, {"_target_": target}, known))}
+    return dict(_files(part)[target][1])
 
 
 def _choice(part: str, name: str) -> str:
@@ -99,8 +106,20 @@ def _files(part: str) -> dict[str, tuple[str, dict[str, Any]]]:
     return {node["_target_"]: (option, node) for option, node in text.items()}
 
 
-def quiet(make: Callable[..., Any], options: Mapping[str, Any]) -> Any:
-    """One of Optuna's objects, without the word that it is experimental."""
+def made(
+    part: str, make: Callable[..., Any], options: Mapping[str, Any], more: Mapping[str, Any]
+) -> Any:
+    """One of Optuna's objects, without the word that it is experimental; `more` are not settings.
+
+    Raises `UserError` for settings that it refuses together.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return make(**options)
+        try:
+            return make(**options, **more)
+        except ValueError as error:
+            text = ", ".join(f"{name}={override_text(value)}" for name, value in options.items())
+            raise UserError(
+                f"hydra.sweeper.{part} must have settings that go together, got {text} "
+                f"({error}); leave one of them out"
+            ) from error

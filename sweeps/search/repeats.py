@@ -51,7 +51,7 @@ class RepeatedTrials:
         """The trial that another one is the same as; None if it is one of its own."""
         return self._original.get(number)
 
-    def told(self, trials: int, asked: int) -> str:
+    def shortfall(self, trials: int, asked: int) -> str:
         """Why a study ends after fewer `trials` than were `asked` for, in a line; "" if not so."""
         if not (self.are_all and trials < asked):
             return ""

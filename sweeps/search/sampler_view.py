@@ -8,12 +8,13 @@ import optuna
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 
+from sweeps.search.optuna_private import id_of_study, id_of_trial
 from sweeps.search.samplers import Sampling
 from sweeps.search.space import Space, Value
 
 
 class SamplerView:
-    """A study in memory beside the one on record; what is asked and told here decides the samples.
+    """A study in memory beside the one on record: it decides the samples.
 
     Samplers read whatever their study holds, and some keep their state in it (CMA-ES pickles its
     own), so they are given one that holds exactly what the order of trials allows, and that no one
@@ -33,7 +34,7 @@ class SamplerView:
     def ask(self, known: Mapping[str, Value] | None = None) -> dict[str, Value]:
         """The next trial's sample; a `known` one is what was sampled before, and is taken as it is.
 
-        A sampler that counts is asked all the same, and its answer is what comes back.
+        A sampler that counts is asked all the same, and its sample is what comes back.
         """
         if known is not None and not self._sampling.counts:
             self._later.append(partial(self._add, known))
@@ -45,7 +46,7 @@ class SamplerView:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a Sobol sequence not of a power of 2, and the like
             trial = self._study.ask(self._space)
-        self._ids.append(trial._trial_id)
+        self._ids.append(id_of_trial(trial))
         return {name: trial.params[named] for name, named in self._names.items()}
 
     def tell(
@@ -57,7 +58,7 @@ class SamplerView:
     def _add(self, params: Mapping[str, Value]) -> None:
         named = {self._names[name]: value for name, value in params.items()}
         trial = create_trial(state=TrialState.RUNNING, params=named, distributions=self._space)
-        self._ids.append(self._storage.create_new_trial(self._study._study_id, trial))
+        self._ids.append(self._storage.create_new_trial(id_of_study(self._study), trial))
 
     def _end(
         self, number: int, state: TrialState, value: float | None, reports: Mapping[int, float]

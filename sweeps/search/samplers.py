@@ -3,7 +3,7 @@
 import importlib.util
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,64 +14,22 @@ from optuna.samplers import BaseSampler, RandomSampler
 from dqn.compose.overrides import LARGEST_GRID
 from dqn.config import Config
 from dqn.runtime.errors import UserError, missing_package
-from sweeps.search.options import chosen, option, quiet
+from sweeps.search.options import Ranges, chosen, made
 from sweeps.search.space import Space, Value, base_values, points_of, size_of, value_text, written
 
-
-@dataclass(frozen=True)
-class _Tpe:
-    n_startup_trials: int = option(10, "trials", ">= 0", "random ones at first")
-    n_ei_candidates: int = option(24, "draws", ">= 1", "of which the most promising is taken")
-    multivariate: bool = option(True, "", "", "models parameters together, not one by one")
-    group: bool = option(False, "", "", "models conditional parameters apart")
-    constant_liar: bool = option(True, "", "", "keeps away from what is being trained")
-
-
-@dataclass(frozen=True)
-class _Random:
-    pass
-
-
-@dataclass(frozen=True)
-class _Grid:
-    pass
-
-
-@dataclass(frozen=True)
-class _OneAtATime:
-    pass
-
-
-@dataclass(frozen=True)
-class _Qmc:
-    qmc_type: str = option("sobol", "", "sobol | halton", "the sequence")
-    scramble: bool = option(True, "", "", "shifts it at random, by the seed")
-
-
-@dataclass(frozen=True)
-class _CmaEs:
-    n_startup_trials: int = option(1, "trials", ">= 0", "random ones at first")
-    popsize: int | None = option(None, "trials", ">= 2", "a generation; null: 4 + 3 ln N")
-    with_margin: bool = option(False, "", "", "keeps whole numbers from getting stuck")
-    lr_adapt: bool = option(False, "", "", "adapts to noisy objectives")
-    consider_pruned_trials: bool = option(False, "", "", "learns from pruned trials too")
-
-
-@dataclass(frozen=True)
-class _Gp:
-    n_startup_trials: int = option(10, "trials", ">= 0", "random ones at first")
-    deterministic_objective: bool = option(False, "", "", "assumes values without noise")
-
-
-SAMPLERS: dict[str, type] = {
-    "optuna.samplers.TPESampler": _Tpe,
-    "optuna.samplers.RandomSampler": _Random,
-    "optuna.samplers.GridSampler": _Grid,
-    "optuna.samplers.QMCSampler": _Qmc,
-    "optuna.samplers.CmaEsSampler": _CmaEs,
-    "optuna.samplers.GPSampler": _Gp,
-    "sweeps.search.samplers.OneAtATime": _OneAtATime,
+SAMPLERS: Ranges = {
+    "optuna.samplers.TPESampler": {"n_startup_trials": ">= 0", "n_ei_candidates": ">= 1"},
+    "optuna.samplers.RandomSampler": {},
+    "optuna.samplers.GridSampler": {},
+    "optuna.samplers.QMCSampler": {"qmc_type": "sobol | halton"},
+    "optuna.samplers.CmaEsSampler": {"n_startup_trials": ">= 0", "popsize": ">= 2"},
+    "optuna.samplers.GPSampler": {"n_startup_trials": ">= 0"},
+    "sweeps.search.samplers.OneAtATime": {},
 }
+_PACKAGES = {"CmaEsSampler": ("cmaes", "cmaes"), "GPSampler": ("gp", "torch")}
+"""What `hydra/sweeper/sampler` calls a sampler, and the package that it needs."""
+_RELATIVE = "QMCSampler", "CmaEsSampler", "GPSampler"
+"""They sample all parameters that they can together, and warn of the others unless they may not."""
 
 
 class OneAtATime(BaseSampler):
@@ -118,49 +76,34 @@ class Sampling:
 
 def sampling(node: Mapping[str, Any], space: Space, base: Config, seed: int) -> Sampling:
     """What samples `space` as the node `hydra.sweeper.sampler` says. Raises `UserError`."""
-    settings = chosen("sampler", node, SAMPLERS)
-    options = asdict(settings)
+    options = chosen("sampler", node, SAMPLERS)
+    name = node["_target_"].rpartition(".")[2]
 
     def of(number: int) -> int:
         return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
-    match settings:
-        case _Random():
-            return Sampling(lambda number: RandomSampler(seed=of(number)))
-        case _Tpe():
-            _refuse_contradiction(settings)
-            return Sampling(_quietly(optuna.samplers.TPESampler, options, of), learns=True)
-        case _Grid():
-            grid = optuna.samplers.GridSampler(_grid(space), seed=seed % 2**32)
-            return Sampling(lambda number: grid, limit=_size(space))
-        case _OneAtATime():
-            points = one_at_a_time(space, base)
-            table = OneAtATime(points)
-            return Sampling(lambda number: table, limit=len(points))
-        case _Qmc():
-            options |= {"seed": seed}
+    if name == "GridSampler":
+        grid = optuna.samplers.GridSampler(_grid(space), seed=seed % 2**32)
+        return Sampling(lambda number: grid, limit=_size(space))
+    if name == "OneAtATime":
+        points = one_at_a_time(space, base)
+        table = OneAtATime(points)
+        return Sampling(lambda number: table, limit=len(points))
+    if name in _PACKAGES:
+        _refuse_missing(*_PACKAGES[name])
+    if name == "CmaEsSampler":
+        _refuse_choices(space)
+    make = getattr(optuna.samplers, name)
 
-            def sequence(number: int) -> BaseSampler:
-                first = RandomSampler(seed=of(number))
-                own = {**options, "independent_sampler": first, "warn_independent_sampling": False}
-                return quiet(optuna.samplers.QMCSampler, own)
+    def sampler(number: int) -> BaseSampler:
+        more: dict[str, Any] = {"warn_independent_sampling": False} if name in _RELATIVE else {}
+        if name == "QMCSampler":  # one sequence for all: what it leaves out is drawn at random
+            more |= {"seed": seed, "independent_sampler": RandomSampler(seed=of(number))}
+        return made("sampler", make, options, {"seed": of(number), **more})
 
-            return Sampling(sequence, counts=True)
-        case _CmaEs():
-            _refuse_missing("cmaes", "the sampler cmaes", "cmaes")
-            _refuse_choices(space)
-            if settings.lr_adapt and settings.with_margin:
-                raise UserError(
-                    "hydra.sweeper.sampler.lr_adapt must be false with with_margin=true, got "
-                    "lr_adapt=true; leave one of them out"
-                )
-            options |= {"warn_independent_sampling": False}
-            made = _quietly(optuna.samplers.CmaEsSampler, options, of)
-            return Sampling(made, counts=True, learns=True)
-        case _:
-            _refuse_missing("torch", "the sampler gp", "torch")
-            options |= {"warn_independent_sampling": False}
-            return Sampling(_quietly(optuna.samplers.GPSampler, options, of), learns=True)
+    sampler(0)  # what Optuna refuses, before there is a folder
+    counts, blind = ("QMCSampler", "CmaEsSampler"), ("QMCSampler", "RandomSampler")
+    return Sampling(sampler, counts=name in counts, learns=name not in blind)
 
 
 def one_at_a_time(space: Space, base: Config) -> list[dict[str, Value]]:
@@ -178,12 +121,6 @@ def one_at_a_time(space: Space, base: Config) -> list[dict[str, Value]]:
             )
         points += [{**values, name: value} for value in choices if value != values[name]]
     return points
-
-
-def _quietly(
-    make: Callable[..., BaseSampler], options: Mapping[str, Any], of: Callable[[int], int]
-) -> Callable[[int], BaseSampler]:
-    return lambda number: quiet(make, {**options, "seed": of(number)})
 
 
 def _grid(space: Space) -> dict[str, list[Value]]:
@@ -212,14 +149,6 @@ def _size(space: Space) -> int:
     return math.prod(sizes)
 
 
-def _refuse_contradiction(settings: _Tpe) -> None:
-    if settings.group and not settings.multivariate:
-        raise UserError(
-            "hydra.sweeper.sampler.group must be false with multivariate=false, got group=true; "
-            "leave one of them out"
-        )
-
-
 def _refuse_choices(space: Space) -> None:
     """CMA-ES moves a cloud of points through numbers, of which it needs two at least."""
     for name, distribution in space.items():
@@ -235,6 +164,6 @@ def _refuse_choices(space: Space) -> None:
         )
 
 
-def _refuse_missing(package: str, what: str, install: str) -> None:
+def _refuse_missing(name: str, package: str) -> None:
     if importlib.util.find_spec(package) is None:
-        raise missing_package(what, package, install)
+        raise missing_package(f"hydra/sweeper/sampler={name}", package, package)

@@ -11,13 +11,14 @@ from dqn.config.familiar import advice_on_sweeper
 from dqn.config.fields import closest_match, override_text, short_repr, validate
 from dqn.config.values import number_in, plain
 from dqn.runtime.errors import UserError
+from dqn.statistics.metrics import METRICS
 from sweeps.search.options import option, parts_of
 from sweeps.search.pruners import pruner
 from sweeps.search.samplers import sampling
 from sweeps.search.space import Space
 from sweeps.search.storage_url import open_storage
 
-_METRICS = "mean_return | best_return | final_return | test_return | solved_at"
+_METRICS = " | ".join(name for name, metric in METRICS.items() if metric.is_objective)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +135,9 @@ def refuse_unfit(settings: Settings, base: Config) -> None:
             "hydra.sweeper.aggregate must be iqm, mean or median of a single seed, which has no "
             "interval, got low; raise seeds, or the first of hydra.sweeper.racing"
         )
-    if settings.objective == "test_return" and not base.test_episodes:
+    if METRICS[settings.objective].of_test and not base.test_episodes:
         raise UserError(
-            "hydra.sweeper.objective must not be test_return with test_episodes=0; "
+            f"hydra.sweeper.objective must not be {settings.objective} with test_episodes=0; "
             "write test_episodes=20"
         )
 

@@ -25,6 +25,7 @@ from dqn.config.config import KEYS
 from dqn.config.fields import override_text
 from dqn.runtime.errors import UserError
 from dqn.storage.columns import COLUMN_OF_KEY, Cell, hyperparameters, is_same_cell
+from sweeps.search.optuna_private import holds
 
 _MOST_CORNERS = 256
 
@@ -39,7 +40,7 @@ Compose = Callable[[Mapping[str, Value]], Config]
 def overrides_of(params: Mapping[str, Value]) -> list[str]:
     """A sample as Hydra's overrides; each number is read back as the very same one.
 
-    An environment's own argument need not be there yet, which Hydra wants to be told by ++.
+    An environment's own argument need not be there yet, which Hydra accepts with ++.
     """
     return [
         f"{'++' * name.startswith('env.kwargs.')}{name}={value_text(value)}"
@@ -169,7 +170,7 @@ def _value_in(row: Mapping[str, Cell], name: str, distribution: BaseDistribution
         flag = isinstance(value, bool)
         alike = [c for c in points_of(distribution) if c == value and isinstance(c, bool) == flag]
         return next(iter(alike), None)
-    return value if not isinstance(value, str) and distribution._contains(value) else None
+    return value if not isinstance(value, str) and holds(distribution, value) else None
 
 
 def _is_trained(row: Mapping[str, Cell], params: Mapping[str, Value], compose: Compose) -> bool:

@@ -39,12 +39,12 @@ def open_storage(url: str) -> RDBStorage:
     except (ArgumentError, ImportError, ValueError, KeyError) as error:
         raise UserError(
             f"hydra.sweeper.storage must be a URL that Optuna can open, got {short_repr(url)} "
-            f"({first_line(error)}); {_remedy(url, error)}"
+            f"({cause_of(error)}); {_remedy(url, error)}"
         ) from error
     except (StorageInternalError, SQLAlchemyError, RuntimeError) as error:
         raise RunError(
-            f"hydra.sweeper.storage={without_password(url)} cannot be opened "
-            f"({first_line(error)}); the same command resumes once it can{_in_plain_sight(url)}"
+            f"hydra.sweeper.storage={without_passwords(url)} cannot be opened "
+            f"({cause_of(error)}); the same command resumes once it can{_in_plain_sight(url)}"
         ) from error
 
 
@@ -62,12 +62,7 @@ def _in_plain_sight(url: str) -> str:
     return f"; {REMEDY}" if has_secret(url) else ""
 
 
-def without_password(url: str) -> str:
-    """A URL as it may be shown."""
-    return without_passwords(url)
-
-
-def first_line(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """Of what the database itself said, where it did."""
     cause = error.__cause__ if isinstance(error, StorageInternalError) else None
     text = getattr(cause or error, "orig", None) or cause or error

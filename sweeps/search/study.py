@@ -33,8 +33,8 @@ class Study:
     which lanes were faster, on the number of workers, or on when a command was killed and given
     again, and `parallel` trials are open at any time to keep the lanes busy. Racing keeps to the
     same rule. Pruners look at all that is known when they are asked; so what they prune does depend
-    on time, and with them what is sampled afterwards. They are asked once: a command that goes on
-    answers as the one before it did.
+    on time, and with them what is sampled afterwards. They are asked once: a command that resumes
+    decides as the one before it did.
 
     **What is kept where.** seeds.csv, whose `rows` there were at the start are given here, is what
     the study goes by. The storage has every trial as soon as it is sampled, and its end as soon as
@@ -86,7 +86,7 @@ class Study:
         self._rows: dict[int, dict[int, Row]] = {}
         for (number, seed), row in rows.items():
             self._rows.setdefault(number, {})[seed] = row
-        self._record = StudyStorage(
+        self._storage = StudyStorage(
             settings.storage,
             folder,
             settings.name,
@@ -95,28 +95,28 @@ class Study:
             space,
             {n: self._params_of_rows(n) for n in self._rows},
         )
-        self._recorded: list[FrozenTrial] = self._record.trials
-        self._known_ends = self._record.ends()
+        self._recorded: list[FrozenTrial] = self._storage.trials
+        self._known_ends = self._storage.ends()
         self._reports = {t.number: dict(t.intermediate_values) for t in self._recorded}
         self._view = SamplerView(samples, named, self._objective.minimised, names)
         self._counts = samples.counts
 
         self._next = 0  # the number to be given next
-        self._told = 0  # trials below it are known to the sampler
+        self._shown = 0  # trials below it are known to the sampler
         self._over = 0  # all trials below it are over
         self._ends: dict[int, End] = {}
         self._params: list[dict[str, Value]] = []  # what was sampled, by number
         self._configs: dict[int, Config] = {}  # of trials that are open
-        self._pruned = self._record.pruned_at()  # step by number
+        self._pruned = self._storage.pruned_at()  # step by number
         self._repeats = RepeatedTrials()
 
     def next(self) -> Trial | None:
         """As `TrialSource.next`; also None as long as the trial must not be sampled yet."""
         while self._next < self.total and self._next - self._parallel < self._over:
             number = self._next
-            while self._told <= number - self._parallel:
-                self._tell(self._told)
-                self._told += 1
+            while self._shown <= number - self._parallel:
+                self._tell(self._shown)
+                self._shown += 1
             params = self._sample(number)
             self._params.append(params)
             self._next += 1
@@ -142,7 +142,7 @@ class Study:
     @property
     def ended_early(self) -> str:
         """Why there are fewer trials than were asked for, in a line; "" where there are as many."""
-        return self._repeats.told(self.total, self._asked)
+        return self._repeats.shortfall(self.total, self._asked)
 
     def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
         """As `TrialSource.keep_at_rung`: the objective there is step `rung` + 1 of the trial."""
@@ -189,7 +189,7 @@ class Study:
 
     def close(self) -> None:
         """Let go of the storage; whatever is over is in it already."""
-        self._record.close()
+        self._storage.close()
 
     def _params_of_rows(self, number: int) -> dict[str, Value] | None:
         """What rows of seeds.csv say that a trial was sampled as; None where they do not."""
@@ -199,7 +199,7 @@ class Study:
     def _tell(self, number: int) -> None:
         """Show the sampler how a trial ended."""
         end = self._ends[number]
-        if self._counts and self._record.sampled_as_failed(number) > number + self._parallel:
+        if self._counts and self._storage.sampled_as_failed(number) > number + self._parallel:
             end = End(TrialState.FAIL)  # as it was when a later trial was sampled
         self._view.tell(number, end.state, end.value, self._reports.get(number, {}))
 
@@ -211,7 +211,7 @@ class Study:
         failed = any(row["status"] == "failed" for row in own.values())
         if failed or (end.state == TrialState.FAIL and len(own) < self._race.stages[0]):
             del self._known_ends[number]
-            self._record.reopen(number, True)
+            self._storage.reopen(number, True)
             if self._pruned.get(number) == -1:  # an earlier version called it pruned
                 del self._pruned[number]
 
@@ -230,7 +230,7 @@ class Study:
                 f"choose another name"
             )
         if number >= len(self._recorded):
-            self._record.add(params)
+            self._storage.add(params)
         return {name: params[name] for name in self._space}
 
     def _seeds(self, number: int) -> tuple[int, ...]:
@@ -240,7 +240,7 @@ class Study:
         return self._race.seeds(0)
 
     def _keeps(self, number: int, step: int, value: float) -> bool:
-        """Ask the pruner about a value at a step; what was asked before is answered as it was."""
+        """Ask the pruner about a value at a step; what was asked before is decided as it was."""
         if not math.isfinite(value):
             return True
         if number in self._pruned:
@@ -248,7 +248,7 @@ class Study:
         reports = self._reports.setdefault(number, {})
         if step in reports or number in self._known_ends:
             return True
-        if self._record.prunes(number, step, value, self._pruner):
+        if self._storage.prunes(number, step, value, self._pruner):
             self._pruned[number] = step
         reports[step] = value
         return number not in self._pruned
@@ -276,10 +276,10 @@ class Study:
             self._over += 1
         known = self._known_ends.get(number)
         if known is None:
-            self._record.end(number, end)
+            self._storage.end(number, end)
         elif not known.agrees(end):
-            self._record.reopen(number, known.state == TrialState.FAIL)
-            self._record.end(number, end)
+            self._storage.reopen(number, known.state == TrialState.FAIL)
+            self._storage.end(number, end)
 
     def _is_known_as_pruned(self, number: int) -> bool:
         """Whether an earlier command ended a trial early."""

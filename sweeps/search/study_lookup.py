@@ -11,13 +11,13 @@ from typing import Any
 import optuna
 from optuna.samplers import RandomSampler
 from optuna.storages import RDBStorage
-from optuna.storages._rdb import models
 from optuna.study import Study
 from optuna.trial import TrialState
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.pool import StaticPool
 
 from dqn.runtime.errors import UserError
+from sweeps.search.optuna_private import id_of_study, tables
 from sweeps.search.storage_url import PATIENCE
 
 IDENTITY = "dqn-study"  # attribute of a study: of which folder it is
@@ -46,15 +46,15 @@ def own_study(
     own = [study for study in studies if study.user_attrs.get(IDENTITY) == identity]
     if own:
         # An earlier version made a second one for a renamed folder, with all of seeds.csv in it.
-        trials = {study._study_id: storage.get_n_trials(study._study_id) for study in own}
-        chosen = max(own, key=lambda study: (study.study_name == name, trials[study._study_id]))
+        trials = {id_of_study(study): storage.get_n_trials(id_of_study(study)) for study in own}
+        chosen = max(own, key=lambda study: (study.study_name == name, trials[id_of_study(study)]))
         if file is not None and len(own) > 1:
-            chosen = max(own, key=lambda study: trials[study._study_id])
-            _leave_one(storage, file, [study._study_id for study in own if study is not chosen])
+            chosen = max(own, key=lambda study: trials[id_of_study(study)])
+            _leave_one(storage, file, [id_of_study(study) for study in own if study is not chosen])
         return _study(storage, chosen.study_name)
     there = next((study for study in studies if study.study_name == name), None)
     if there is not None:
-        unused = IDENTITY not in there.user_attrs and not storage.get_n_trials(there._study_id)
+        unused = IDENTITY not in there.user_attrs and not storage.get_n_trials(id_of_study(there))
         if not unused:
             raise UserError(f"name={name} is another study's in {where}; choose another name")
     elif file is not None and any(IDENTITY in study.user_attrs for study in studies):
@@ -81,8 +81,8 @@ def _leave_one(storage: RDBStorage, file: Path, others: Sequence[int]) -> None:
     """Remove studies from a folder's own file, of which a copy is kept."""
     copy = file.with_name(f"{file.name}.twice-{datetime.now():%Y%m%d-%H%M%S}")
     shutil.copy2(file, copy)
-    for study_id in others:
-        storage.delete_study(study_id)
+    for other in others:
+        storage.delete_study(other)
     print(
         f"{file} had this study under two names: the one with more trials stays, both are kept in "
         f"{copy.name}",
@@ -96,6 +96,7 @@ def reopened(storage: RDBStorage, study: Study, trial_id: int, notes: Mapping[st
     Its value and the user attributes of the names in `notes` are removed, or become what `notes`
     has for them unless that is None. What it has reported stays.
     """
+    models = tables()
     attribute = models.TrialUserAttributeModel
     of_trial, mine = models.TrialValueModel.trial_id, attribute.trial_id == trial_id
     with storage.engine.begin() as connection:
@@ -112,7 +113,8 @@ def reopened(storage: RDBStorage, study: Study, trial_id: int, notes: Mapping[st
 
 def with_plain_names(storage: RDBStorage, study: Study, names: Mapping[str, str]) -> Study:
     """Give parameters other names, those there were by now being the keys of `names`."""
-    own = select(models.TrialModel.trial_id).where(models.TrialModel.study_id == study._study_id)
+    models = tables()
+    own = select(models.TrialModel.trial_id).where(models.TrialModel.study_id == id_of_study(study))
     param = models.TrialParamModel
     with storage.engine.begin() as connection:
         for old, new in names.items():

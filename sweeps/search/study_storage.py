@@ -16,20 +16,21 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from dqn.runtime.errors import RunError
+from dqn.runtime.secrets import without_passwords
 from sweeps.search.endings import RACED, REASON, SAME_AS, End, end_of
+from sweeps.search.optuna_private import id_of_study, id_of_trial, on_storage, storage_of
 from sweeps.search.space import Space, Value
 from sweeps.search.storage_url import (
-    first_line,
+    cause_of,
     is_damage,
     is_sound,
     open_storage,
     quarantine,
-    without_password,
 )
 from sweeps.search.study_lookup import open_file, own_study, reopened, with_plain_names
 
 FILE = "study.db"
-_ANSWER = "pruner"  # attribute of a trial: the last that a pruner said of it but "go on"
+_VERDICT = "pruner"  # attribute of a trial: the last that a pruner said of it but "go on"
 _FAILED = "failed_until"  # the same: how many trials there were when it was last tried again
 _AWAY, _PAUSE = 60.0, 0.5  # seconds to wait for a server that does not answer, and between tries
 
@@ -75,12 +76,12 @@ class StudyStorage:
             self.close()
             if url is not None:
                 raise RunError(
-                    f"{self.where} cannot be read ({first_line(error)}); mend it, or choose "
+                    f"{self.where} cannot be read ({cause_of(error)}); mend it, or choose "
                     f"another storage"
                 ) from error
             quarantine(path)
             self._read(url, path, name, minimised, identity)
-        self._ids = [trial._trial_id for trial in self.trials]
+        self._ids = [id_of_trial(trial) for trial in self.trials]
         attributes = {trial.number: trial.user_attrs for trial in self.trials}
         self._failed = {n: own[_FAILED] for n, own in attributes.items() if _FAILED in own}
 
@@ -89,7 +90,7 @@ class StudyStorage:
         self._is_file = url is None
         self._waits = url is not None and not url.startswith("sqlite")
         self._rdb = open_storage(url) if url else self._open_file(path)
-        self.where = without_password(url) if url else self.where
+        self.where = without_passwords(url) if url else self.where
         rdb, file = self._rdb, path if self._is_file else None
         self._take(self._try(lambda: own_study(rdb, file, self.where, name, minimised, identity)))
         written = {name for trial in self.trials for name in trial.params}
@@ -100,13 +101,13 @@ class StudyStorage:
             self._refuse_incomplete(trial)
         half = [trial for trial in self.trials if _is_half_written(trial)]
         for trial in half:
-            self._carry_out(trial._trial_id, trial.user_attrs[_ANSWER])
+            self._carry_out(id_of_trial(trial), trial.user_attrs[_VERDICT])
         if half:
             self.trials = self._try(lambda: self._study.get_trials(deepcopy=False))
 
     def _take(self, study: optuna.Study) -> None:
         """Go by a study as it is in the storage now."""
-        self._study, self._storage, self._study_id = study, study._storage, study._study_id
+        self._study, self._storage = study, storage_of(study)
         self.trials: list[FrozenTrial] = self._try(lambda: self._study.get_trials(deepcopy=False))
 
     def _refuse_incomplete(self, trial: FrozenTrial) -> None:
@@ -131,11 +132,11 @@ class StudyStorage:
         number = len(self._ids)
 
         def create() -> int:
-            return self._storage.create_new_trial(self._study_id, trial)
+            return self._storage.create_new_trial(id_of_study(self._study), trial)
 
         def create_unless_there() -> int:
             there = self._study.get_trials(deepcopy=False)[number:]
-            return there[0]._trial_id if there else create()
+            return id_of_trial(there[0]) if there else create()
 
         self._ids.append(self._try(create, create_unless_there))
         got = self._try(lambda: self._storage.get_trial(self._ids[number]))
@@ -149,36 +150,36 @@ class StudyStorage:
         """Whether `pruner` ends a running trial that has come to `value` at `step`.
 
         What it says, and what it notes for itself meanwhile, is written down as one, before the
-        value is: a step that is on record was answered, one that is not will be asked of anew.
+        value is: a step on record was decided, one that is not will be asked again.
         """
 
         def ask() -> dict[str, Any]:
             trial = copy.copy(self._storage.get_trial(self._ids[number]))
             trial.intermediate_values = {**trial.intermediate_values, step: value}
-            study, notes = copy.copy(self._study), {}
-            study._storage = cast(BaseStorage, _Noting(self._storage, notes))
+            notes: dict[str, Any] = {}
+            study = on_storage(self._study, _Noting(self._storage, notes))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Optuna's, of values that it leaves out
                 pruned = bool(pruner.prune(study, trial))
             return {"step": step, "value": value, "pruned": pruned, "notes": notes}
 
-        trial_id, answer = self._ids[number], self._try(ask)
-        if answer["pruned"] or answer["notes"]:
-            self._try(lambda: self._storage.set_trial_user_attr(trial_id, _ANSWER, answer))
-        self._carry_out(trial_id, answer)
-        return answer["pruned"]
+        trial_id, verdict = self._ids[number], self._try(ask)
+        if verdict["pruned"] or verdict["notes"]:
+            self._try(lambda: self._storage.set_trial_user_attr(trial_id, _VERDICT, verdict))
+        self._carry_out(trial_id, verdict)
+        return verdict["pruned"]
 
-    def _carry_out(self, trial_id: int, answer: Mapping[str, Any]) -> None:
-        """Write what a pruner's answer comes with where Optuna and its pruners look for it."""
-        step, value = answer["step"], answer["value"]
-        for note in answer["notes"].items():
+    def _carry_out(self, trial_id: int, verdict: Mapping[str, Any]) -> None:
+        """Write what a pruner's verdict comes with where Optuna and its pruners look for it."""
+        step, value = verdict["step"], verdict["value"]
+        for note in verdict["notes"].items():
             self._try(lambda note=note: self._storage.set_trial_system_attr(trial_id, *note))
         self._try(lambda: self._storage.set_trial_intermediate_value(trial_id, step, value))
 
     def pruned_at(self) -> dict[int, int]:
         """At which step a pruner ended each of `trials` that one did."""
-        answers = {trial.number: trial.user_attrs.get(_ANSWER) for trial in self.trials}
-        ends = {number: text["step"] for number, text in answers.items() if text and text["pruned"]}
+        verdicts = {trial.number: trial.user_attrs.get(_VERDICT) for trial in self.trials}
+        ends = {number: one["step"] for number, one in verdicts.items() if one and one["pruned"]}
         ended = [n for n, end in self.ends().items() if end.state == TrialState.PRUNED]
         return dict.fromkeys(ended, -1) | ends
 
@@ -215,7 +216,7 @@ class StudyStorage:
         notes[_FAILED] = self._failed[number] or None
         rdb, trial_id = cast(RDBStorage, self._rdb), self._ids[number]
         study = self._try(lambda: reopened(rdb, self._study, trial_id, notes))
-        self._study, self._storage = study, study._storage
+        self._study, self._storage = study, storage_of(study)
 
     def close(self) -> None:
         """Let go of the storage."""
@@ -227,9 +228,7 @@ class StudyStorage:
         try:
             return self._try(lambda: open_file(path))
         except RuntimeError as error:
-            raise RunError(
-                f"{path} is of another version of Optuna: {first_line(error)}"
-            ) from error
+            raise RunError(f"{path} is of another version of Optuna: {cause_of(error)}") from error
 
     def _try(self, call: Callable[[], Any], again: Callable[[], Any] | None = None) -> Any:
         """What `call` gives; while a server is away, what `again` gives instead, `call` if None."""
@@ -243,14 +242,14 @@ class StudyStorage:
                     self.close()
                     quarantine(self._file)
                     raise _DamagedError(
-                        f"{self.where} was damaged ({first_line(error)}); what was finished is "
-                        f"safe in seeds.csv, the same command goes on"
+                        f"{self.where} was damaged ({cause_of(error)}); what was finished is "
+                        f"safe in seeds.csv, the same command resumes"
                     ) from error
                 is_away = self._waits and isinstance(cause, OperationalError | InterfaceError)
                 if not is_away or time.monotonic() > until:
                     raise RunError(
-                        f"{self.where} cannot be used ({first_line(error)}); what was finished is "
-                        f"safe in seeds.csv, the same command goes on"
+                        f"{self.where} cannot be used ({cause_of(error)}); what was finished is "
+                        f"safe in seeds.csv, the same command resumes"
                     ) from error
             call = again or call
             time.sleep(_PAUSE)
@@ -271,5 +270,5 @@ class _Noting:
 
 def _is_half_written(trial: FrozenTrial) -> bool:
     """Whether a command was killed while it wrote what a pruner had said."""
-    answer = trial.user_attrs.get(_ANSWER)
-    return answer is not None and answer["step"] not in trial.intermediate_values
+    verdict = trial.user_attrs.get(_VERDICT)
+    return verdict is not None and verdict["step"] not in trial.intermediate_values

@@ -13,9 +13,9 @@ from dqn.config import Config, EnvConfig
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.safe_yaml import written
 from examples.exercise.__main__ import main
+from examples.exercise.figures import draw_influence, draw_losses, growth, realised
 from examples.exercise.influence import influence, ranked
-from examples.exercise.lessons import draw_influence, draw_losses, growth, realised
-from sweeps.analysis.candidates import candidate
+from sweeps.analysis.candidates import read_candidate
 
 CARTPOLE = "gymnasium.envs.classic_control:CartPoleEnv"
 gymnasium.register("Unlisted-v0", CARTPOLE, max_episode_steps=200)
@@ -59,7 +59,7 @@ def pruned(path, trial, seed):
 def made(tmp_path, *arguments):
     """The page of `progress`, which must succeed."""
     assert main([*arguments, "--out", str(tmp_path / "page")]) == 0
-    return (tmp_path / "page" / "course.md").read_text()
+    return (tmp_path / "page" / "exercise.md").read_text()
 
 
 def refused(capsys, *arguments):
@@ -88,19 +88,19 @@ def test_growth_by_hand():
 
 
 def test_what_followed_is_the_sum_that_a_loop_adds_up(tmp_path):
-    one = candidate(run(tmp_path / "a", 200.0, gamma=0.9, reward_scale=0.5))
+    one = read_candidate(run(tmp_path / "a", 200.0, gamma=0.9, reward_scale=0.5))
     frame = pd.DataFrame({"length": [1, 3, 200]})
     sums = [np.mean([sum(0.5 * 0.9**k for k in range(n)) for n in range(1, T + 1)]) for T in (1, 3)]
     assert realised(one, frame) == pytest.approx([*sums, 0.5 / 0.1])  # at 200 it goes on for ever
-    ends = candidate(run(tmp_path / "b", 200.0, gamma=0.9, timeout_terminal=True))
+    ends = read_candidate(run(tmp_path / "b", 200.0, gamma=0.9, timeout_terminal=True))
     over = np.mean([(1 - 0.9**n) / 0.1 for n in range(1, 201)])
     assert realised(ends, frame)[2] == pytest.approx(over)
 
 
-def test_knobs_are_trials_that_differ_from_the_base_in_one_key(tmp_path):
+def test_hyperparameters_are_trials_that_differ_from_the_base_in_one_key(tmp_path):
     both = {"lr": 0.01, "hidden": (128, 128)}
     path = study(tmp_path / "s", {"lr": 0.01}, {"hidden": (32, 32)}, both, {"hidden": (16,)})
-    found = influence(candidate(path).results).hyperparameters
+    found = influence(read_candidate(path).results).hyperparameters
     assert list(found) == ["lr", "hidden"]
     assert [(level.value, level.is_base) for level in found["lr"]] == [(0.001, True), (0.01, False)]
     assert [level.value for level in found["hidden"]] == ["16", "32x32", "64x64"]
@@ -117,9 +117,9 @@ def test_the_page_says_what_the_folders_say(tmp_path, capsys):
     assert main([*three(tmp_path), path, "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"written: {out / name}"
-        for name in ("course.md", "losses.png", "values.png", "hyperparameters.png")
+        for name in ("exercise.md", "losses.png", "values.png", "hyperparameters.png")
     ]
-    page = (out / "course.md").read_text()
+    page = (out / "exercise.md").read_text()
     assert "Each run has 8 seeds. How many a sweep has is said with its results." in page
     assert "higher in 8 of 8 seeds" in page
     assert "In `exercise` and `scaled` and `recommended` both grew." in page
@@ -135,7 +135,8 @@ def test_the_page_says_what_the_folders_say(tmp_path, capsys):
 def test_what_values_are_held_against_is_known_of_the_task_or_not_spoken_of(tmp_path, monkeypatch):
     titles = []
     monkeypatch.setattr(
-        "examples.exercise.lessons._save", lambda _figure, _path, title: titles.append(title)
+        "examples.exercise.figures.write_panels",
+        lambda _path, _plots, title, *_: titles.append(title),
     )
     for env, known in (("CartPole-v1", True), ("MountainCar-v0", False)):
         page = made(tmp_path, *three(tmp_path / env, env=EnvConfig(env)))
@@ -160,7 +161,7 @@ def test_runs_and_sweeps_each_tell_their_seeds(tmp_path):
 def test_what_a_stopped_sweep_has_not_trained_is_left_out_and_counted(tmp_path):
     changes = {"lr": 0.01}, {"hidden": (32, 32)}, {"lr": 0.1}
     path = study(tmp_path / "s", *changes, cut={3: 1}, n_trials=7)
-    found = influence(candidate(path).results)
+    found = influence(read_candidate(path).results)
     assert {
         name: [level.value for level in levels] for name, levels in found.hyperparameters.items()
     } == {
@@ -181,7 +182,7 @@ def test_what_a_stopped_sweep_has_not_trained_is_left_out_and_counted(tmp_path):
 
 def test_trials_beyond_those_last_asked_for_are_not_missing(tmp_path, monkeypatch):
     monkeypatch.setattr("examples.exercise.influence.expected", lambda _: 1)
-    found = influence(candidate(study(tmp_path / "s", {"lr": 0.01}, {"lr": 0.1})).results)
+    found = influence(read_candidate(study(tmp_path / "s", {"lr": 0.01}, {"lr": 0.1})).results)
     assert found.settings == 3
     assert not any(found.left_out.values())
 
@@ -189,7 +190,7 @@ def test_trials_beyond_those_last_asked_for_are_not_missing(tmp_path, monkeypatc
 def test_a_seed_that_was_pruned_is_not_a_trained_one(tmp_path):
     path = study(tmp_path / "s", {"lr": 0.01}, {"lr": 0.1})
     pruned(path, trial=2, seed=3)
-    found = influence(candidate(path).results)
+    found = influence(read_candidate(path).results)
     assert [level.value for level in found.hyperparameters["lr"]] == [0.001, 0.01]
     assert found.left_out["not with all their seeds"] == 1
 
@@ -198,7 +199,7 @@ def test_a_race_has_settings_of_fewer_seeds(tmp_path):
     changes = {"lr": 0.01}, {"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3}
     path = study(tmp_path / "s", *changes, cut={1: 2, 2: 3, 4: 3}, racing=[2, 8])
     pruned(path, trial=4, seed=2)  # two of its seeds are as many as a stage has
-    found = influence(candidate(path).results)
+    found = influence(read_candidate(path).results)
     assert [level.value for level in found.hyperparameters["lr"]] == [0.001, 0.01, 0.2]
     assert found.seeds == "2 to 8 seeds"
     assert found.left_out["not with all their seeds"] == 2
@@ -211,7 +212,7 @@ def test_one_seed_a_setting_makes_nothing_sure(tmp_path):
     assert "No other value of any hyperparameter beats" in page
 
 
-def test_a_grid_of_two_knobs_says_what_stands_in_none(tmp_path):
+def test_a_grid_of_two_hyperparameters_says_what_stands_in_none(tmp_path):
     both = {"lr": 0.01, "hidden": (32, 32)}
     path = study(tmp_path / "g", {"lr": 0.01}, {"hidden": (32, 32)}, both)
     page = made(tmp_path, *three(tmp_path), path)
@@ -220,7 +221,7 @@ def test_a_grid_of_two_knobs_says_what_stands_in_none(tmp_path):
 
 def test_the_probability_is_of_the_metric_in_the_table(tmp_path):
     path = study(tmp_path / "s", {"lr": 0.01}, objective="test_return")  # equal in the test
-    found = influence(candidate(path).results).hyperparameters
+    found = influence(read_candidate(path).results).hyperparameters
     assert found["lr"][1].against_base.improvement > 0.9
 
 
@@ -281,7 +282,7 @@ def test_the_page_ends_with_its_own_command(tmp_path, monkeypatch):
     study(home / "out puts" / "hyperparameters", {"lr": 0.01})
     monkeypatch.chdir(home / "out puts")
     assert main(["exercise", "scaled/", "./recommended"]) == 0
-    lines = (home / "out puts" / "course" / "course.md").read_text().splitlines()
+    lines = (home / "out puts" / "exercise" / "exercise.md").read_text().splitlines()
     assert lines[-6:-1] == [
         *(f"python -m dqn.run name={name}" for name in ("exercise", "scaled", "recommended")),
         "cd 'out puts'",
@@ -349,9 +350,9 @@ def test_sweeps_are_not_required(tmp_path, capsys):
     )
 
 
-def test_a_figure_of_one_knob_has_room_for_its_title(tmp_path):
+def test_a_figure_of_one_hyperparameter_has_room_for_its_title(tmp_path):
     many = [{"lr": 0.00101 + 0.00001 * n} for n in range(11)]
-    found = influence(candidate(study(tmp_path / "s", *many, seeds=2)).results).hyperparameters
+    found = influence(read_candidate(study(tmp_path / "s", *many, seeds=2)).results).hyperparameters
     short = {"lr": found["lr"][:2]}
     for name, hyperparameters in (("short", short), ("many", found)):
         draw_influence(tmp_path / f"{name}.png", hyperparameters)
@@ -362,9 +363,9 @@ def test_a_figure_of_one_knob_has_room_for_its_title(tmp_path):
 
 def test_labels_that_would_touch_are_slanted(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("examples.exercise.lessons._save", lambda figure, *_: drawn.append(figure))
+    monkeypatch.setattr("dqn.plotting.png._finish", lambda figure, _: drawn.append(figure))
     many = [{"lr": 0.00101 + 0.00001 * n} for n in range(11)]
-    found = influence(candidate(study(tmp_path / "s", *many, seeds=2)).results).hyperparameters
+    found = influence(read_candidate(study(tmp_path / "s", *many, seeds=2)).results).hyperparameters
     draw_influence(tmp_path, found)
     draw_influence(tmp_path, {"lr": found["lr"][:2]})
     slants = [{label.get_rotation() for label in f.axes[0].get_xticklabels()} for f in drawn]
@@ -373,9 +374,9 @@ def test_labels_that_would_touch_are_slanted(tmp_path, monkeypatch):
 
 def test_the_unit_of_the_loss_is_the_square_of_a_scaled_reward(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("examples.exercise.lessons._save", lambda figure, *_: drawn.append(figure))
-    draw_losses(tmp_path, [candidate(run(tmp_path / "a", 50.0))])
-    assert drawn[0].axes[0].get_ylabel() == "TD loss, in (scaled reward)²"
+    monkeypatch.setattr("examples.exercise.figures.write_png", lambda _, plot: drawn.append(plot))
+    draw_losses(tmp_path, [read_candidate(run(tmp_path / "a", 50.0))])
+    assert drawn[0].y.title == "TD loss, in (scaled reward)²"
 
 
 NO_BASE = (

@@ -11,7 +11,7 @@ from optuna.storages._rdb.storage import _VersionManager
 
 from dqn.compose.fast_compose import one_line
 from dqn.config import Config
-from dqn.statistics.metrics import metrics_of
+from dqn.statistics.metrics import METRICS, metrics_of
 from dqn.storage.columns import hyperparameters
 from dqn.storage.trials import retried
 from sweeps.search.settings import Settings
@@ -53,8 +53,7 @@ def quadratic(config: Config, seed: int) -> float:
 
 
 def row_of(number, seed, config, value, status="done"):
-    metrics = {"mean_return": value, "best_return": value, "final_return": value}
-    metrics |= {"test_return": value, "solved_at": None}
+    metrics = dict.fromkeys(METRICS, value) | {"solved_at": None}
     if status != "done":
         metrics = dict.fromkeys(metrics)
     return {
@@ -143,7 +142,7 @@ class World:
                         if trials[number] is not None and todo[number]:
                             values = {s: self.value(trial.config, s) for s in trial.seeds}
                             known = {s: v if v and v == v else 9.0 for s, v in values.items()}
-                            at = {s: metrics_of([v]) for s, v in known.items()}
+                            at = {s: metrics_of([v], [1]) for s, v in known.items()}
                             if not study.keep_at_rung(number, rung, at):
                                 prune(number)
                     settle(number)

@@ -23,7 +23,7 @@ def result(
         status="done",
         steps=int(returns.sum()),
         returns=returns,
-        lengths=returns.astype(int),
+        lengths=np.maximum(returns, 1).astype(int),
         step=returns.cumsum().astype(int),
         epsilon=mark + 0.1,
         loss=np.where(np.arange(len(returns)) == 0, np.nan, mark + 0.2),

@@ -27,7 +27,7 @@ from dqn.training.engine import Engine
 from dqn.training.jobs import EpisodeBatch, Finished, Job
 from dqn.training.lane_block import hyper_of
 from dqn.training.messages import PoolUpdate
-from sweeps.analysis.candidates import candidate
+from sweeps.analysis.candidates import read_candidate
 from sweeps.analysis.learning_curves import curve
 
 LAST = INT_BOUND - 1
@@ -136,7 +136,7 @@ def test_tables_hold_every_count_as_it_is(tmp_path, capsys):
     assert episodes.groupby("seed")["length"].sum().tolist() == [LAST, LAST - 2, LAST - 4]
     results = read(tmp_path / "run")
     assert results.config(0).steps == LAST
-    drawn = curve(candidate(str(tmp_path / "run")), steps=True)
+    drawn = curve(read_candidate(str(tmp_path / "run")), steps=True)
     assert (drawn.x[-1], len(drawn.x)) == (LAST, 400)
     table = summary(pd.read_csv(tmp_path / "run" / "seeds.csv"), dict.fromkeys(
         [m + e for m in ("mean_return", "best_return", "final_return", "test_return", "collapse")

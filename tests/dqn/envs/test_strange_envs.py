@@ -227,7 +227,7 @@ def test_what_cannot_be_made_is_a_line_each_and_made_by_the_next_command(
         for where in (
             (episode_recorder, "save_model"),
             (episode_recorder, "write_gif"),
-            (training_figures, "finish"),
+            (training_figures, "write_png"),
         ):
             patch.setattr(*where, full)
         status, out, lines = run(capfd, tmp_path, "Walk")

@@ -1,4 +1,4 @@
-import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dqn.statistics.metrics import Metrics, interval, iqm, mean, metrics_of, running_mean
+from dqn.statistics.metrics import METRICS, interval, iqm, mean, metrics_of, running_mean
 
+ROOT = Path(__file__).parents[3]
 RETURNS = st.lists(st.integers(-500, 500).map(float), min_size=1, max_size=40)
 
 
@@ -21,47 +22,61 @@ def test_running_mean_leaves_out_what_is_unknown():
     np.testing.assert_array_equal(running_mean([nan, nan, 4, nan, 6], 2), [nan, nan, 4, 4, 6])
 
 
+def of(returns, threshold=None, test_returns=()):
+    """Metrics of a training whose episodes are of one length."""
+    return metrics_of(returns, np.full(len(returns), 5), threshold, test_returns)
+
+
 def test_metrics_of_a_training_that_rises_and_falls():
     returns = [0.0] * 10 + [20.0] * 10 + [5.0] * 10
-    assert metrics_of(returns, threshold=10.0, test_returns=[7.0, 9.0]) == Metrics(
-        mean_return=25 / 3,
-        best_return=20.0,
-        final_return=5.0,
-        test_return=8.0,
-        solved_at=15,  # five episodes of 20 and five of 0 make the first mean of 10
-        collapse=0.75,
-    )
+    found = of(returns, threshold=10.0, test_returns=[7.0, 9.0])
+    assert tuple(found) == tuple(METRICS)
+    expected = {
+        "mean_return": 25 / 3,
+        "best_return": 20.0,
+        "final_return": 5.0,
+        "test_return": 8.0,
+        "solved_at": 15,  # five episodes of 20 and five of 0 make the first mean of 10
+        "collapse": 0.75,
+    }
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_auc_is_the_mean_return_of_a_step():
+    assert metrics_of([10.0, 40.0], [1, 2])["auc"] == 30.0
+    returns = np.array([[3.0, 3.0, 9.0], [1.0, 1.0, 1.0]])
+    assert [of(row)["auc"] for row in returns] == [of(row)["mean_return"] for row in returns]
+    steps = np.repeat(returns[0], [4, 1, 5])  # what each of ten steps belongs to
+    assert metrics_of(returns[0], [4, 1, 5])["auc"] == pytest.approx(steps.mean())
 
 
 def test_a_training_is_solved_by_ten_episodes_and_not_by_a_lucky_first():
-    assert metrics_of([200.0] * 9, threshold=195.0).solved_at is None
-    assert metrics_of([200.0] * 10, threshold=195.0).solved_at == 10
-    assert metrics_of([200.0] + [0.0] * 30, threshold=195.0).solved_at is None
+    assert of([200.0] * 9, threshold=195.0)["solved_at"] is None
+    assert of([200.0] * 10, threshold=195.0)["solved_at"] == 10
+    assert of([200.0] + [0.0] * 30, threshold=195.0)["solved_at"] is None
 
 
 def test_no_threshold_is_never_reached():
-    assert metrics_of([200.0] * 20).solved_at is None
+    assert of([200.0] * 20)["solved_at"] is None
 
 
 def test_fewer_than_ten_episodes_are_one_window():
-    metrics = metrics_of([1.0, 2.0, 6.0], threshold=0.0)
-    assert (metrics.mean_return, metrics.best_return, metrics.final_return) == (3.0, 3.0, 3.0)
-    assert metrics.collapse == 0.0
+    found = of([1.0, 2.0, 6.0], threshold=0.0)
+    assert [found[name] for name in ("mean_return", "best_return", "final_return")] == [3.0] * 3
+    assert found["collapse"] == 0.0
 
 
-def test_a_training_without_an_episode_has_no_metrics():
-    metrics = metrics_of([], threshold=0.0)
-    assert metrics.solved_at is None
-    assert all(math.isnan(getattr(metrics, m)) for m in ("mean_return", "best_return", "collapse"))
-    assert math.isnan(metrics.final_return)
-    assert math.isnan(metrics.test_return)
+def test_a_training_without_an_episode_has_no_metrics_but_its_test():
+    assert set(of([], threshold=0.0).values()) == {None}
+    found = of([], threshold=0.0, test_returns=[1.0])
+    assert {name for name, value in found.items() if value is not None} == {"test_return"}
 
 
 @given(RETURNS, st.integers(-1000, 1000), st.sampled_from([0.5, 2.0, 8.0]))
 def test_collapse_does_not_depend_on_where_returns_start_nor_on_their_unit(returns, shift, scale):
-    collapse = metrics_of(returns).collapse
+    collapse = of(returns)["collapse"]
     assert 0.0 <= collapse <= 1.0 + 1e-12
-    moved = metrics_of([scale * r + shift for r in returns]).collapse
+    moved = of([scale * r + shift for r in returns])["collapse"]
     assert moved == pytest.approx(collapse, abs=1e-9)
 
 
@@ -71,7 +86,26 @@ def test_solved_at_is_the_first_window_that_reaches_the_threshold(returns, thres
         (sum(returns[end - 10 : end]) / 10, end) for end in range(10, len(returns) + 1)
     ]  # by hand
     expected = next((end for mean, end in means if mean >= threshold), None)
-    assert metrics_of(returns, threshold).solved_at == expected
+    assert of(returns, threshold)["solved_at"] == expected
+
+
+def test_what_is_lost_is_worse_than_everything_that_is_earned():
+    for name, metric in METRICS.items():
+        assert name == metric.name
+        assert (metric.lost > 0) == metric.lower_is_better
+
+
+def test_the_choices_of_a_study_are_those_of_the_table():
+    text = (ROOT / "conf" / "hydra" / "sweeper" / "optuna.yaml").read_text()
+    line = next(line for line in text.splitlines() if "objective:" in line)
+    choices = [name for name, metric in METRICS.items() if metric.is_objective]
+    assert line.partition("# ")[2] == " | ".join(choices)
+
+
+def test_the_guide_says_what_each_metric_is():
+    lines = (ROOT / "docs" / "guide.md").read_text().splitlines()
+    names = [line.split("`")[1] for line in lines if line.startswith("| `")]
+    assert [name for name in names if name in METRICS] == list(METRICS)
 
 
 def test_iqm_by_hand():

@@ -11,14 +11,14 @@ from trainings import CONFIG, filled, result
 
 from dqn.config import Config, EnvConfig
 from dqn.runtime.errors import UserError
+from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import columns_of, config_of, hyperparameters
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.seeds import SeedsTable, read_seeds
 
 REST = {
-    "status": "done", "steps": 1, "episodes": 1, "mean_return": 1.0, "best_return": None,
-    "final_return": 1.0, "test_return": math.nan, "solved_at": None, "collapse": 0.0,
-    "seconds": 0.1,
+    "status": "done", "steps": 1, "episodes": 1, **dict.fromkeys(METRICS, 1.0), "best_return": None,
+    "test_return": math.nan, "solved_at": None, "collapse": 0.0, "seconds": 0.1,
 }  # fmt: skip
 
 finite = {"allow_nan": False, "allow_infinity": False}

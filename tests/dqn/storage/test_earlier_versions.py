@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from commands import here
+from earlier import DATA, seeds_lines
 from reports import _blank_stills  # noqa: F401
 
 from dqn.runtime.errors import UserError
@@ -20,7 +21,6 @@ from dqn.storage.format_version import FORMAT
 from dqn.storage.reader import read
 from sweeps.__main__ import main
 
-DATA = Path(__file__).parents[2] / "data" / "0.1.0"
 SHORT = ["episodes=12", "test_episodes=2", "workers=0"]
 RUN = [*SHORT, "seeds=3"]
 GRID = ["-m", *SHORT, "seeds=2", "lr=1e-3,1e-2", "env.max_episode_steps=100,200"]
@@ -77,6 +77,7 @@ def test_the_same_command_trains_nothing_and_says_which_version_writes_now(old, 
         "must have a column optimizer, has none and 1 more like it; 2 added"
     ]
     is_kept(old, kind)
+    assert seeds_lines(old / kind, kind) == (DATA / kind / "seeds.csv").read_text().splitlines()
     assert {(row["optimizer"], row["network"]) for row in rows(old / kind).values()} == {
         ("adam", "mlp")
     }

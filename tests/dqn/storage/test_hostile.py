@@ -20,6 +20,7 @@ from dqn.storage import safe_yaml
 from dqn.storage.columns import config_of
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
+from examples.exercise.__main__ import main as exercise
 from sweeps.__main__ import main
 from sweeps.report.page import Section, Table, page
 
@@ -239,7 +240,7 @@ def test_results_import_no_module(folder, tmp_path, canary, monkeypatch, capsys)
     assert main(["compare", str(folder), str(folder), "--out", str(out)]) == 0
     assert main(["report", str(folder)]) == 0
     runs = [f"{path}:0" for path in (folder, scaled, scaled)]
-    assert main([*runs, "--out", str(out)]) == 0
+    assert exercise([*runs, "--out", str(out)]) == 0
     assert main(["export", str(folder), "--to", "tensorboard", "--out", str(out / "t")]) == 0
     assert "theirs_module" not in sys.modules
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from earlier import DATA, seeds_lines
 from trainings import CONFIG, filled, pairs, result
 
 from dqn.runtime.errors import RunError
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.seeds import read_seeds
 
-DATA = Path(__file__).parents[2] / "data" / "0.1.0"
 KEYS = {(0, seed) for seed in range(3)}
 
 
@@ -125,18 +125,18 @@ def test_rounded_numbers_get_their_digits_back_and_it_is_said(path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"), [(rounded, 1), (cell("seconds", "7.5"), 1), (cell("lr", "1.00E-03"), 0)]
+    ("change", "text"), [(rounded, 1), (cell("seconds", "7.5"), 1), (cell("lr", "1.00E-03"), 0)]
 )
 def test_a_line_of_an_earlier_version_whose_metrics_follow_is_kept_and_said_once(
     old, capsys, change, text
 ):
     edited(old, change)
-    kept = read_seeds(old / "seeds.csv")
+    kept = pd.read_csv(old / "seeds.csv")
     with ResultsDir(old, config_of(old)) as folder:
         assert folder.finished() == KEYS == set(pairs(folder.episodes()))
     assert capsys.readouterr().err.count("\n") == text
     rows = read_seeds(old / "seeds.csv")
-    assert [row["seconds"] for row in rows] == [row["seconds"] for row in kept]
+    assert [row["seconds"] for row in rows] == kept["seconds"].tolist()
     assert rows[0]["mean_return"] == 29.333333333333332
     with ResultsDir(old, config_of(old)):
         assert capsys.readouterr().err == ""
@@ -154,12 +154,11 @@ def config_of(folder):
 )
 def test_what_an_earlier_version_has_proof_of_is_restored(old, capsys, name, value):
     """The checksum of the whole line proves what episodes and configuration say of it."""
-    whole = (old / "seeds.csv").read_text()
     edited(old, cell(name, value))
     with ResultsDir(old, config_of(old)) as folder:
         assert folder.finished() == KEYS
     assert "the line of trial 0 seed 0 must be as it was written" in capsys.readouterr().err
-    assert (old / "seeds.csv").read_text() == whole
+    assert seeds_lines(old, "run") == (DATA / "run" / "seeds.csv").read_text().splitlines()
 
 
 def test_what_nothing_proves_is_set_aside_with_its_episodes(old, capsys):

@@ -5,8 +5,8 @@ from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import columns, trial_row, trial_rows
 
 ROW = {
-    "trial": 0, "lr": 0.1, "status": "done", "mean_return": 50.0, "best_return": 90.0,
-    "final_return": 80.0, "test_return": 200.0, "solved_at": 40, "collapse": 0.1,
+    "trial": 0, "lr": 0.1, "status": "done", **dict.fromkeys(METRICS, 50.0),
+    "test_return": 200.0, "solved_at": 40, "collapse": 0.1,
 }  # fmt: skip
 LOST = {**ROW, "status": "diverged", "test_return": None, "solved_at": None}
 
@@ -82,10 +82,10 @@ def test_many_trials_at_once_have_the_very_numbers_of_each_alone():
     assert table == [trial_row(rows, ["lr"]) for rows in trials]
     for row, rows in zip(table, trials, strict=True):
         assert tuple(row) == columns(["lr"])
-        for metric, worst in METRICS.items():
+        for metric, entry in METRICS.items():
             lost = ("diverged", "failed")
             values = [
-                worst if r[metric] is None else r[metric]
+                entry.lost if r[metric] is None else r[metric]
                 for r in rows
                 if r[metric] is not None or metric == "solved_at" or r["status"] in lost
             ]

@@ -3,16 +3,14 @@
 import dataclasses
 import sys
 
-import numpy as np
 import pandas as pd
 import pytest
 from trainings import CONFIG, result
 
-from dqn.statistics.formatting import count, figures, setting
 from dqn.storage.columns import hyperparameters
 from dqn.storage.trials import EXERCISE, named, numbered, trial_rows
 from dqn.terminal.tables import as_text, leaderboard
-from sweeps.analysis.tables import spanned, table
+from sweeps.analysis.tables import table
 
 KNOBS = ("lr", "gamma", "epsilon_decay", "train_freq", "target_update", "reward_scale", "tau",
          "batch_size", "buffer_size", "epsilon_min", "grad_clip", "double")  # fmt: skip
@@ -104,31 +102,3 @@ def test_a_column_wider_than_its_terminal_stands_alone(monkeypatch):
     on_terminal(monkeypatch, 10)
     lines = as_text(wide()).splitlines()
     assert sum(line.startswith(" first") for line in lines) == 6
-
-
-def test_counts_in_words():
-    assert [count(n, "trial") for n in (0, 1, 2, 1000)] == [
-        "0 trials", "1 trial", "2 trials", "1,000 trials",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        (2941.0, "2940"), (7146.3, "7150"), (99999.0, "100000"), (123456.7, "123000"),
-        (0.00025, "0.00025"), (1e-4, "0.0001"), (2.5e-5, "2.5e-05"), (0.0, "0"), (-3.0, "-3"),
-        (np.inf, "inf"), (0.12345, "0.123"), (1.5e12, "1.5e+12"),
-    ],
-)  # fmt: skip
-def test_numbers_of_usual_size_have_no_exponent(value, text):
-    assert figures(value, 3) == text
-
-
-def test_a_setting_of_usual_size_has_no_exponent():
-    assert [setting(v) for v in (12345.6, 50000.0, 0.00031416, 1e-6)] == [
-        "12350", "50000", "0.0003142", "1e-06",
-    ]  # fmt: skip
-
-
-def test_nothing_is_less_than_nothing():
-    assert spanned(-0.01, (-0.04, 0.0), 1) == "0.0 [0.0, 0.0]"

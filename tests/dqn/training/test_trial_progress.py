@@ -37,7 +37,7 @@ def add_episodes(progress, seed, returns, steps):
 def passed(progress, rungs):
     """The rungs newly passed, each with the mean return of every seed up to it."""
     return [
-        (rung, {seed: float(m.mean_return) for seed, m in metrics.items()})
+        (rung, {seed: float(m["mean_return"]) for seed, m in metrics.items()})
         for rung, metrics in progress.rungs_passed(rungs)
     ]
 

@@ -292,9 +292,9 @@ def test_a_study_is_judged_by_its_own_statistic(tmp_path, aggregate, claimed, be
     chosen = study.ranked(objective_of(study).of_rows)
     assert chosen[0] == best
     found = {one.trial: one for one in validated_trials(study, chosen, held)}
-    assert (found[0].claimed.value, found[0].held.value) == (claimed, claimed)
-    assert (found[1].claimed.value, found[1].held.ends) == (20.0, (20.0, 20.0))
-    assert found[best].held_rank == 1
+    assert (found[0].search_score.value, found[0].held_out_score.value) == (claimed, claimed)
+    assert (found[1].search_score.value, found[1].held_out_score.ends) == (20.0, (20.0, 20.0))
+    assert found[best].held_out_rank == 1
     assert found[0].optimism.difference == 0.0
     assert found[0].versus.difference == claimed - 1.0
     assert (
@@ -309,8 +309,8 @@ def test_the_lower_end_is_what_is_ranked_where_the_study_ranks_it(tmp_path):
     assert study.ranked(objective_of(study).of_rows) == [1, 0]
     held = of_study(tmp_path / "held", "low", wide, narrow, exercise=(1.0,) * 5)
     first, second, _ = validated_trials(study, [1, 0], held)
-    assert (first.trial, first.claimed.value, first.held_rank) == (1, 30.0, 1)
-    assert (second.claimed.value, second.held_rank) == (50.0, 2)
+    assert (first.trial, first.search_score.value, first.held_out_rank) == (1, 30.0, 1)
+    assert (second.search_score.value, second.held_out_rank) == (50.0, 2)
 
 
 def finding(trial, low, high):

@@ -63,7 +63,7 @@ def test_the_page_is_whole_and_asks_for_nothing(browser, url, width):
         assert 0 < headline < 900
         assert "is best: mean return" in page.js("document.querySelector('.headline').innerText")
         assert page.js("document.querySelector('#trials table').checkVisibility()")
-        assert page.js("[...document.querySelectorAll('.still')].every(i => !i.checkVisibility())")
+        assert page.js("[...document.querySelectorAll('.print')].every(i => !i.checkVisibility())")
 
 
 def test_the_leaderboard_sorts_by_mouse_and_by_keyboard(browser, url):

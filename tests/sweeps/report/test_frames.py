@@ -15,7 +15,7 @@ from dqn.storage.results_dir import ResultsDir
 from sweeps.analysis.frames import effects, of_pair, of_regions, report_frames
 from sweeps.analysis.hyperparameters import Hyperparameter, hyperparameters_of, regions
 from sweeps.analysis.importance import importance
-from sweeps.analysis.trial_curves import by_value, of_trial, read_curves
+from sweeps.analysis.learning_curves import by_value, of_trial, read_curves
 
 LEVELS = {0.01: 20.0, 0.1: 40.0, 1.0: 30.0}  # mean_return of seed 0, by lr
 
@@ -209,3 +209,15 @@ def test_curves_of_a_budget_of_steps_are_over_steps(tmp_path):
     assert curves.unit == "step"
     assert curves.places[-1] == 500.0
     assert of_trial(curves, 0)["value"].iloc[-1] == 37.5
+
+
+def test_a_seed_that_diverged_counts_as_the_lowest_in_the_curves_of_a_report_too(tmp_path):
+    seeds = [result(0, seed, returns=[10.0 + seed] * 20) for seed in range(4)]
+    lost = result(0, 4, returns=[99.0] * 12, status="diverged")
+    filled(tmp_path / "a", *seeds, lost)
+    frame = of_trial(read_curves(tables(tmp_path / "a")), 0).set_index("place")
+    assert frame["value"].to_dict() == {n: 12.0 if n <= 12 else 11.0 for n in range(10, 21)}
+    assert np.isfinite(frame).all(axis=None)
+    filled(tmp_path / "b", *seeds[:2], *(dataclasses.replace(lost, seed=s) for s in (2, 3)))
+    frame = of_trial(read_curves(tables(tmp_path / "b")), 0)
+    assert frame["place"].tolist() == [10, 11, 12]  # half of the seeds: the curve has an end

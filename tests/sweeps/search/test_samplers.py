@@ -17,7 +17,7 @@ MEDIAN = {"_target_": "optuna.pruners.MedianPruner"}
 HYPERBAND = {"_target_": "optuna.pruners.HyperbandPruner"}
 
 
-def test_one_at_a_time_moves_one_knob_from_the_base():
+def test_one_at_a_time_moves_one_hyperparameter_from_the_base():
     space = space_of("train_freq=choice(1,4,8)", "batch_size=choice(16,32)")
     base = Config(train_freq=4, batch_size=16)
     assert [tuple(p.values()) for p in one_at_a_time(space, base)] == [
@@ -35,7 +35,11 @@ def test_one_at_a_time_moves_one_knob_from_the_base():
         ),
         ({**TPE, "n_startup": 1}, NUMBERS, ("no setting", "did you mean", "n_startup_trials?")),
         ({**TPE, "n_startup_trials": -1}, NUMBERS, ("n_startup_trials must", "got -1")),
-        ({**TPE, "group": True, "multivariate": False}, NUMBERS, ("group must be false", "leave")),
+        (
+            {**TPE, "group": True, "multivariate": False},
+            NUMBERS,
+            ("settings that go together", "group=true", "leave"),
+        ),
         (GRID, NUMBERS, ("lr must be a choice or a range for the sampler grid", "lr=choice(A,B)")),
         (GRID, ("buffer_size=range(1000,200000)",), ("at most 100,000 points", "got 199,000")),
         (CMAES, ("lr=choice(0.1,0.2)", NUMBERS[1]), ("lr must be an interval", "sampler=tpe")),

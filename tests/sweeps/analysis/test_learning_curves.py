@@ -1,4 +1,4 @@
-"""Learning curves of a comparison: by hand, over episodes and steps, and with seeds that ended."""
+"""Learning curves of a candidate: by hand, over episodes and steps, and with seeds that ended."""
 
 import dataclasses
 

@@ -1,17 +1,17 @@
-"""The course's page: a section a question, as Markdown with computed numbers."""
+"""The page: a section per question, as Markdown with computed numbers."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 
+from dqn.envs.registry_errors import known_solved_return
 from dqn.plotting.training_figures import STEP_REWARD
+from dqn.statistics.formatting import format_estimate, format_setting
 from dqn.statistics.metrics import METRICS, WINDOW
 from dqn.storage.trials import trial_row
-from examples.exercise.influence import METRIC, Influence, cell, label, ranked, section
-from examples.exercise.lessons import Growth, episodes_of, growth, realised
-from sweeps.analysis.candidates import TITLES, Candidate, SampleComparison, changes, compare_samples
-from sweeps.analysis.tables import solved_return, spanned
+from examples.exercise.figures import Growth, episodes_of, growth, realised
+from examples.exercise.influence import METRIC, TITLE, Influence, cell, ranked, section
+from sweeps.analysis.candidates import Candidate, SampleComparison, changes, compare_samples
 
 
 def page(
@@ -70,8 +70,8 @@ def _which_loss(studies: Sequence[Influence]) -> str:
             if level.against_base is not None:
                 text += (
                     f" Around {study.base} (`{study.name}`, {study.seeds} a setting), "
-                    f"δ = {label(level.value)} instead of the squared error changes the "
-                    f"{TITLES[METRIC]} by {_difference(level.against_base)}; "
+                    f"δ = {format_setting(level.value)} instead of the squared error changes the "
+                    f"{TITLE} by {_difference(level.against_base)}; "
                     f"{_verdict(level.against_base, 'Huber’s loss', 'the squared error')}."
                 )
     return text
@@ -166,9 +166,9 @@ def _scaling(
     scale, gamma = scaled.config.reward_scale, exercise.config.gamma
     bound = _bound(STEP_REWARD.get(exercise.config.env.id), gamma)
     more = ", ".join(_changes(exercise, scaled, {"reward_scale"}))
-    apart = f" `{scaled.name}` differs in {more} too: what that did is not told apart."
+    apart = f" `{scaled.name}` differs in {more} too: its effect is not known apart."
     return (
-        f"Rewards × {scale:g} in the target, returns reported as they are. The {TITLES[METRIC]} is "
+        f"Rewards × {scale:g} in the target, returns reported as they are. The {TITLE} is "
         f"{_metric(scaled, METRIC)} instead of {_metric(exercise, METRIC)}; "
         f"{_verdict(versus, 'a seed with scaled rewards', 'one without')}. With "
         f"γ = {gamma:g} the values {bound}, far from the small outputs of a fresh network; "
@@ -189,17 +189,17 @@ def _beside_scaling(exercise: Candidate, studies: Sequence[Influence]) -> str:
         ):
             continue
         more = [
-            f"`{hyperparameter}={label(level.value)}` ({cell(level.summary)})"
+            f"`{hyperparameter}={format_setting(level.value)}` ({cell(level.summary)})"
             for hyperparameter, level in ends.items()
             if level.reached > scaling.reached
         ]
-        told_best = (
+        advice = (
             f" Of the factors tried alone in `{study.name}` ({study.seeds} a setting), "
-            f"{label(scaling.value)} did best ({cell(scaling.summary)})"
+            f"{format_setting(scaling.value)} did best ({cell(scaling.summary)})"
         )
         if not more:
-            return f"{told_best}, and no other single change tried there did as much."
-        return f"{told_best}; the advice is not what helps most: {' and '.join(more)} did more."
+            return f"{advice}, and no other single change tried there did as much."
+        return f"{advice}; the advice is not what helps most: {' and '.join(more)} did more."
     return ""
 
 
@@ -210,10 +210,10 @@ def _better(*them: Candidate) -> str:
         "|---|" + "---|" * len(them),
     ]
     lines += [
-        f"| {TITLES[metric]} | " + " | ".join(_metric(one, metric) for one in them) + " |"
-        for metric in METRICS
+        f"| {metric.title} | " + " | ".join(_metric(one, name) for one in them) + " |"
+        for name, metric in METRICS.items()
     ]
-    mark = solved_return(exercise.config.env)
+    mark = known_solved_return(exercise.config.env)
     for title, share in (
         (
             ("solved", lambda row: row["solved_at"] is not None),
@@ -227,7 +227,7 @@ def _better(*them: Candidate) -> str:
     versus = compare_samples(recommended.rows, scaled.rows, METRIC)
     verdict = _verdict(versus, f"a seed of `{recommended.name}`", f"one of `{scaled.name}`")
     return (
-        "\n".join(lines) + f"\n\nIn the {TITLES[METRIC]} {verdict}. "
+        "\n".join(lines) + f"\n\nIn the {TITLE} {verdict}. "
         f"`{recommended.name}` differs from `{exercise.name}` in "
         f"{', '.join(_changes(exercise, recommended)) or 'nothing'}."
     )
@@ -236,12 +236,9 @@ def _better(*them: Candidate) -> str:
 def _changes(one: Candidate, other: Candidate, known: Collection[str] = ()) -> list[str]:
     """The settings of `other` that are not those of `one`, but for the keys that are `known`."""
     changed = changes([one.config.to_mapping(), other.config.to_mapping()])
-    return [f"`{key}={_setting(new)}`" for key, (_, new) in changed.items() if key not in known]
-
-
-def _setting(value: Any) -> str:
-    """A value of a configuration, numbers with four digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "")
+    return [
+        f"`{key}={format_setting(new)}`" for key, (_, new) in changed.items() if key not in known
+    ]
 
 
 def _metric(one: Candidate, metric: str) -> str:
@@ -254,7 +251,7 @@ def _times(growth: Growth) -> str:
 
 
 def _difference(versus: SampleComparison) -> str:
-    return spanned(versus.difference, versus.difference_interval, 1)
+    return format_estimate(versus.difference, versus.difference_interval, 1)
 
 
 def _verdict(versus: SampleComparison, one: str, other: str) -> str:
@@ -262,7 +259,7 @@ def _verdict(versus: SampleComparison, one: str, other: str) -> str:
     if versus.improvement is None or versus.improvement_interval is None:
         return f"whether {one} beats {other} is not known"
     low, high = versus.improvement_interval
-    chance = spanned(versus.improvement, versus.improvement_interval, 2)
+    chance = format_estimate(versus.improvement, versus.improvement_interval, 2)
     if low <= 0.5 <= high:
         return f"whether {one} beats {other} is undecided (P = {chance})"
     return f"{one} {'beats' if low > 0.5 else 'loses to'} {other} with P = {chance}"
