@@ -299,7 +299,7 @@ def test_a_grid_may_be_asked_for_in_other_words(line):
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status", "told"),
+    ("outcome", "status", "text"),
     [
         (lambda config: 1, 1, ""),
         (lambda config: fail(RunError("disk full")), 1, "disk full\n"),
@@ -327,7 +327,7 @@ def fail(error):
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "told"),
+    ("error", "status", "text"),
     [
         (RunError("the disk is full"), 1, "the disk is full\n"),
         (UserError("env.id must ..."), 2, "env.id must ...\n"),

@@ -42,7 +42,7 @@ SOUND = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("settings", "told"), TRAPS, ids=str)
+@pytest.mark.parametrize(("settings", "text"), TRAPS, ids=str)
 def test_a_trap_is_one_line(settings, text):
     (found,) = warnings_for([Config(**settings)], [200]).values()
     assert text in found

@@ -214,7 +214,7 @@ def presets(tmp_path, **texts):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("env.max_episode_steps: 100", "env: {max_episode_steps: 100}"),
         ("hydra.sweeper.n_trials: 5", "hydra: {sweeper: {n_trials: 5}}"),
@@ -298,7 +298,7 @@ def test_values_of_params_are_those_of_a_grid(values):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (b"lr: 0.5\n", "first line must be # @package _global_, got another; write that line"),
         (b"\xef\xbb\xbf# @package _global_\nlr: 0.5\n", "got a byte order mark before it; save it"),

@@ -144,7 +144,7 @@ def test_a_token_of_an_environment_is_looked_up_where_it_is_made(locked, capfd):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "text"),
     [
         (["+env.kwargs.token=${oc.env:DQN_NONE}"], "${oc.env:DQN_NONE}"),
         (["+env.kwargs.token=${oc.env:DQN_TOKEN}", "+env.kwargs.wrong=true"], "cannot log in"),

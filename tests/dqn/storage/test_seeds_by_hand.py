@@ -125,7 +125,7 @@ def test_rounded_numbers_get_their_digits_back_and_it_is_said(path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"), [(rounded, 1), (cell("seconds", "7.5"), 1), (cell("lr", "1.00E-03"), 0)]
+    ("change", "text"), [(rounded, 1), (cell("seconds", "7.5"), 1), (cell("lr", "1.00E-03"), 0)]
 )
 def test_a_line_of_an_earlier_version_whose_metrics_follow_is_kept_and_said_once(
     old, capsys, change, text

@@ -172,7 +172,7 @@ def test_what_was_validated_is_the_headline(study, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "text"),
     [
         ("99.5", "much", "validation.csv, line 2: column claimed must be a number, is 'much'"),
         (",True", ",yes", "line 3: column recommended must be True or False, is 'yes'"),
@@ -222,7 +222,7 @@ def test_episodes_that_cannot_be_read_cost_the_curves_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "said"),
+    ("name", "status", "message"),
     [
         ("nowhere", 2, "nowhere: must be a folder of results"),
         ("begun", 2, "begun: must hold a finished training, holds none yet"),

@@ -17,7 +17,7 @@ BASE = Config(seeds=3, episodes=30)
 
 
 @pytest.mark.parametrize(
-    ("metric", "optimism", "said"),
+    ("metric", "optimism", "text"),
     [
         ("test_return", (9.8, 5.0, 30.0), "9.8 [5.0, 30.0] of that was luck"),
         ("test_return", (9.8, None, None), "9.8 of that was luck"),
@@ -78,7 +78,7 @@ def test_trials_beyond_those_asked_for_do_not_stand_for_one_that_is_missing(tmp_
 
 
 @pytest.mark.parametrize(
-    "said", [None, "", "[", "hydra: 3", SAID.format("many"), SAID.format(-1), SAID.format("true")]
+    "text", [None, "", "[", "hydra: 3", SAID.format("many"), SAID.format(-1), SAID.format("true")]
 )
 def test_where_the_last_command_is_not_on_record_the_most_that_was_asked_for_counts(tmp_path, text):
     tables = lowered(tmp_path / "a", text)
