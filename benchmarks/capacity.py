@@ -84,27 +84,27 @@ class _Pretender:
     ready = True
 
     def __init__(self, backend: "_Stage"):
-        self._site = backend
+        self._backend = backend
         self.jobs: list[Job] = []
         self._chunk = 0
 
-    def send(self, order: WorkRequest) -> None:
-        self.jobs += order.new
+    def send(self, request: WorkRequest) -> None:
+        self.jobs += request.new
 
     def poll(self) -> list[ChunkResult]:
         began = time.process_time()
         self._chunk += 1
         lanes = self.jobs[:LANES]
-        over = self._chunk % self._site.chunks == 0
+        over = self._chunk % self._backend.chunks == 0
         finished = [_finished(job) for job in lanes] if over else []
         if over:
             del self.jobs[:LANES]
         parts = [EpisodeBatch.of(job.key, _records(job, _EPISODES)) for job in lanes]
         message = pickle.dumps(ChunkResult(parts, finished, 0.17, 0.17, 0.0))
-        self._site.reports += 1
-        self._site.trainings += len(finished)
-        self._site.bytes += len(message)
-        self._site.pretended += time.process_time() - began
+        self._backend.reports += 1
+        self._backend.trainings += len(finished)
+        self._backend.bytes += len(message)
+        self._backend.pretended += time.process_time() - began
         return [pickle.loads(message)]
 
     def end(self) -> str:
@@ -153,11 +153,11 @@ def main() -> None:
 
     @contextmanager
     def pretending(*_):
-        fleet = RemotePool(_Stage(workers, chunks))
+        pool = RemotePool(_Stage(workers, chunks))
         try:
-            yield fleet
+            yield pool
         finally:
-            fleet.close()
+            pool.close()
 
     session.pool_for = pretending
     runpy.run_module("dqn.run", run_name="__main__")

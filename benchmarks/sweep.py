@@ -26,8 +26,8 @@ SHAPES = "hidden=choice([32,32],[64,64],[128],[64])"
 AT_WORK, AT_WORK_WITH_SHAPES, TWO_OVER_ONE, DRIVER = 90.0, 75.0, 1.8, 5.0
 _TIMING = re.compile(
     r"(?P<trainings>[\d,]+) trainings, (?P<steps>[\d,]+) steps in (?P<seconds>[\d,]+) s: "
-    r"(?P<speed>[\d,]+) steps/s .*; lanes at work (?P<useful>\d+) % of their time"
-    r"(?:, compiling (?P<compiling>\d+) %)?, driver (?P<driver>[\d.]+) %"
+    r"(?P<speed>[\d,]+) steps/s .*; utilisation (?P<useful>\d+) %"
+    r"(?:, compiling (?P<compiling>\d+) %)?, scheduler (?P<driver>[\d.]+) %"
 )
 
 
@@ -71,7 +71,7 @@ def rows(
     table = [
         Row(f"study of {about}, 2 workers", [run.seconds for run in two], "s"),
         Row("its speed", speed, "steps/s"),
-        Row("lanes at work", [run.useful for run in two], "%", AT_WORK),
+        Row("utilisation", [run.useful for run in two], "%", AT_WORK),
         Row("driver", [run.driver for run in two], "%", DRIVER, at_most=True),
         Row(
             "two workers / one",
@@ -83,7 +83,7 @@ def rows(
     for name, text in (("programs to compile", cold), ("programs in the cache", warm)):
         useful = [run.useful for run in text]
         table += [
-            Row(f"lanes at work, 4 shapes, {name}", useful, "%", AT_WORK_WITH_SHAPES),
+            Row(f"utilisation, 4 shapes, {name}", useful, "%", AT_WORK_WITH_SHAPES),
             Row("of their time spent on programs", [run.compiling for run in text], "%"),
         ]
     for who, rate in speeds():

@@ -9,12 +9,15 @@ import os
 import sys
 from typing import Any
 
+from dqn.runtime.moved import name_new_paths
+
 # Both must be set before TensorFlow is imported; a value of the user's own wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 if "keras" not in sys.modules:  # this one is no choice: DQN here is a TensorFlow program
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
+name_new_paths()
 _HOMES = {
     "DQNAgent": "dqn.agents.keras.agent",
     "ReplayBuffer": "dqn.agents.keras.replay_buffer",

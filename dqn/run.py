@@ -7,7 +7,6 @@ HYDRA_FULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are n
 
 import importlib.util
 import io
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,8 @@ from dqn.config import Config
 from dqn.config.config import KEYS
 from dqn.config.familiar import advice_on
 from dqn.runtime import machine
-from dqn.runtime.errors import UserError
+from dqn.runtime.environment_variable import variable_set
+from dqn.runtime.errors import UserError, must_be
 from dqn.runtime.exit_codes import FULL_ERROR, INTERRUPTED, exit_code, remember_tracebacks
 from dqn.runtime.secrets import clean, hidden
 from dqn.runtime.standard_streams import prepare_streams, refuse_system
@@ -51,52 +51,72 @@ def _run(arguments: list[str]) -> int:
 
     refuse_system()
     _load_sweeps()
-    import hydra
-    from hydra._internal.utils import get_args_parser
-
     from dqn.compose import compose
     from dqn.compose.arguments import normalize
     from dqn.compose.hydra_errors import one_line
+    from dqn.compose.hydra_private import get_args_parser
 
     arguments = normalize(arguments)
     parser = get_args_parser()
     parser.error = _refuse_flag
     args = parser.parse_args(arguments)
     compose.name_folder_by_time(datetime.now())
+    if args.experimental_rerun:
+        raise must_be(
+            "--experimental-rerun",
+            "left out, as a pickle can run anything",
+            args.experimental_rerun,
+            "python -m sweeps reproduce trains a row again",
+        )
+    shows = args.cfg or args.info or args.hydra_help or args.shell_completion
+    if shows or args.resolve or (args.run and args.multirun):  # the last two are refused by Hydra
+        _have_hydra_show(arguments, args)
+        return 0
     statuses = []
 
     def job(composed: "DictConfig") -> None:
-        # Settled here: what a training raises is not Hydra's to explain.
-        statuses.append(exit_code(lambda: _train(composed)))
+        # The exit status is settled here: Hydra would explain what a training raises.
+        statuses.append(exit_code(lambda: _train(command.configs[0])))
 
-    if args.experimental_rerun:
-        raise UserError(
-            "--experimental-rerun must be left out, as a pickle can run anything, got "
-            f"{args.experimental_rerun}; python -m sweeps reproduce trains a row again"
-        )
-    shows = args.cfg or args.info or args.hydra_help or args.shell_completion
-    if not shows:
-        compose.validate_command(args, job)
-    elif args.cfg or args.info:
+    command = compose.validate_command(args, job)
+
+    from dqn.workers.before_training import before_training  # takes a while: last
+
+    configs = command.configs
+    before_training(configs[0], configs, corners=() if command.is_study else None)
+    with one_line():
+        command.run(job)
+    return max(statuses, default=0)
+
+
+def _have_hydra_show(arguments: list[str], args: Any) -> None:
+    """Have Hydra show what its own flags ask for; nothing is trained."""
+    import hydra
+
+    from dqn.compose import compose
+    from dqn.compose.hydra_errors import one_line
+
+    def job(composed: "DictConfig") -> None:
+        raise AssertionError
+
+    if args.cfg or args.info:
         compose.remember_all(args, job)
     decorate = hydra.main(
         config_path=str(help_page.CONF),
         config_name=compose.CONFIG_NAME,
         version_base=compose.VERSION_BASE,
     )
-    with one_line(), _hydra_raises(), _read_by_hydra(arguments), _shown_without(shows):
+    # Hydra is to raise what it would otherwise print, over several lines, and exit with.
+    with one_line(), variable_set(FULL_ERROR, "1"), _read_by_hydra(arguments), _clean_output():
         decorate(job)()
-    return max(statuses, default=0)
 
 
-def _train(composed: "DictConfig") -> int:
+def _train(config: Config) -> int:
     """The one job of a run, in the folder that Hydra has made for it."""
     from hydra.core.hydra_config import HydraConfig
 
-    from dqn.compose.fast_compose import values_of
     from dqn.compose.resume_command import resume_command
 
-    config = Config.from_mapping(values_of(composed))
     settings = HydraConfig.get()
     if settings.output_subdir is not None:
         clean(Path(settings.runtime.output_dir) / settings.output_subdir)
@@ -131,11 +151,8 @@ def _read_by_hydra(arguments: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _shown_without(shows: object) -> Iterator[None]:
-    """Leave passwords out of what Hydra prints of a configuration, where it `shows` one."""
-    if not shows:
-        yield
-        return
+def _clean_output() -> Iterator[None]:
+    """Leave passwords out of what Hydra prints of a configuration."""
     from dqn.config.interpolation import without_literals
 
     printed = io.StringIO()
@@ -146,29 +163,12 @@ def _shown_without(shows: object) -> Iterator[None]:
         print(without_literals(hidden(printed.getvalue())), end="")
 
 
-@contextmanager
-def _hydra_raises() -> Iterator[None]:
-    """Have Hydra raise what it would otherwise print, over several lines, and exit with."""
-    before = os.environ.get(FULL_ERROR)
-    os.environ[FULL_ERROR] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[FULL_ERROR]
-        else:
-            os.environ[FULL_ERROR] = before
-
-
 def _refuse_flag(message: str) -> None:
     """In the place of argparse's own error, which prints the whole usage."""
     found = re.search(r"(?<![\w-])--?([A-Za-z][\w-]+)", message)
     advice = found and _advice_on_flag(found[1])
-    raise UserError(
-        f"{message}; {advice}"
-        if advice
-        else f"{message}; flags stand before or after all of key=value, --hydra-help lists them"
-    )
+    advice = advice or "write flags before or after all key=value; --hydra-help lists them"
+    raise UserError(f"{message}; {advice}", found[0] if found else "")
 
 
 def _advice_on_flag(name: str) -> str:
@@ -176,7 +176,7 @@ def _advice_on_flag(name: str) -> str:
     word = name.replace("-", "_")
     if word in KEYS or word in help_page.default_groups():
         example = "env=gymnasium env.id=ID" if word == "env" else f"{word}=VALUE"
-        return f"a setting is written without dashes: {example}"
+        return f"write a setting without dashes: {example}"
     return advice_on(word) or ""
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,68 +20,61 @@ from dqn.statistics.formatting import count
 from dqn.storage.columns import Row
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.closing_table import best_of, leaderboards, unwritten
-from dqn.terminal.drawing import draw_and_report
+from dqn.terminal.drawing import DrawingProgress, draw_and_report
 from dqn.terminal.run_progress import RunProgress
 from dqn.terminal.sweep_progress import SweepProgress
 from dqn.terminal.tables import summary
-from dqn.training.messages import PoolUpdate, WorkerPool
-from dqn.training.scheduler import Scheduler, Timing
+from dqn.training.messages import WorkerPool
+from dqn.training.scheduler import ProgressListener, Scheduler, Timing
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
+from dqn.workers.before_training import before_training
 from dqn.workers.local import LocalBackend
-from dqn.workers.pool import InProcessPool, max_workers, print_bound, refuse_workers, worker_count
+from dqn.workers.pool import InProcessPool, max_workers, print_bound, worker_count
 from dqn.workers.registrations import bound_here
 from dqn.workers.remote_pool import RemotePool
 
-_SHARE = 0.1  # of the time, at most, goes into drawing while seeds are still training
-_FIRST_CURVES = 20.0  # seconds; earlier ones are not worth waiting for
-_SHORT = 3.0  # seconds in which to start and to end weighs more than to train: no speed is told
+_SHORT = 3.0  # seconds; a shorter time is mostly start and end, so no speed is shown
 
 
 def train(config: Config, path: Path) -> int:
     """Train every seed of `config` that the folder `path` does not hold yet.
 
-    Returns the exit status: 0 when all seeds are there, 130 after Ctrl-C. Raises `UserError` for a
-    folder that holds another configuration or is in use, `RunError` where writing fails.
+    Returns the exit status: 0 when all seeds are there, 130 after Ctrl-C. Raises `UserError` for
+    what cannot be trained, for a folder that holds another configuration or is in use, `RunError`
+    where writing fails.
     """
     compile_cache.prepare()  # before TensorFlow is imported
-    refuse_workers(config, [config])
+    before_training(config, [config])
     seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
-    stopped, failed = False, None
-    late: list[RunError] = []
+    ending = _Ending()
     with ResultsDir(path, config) as folder:
         finished = folder.finished()
         missing = [seed for seed in seeds if (0, seed) not in finished]
         if missing:
             source = FixedTrials([Trial(0, config, seeds)])
             with (
-                pool_for(config, len(missing), [config]) as fleet,
-                RunProgress(missing, config) as view,
+                pool_for(config, len(missing), [config]) as pool,
+                RunProgress(missing, config) as progress,
             ):
-                drawing = _Drawing(view, folder, config)
-                try:
-                    stopped, _ = _driven(source, folder, fleet, drawing, view.stopping)
-                except TrainingError as error:  # of some seeds: the others are there, and shown
-                    failed = error
-        if not stopped and failed is None:
-            late += unwritten(folder.put_in_order)
+                view = DrawingProgress(progress, folder, config)
+                ending.train(source, folder, pool, view, progress.stopping)
+        if not ending.stopped and ending.failed is None:
+            ending.write(folder.put_in_order)
         from dqn.plotting import result_pictures
 
-        stopped |= not draw_and_report("", lambda: result_pictures.draw_run(folder, config))
+        ending.draw("", lambda: result_pictures.draw_run(folder, config))
         rows, trials = folder.rows(), folder.trials()
-        late += unwritten(folder.close)
+        ending.write(folder.close)
     if len(rows):
         print(summary(rows, trials.iloc[0].to_dict()))
     if not missing:
-        print("all seeds were trained before: nothing was left to do")
+        print("all seeds are already trained; nothing to do")
     if more := len(set(rows["seed"].tolist()) - set(seeds)):
-        print(f"the table has {count(more, 'seed')} of earlier commands besides the {len(seeds)}")
-    if stopped:
+        print(f"the table also has {count(more, 'seed')} of earlier commands")
+    if ending.stopped:
         done = len(set(seeds) & set(rows["seed"].tolist()))
-        print(f"stopped with {done} of {count(len(seeds), 'seed')} trained and saved")
-    print(f"results: {_shown(path)}")
-    if failed is not None or late:
-        raise failed or late[-1]
-    return INTERRUPTED if stopped else 0
+        print(f"stopped: {done} of {count(len(seeds), 'seed')} saved")
+    return ending.status(f"results: {_shown(path)}")
 
 
 @dataclass(frozen=True)
@@ -103,6 +95,10 @@ class SweepSpec:
     """What the record says by default: that of an earlier version lacks what it did not know."""
     trials: Collection[int] | None = None
     """Numbers of all trials that this command is about; None: whatever the folder holds."""
+    corners: Sequence[Config] | None = None
+    """Of a study, the configurations that bound its space: see `before_training`."""
+    unless_warned: bool = False
+    """Whether traps are named only where this process has named none."""
 
 
 def sweep(
@@ -113,9 +109,8 @@ def sweep(
     The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C. Raises as `train`.
     """
     compile_cache.prepare()
-    refuse_workers(base, about.configs)
-    account, stopped, lost = Timing(), False, None
-    late: list[RunError] = []
+    before_training(base, about.configs, about.corners, about.unless_warned)
+    ending = _Ending()
     with compile_cache.nothing_collected():
         opened = ResultsDir(
             path,
@@ -136,26 +131,20 @@ def sweep(
             ]
             jobs = source.total * base.seeds - len(finished)
             with (
-                pool_for(base, jobs, about.configs) as fleet,
+                pool_for(base, jobs, about.configs) as pool,
                 SweepProgress(folder, source.total, base) as view,
             ):
-                try:
-                    stopped, account = _driven(source, folder, fleet, view, view.stopping)
-                except TrainingError as error:  # of some seeds: the others are there, and shown
-                    lost = error
-                workers = fleet.workers
-        if not stopped:
-            late += unwritten(folder.put_in_order)
+                ending.train(source, folder, pool, view, view.stopping)
+        if not ending.stopped:
+            ending.write(folder.put_in_order)
         from dqn.plotting import result_pictures
 
         if view.trained or not result_pictures.is_best_whole(folder):
-            stopped |= not draw_and_report(
-                "the best trial", lambda: result_pictures.draw_best_trial(folder, base)
-            )
+            ending.draw("the best trial", lambda: result_pictures.draw_best_trial(folder, base))
         trials, best = _of_trials(about, folder.trials()), folder.best_trials()
-        late += unwritten(folder.close)
+        ending.write(folder.close)
     begun = len(trials)
-    if stopped:
+    if ending.stopped:
         trials = trials[trials["trial"].isin(view.ended)]
     if len(trials):
         over = about.over
@@ -164,17 +153,58 @@ def sweep(
     failed = trials.loc[trials["same_as"].isna(), "status"].tolist().count("failed")
     if failed:
         print(f"{failed} of {len(trials)} trials failed: their rows in seeds.csv say failed")
-    if stopped:
-        parts = f", and of {begun - len(trials)} more some seeds" if begun > len(trials) else ""
-        print(f"stopped with {view.counts.over} of {source.total} trials done and saved{parts}")
-    elif not view.trained and lost is None:
-        print("all trials were trained before: nothing was left to do")
-    elif account.busy:
-        print(_render_timing(account, view.trained, view.steps, workers))
-    print("; ".join([f"results: {_shown(path)}", *best_of(best)]))
-    if lost is not None or late:
-        raise lost or late[-1]
-    return (INTERRUPTED if stopped else int(failed > 0)), account
+    if ending.stopped:
+        parts = f", {begun - len(trials)} more in part" if begun > len(trials) else ""
+        print(f"stopped: {view.counts.over} of {source.total} trials saved{parts}")
+    elif not view.trained and ending.failed is None:
+        print("all trials are already trained; nothing to do")
+    elif ending.timing.busy:
+        print(_render_timing(ending.timing, view.trained, view.steps, ending.workers))
+    where = "; ".join([f"results: {_shown(path)}", *best_of(best)])
+    return ending.status(where, int(failed > 0)), ending.timing
+
+
+class _Ending:
+    """How a command comes to its end: stopped or not, and what went wrong on the way."""
+
+    def __init__(self):
+        self.stopped, self.workers, self.timing = False, 0, Timing()
+        self.failed: TrainingError | None = None
+        """Of some seeds: the others are there, and shown."""
+        self._unwritten: list[RunError] = []
+
+    def train(
+        self,
+        source: TrialSource,
+        folder: ResultsDir,
+        pool: WorkerPool,
+        view: ProgressListener,
+        stopping: Callable[[], None],
+    ) -> None:
+        """Train what `source` gives, until Ctrl-C."""
+        scheduler = Scheduler(source, folder, pool, view)
+        try:
+            with _ctrl_c(stopping) as asked:
+                self.stopped = scheduler.run(asked)
+            self.timing = scheduler.timing
+        except TrainingError as error:
+            self.failed = error
+        self.workers = pool.workers
+
+    def write(self, write: Callable[[], None]) -> None:
+        """Write what follows from rows that are on disk; what goes wrong is raised in the end."""
+        self._unwritten += unwritten(write)
+
+    def draw(self, what: str, draw: Callable[[], list[str] | None]) -> None:
+        """Draw, until Ctrl-C."""
+        self.stopped |= not draw_and_report(what, draw)
+
+    def status(self, where: str, status: int = 0) -> int:
+        """The exit status once all is shown, but for `where` the results are."""
+        print(where)
+        if self.failed is not None or self._unwritten:
+            raise self.failed or self._unwritten[-1]
+        return INTERRUPTED if self.stopped else status
 
 
 def _of_trials(about: SweepSpec, trials: Any) -> Any:
@@ -182,86 +212,39 @@ def _of_trials(about: SweepSpec, trials: Any) -> Any:
     return trials if about.trials is None else trials[trials["trial"].isin(list(about.trials))]
 
 
-def _driven(
-    source: TrialSource,
-    folder: ResultsDir,
-    fleet: WorkerPool,
-    view: Any,
-    stopping: Callable[[], None],
-) -> tuple[bool, Timing]:
-    driver = Scheduler(source, folder, fleet, view)
-    with _ctrl_c(stopping) as asked:
-        stopped = driver.run(asked)
-    return stopped, driver.account
-
-
 @contextmanager
 def pool_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterator[WorkerPool]:
-    """The fleet that `config` asks for, of a size for `jobs` trainings like `configs`."""
-    fleet: WorkerPool = InProcessPool()
+    """The workers that `config` asks for, of a size for `jobs` trainings like `configs`."""
+    pool: WorkerPool = InProcessPool()
     alone = jobs > 1 and len([one for one in configs if exclusive.is_exclusive(one)]) > 0
     if config.fleet == "ray" and jobs:
         from dqn.workers.ray import RayBackend
 
         most = max_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
-        fleet = RemotePool(RayBackend(looked_up(config.ray_address, "ray_address"), most))
+        pool = RemotePool(RayBackend(looked_up(config.ray_address, "ray_address"), most))
     elif not alone and (workers := worker_count(config.workers, jobs, configs)):
         if env_id := bound_here(configs):
             print_bound(env_id)
         else:
-            fleet = RemotePool(LocalBackend(workers))
+            pool = RemotePool(LocalBackend(workers))
     try:
-        yield fleet
+        yield pool
     finally:
-        fleet.close()
+        pool.close()
 
 
-class _Drawing:
-    """A view that draws the curves of a run now and then, too."""
-
-    def __init__(self, view: RunProgress, folder: ResultsDir, config: Config):
-        self._view, self._folder, self._config = view, folder, config
-        self.begun, self.on_trial_end, self.notice = view.begun, view.on_trial_end, view.notice
-        self._due = time.monotonic() + _FIRST_CURVES
-        self._loading: threading.Thread | None = None
-
-    def report(self, update: PoolUpdate) -> None:
-        self._view.report(update)
-        if self._loading is None:  # all is traced: from now on Python has little to do
-            self._loading = threading.Thread(target=_load_pictures)
-            self._loading.start()
-        if not update.finished or time.monotonic() < self._due:
-            return
-        began = time.monotonic()
-        with contextlib.suppress(Exception):  # whoever draws in the end says what is wrong
-            from dqn.plotting import result_pictures
-
-            result_pictures.draw_curves(self._folder, self._config)
-        self._due = time.monotonic() + (time.monotonic() - began) / _SHARE
-
-
-def _load_pictures() -> None:
-    """Import what draws, beside a training: it takes over a second."""
-    with contextlib.suppress(Exception):  # whoever draws meets it again
-        from dqn.plotting import result_pictures
-
-        result_pictures.load()
-
-
-def _render_timing(account: Timing, trainings: int, steps: int, workers: int) -> str:
+def _render_timing(timing: Timing, trainings: int, steps: int, workers: int) -> str:
     """One line on where the time went."""
-    useful, compiling = (
-        100 * seconds / account.offered for seconds in (account.useful, account.compiling)
-    )
-    compiled = f", compiling {compiling:.0f} %" if account.compiling else ""
-    share = 100 * account.driver / (account.driver + account.busy)
     done = f"{count(trainings, 'training')}, {steps:,} steps"
-    if account.wall < _SHORT:
+    if timing.wall < _SHORT:
         return done
+    compiling = 100 * timing.compiling / timing.offered
+    compiled = f", compiling {compiling:.0f} %" if timing.compiling else ""
+    share = 100 * timing.scheduler / (timing.scheduler + timing.busy)
     return (
-        f"{done} in {account.wall:,.0f} s: {steps / account.wall:,.0f} steps/s "
-        f"on {count(workers, 'worker')}; lanes at work {useful:.0f} % of their time"
-        f"{compiled}, driver {share:.1f} %"
+        f"{done} in {timing.wall:,.0f} s: {steps / timing.wall:,.0f} steps/s "
+        f"on {count(workers, 'worker')}; utilisation {100 * timing.utilisation:.0f} %{compiled}, "
+        f"scheduler {share:.1f} %"
     )
 
 

@@ -19,30 +19,30 @@ from dqn.runtime.version import VERSION
 
 REFUSED = [
     # an unknown key, with the nearest known one
-    ("lrr=1", "lrr ; got lrr=1; did you mean lr?"),
+    ("lrr=1", "lrr ; (in lrr=1); did you mean lr?"),
     ("+lrr=1", "lrr ; got +lrr=1; did you mean lr?"),
     ("++lrr=1", "lrr ; got ++lrr=1; did you mean lr?"),
     ("~lrr", "lrr ; got ~lrr; did you mean lr?"),
     ("lr.x=1", "lr.x ; got lr.x=1; did you mean lr?"),
     ("hidden.0=1", "hidden.0 ; did you mean hidden?"),
-    ("learning_rate=1", "learning_rate ; got learning_rate=1; did you mean lr?"),
-    ("presett=scaled", "presett ; got presett=scaled; did you mean preset?"),
-    ("env.idd=x", "env.idd ; got env.idd=x; did you mean env.id?"),
+    ("learning_rate=1", "learning_rate ; (in learning_rate=1); did you mean lr?"),
+    ("presett=scaled", "presett ; (in presett=scaled); did you mean preset?"),
+    ("env.idd=x", "env.idd ; (in env.idd=x); did you mean env.id?"),
     ("+env.idd=x", "env.idd ; did you mean env.id?"),
-    ("=3", "'' ; got =3; --help"),
-    ("hydra.run.dri=x", "hydra.run.dri ; got hydra.run.dri=x; did you mean hydra.run.dir?"),
-    ("hydra.runs.dir=x", "hydra.runs.dir ; got hydra.runs.dir=x; did you mean hydra.run.dir?"),
+    ("=3", "'' ; (in =3); --help"),
+    ("hydra.run.dri=x", "hydra.run.dri ; (in hydra.run.dri=x); did you mean hydra.run.dir?"),
+    ("hydra.runs.dir=x", "hydra.runs.dir ; (in hydra.runs.dir=x); did you mean hydra.run.dir?"),
     ("sweep=tune hydra.sweeper.n_trial=2", "hydra.sweeper.n_trial ; mean hydra.sweeper.n_trials?"),
     ("hydra.sweeper.n_trials=2", "hydra.sweeper.n_trials ; add -m hydra/sweeper=optuna"),
-    ("hydra/sweeper=optuna", "hydra/sweeper ; got hydra/sweeper=optuna without one; add -m"),
+    ("hydra/sweeper=optuna", "hydra/sweeper ; only applies to sweeps; add -m"),
     ("racing=[2,4]", "racing ; did you mean hydra.sweeper.racing?"),
     ("env.kwargs.x=1", "env.kwargs.x ; use +env.kwargs.x=1"),
     # what is there can be neither added nor removed
-    ("+lr=1", "lr ; got +lr=1; write it without the +"),
-    ("+preset=scaled", "preset ; got +preset=scaled; without the +"),
-    ("~lr", "lr ; got ~lr; leave it out"),
-    ("~preset", "preset ; got ~preset; leave it out"),
-    ("~env", "env ; got ~env; leave it out"),
+    ("+lr=1", "lr ; (in +lr=1); write it without the +"),
+    ("+preset=scaled", "preset ; (in +preset=scaled); without the +"),
+    ("~lr", "lr ; (in ~lr); leave it out"),
+    ("~preset", "preset ; (in ~preset); leave it out"),
+    ("~env", "env ; (in ~env); leave it out"),
     # a wrong type
     ("lr=abc", "lr ; a number > 0; got 'abc'; lr=0.001"),
     ("lr=", "lr ; a number > 0; got ''; lr=0.001"),
@@ -69,7 +69,7 @@ REFUSED = [
     # rules between keys
     ("epsilon_start=0.1 epsilon_min=0.5", "epsilon_min ; epsilon_start=0.1; got 0.5; lower"),
     ("batch_size=6000", "buffer_size=5000 ; batch_size=6000; raise buffer_size or lower"),
-    ("episodes=0", "episodes=0 ; steps=0; write"),
+    ("episodes=0", "episodes=0 ; steps=0; episodes=150"),
     # a group's option that does not exist
     (
         "preset=scled",
@@ -88,7 +88,7 @@ REFUSED = [
     ("lr=${nothing}", "lr ; nothing; write a value"),
     ("lr=${oc.env:NO_SUCH_VARIABLE}", "lr ; NO_SUCH_VARIABLE; write a value"),
     ("--frobnicate", "--frobnicate ; --hydra-help"),
-    ("lr=1 -m gamma=0.9", "gamma=0.9 ; flags stand before or after"),
+    ("lr=1 -m gamma=0.9", "gamma=0.9 ; write flags before or after"),
     ("--config-dir=missing", "--config-dir ; got missing; write the path"),
     ("--config-name=missing", "missing ; config"),
     # several values without -m
@@ -96,11 +96,11 @@ REFUSED = [
     ("hidden=32,32", "hidden ; got hidden=32,32; add -m; [32,32]"),
     ("env=cartpole,acrobot", "env ; got env=cartpole,acrobot; add -m"),
     ("train_freq=range(1,3)", "train_freq ; got train_freq=range(1,3); add -m"),
-    ("seeds=range(1,3)", "seeds ; one for all trials; got seeds=range(1,3); one value"),
+    ("seeds=range(1,3)", "seeds ; the same for all trials; got seeds=range(1,3); one value"),
     # what has no end
-    ("-m lr=range(1,1e10)", "a grid ; at most 100,000 jobs; got 9,999,999,999; hydra/sweeper"),
-    ("-m lr=range(1,inf)", "a grid ; at most 100,000 jobs; got inf; choose among fewer"),
-    ("-m lr=range(1,nan)", "a grid ; at most 100,000 jobs; got inf; choose among fewer"),
+    ("-m lr=range(1,1e10)", "a grid ; at most 100,000 trials; got 9,999,999,999; hydra/sweeper"),
+    ("-m lr=range(1,inf)", "a grid ; at most 100,000 trials; got inf; choose fewer"),
+    ("-m lr=range(1,nan)", "a grid ; at most 100,000 trials; got inf; choose fewer"),
     ("-m env=range(1,1e10)", "env ; got"),
     ("seeds=100001", "seeds ; at most 100,000; got 100001; write fewer"),
     ("test_episodes=100001", "test_episodes ; at most 100,000; got 100001; write fewer"),
@@ -128,11 +128,11 @@ REFUSED = [
     ("-m preset=exercise,scaled lr=-1", "lr ; (job 0: preset=exercise lr=-1)"),
     ("-m preset=exercise,scled", "preset ; got scled; did you mean preset=scaled?"),
     ("-m lr=0.1,${nothing}", "lr ; nothing; (job 1:"),
-    ("-m lrr=1,2", "lrr ; got lrr=1,2; did you mean lr?"),
+    ("-m lrr=1,2", "lrr ; (in lrr=1,2); did you mean lr?"),
     ("-m name=a,b", "name ; got name=a,b; one value"),
-    ("-m seeds=1,2", "seeds ; one for all trials; got seeds=1,2; one value"),
-    ("-m seeds=range(1,4)", "seeds ; one for all trials; got seeds=range(1,4); one value"),
-    ("-m workers=0,2 lr=1,2", "workers ; one for all trials; got workers=0,2; one value"),
+    ("-m seeds=1,2", "seeds ; the same for all trials; got seeds=1,2; one value"),
+    ("-m seeds=range(1,4)", "seeds ; the same for all trials; got seeds=range(1,4); one value"),
+    ("-m workers=0,2 lr=1,2", "workers ; the same for all trials; got workers=0,2; one value"),
     ("-m lr=1,2 hydra.sweeper.max_batch_size=2", "max_batch_size ; null; got 2; leave it out"),
     ("-m lr=interval(0.1,0.2)", "lr ; a list; got lr=interval(0.1,0.2); hydra/sweeper=optuna"),
     ("-m hydra.run.dir=a,b", "hydra.run.dir=a,b"),
@@ -362,7 +362,9 @@ def test_the_wish_for_tracebacks_stays_as_it_was(line):
 
 
 def test_an_interrupt_before_training_is_one_line(line, monkeypatch):
-    monkeypatch.setattr(dqn.compose, "plan", lambda *given: fail(KeyboardInterrupt()))
+    monkeypatch.setattr(
+        "dqn.compose.compose.validate_command", lambda *given: fail(KeyboardInterrupt())
+    )
     assert line() == 130
     assert line.err == "interrupted\n"
 
@@ -435,7 +437,7 @@ def test_a_folder_of_the_users_own_adds_presets(line, tmp_path):
     assert line.config == Config(lr=0.5)
     preset.write_text("# @package _global_\nlrr: 0.5\n")
     assert line("--config-dir", "mine", "preset=fast") == 2
-    refusal = "lrr is no key of the configuration, got lrr=0.5; did you mean lr?"
+    refusal = "unknown key lrr (in lrr=0.5); did you mean lr?"
     assert line.err == f"{refusal} (in {preset})\n"
 
 
@@ -447,7 +449,7 @@ def typed(*arguments, cwd, **options):
 def test_a_refusal_reaches_the_shell(tmp_path):
     ended = typed("lrr=1", cwd=tmp_path, capture_output=True)
     assert ended.returncode == 2
-    assert ended.stderr == "lrr is no key of the configuration, got lrr=1; did you mean lr?\n"
+    assert ended.stderr == "unknown key lrr (in lrr=1); did you mean lr?\n"
     assert ended.stdout == ""
     assert list(tmp_path.iterdir()) == []
 

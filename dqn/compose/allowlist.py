@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dqn.config.familiar import LAUNCHERS
 from dqn.config.fields import override_text
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import must_be
 
 _LOGGING = {
     "logging.StreamHandler",
@@ -33,16 +33,12 @@ def refuse_calls(composed: DictConfig) -> None:
     hydra = composed.hydra
     for name in ("callbacks", "job.env_set"):
         if OmegaConf.select(hydra, name):
-            raise UserError(
-                f"hydra.{name} must be empty, as nothing that a configuration names is run, got "
-                f"{override_text(_plain(hydra, name))}; leave it out"
-            )
+            rule = "empty, as nothing that a configuration names is run"
+            raise must_be(f"hydra.{name}", rule, override_text(_plain(hydra, name)), "leave it out")
     for name in ("launcher", "sweeper"):
         if not OmegaConf.is_config(hydra[name]):
-            raise UserError(
-                f"hydra.{name} must be a mapping with a _target_, got "
-                f"{override_text(hydra[name])}; choose one with hydra/{name}="
-            )
+            got, rule = override_text(hydra[name]), "a mapping with a _target_"
+            raise must_be(f"hydra.{name}", rule, got, f"choose one with hydra/{name}=")
         _refuse_targets(f"hydra.{name}", OmegaConf.to_container(hydra[name], resolve=True))
     for name in ("job_logging", "hydra_logging"):
         for leaf in _leaves(f"hydra.{name}", _plain(hydra, name)):
@@ -57,16 +53,12 @@ def _refuse_targets(where: str, node: Any) -> None:
             continue
         if own:
             advice = f"choose one with {where.replace('.', '/')}="
-            raise UserError(
-                f"{name} must be a plug-in of this program, got {override_text(value)}; "
-                f"{LAUNCHERS if where == 'hydra.launcher' else advice}"
-            )
+            advice = LAUNCHERS if where == "hydra.launcher" else advice
+            raise must_be(name, "a plug-in of this program", override_text(value), advice)
         if node.get("_recursive_") is not False:
-            raise UserError(
-                f"{where}._recursive_ must be false where {name} is {override_text(value)}, or "
-                f"Hydra calls that, got {override_text(node.get('_recursive_', True))}; leave out "
-                "one of them"
-            )
+            rule = f"false where {name} is {override_text(value)}, or Hydra calls that"
+            got = override_text(node.get("_recursive_", True))
+            raise must_be(f"{where}._recursive_", rule, got, "leave out one of them")
 
 
 def _refuse_logging(name: str, last: str, value: Any) -> None:
@@ -74,9 +66,7 @@ def _refuse_logging(name: str, last: str, value: Any) -> None:
     allowed = _LOGGING if last in ("()", "class") else _STREAMS
     named = last in ("()", "class") or text.startswith("ext://")
     if (named and text not in allowed) or ("${" in text and last not in _FREE_TEXT):
-        raise UserError(
-            f"{name} must be {', '.join(sorted(allowed))} or left out, got {override_text(value)}"
-        )
+        raise must_be(name, f"{', '.join(sorted(allowed))} or left out", override_text(value))
 
 
 def _plain(node: DictConfig, name: str) -> Any:

@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from dqn.compose.help_page import default_groups
 from dqn.config.fields import override_text
 from dqn.config.values import number_in
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import UserError, must_be
 
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 TEXTS = ("name", "ray_address", "env.id", "hydra.sweeper.storage", *FOLDERS)
@@ -79,8 +79,8 @@ def _name(name: Any) -> str:
     text = name if isinstance(name, str) else override_text(name)
     if isinstance(name, str) and (_is_read_as_other(text) or not text or {*text} & {*"'\"$"}):
         raise UserError(
-            f"a mapping to choose from must have names that need no quotes, got {text!r}; write "
-            f"another, or train it in a command of its own"
+            f"the names in a mapping of a sweep must need no quotes, got {text!r}; write another, "
+            "or train it in a command of its own"
         )
     return re.sub(r"([\\()\[\]{}:=, \t])", r"\\\1", text)
 
@@ -144,8 +144,6 @@ def _at_home(key: str, path: str) -> str:
     except (OSError, RuntimeError, KeyError):
         found = path
     if found == path and not Path(path).exists():
-        raise UserError(
-            f"{key} must be a folder that can be found, got {path} where no such home directory "
-            f"is known; write the whole path"
-        )
+        got = f"{path}, and no such home directory is known"
+        raise must_be(key, "a folder that can be found", got, "write the whole path", value=path)
     return found

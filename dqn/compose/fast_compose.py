@@ -7,11 +7,10 @@ on what came out, in 0.1 ms. Only interpolations (lr='${gamma}') need composing 
 import copy
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -20,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from dqn.compose.hydra_errors import first_line, one_line
+from dqn.compose.hydra_private import ConfigLoaderImpl
 from dqn.compose.overrides import fixed, jobs_of, options_of, refuse_vast, refuse_wrong, sweep_texts
 from dqn.compose.value_source import file_that_sets, naming_undecoded, refuse_without_package
 from dqn.config import Config
@@ -28,7 +28,7 @@ from dqn.config.familiar import advice_on_sweeper
 from dqn.config.fields import override_text
 from dqn.config.interpolation import escaped, refuse_literal
 from dqn.config.nesting import refuse_dotted
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import UserError, must_be, unknown_key
 
 _KEY_AND_NUMBER = re.compile(
     r"([a-z_.]+)=([+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
@@ -69,10 +69,9 @@ class Composer:
         for name, value in self.sweeper.items() if self.is_grid else ():
             if name not in ("_target_", "max_batch_size", "params"):
                 known = advice_on_sweeper(str(name), is_study=False)
-                raise UserError(
-                    f"hydra.sweeper.{name} is no setting of a grid, got {override_text(value)}; "
-                    f"{known or 'if it is one of a study, add hydra/sweeper=optuna'}"
-                )
+                advice = known or "if it belongs to a study, add hydra/sweeper=optuna"
+                got = f"hydra.sweeper.{name}={override_text(value)}, for a grid"
+                raise unknown_key(f"hydra.sweeper.{name}", got, advice, value)
 
     def overrides(self) -> list[Override]:
         """What is set and swept: a grid's `params`, then the command line's, which wins."""
@@ -90,39 +89,44 @@ class Composer:
         refuse_vast(overrides)
         for override in overrides:
             if override.is_sweep_override() and not override.is_discrete_sweep():
-                raise UserError(
-                    f"{override.key_or_group} must be a list of values in a grid, got "
-                    f"{override.input_line}; add hydra/sweeper=optuna to search it"
-                )
+                key, advice = str(override.key_or_group), "add hydra/sweeper=optuna to search it"
+                raise must_be(key, "a list of values in a grid", override.input_line, advice)
         if self.sweeper.max_batch_size is not None:
-            raise UserError(
-                f"hydra.sweeper.max_batch_size must be null, got {self.sweeper.max_batch_size}; "
-                f"leave it out, all jobs are trained together"
-            )
+            got, advice = self.sweeper.max_batch_size, "leave it out: all trials train together"
+            raise must_be("hydra.sweeper.max_batch_size", "null", got, advice)
         configs = []
         for number, job in enumerate(jobs_of(overrides)):
             try:
                 configs.append(self.config(job))
             except UserError as error:
-                raise UserError(f"{error} (job {number}: {' '.join(job)})") from error
+                raise error.followed_by(f" (job {number}: {' '.join(job)})") from error
         return configs
 
-    def config(self, job: Sequence[str], remember: bool = True) -> Config:
+    def config(self, job: Sequence[str]) -> Config:
         """The configuration of one job, given by all of its overrides.
 
-        It is remembered: a grid's jobs are checked, and then asked for again by Hydra. Those of a
-        study are not, and there may be thousands.
+        It is remembered: a grid's jobs are checked, and then asked for again by Hydra.
         """
         known = (*self._command, *job)
         if known not in _CONFIGS:
             with self._naming_files(job):
-                config, tied = self._composed(job)
-            if tied or not remember:
+                config, tied = self._composed(job, {})
+            if tied:
                 return config
             _CONFIGS[known] = config
         return _CONFIGS[known]
 
-    def _composed(self, job: Sequence[str]) -> tuple[Config, bool]:
+    def sampled(self, job: Sequence[str], numbers: Mapping[str, bool | int | float]) -> Config:
+        """The configuration of a study's trial: its overrides, then `numbers` by key.
+
+        It is not remembered: there may be thousands.
+        """
+        with self._naming_files([*job, *(f"{name}=" for name in numbers)]):
+            return self._composed(job, numbers)[0]
+
+    def _composed(
+        self, job: Sequence[str], sampled: Mapping[str, bool | int | float]
+    ) -> tuple[Config, bool]:
         """The configuration of one job, and whether one of its values depends on another."""
         with one_line():
             numbers = {text: value for text in job if (value := _number(text)) is not None}
@@ -132,6 +136,7 @@ class Composer:
             keys = {text: self._override(text) for text in others if text not in groups}
             if values is None or any("${" in str(key.value()) for key in keys.values()):
                 one, own = copy.deepcopy(base), [text for text in job if text not in groups]
+                own += [f"++{name}={override_text(value)}" for name, value in sampled.items()]
                 ConfigLoaderImpl._apply_overrides_to_config(list(map(self._override, own)), one)
                 return self.checked(one), True
             for text in job:  # in its order: of a key that is there twice the last counts
@@ -141,6 +146,8 @@ class Composer:
                     name, value = keys[text].key_or_group, keys[text].value()
                 else:
                     continue
+                values = _with(values, name.split("."), value)
+            for name, value in sampled.items():
                 values = _with(values, name.split("."), value)
             return self._config_of(values, choice), False
 
@@ -165,7 +172,9 @@ class Composer:
         try:
             yield
         except UserError as error:
-            key = str(error).partition(" ")[0]
+            key = error.key.partition(" ")[0]  # of "episodes or steps" the first
+            if not key:
+                raise
             files = self.loader, self._command[1], [*self._hydra, *job]
             refuse_without_package(key, *files)
             if any(word.lstrip("+").startswith(f"{key}=") for word in (*job, *self._task)):
@@ -173,7 +182,7 @@ class Composer:
             file = file_that_sets(key, *files)
             if file is None:
                 raise
-            raise UserError(f"{error} (in {file})") from error
+            raise error.followed_by(f" (in {file})") from error
 
     def _override(self, text: str) -> Override:
         """What Hydra reads `text` as; it takes 1 ms."""
@@ -206,7 +215,8 @@ class Composer:
         except OmegaConfBaseException as error:
             raise UserError(
                 f"{error.full_key} cannot be resolved ({first_line(error)}); "
-                f"write a value, or ${{KEY}} of a key, or ${{oc.env:VAR,DEFAULT}}"
+                "write a value, ${KEY} for another key's, or ${oc.env:VAR,DEFAULT}",
+                str(error.full_key),
             ) from error
 
     def _refuse_borrowed_limits(self, env: Any, choice: str | None) -> None:
@@ -217,10 +227,11 @@ class Composer:
         limits = ("max_episode_steps", "solved_return")
         borrowed = [key for key in limits if env.get(key) == own.get(key) is not None]
         if borrowed and own["id"] != env.get("id"):
-            raise UserError(
-                f"env.id must be {own['id']} with env={choice}, which sets that one's "
-                f"{' and '.join(borrowed)}, got {env.get('id')}; "
-                f"write env=gymnasium env.id={env.get('id')}"
+            raise must_be(
+                "env.id",
+                f"{own['id']} with env={choice}, which sets its {' and '.join(borrowed)}",
+                env.get("id"),
+                f"write env=gymnasium env.id={env.get('id')}",
             )
 
 

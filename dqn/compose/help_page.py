@@ -19,7 +19,7 @@ CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / 
 SECTIONS = {
     "env.id": "environment",
     "lr": "learning",
-    "hidden": "network",
+    "network": "network",
     "batch_size": "replay and updates",
     "target_update": "target network",
     "epsilon_start": "exploration",
@@ -37,18 +37,18 @@ examples
   python -m dqn.run lr=0.0005 target_update=200             one configuration, several seeds
   python -m dqn.run preset=scaled 'hidden=[32,32]' name=a   another network; into outputs/runs/a
   python -m dqn.run -m lr=1e-4,1e-3,1e-2 gamma=0.95,0.99    a grid: every pair; into outputs/sweeps
-  python -m dqn.run sweep=tune name=cartpole                an Optuna study; again: goes on with it
+  python -m dqn.run sweep=tune name=cartpole                an Optuna study; again: resumes it
   python -m dqn.run -m 'lr=tag(log,interval(1e-4,1e-2))' hydra/sweeper=optuna      your own search
 """
 _CLOSING = """\
-* shape: another value is another network or program; all other settings may differ side by side.
+* shape: another value needs another program; trainings that differ in other settings share one.
 
 flags
-  -m                    train every combination of key=value1,value2, side by side
-  --cfg job             show the configuration that key=value ... makes, and train nothing
+  -m                    train every combination of key=value1,value2 side by side
+  --cfg job             show the configuration that key=value ... makes; train nothing
   -sc install=bash      print shell completion: eval "$(dqn-run -sc install=bash)"
-  --version             versions of this package and of what it builds on
-  --hydra-help          all other flags, and hydra.run.dir=PATH, hydra.sweep.dir=PATH and the like
+  --version             show the versions of this package and of its libraries
+  --hydra-help          show all other flags; hydra.run.dir=PATH sets the folder
 """
 _WIDEST_RANGE = 12
 _DEFAULT = Config()

@@ -1,4 +1,4 @@
-"""What Hydra and OmegaConf refuse, over several lines, as a line of ours."""
+"""What Hydra and OmegaConf refuse over several lines, in one line of ours."""
 
 import re
 from collections.abc import Iterator
@@ -22,10 +22,12 @@ def one_line() -> Iterator[None]:
         reason = "a character that must stand in quotes" if text[0][:5] == "Lexer" else text[0]
         raise UserError(
             f"{override_text(error.override)} cannot be read as key=value ({reason}); write for "
-            f"example lr=0.001, and in quotes 'hidden=[64,64]' or \"name='a name'\""
+            f"example lr=0.001, and in quotes 'hidden=[64,64]' or \"name='a name'\"",
+            str(error.override).partition("=")[0],
         ) from error
     except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {first_line(error)}{_unset(error)}") from error
+        key = str(error.full_key)
+        raise UserError(f"{key}: {first_line(error)}{_unset(error)}", key) from error
     except yaml.YAMLError as error:
         raise UserError(_of_yaml(error)) from error
     except (HydraException, ValueError, ArithmeticError) as error:  # range(1,nan)
@@ -41,13 +43,13 @@ def _of_yaml(error: yaml.YAMLError) -> str:
     """Which line of which file cannot be read, and what to do about it."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
-        return f"a file must be YAML, got {' '.join(str(error).split())}; mend it"
-    problem = str(getattr(error, "problem", "") or "what cannot be read")
-    advice = "mend that line"
+        return f"a file must be YAML, got {' '.join(str(error).split())}; correct it"
+    problem = str(getattr(error, "problem", "") or "it cannot be read")
+    advice = "correct that line"
     if "duplicate key" in problem:
         advice = "leave one of them out"
     elif "'\\t'" in problem:
-        advice = "write blanks in place of the tab"
+        advice = "write spaces instead of the tab"
     where = f"line {mark.line + 1}, column {mark.column + 1}"
     return f"{mark.name} must be YAML, {where}: {problem}; {advice}"
 

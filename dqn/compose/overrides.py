@@ -5,18 +5,17 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
 
 from dqn.compose.arguments import TEXTS, grammar_text, needs_quotes, quoted, shell_word
 from dqn.compose.help_page import CONF, default_groups
+from dqn.compose.hydra_private import BasicSweeper, ConfigLoaderImpl
 from dqn.config import Config
 from dqn.config.config import KEYS, fields_of, refuse_unknown
 from dqn.config.familiar import LAUNCHERS, SAMPLERS
 from dqn.config.fields import closest_match, override_text
 from dqn.config.values import flag_in, number_in
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import UserError, must_be, unknown_key
 
 _SEVERAL_OBJECTIVES = (
     "nsgaii",
@@ -44,33 +43,30 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
     options = options_of(loader, key) if key else []
     if override.is_hydra_override() and not options:
         if override.is_sweep_override():
-            raise UserError(f"{key} must be one value, got {text}; {_of_hydra(override)}")
+            raise must_be(key, "one value", text, _of_hydra(override))
         if "/" in key:
             near = closest_match(key, [f"hydra/{group}" for group in _GROUPS])
-            advice = f"did you mean {near}?" if near else f"there are {', '.join(_GROUPS)}"
-            raise UserError(f"{key} is no group of Hydra's settings, got {text}; {advice}")
+            advice = f"did you mean {near}?" if near else f"Hydra has {', '.join(_GROUPS)}"
+            raise unknown_key(key, str(text), advice)
         return
     if not options and key not in KEYS and not key.startswith("env.kwargs."):
-        refuse_unknown(key, text or key, groups=loader.list_groups(""))
+        refuse_unknown(key, text or key, groups=loader.list_groups(""), value=override.value())
     if override.is_delete():
-        raise UserError(f"{key} cannot be removed, got {text}; leave it out to keep its default")
+        raise UserError(f"{key} cannot be removed (in {text}); leave it out for its default", key)
     if override.is_add() and key in {*KEYS, *default_groups()} - {"env.kwargs"}:
-        raise UserError(f"{key} is there already, got {text}; write it without the +")
+        raise UserError(f"{key} exists already (in {text}); write it without the +", key)
     if key in fields_of("run") and override.is_sweep_override():
-        raise UserError(f"{key} must be one for all trials, got {text}; {_one_value(override)}")
+        raise must_be(key, "the same for all trials", text, _one_value(override))
     if not options:
         return
     if key == "hydra/launcher" and override.value() != "lanes":
-        raise UserError(f"{key} must be lanes, got {text}; {LAUNCHERS}")
+        raise must_be(key, "lanes", text, LAUNCHERS)
     listed = override.is_discrete_sweep() and not override.is_range_sweep()
     got = list(override.sweep_iterator()) if listed else override.value()
     for choice in got if isinstance(got, list) else [got]:
         word = override_text(choice)
         if word not in options:
-            raise UserError(
-                f"{key} must be one of {', '.join(options)}, got {word}; "
-                f"{_advice(key, word, options)}"
-            )
+            raise must_be(key, f"one of {', '.join(options)}", word, _advice(key, word, options))
 
 
 def _advice(group: str, word: str, options: Sequence[str]) -> str:
@@ -80,7 +76,7 @@ def _advice(group: str, word: str, options: Sequence[str]) -> str:
     if near := closest_match(word, options):
         return f"did you mean {group}={near}?"
     if group == "env":
-        return "any other task is env=gymnasium env.id=ID"
+        return "for any other environment write env=gymnasium env.id=ID"
     if word.endswith(".yaml"):
         return f"copy it to {CONF / group} and write {group}= and its name without .yaml"
     return f"write {group}={options[0]}, or leave it out"
@@ -91,7 +87,7 @@ def _of_hydra(override: Override) -> str:
     key, text = str(override.key_or_group), str(override.input_line).partition("=")[2]
     if (name := key.removeprefix("hydra.sweeper.params.")) != key:
         return f"write the sweep itself, {name}={text}"
-    return f"with its comma it is {shell_word(key, text)}"
+    return f"quoted with its comma it is {shell_word(key, text)}"
 
 
 def _one_value(override: Override) -> str:
@@ -99,7 +95,7 @@ def _one_value(override: Override) -> str:
     text = str(override.input_line).partition("=")[2]
     if override.key_or_group not in TEXTS or "(" in text:
         return "write one value"
-    return f"write one value; with its comma it is {shell_word(override.key_or_group, text)}"
+    return f"write one value; quoted with its comma it is {shell_word(override.key_or_group, text)}"
 
 
 def refuse_run_keys(base: Config, others: Iterable[tuple[str, Config]]) -> None:
@@ -111,19 +107,24 @@ def refuse_run_keys(base: Config, others: Iterable[tuple[str, Config]]) -> None:
         for key in fields_of("run"):
             one, other = (override_text(getattr(of, key)) for of in (base, config))
             if one != other:
-                raise UserError(
-                    f"{key} must be one for all trials, got {key}={other} of {what} where the "
-                    f"others have {one}; write {key}={one}, which then holds for all, or another "
-                    f"value"
+                raise must_be(
+                    key,
+                    "the same for all trials",
+                    f"{key}={other} for {what} and {key}={one} for the others",
+                    f"write {key}={one}, or another value, for all of them",
+                    value=other,
                 )
 
 
 def refuse_no_mapping(params: Any) -> None:
     """Refuse `hydra.sweeper.params` that name nothing."""
     if not isinstance(params, Mapping):
-        raise UserError(
-            f"hydra.sweeper.params must be a mapping of keys to sweeps, got "
-            f"{override_text(params)}; write for example '+hydra.sweeper.params.lr=\"1e-3,1e-2\"'"
+        raise must_be(
+            "hydra.sweeper.params",
+            "a mapping of keys to sweeps",
+            override_text(params),
+            example="'+hydra.sweeper.params.lr=\"1e-3,1e-2\"'",
+            value=params,
         )
 
 
@@ -139,10 +140,9 @@ def sweep_texts(params: Any) -> list[str]:
 def _sweep_text(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
         inner = next(iter(value), "KEY")
-        raise UserError(
-            f"hydra.sweeper.params.{name} must be a sweep or a list, got a mapping; write for "
-            f"example '{name}.{inner}': 'choice(1,2)'"
-        )
+        example = f"'{name}.{inner}': 'choice(1,2)'"
+        rule = "a sweep or a list"
+        raise must_be(f"hydra.sweeper.params.{name}", rule, "a mapping", example=example)
     if not isinstance(value, list | tuple):
         return value if isinstance(value, str) else grammar_text(value)
     if name.lstrip("+") == "hidden" and all(isinstance(width, int) for width in value):
@@ -168,8 +168,8 @@ def refuse_vast(overrides: Sequence[Override]) -> None:
     size = math.prod(_size(override) for override in overrides if override.is_sweep_override())
     if not size <= LARGEST_GRID:
         raise UserError(
-            f"a grid must have at most {LARGEST_GRID:,} jobs, got {size:,}; choose among fewer "
-            f"values, or sample them with hydra/sweeper=optuna"
+            f"a grid must have at most {LARGEST_GRID:,} trials, got {size:,}; choose fewer values, "
+            "or sample them with hydra/sweeper=optuna"
         )
 
 

@@ -27,25 +27,22 @@ _DEFAULT = Config()
 _shown: set[str] = set()  # kinds that this process has printed a line of
 
 
-def warn(configs: Sequence[Config], limits: Mapping[EnvConfig, int], of_all: bool = False) -> None:
-    """Print the lines of `warnings_for` on standard error; `limits` are by environment."""
+def warn_of_traps(
+    configs: Sequence[Config],
+    limits: Mapping[EnvConfig, int],
+    of_all: bool = False,
+    unless_warned: bool = False,
+) -> None:
+    """Print the lines of `warnings_for` on standard error; `limits` are by environment.
+
+    With `unless_warned`, for what ends a command, only where no such line was printed before.
+    """
+    if unless_warned and _shown:
+        return
     found = warnings_for(configs, [limits[config.env] for config in configs], of_all)
     for line in found.values():
         print(f"warning: {line}", file=sys.stderr)
     _shown.update(found)
-
-
-def warn_of_traps(configs: Sequence[Config], of_all: bool = False, but_said: bool = False) -> None:
-    """The same, the time limits being looked up.
-
-    With `but_said`, for what ends a command, only where no such line was printed at its start.
-    """
-    from dqn.envs.gymnasium_env import describe
-
-    if but_said and _shown:
-        return
-    envs = dict.fromkeys(config.env for config in configs)
-    warn(configs, {env: describe(env).max_episode_steps for env in envs}, of_all)
 
 
 def warnings_for(

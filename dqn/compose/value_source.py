@@ -5,21 +5,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from dqn.compose.help_page import CONF, default_groups
-from dqn.runtime.errors import UserError
+from dqn.compose.hydra_private import ConfigLoaderImpl
+from dqn.runtime.errors import must_be
 from dqn.storage.safe_yaml import texts_of
 
 
 def file_that_sets(
     key: str, loader: ConfigLoaderImpl, name: str | None, overrides: Sequence[str]
 ) -> Path | None:
-    """The last file that sets `field`, as its user may open it; None of a file of this package.
+    """The last file that sets `key`, as its user may open it; None of a file of this package.
 
     `name` is of the primary configuration, `overrides` choose the groups.
     """
@@ -43,15 +43,15 @@ def refuse_misread(
             continue
         written = texts_of(path).get(key)
         if written != str(value):
-            raise UserError(
-                f"{key} must stand in quotes in {path}, got {written}, which YAML reads as "
-                f"{value}; write {key}: '{written}'"
+            got = f"{written}, which YAML reads as {value}"
+            raise must_be(
+                key, f"in quotes in {path}", got, f"write {key}: '{written}'", value=value
             )
 
 
 @contextmanager
 def naming_undecoded(loader: ConfigLoaderImpl) -> Iterator[None]:
-    """Turn a file that is no UTF-8 into a `UserError` that names it."""
+    """Turn a file that is not UTF-8 into a `UserError` that names it."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -61,27 +61,25 @@ def naming_undecoded(loader: ConfigLoaderImpl) -> Iterator[None]:
                 continue
             for path in Path(folder.removeprefix("file://")).rglob("*.yaml"):
                 if error.object in path.read_bytes():
-                    raise UserError(
-                        f"{path} must be UTF-8 text, got the byte 0x{error.object[error.start]:02x}"
-                        f" in it; save it as UTF-8"
-                    ) from error
+                    got = f"the byte 0x{error.object[error.start]:02x} in it"
+                    advice = "save it as UTF-8"
+                    raise must_be(str(path), "UTF-8 text", got, advice) from error
         raise
 
 
 def refuse_without_package(
     key: str, loader: ConfigLoaderImpl, name: str | None, overrides: Sequence[str]
 ) -> None:
-    """Refuse a file in the folder of a group, such as preset, whose keys would be below `field`."""
+    """Refuse a file in the folder of a group, such as preset, whose keys would be below `key`."""
     if key == "env" or key not in default_groups():
         return
     for path, package, _ in _files(loader, name, overrides):
         if package == key and not path.is_relative_to(CONF):
             before = path.read_text("utf-8").startswith("\ufeff")
-            raise UserError(
-                f"{path}: its first line must be # @package _global_, got "
-                f"{'a byte order mark before it' if before else 'another'}; "
-                f"{'save it without one' if before else 'write that line above its keys'}"
-            )
+            got = "a byte order mark before it" if before else "another"
+            advice = "save it without one" if before else "write that line above its keys"
+            rule = "# @package _global_"
+            raise must_be(f"the first line of {path}", rule, got, advice)
 
 
 def _files(
@@ -105,7 +103,7 @@ def _text_of(config: Any) -> Any:
 
 
 def _sets(node: Any, package: str, key: str) -> bool:
-    """Whether what a file says in its package sets `field`: nested, or by its dotted name."""
+    """Whether what a file says in its package sets `key`: nested, or by its dotted name."""
     if package:
         if key != package and not key.startswith(f"{package}."):
             return False

@@ -28,7 +28,7 @@ from dqn.config.fields import (
     validate,
 )
 from dqn.config.nesting import nested, refuse_dotted
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import must_be, unknown_key
 from dqn.runtime.secrets import without_secrets
 
 
@@ -71,9 +71,15 @@ class Config:
         metadata={"key": FieldInfo("shape", "", "", "", "the environment")},
     )
 
-    lr: float = config_field(1e-3, "lane", "α", "per update", "> 0", "learning rate of Adam")
+    lr: float = config_field(1e-3, "lane", "α", "per update", "> 0", "learning rate")
     gamma: float = config_field(0.99, "lane", "γ", "per step", "[0, 1]", "discount")
+    optimizer: str = config_field(
+        "adam", "shape", "", "", "adam | rmsprop", "turns gradients into steps, as in Keras"
+    )
 
+    network: str = config_field(
+        "mlp", "shape", "", "", "mlp | dueling", "architecture of the Q-network"
+    )
     hidden: tuple[int, ...] = config_field(
         (64, 64), "shape", "H", "units", ">= 1", "width of each hidden layer"
     )
@@ -85,24 +91,22 @@ class Config:
         32, "shape", "B", "transitions", ">= 1", "minibatch of one update"
     )
     buffer_size: int = config_field(
-        5000, "lane", "C", "transitions", ">= 1", "replay capacity, 2 B at least"
+        5000, "lane", "C", "transitions", ">= 1", "replay capacity, at least 2 B"
     )
     learning_starts: int = config_field(
-        0, "lane", "", "transitions", ">= 0", "stored before any update, 2 B at least"
+        0, "lane", "", "transitions", ">= 0", "stored before updates, at least 2 B"
     )
     train_freq: int = config_field(
-        4, "lane", "T_train", "steps", ">= 1", "from one update to the next"
+        4, "lane", "T_train", "steps", ">= 1", "environment steps per update"
     )
 
     target_update: int = config_field(
-        100, "lane", "T_target", "steps", ">= 1", "between moves of the target network"
+        100, "lane", "T_target", "steps", ">= 1", "environment steps between target updates"
     )
-    tau: float = config_field(
-        1.0, "lane", "τ", "per move", "(0, 1]", "how far it moves: 1 is a copy"
-    )
+    tau: float = config_field(1.0, "lane", "τ", "per update", "(0, 1]", "Polyak factor: 1 copies")
 
     epsilon_start: float = config_field(
-        1.0, "lane", "ε_0", "probability", "[0, 1]", "of a random action, at the start"
+        1.0, "lane", "ε_0", "probability", "[0, 1]", "of a random action at the start"
     )
     epsilon_min: float = config_field(
         0.05, "lane", "ε_min", "probability", "[0, 1]", "never below; <= ε_0"
@@ -124,7 +128,7 @@ class Config:
         False, "lane", "", "", "true | false", "double DQN: online net picks the action"
     )
     huber_delta: float = config_field(
-        math.inf, "lane", "κ", "TD error", "> 0 or inf", "squared loss up to here, then absolute"
+        math.inf, "lane", "κ", "TD error", "> 0 or inf", "squared loss to here, then absolute"
     )
     grad_clip: float = config_field(
         math.inf, "lane", "g_max", "norm", "> 0 or inf", "clips the gradient's global norm"
@@ -134,23 +138,25 @@ class Config:
     )
 
     episodes: int = config_field(
-        150, "lane", "M", "episodes", ">= 0", "of training; 0: steps alone decide"
+        150, "lane", "M", "episodes", ">= 0", "training episodes; 0: steps alone decide"
     )
     steps: int = config_field(
-        0, "lane", "T", "steps", ">= 0", "of training; 0: episodes alone decide"
+        0, "lane", "T", "steps", ">= 0", "training steps; 0: episodes alone decide"
     )
 
     seeds: int = config_field(5, "run", "", "seeds", ">= 1", "trainings of this configuration")
     first_seed: int = config_field(
-        0, "run", "", "", ">= 0", "they are first_seed, first_seed + 1, ..."
+        0, "run", "", "", ">= 0", "seeds are first_seed, first_seed + 1, ..."
     )
-    test_episodes: int = config_field(20, "run", "", "episodes", ">= 0", "greedy, after training")
+    test_episodes: int = config_field(
+        20, "run", "", "episodes", ">= 0", "greedy episodes after training"
+    )
     workers: int | str = config_field(
-        "auto", "run", "", "processes", ">= 0", "auto: one a core; 0: this one alone"
+        "auto", "run", "", "processes", ">= 0", "auto: one per core; 0: this process"
     )
     fleet: str = config_field("processes", "run", "", "", "processes | ray", "where workers run")
     ray_address: str | None = config_field(
-        None, "run", "", "", "host:port", "of a Ray cluster; null: RAY_ADDRESS or new"
+        None, "run", "", "", "host:port", "Ray cluster; null: RAY_ADDRESS or a new one"
     )
     name: str | None = config_field(
         None, "run", "", "", "folder name", "outputs/runs/NAME; null: date and time"
@@ -160,9 +166,12 @@ class Config:
         if isinstance(self.env, Mapping):
             object.__setattr__(self, "env", _env_of(self.env))
         if not isinstance(self.env, EnvConfig):
-            raise UserError(
-                f"env must be a mapping with an id, got env={override_text(self.env)}; "
-                f"choose one with env=cartpole"
+            raise must_be(
+                "env",
+                "a mapping with an id",
+                f"env={override_text(self.env)}",
+                "choose one with env=cartpole",
+                value=self.env,
             )
         for setting in fields(self)[1:]:
             value = validate(setting.name, setting, getattr(self, setting.name))
@@ -177,14 +186,12 @@ class Config:
         `Config` refuses.
         """
         if not callable(getattr(mapping, "keys", None)):
-            raise UserError(
-                f"a configuration must be a mapping of keys to values, got {short_repr(mapping)}; "
-                "write for example {'lr': 0.001}"
-            )
+            got, example = short_repr(mapping), "{'lr': 0.001}"
+            raise must_be("a configuration", "a mapping of keys to values", got, example=example)
         values = nested(dict(mapping))
         for name, value in values.items():
             if name not in KEYS and name != "env":
-                refuse_unknown(name, f"{override_text(name)}={override_text(value)}")
+                refuse_unknown(name, f"{override_text(name)}={override_text(value)}", value=value)
         return cls(**values)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -226,12 +233,19 @@ def key_of(setting: Field) -> FieldInfo:
     return setting.metadata["key"]
 
 
+def choices_of(name: str) -> tuple[str, ...]:
+    """The words that a key chooses from; none where any will do."""
+    return key_of(KEYS[name]).choices
+
+
 def fields_of(kind: Kind) -> tuple[str, ...]:
     """Names of `Config`'s fields of one kind, in declared order; `env` is of kind shape."""
     return tuple(setting.name for setting in fields(Config) if key_of(setting).kind == kind)
 
 
-def refuse_unknown(name: object, got: str, groups: Iterable[str] = ()) -> None:
+def refuse_unknown(
+    name: object, got: str, groups: Iterable[str] = (), value: object = None
+) -> None:
     """Raise `UserError`, with the nearest known key or group, unless `name` is a key."""
     if name in KEYS:
         return
@@ -246,7 +260,7 @@ def refuse_unknown(name: object, got: str, groups: Iterable[str] = ()) -> None:
     if not advice and re.fullmatch(r"env\.\w+", word):
         advice = f"an argument of the environment's own is +env.kwargs.{word[4:]}=VALUE"
     advice = advice or "see --help for all of them"
-    raise UserError(f"{word} is no key of the configuration, got {got}; {advice}")
+    raise unknown_key(word, got, advice, value)
 
 
 def _env_of(mapping: Mapping[Any, Any]) -> EnvConfig:
@@ -255,50 +269,53 @@ def _env_of(mapping: Mapping[Any, Any]) -> EnvConfig:
         if str(name).startswith("kwargs."):
             refuse_dotted(f"env.{name}", value)
         if f"env.{name}" not in KEYS:
-            refuse_unknown(f"env.{name}", f"env.{override_text(name)}={override_text(value)}")
+            got = f"env.{override_text(name)}={override_text(value)}"
+            refuse_unknown(f"env.{name}", got, value=value)
     return EnvConfig(**{str(name): value for name, value in mapping.items()})
 
 
 def _check_rules(config: Config) -> None:
     """What must hold between two values, and for a folder's name."""
     if config.epsilon_min > config.epsilon_start:
-        raise UserError(
-            f"epsilon_min must be at most epsilon_start={config.epsilon_start}, "
-            f"got {config.epsilon_min}; lower epsilon_min or raise epsilon_start"
+        raise must_be(
+            "epsilon_min",
+            f"at most epsilon_start={config.epsilon_start}",
+            config.epsilon_min,
+            "lower epsilon_min or raise epsilon_start",
         )
     if config.buffer_size < 2 * config.batch_size:
-        raise UserError(
-            f"buffer_size must be at least 2 x batch_size = {2 * config.batch_size}, "
-            f"got buffer_size={config.buffer_size} with batch_size={config.batch_size}; "
-            f"raise buffer_size or lower batch_size"
+        raise must_be(
+            "buffer_size",
+            f"at least 2 x batch_size = {2 * config.batch_size}",
+            f"buffer_size={config.buffer_size} with batch_size={config.batch_size}",
+            "raise buffer_size or lower batch_size",
+            value=config.buffer_size,
         )
     if config.episodes == config.steps == 0:
-        raise UserError(
-            "episodes or steps must be > 0, got episodes=0 with steps=0; "
-            "write for example episodes=150"
-        )
-    if (config.env.max_episode_steps or 0) > _LONGEST:
-        raise UserError(
-            f"env.max_episode_steps must be at most 2^24 = {_LONGEST:,}, as a return is a sum of "
-            f"32-bit numbers, got {config.env.max_episode_steps}; write less"
-        )
+        got = "episodes=0 with steps=0"
+        raise must_be("episodes or steps", "> 0", got, example="episodes=150", value=0)
+    if (limit := config.env.max_episode_steps or 0) > _LONGEST:
+        rule = f"at most 2^24 = {_LONGEST:,}, as a return is a sum of 32-bit numbers"
+        raise must_be("env.max_episode_steps", rule, limit, "write less")
     for name in ("seeds", "test_episodes"):
         if (got := getattr(config, name)) > _MOST:
-            raise UserError(f"{name} must be at most {_MOST:,}, got {got}; write fewer")
+            raise must_be(name, f"at most {_MOST:,}", got, "write fewer")
     if config.fleet == "ray" and config.workers == 0:
-        raise UserError(
-            "workers must be auto or >= 1 with fleet=ray, got 0; leave it out, or write "
-            "fleet=processes"
-        )
+        advice = "leave it out, or write fleet=processes"
+        raise must_be("workers", "auto or >= 1 with fleet=ray", 0, advice)
     if config.first_seed + config.seeds > INT_BOUND:
-        raise UserError(
-            f"first_seed + seeds must be at most 2^31, got first_seed={config.first_seed} with "
-            f"seeds={config.seeds}; lower first_seed"
+        raise must_be(
+            "first_seed + seeds",
+            "at most 2^31",
+            f"first_seed={config.first_seed} with seeds={config.seeds}",
+            "lower first_seed",
+            value=config.first_seed,
         )
     if config.name is not None and ("/" in config.name or config.name.startswith(".")):
-        raise UserError(
-            f"name must be a folder name without / and not begin with a dot, got "
-            f"{short_repr(config.name)}; write for example name=first_try, or hydra.run.dir=PATH "
-            "for "
-            f"another place"
+        raise must_be(
+            "name",
+            "a folder name without / that does not begin with a dot",
+            short_repr(config.name),
+            "write for example name=first_try, or hydra.run.dir=PATH for another place",
+            value=config.name,
         )

@@ -1,9 +1,9 @@
-"""What other programs call a setting, and how ours is written: for whoever types it from habit."""
+"""What other programs call a setting, and what to write here."""
 
 import difflib
 import re
 
-_OF_A_STUDY = "it is of a study: -m hydra/sweeper=optuna"
+_OF_A_STUDY = "it belongs to a study: -m hydra/sweeper=optuna"
 
 SYNONYMS = {
     "learning_rate": "lr",
@@ -13,7 +13,6 @@ SYNONYMS = {
     "discount": "gamma",
     "discount_factor": "gamma",
     "discount_rate": "gamma",
-    "network": "hidden",
     "network_arch": "hidden",
     "layers": "hidden",
     "net_arch": "hidden",
@@ -120,8 +119,7 @@ ADVICE = {
     "n_envs": "there is none: a training has one environment, and seeds= trains several of them "
     "side by side",
     "algo": "there is none: this program trains DQN; double=true is double DQN",
-    "policy": "there is none: the network is hidden=[64,64] with activation=relu",
-    "optimizer": "there is none: it is Adam, with lr=",
+    "policy": "there is none: see network=, hidden= and activation=",
     "tensorboard_log": "there is none: python -m sweeps export FOLDER --to tensorboard",
     "track": "there is none: python -m sweeps export FOLDER --to tensorboard",
     "device": "there is none: networks of this size train on processor cores, see workers=",
@@ -130,7 +128,7 @@ ADVICE = {
     "save_freq": "there is none: what is finished is saved at once, and the same command resumes",
     "render": "there is none: episode.gif is drawn after training",
     "n_steps": "there is none: targets look one step ahead",
-    "dueling": "there is none: the network is a plain one, see hidden=",
+    "dueling": "write the name of one of the networks, network=NAME; --help lists them",
     "prioritized_replay": "there is none: minibatches are drawn evenly from the replay memory",
     "timeout": "there is none: Ctrl-C stops, and the same command resumes; steps= and episodes= "
     "bound a training, hydra.sweeper.n_trials= a study",
@@ -182,7 +180,7 @@ _SWEEPER = {
     "timeout": "there is none, as results would depend on the machine: bound the study with "
     "hydra.sweeper.n_trials, or stop it with Ctrl-C and give the same command to resume",
     "load_if_exists": "leave it out: the same command resumes the study of its name",
-    "max_failure_rate": "leave it out: a trial that fails is one line, and the others go on",
+    "max_failure_rate": "leave it out: a trial that fails is one line, and the others continue",
     "search_space": "write hydra.sweeper.params, or the sweeps themselves: "
     "'lr=tag(log,interval(1e-4,1e-2))'",
     "custom_search_space": "there is none, as nothing that a configuration names is called: write "
@@ -204,8 +202,8 @@ _LEFT_OUT = (
 _SWEEPER.update({f"sampler.{name}": "leave it out: Optuna's default holds" for name in _LEFT_OUT})
 
 LAUNCHERS = (
-    "lanes is the only one: leave it out; workers=N says on how many processes it trains, "
-    "fleet=ray trains on a Ray cluster, and a queue such as Slurm's starts the whole command"
+    "lanes is the only one: leave it out; workers=N sets how many processes train, fleet=ray "
+    "trains on a Ray cluster, and a queue such as Slurm's starts the whole command"
 )
 SAMPLERS = (
     "there is one objective and no constraint: choose tpe (the default), random, qmc, cmaes, gp, "
@@ -214,7 +212,7 @@ SAMPLERS = (
 
 
 def advice_on(name: str) -> str | None:
-    """What to write instead of a key that another program has; None where nothing is known."""
+    """What to write instead of a key of another program; None where nothing is known."""
     word = re.sub(r"^-+", "", name).replace("-", "_").lower()
     if word in SYNONYMS or word in ADVICE:
         return f"did you mean {SYNONYMS[word]}?" if word in SYNONYMS else ADVICE[word]
@@ -237,5 +235,5 @@ def advice_on_sweeper(name: str, is_study: bool = True) -> str | None:
 
 
 def known_names(word: str) -> list[str]:
-    """Names of other programs that are hardly different from `word`."""
+    """Names of other programs that are close to `word`."""
     return difflib.get_close_matches(word.lower(), [*SYNONYMS, *ADVICE], n=1, cutoff=0.8)

@@ -17,11 +17,12 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args
 
 from dqn.config.values import flag_in, is_written, list_in, number_in, plain
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import must_be
 
 Kind = Literal["lane", "shape", "run"]
 
 _INTERVAL = re.compile(r"(>=? |[\[(])([\d.]+)(?:, ([\d.]+)\])?( or inf)?")
+_CHOICES = re.compile(r"\w+( \| \w+)*")
 INT_BOUND = 2**31  # whole numbers live in 32-bit integers
 _LONGEST_TEXT = 200  # characters of a name, well below what a file system allows
 _LONGEST_SHOWN = 60  # characters of a value in a message
@@ -34,7 +35,8 @@ class FieldInfo:
     """The metadata of one setting; `symbol`, `unit` and `range` are "" where there is none.
 
     `range` is an interval ("> 0", ">= 1", "> 0 or inf", "[0, 1]", "(0, 1]") for a number and for
-    each number of a list; for text it is choices ("relu | tanh") or a noun ("folder name").
+    each number of a list; for text it is choices ("relu | tanh", or one word where there is but
+    one) or a noun ("folder name").
     """
 
     kind: Kind
@@ -46,7 +48,7 @@ class FieldInfo:
     @property
     def choices(self) -> tuple[str, ...]:
         """The words allowed; empty where any will do."""
-        return tuple(self.range.split(" | ")) if " | " in self.range else ()
+        return tuple(self.range.split(" | ")) if _CHOICES.fullmatch(self.range) else ()
 
     def allows(self, number: float) -> bool:
         """Whether a number lies in the range; NaN never does, infinity only where it is named."""
@@ -143,10 +145,11 @@ def _count(value: object, about: FieldInfo) -> int | str:
     return AUTO if value == AUTO else _whole(value, about)
 
 
+_NUMBER, _WHOLE = "a number", "a whole number"
 # By a field's annotation: what a value must be, its reader, an example where the default is null.
 _READERS: dict[object, tuple[str, Any, object]] = {
-    float: ("a number", _number, 195.0),
-    int: ("a whole number", _whole, 500),
+    float: (_NUMBER, _number, 195.0),
+    int: (_WHOLE, _whole, 500),
     bool: ("true or false", _flag, None),
     str: ("a", _text, "first_try"),
     int | str: ("auto or a whole number", _count, None),
@@ -183,16 +186,30 @@ def validate(name: str, setting: Field, value: object) -> Any:
         except (ValueError, OverflowError) as error:
             bound = str(error) if isinstance(error, ValueError) else " and finite"
     default = setting.default if setting.default not in (None, dataclasses.MISSING) else example
-    advice = f"write for example {name}={override_text(default)}"
+    example = f"{name}={override_text(default)}"
     if missing:
-        raise UserError(f"{name} must be given, got nothing; {advice}")
+        raise must_be(name, "given", "nothing", example=example, value=value)
     if about.choices:
-        must = f"{', '.join(about.choices[:-1])} or {about.choices[-1]}"
-        near = closest_match(override_text(value), about.choices)
-        advice = f"did you mean {name}={near}?" if near else advice
+        *others, last = about.choices
+        rule = f"{', '.join(others)} or {last}" if others else last
+        if near := closest_match(override_text(value), about.choices):
+            advice = f"did you mean {name}={near}?"
+            raise must_be(name, rule, short_repr(value), advice, value=value)
     else:
-        must = f"{noun} {'in ' if about.range.startswith(('[', '(')) else ''}{about.range}".strip()
-    raise UserError(f"{name} must be {must}{bound}, got {short_repr(value)}; {advice}")
+        span = f"in {about.range}" if about.range.startswith(("[", "(")) else about.range
+        rule = " ".join(part for part in (_noun(noun, value, span), span) if part) + bound
+    raise must_be(name, rule, short_repr(value), example=example, value=value)
+
+
+def _noun(noun: str, value: object, span: str) -> str:
+    """What a value must be besides in its range; "" where it is that, and only out of range."""
+    number = _counted(value)
+    if noun not in (_NUMBER, _WHOLE) or isinstance(number, bool):
+        return noun
+    if isinstance(number, float) and not math.isfinite(number):
+        return noun.replace("a ", "a finite ")
+    fits = isinstance(number, int) or (isinstance(number, float) and noun == _NUMBER)
+    return "" if span and (fits or (isinstance(number, float) and number.is_integer())) else noun
 
 
 def closest_match(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import UserError, must_be
 from dqn.runtime.secrets import (
     STARS,
     has_password,
@@ -70,10 +70,9 @@ def looked_up(value: Any, key: str) -> Any:
         return OmegaConf.create({"_": value})["_"]
     except OmegaConfBaseException as error:
         reason = str(error).partition("\n")[0]
-        raise UserError(
-            f"{key} must be given by an environment variable that is set, got {value} ({reason}); "
-            f"set it, or write ${{oc.env:VAR,DEFAULT}}"
-        ) from error
+        advice = "set it, or write ${oc.env:VAR,DEFAULT}"
+        rule = "given by an environment variable that is set"
+        raise must_be(key, rule, f"{value} ({reason})", advice, value=value) from error
 
 
 def refuse_literal(kwargs: Any, key: str) -> None:
@@ -139,7 +138,8 @@ def _without_literal(found: re.Match[str]) -> str:
 
 def _refuse(key: str) -> NoReturn:
     raise UserError(
-        f"{key} must not be a password in plain sight, as it is kept with the results, got "
+        f"{key} must not be a password in plain text, as it is saved with the results, got "
         f"{STARS}; put it into an environment variable VAR and write "
-        f"'+{key}=${{oc.env:VAR}}'"
+        f"'+{key}=${{oc.env:VAR}}'",
+        key,
     )

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from dqn.config.fields import override_text, short_repr
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import must_be
 
 
 def nested(values: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -20,20 +20,16 @@ def nested(values: Mapping[Any, Any]) -> dict[Any, Any]:
             node[part] = dict(inner) if isinstance(inner, Mapping) else _fields(inner)
             node = node[part]
         if node.get(last) is not None:
-            raise UserError(
-                f"{name} must be given once, got {short_repr(value)} and "
-                f"{short_repr(node[last])}; leave "
-                f"out one of them"
-            )
+            both = f"{short_repr(value)} and {short_repr(node[last])}"
+            raise must_be(name, "given once", both, "leave out one of them", value=value)
         node[last] = value
     return left
 
 
 def _fields(env: object) -> dict[str, Any]:
     if not is_dataclass(env):
-        raise UserError(
-            f"env must be a mapping with an id, got {short_repr(env)}; write its keys in it"
-        )
+        got, rule = short_repr(env), "a mapping with an id"
+        raise must_be("env", rule, got, "write its keys in it", value=env)
     return {setting.name: getattr(env, setting.name) for setting in fields(env)}
 
 
@@ -43,6 +39,5 @@ def refuse_dotted(name: str, value: object) -> None:
     text = override_text(value)
     for part in reversed(outer):
         text, last = f"{{{last}: {text}}}", part
-    raise UserError(
-        f"{name} must be nested in a file, got {name}: {override_text(value)}; write {last}: {text}"
-    )
+    got = f"{name}: {override_text(value)}"
+    raise must_be(name, "nested in a file", got, f"write {last}: {text}", value=value)

@@ -14,7 +14,7 @@ TEMPORARY = ".tmp-dqn-study-"
 _MARK = os.urandom(4).hex()
 _IS_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY)}(\d+)-[0-9a-f]{{8}}-(?:([01])-)?(.+)")
 _OLD = "1"  # how `replacing_folder` marks what it has put aside for a moment
-# What file systems of networks, of user space and of other systems answer to a sync they have not.
+# What network, user-space and foreign file systems return for a sync that they do not have.
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _NO_SYNC_OF_FOLDERS = _NO_SYNC | {errno.EACCES, errno.EBADF, errno.EIO, errno.EISDIR, errno.EPERM}
 
@@ -155,8 +155,8 @@ def sync(file: int) -> None:
         if error.errno not in _NO_SYNC:
             raise
         _say_once(
-            f"this file system cannot sync files ({error.strerror or error}): done without; what "
-            "was written last may be lost with the machine's power"
+            f"this file system cannot sync files ({error.strerror or error}): a power failure may "
+            "lose what was written last"
         )
 
 

@@ -47,14 +47,14 @@ def prepare(quiet: bool = False) -> None:
     folder, lack = _cache()
     staging = Staging(places(folder))
     if staging.path is None or folder is None:
-        lack = lack or f"nowhere is room to compile in ({', '.join(map(str, places(folder)))})"
+        lack = lack or f"there is no space to compile in ({', '.join(map(str, places(folder)))})"
     else:
         _stores[str(staging.path)] = Graphs(folder, staging)
         os.environ["TF_XLA_FLAGS"] = f"{flags} {_CACHE_FLAG}{staging.path}".strip()
     if lack and not quiet:
         print(
-            f"compiled programs cannot be kept: {lack}; those that are not there are compiled anew "
-            f"each time, {SWITCH}=FOLDER keeps them in another place",
+            f"compiled programs cannot be cached: {lack}; each command compiles them again, "
+            f"{SWITCH}=FOLDER caches them elsewhere",
             file=sys.stderr,
         )
 
@@ -77,10 +77,10 @@ class Graphs:
     def __setitem__(self, name: str, graph: bytes) -> None:
         _write(self._path("graph", name), zlib.compress(graph))
 
-    def compiled(self, name: str, call: Callable[[], T], anew: Callable[[], T]) -> T:
+    def compiled(self, name: str, call: Callable[[], T], again: Callable[[], T]) -> T:
         """`call()`, the first one of the program of that name: the one that was kept is taken.
 
-        `anew` does the same under another name in TensorFlow, which never forgets that it could not
+        `again` does it under another name in TensorFlow, which never forgets that it could not
         load a program. Raises `RunError` where there is no room to compile in.
         """
         staging, path = self._staging, self._path("program", name)
@@ -95,7 +95,7 @@ class Graphs:
         except Exception as error:
             if program:
                 _remove(path)
-                return self.compiled(name, anew, anew)
+                return self.compiled(name, again, again)
             if staging.path.name not in str(error):
                 raise
             lack = error
@@ -109,8 +109,8 @@ class Graphs:
                     raise
                 lack = error
         raise RunError(
-            f"a program must be compiled, and there is no room for it in {staging.path.parent} "
-            f"({' '.join(str(lack).split())[:200]}); make room, or set {SWITCH}=0"
+            f"a program cannot be compiled: there is no space in {staging.path.parent} "
+            f"({' '.join(str(lack).split())[:200]}); free some, or set {SWITCH}=0"
         ) from lack
 
     def _path(self, kind: str, name: str) -> Path:

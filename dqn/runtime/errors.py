@@ -1,4 +1,9 @@
-"""The ways a command can end badly; `str(error)` is the one line a user reads."""
+"""The ways a command can end badly; `str(error)` is the one line a user reads.
+
+It says what must hold, then what was given, then what to write.
+"""
+
+import shlex
 
 from dqn.runtime.secrets import hidden
 
@@ -11,19 +16,68 @@ class _LineError(Exception):
 
 
 class UserError(_LineError):
-    """What the user wrote cannot be run: exit status 2, before anything is trained or written."""
+    """What the user wrote cannot be run: exit status 2, before anything is trained or written.
+
+    `key` is the key, flag or path that is wrong, and `value` what it was given, where there is one.
+    """
 
     exit_status = 2
 
+    def __init__(self, text: str, key: str = "", value: object = None):
+        super().__init__(text)
+        self.key, self.value = key, value
+
+    def followed_by(self, text: str) -> "UserError":
+        """The same error with more text, such as the file or the job that it is of."""
+        return UserError(f"{self}{text}", self.key, self.value)
+
+
+_AS_SHOWN = object()
+
+
+def must_be(
+    key: str,
+    rule: str,
+    got: object,
+    advice: str = "",
+    *,
+    example: str = "",
+    value: object = _AS_SHOWN,
+) -> UserError:
+    """KEY must be RULE, got GOT; ADVICE. Or, where there is an example: (for example EXAMPLE).
+
+    `value` is what was given where `got` is a text about it.
+    """
+    ending = f" (for example {example})" if example else f"; {advice}" if advice else ""
+    value = got if value is _AS_SHOWN else value
+    return UserError(f"{key} must be {rule}, got {got}{ending}", key, value)
+
+
+def unknown_key(key: str, got: str, advice: str, value: object = None) -> UserError:
+    """Unknown key KEY (in GOT); ADVICE."""
+    return UserError(f"unknown key {key} (in {got}); {advice}", key, value)
+
+
+def only_for(key: str, what: str, advice: str, value: object = None) -> UserError:
+    """KEY only applies to WHAT: ADVICE."""
+    return UserError(f"{key} only applies to {what}: {advice}", key, value)
+
+
+def missing_package(asked: str, package: str, requirement: str) -> UserError:
+    """ASKED needs PACKAGE: pip install REQUIREMENT."""
+    key, _, value = asked.partition("=")
+    install = f"pip install {shlex.quote(requirement)}"
+    return UserError(f"{asked} needs {package}: {install}", key, value)
+
 
 class RunError(_LineError):
-    """What was asked is sound and still failed (a full disk, a lost folder): exit status 1."""
+    """What was asked is valid but failed (a full disk, a lost folder): exit status 1."""
 
     exit_status = 1
 
 
 class TrainingError(RunError):
-    """Seeds of the only configuration there is failed, and have no rows; those of others are."""
+    """Seeds of the only configuration failed and have no rows; all other seeds have theirs."""
 
 
 class EnvError(RunError):

@@ -29,7 +29,7 @@ def cores() -> int:
 
 
 def free_bytes() -> int | None:
-    """Bytes that this process may still take, or None where the system does not say."""
+    """Bytes that this process may take besides, or None where the system does not say."""
     found = [*_available(), *_left_in_groups(), *_left_of_addresses()]
     return max(0, min(found)) if found else None
 
@@ -53,7 +53,7 @@ def _available() -> Iterator[int]:
 
 
 def _left_in_groups() -> Iterator[int]:
-    """What each control group still allows; what it has cached of files is given back on demand."""
+    """What each control group leaves; what it has cached of files is given back on demand."""
     for group in _groups("memory"):
         limits = [
             limit

@@ -10,21 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dqn.runtime.errors import UserError
+from dqn.runtime.environment_variable import variable_set
+from dqn.runtime.errors import must_be
 
 GPU_SWITCH = "DQN_GPU"  # 1: TensorFlow may use the GPUs that it sees
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow with standard error set aside; what it said is shown if the import fails.
+    """Import TensorFlow with standard error set aside; it is shown if the import fails.
 
-    On a machine without a GPU it says so twice, whatever TF_CPP_MIN_LOG_LEVEL is: the lines come
-    from C++ before that is read. Standard error is put aside as a file descriptor for that reason.
+    On a machine without a GPU TensorFlow says so twice, whatever TF_CPP_MIN_LOG_LEVEL is: the lines
+    come from C++ before that is read. So standard error is put aside as a file descriptor.
     """
     if "tensorflow" in sys.modules:
         return
-    # It would read keras.json too, for the Keras of old that it still holds.
-    with _without_keras(), _environment("KERAS_HOME", os.devnull), _stderr_aside():
+    # It would read keras.json too, for the old Keras inside it.
+    with _without_keras(), variable_set("KERAS_HOME", os.devnull), _stderr_aside():
         importlib.import_module("tensorflow")
         leave_gpus()
     # It takes the programs of different shapes for one function that is compiled again and again.
@@ -45,16 +46,20 @@ def import_keras() -> Any:
         except (ValueError, AttributeError, TypeError, OSError) as error:
             # Of a keras.json that it cannot read, or that asks for what it does not know.
             _forget("keras")
-            with _environment("KERAS_HOME", os.devnull):
+            with variable_set("KERAS_HOME", os.devnull):
                 importlib.import_module("keras")
             line = " ".join(str(error).split())
-            print(f"keras.json is done without, as Keras cannot use it: {line}", file=sys.stderr)
+            print(f"keras.json is ignored, as Keras cannot use it: {line}", file=sys.stderr)
         sys.modules["keras"].config.set_floatx("float32")
     keras = importlib.import_module("keras")
     if keras.config.backend() != "tensorflow":
-        raise UserError(
-            f"Keras must run on TensorFlow here, got {keras.config.backend()}, on which this "
-            "process imported it before; import dqn first, or set KERAS_BACKEND=tensorflow"
+        backend = keras.config.backend()
+        raise must_be(
+            "the backend of Keras",
+            "tensorflow",
+            f"{backend}, with which this process imported it before",
+            "import dqn first, or set KERAS_BACKEND=tensorflow",
+            value=backend,
         )
     return keras
 
@@ -66,7 +71,7 @@ def leave_gpus() -> None:
     called once TensorFlow is imported; a process that has used it keeps what it has.
     """
     config = sys.modules["tensorflow"].config
-    with contextlib.suppress(RuntimeError):  # it has begun already: its user has settled this
+    with contextlib.suppress(RuntimeError):  # it runs already: its user has decided this
         if os.environ.get(GPU_SWITCH, "0") in ("", "0"):
             config.set_visible_devices([], "GPU")
         else:
@@ -76,7 +81,7 @@ def leave_gpus() -> None:
 
 @contextmanager
 def _stderr_aside() -> Iterator[None]:
-    """Standard error set aside, as a file descriptor; what was said is shown if it fails."""
+    """Standard error set aside, as a file descriptor; it is shown if something fails."""
     if sys.stderr is not None:
         sys.stderr.flush()
     with contextlib.ExitStack() as opened:
@@ -99,21 +104,8 @@ def _stderr_aside() -> Iterator[None]:
             os.dup2(kept, 2)
 
 
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
 def _forget(package: str) -> None:
-    """Have a package imported anew that was imported in part."""
+    """Have a package imported again that was imported in part."""
     for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
         del sys.modules[name]
 
@@ -122,7 +114,7 @@ def _forget(package: str) -> None:
 def _without_keras() -> Iterator[None]:
     """Keep TensorFlow from ending in an import of Keras: half a second that lanes do without.
 
-    It goes on if it cannot have Keras; whoever imports Keras later has it as ever.
+    TensorFlow works without Keras; whoever imports Keras later gets it as usual.
     """
     modules: dict[str, Any] = sys.modules
     wanted = "keras.src.optimizers"

@@ -32,15 +32,15 @@ class Kept(Protocol):
 class KeptPrograms(Protocol):
     """Where compiled programs are kept, too."""
 
-    def compiled(self, name: str, call: Callable[[], T], anew: Callable[[], T], /) -> T:
-        """`call()`, the first one of a program; `anew` is one under another name."""
+    def compiled(self, name: str, call: Callable[[], T], again: Callable[[], T], /) -> T:
+        """`call()`, the first one of a program; `again` is one under another name."""
         ...
 
 
 class Compiled:
     """`function` of tensors and variables, nested as one likes, as a program for their types.
 
-    `name` tells it from all others, its first word is for people. Every call after the first must
+    `name` is its own, its first word is for people. Every call after the first must
     bring the same types and nesting: nothing checks that it does, as looking at each in Python
     takes longer than many a program. What else types or the graph depend on is `static`: keywords
     given to `function`, with a program for each of their values.

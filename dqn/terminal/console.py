@@ -1,4 +1,4 @@
-"""Where a command tells how it goes: live bars on a terminal, plain lines anywhere else."""
+"""Where a command shows its progress: live bars on a terminal, plain lines anywhere else."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ class Screen:
         """Shown on a terminal alone."""
 
     def __enter__(self) -> "Screen":
-        self._spoken = time.monotonic() - _PAUSE + _FIRST
+        self._last = time.monotonic() - _PAUSE + _FIRST
         self.bars.start()
         return self
 
@@ -33,12 +33,12 @@ class Screen:
         self.bars.stop()
 
     def notice(self, text: str) -> None:
-        """Something that a person must read."""
+        """A line that a person must read."""
         self._console.print(hidden(text), soft_wrap=True)
 
     def stopping(self) -> None:
-        """Say that Ctrl-C was heard."""
-        self._console.print("stopping after this moment's work; Ctrl-C again stops at once")
+        """Say that Ctrl-C was received."""
+        self._console.print("stopping after this chunk; Ctrl-C again stops at once")
 
     def above(self, text: str) -> None:
         """A line that stays above the bars, where there are any."""
@@ -48,24 +48,24 @@ class Screen:
     def line(self, text: str) -> None:
         """A plain line, where there are no bars."""
         if not self._console.is_terminal:
-            self._spoken = time.monotonic()
+            self._last = time.monotonic()
             self.notice(text)
 
     def now_and_then(self, text: str) -> None:
         """A plain line, unless there was one a moment ago."""
-        if time.monotonic() - self._spoken > _PAUSE:
+        if time.monotonic() - self._last > _PAUSE:
             self.line(text)
 
 
 @contextmanager
 def steps() -> Iterator[Callable[[str], None]]:
-    """Tells what is being done, to be called with each new step of something of a few seconds."""
+    """A function that shows what is being done, to be called at each step of some seconds."""
     screen = Screen(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with screen:
         task = screen.bars.add_task("")
 
-        def tell(step: str) -> None:
+        def show(step: str) -> None:
             screen.bars.update(task, description=step)
             screen.now_and_then(step)
 
-        yield tell
+        yield show

@@ -11,13 +11,12 @@ from rich.progress import BarColumn, TaskID, TextColumn
 
 from dqn.config import Config
 from dqn.statistics.formatting import count
-from dqn.terminal.console import Screen
+from dqn.terminal.progress import Progress, clock
 from dqn.training.messages import PoolUpdate
 from dqn.training.trial_progress import TrialProgress, budget_spent
 
 WINDOW = 10  # episodes of the running mean
 _BARS = 12  # seeds shown at once
-_ETA_FROM = 0.05  # of the training: before that, how long it will take is a guess
 
 
 @dataclass
@@ -31,7 +30,7 @@ class _Seed:
     over: bool = False
 
     def share(self, config: Config) -> float:
-        """Of the budget that is spent, 0 to 1; the bound that is nearer counts."""
+        """The share of the budget that is spent, 0 to 1; the nearer bound counts."""
         return 1.0 if self.over else float(budget_spent(config, self.episode, self.step))
 
     def __str__(self) -> str:
@@ -39,8 +38,8 @@ class _Seed:
         return f"episode {self.episode:>5,} · mean {mean:7.1f} · epsilon {self.epsilon:.2f}"
 
 
-class RunProgress:
-    """Follows seeds of one configuration from the moment it is entered with `with`."""
+class RunProgress(Progress):
+    """Follows the seeds of one configuration."""
 
     def __init__(self, seeds: Iterable[int], config: Config, console: Console | None = None):
         self._config = config
@@ -50,20 +49,11 @@ class RunProgress:
             BarColumn(24),
             TextColumn("{task.fields[text]}"),
         )
-        self._screen = Screen(*columns, console=console)
-        self.stopping, self.notice = self._screen.stopping, self._screen.notice
-        self._live = self._screen.bars
-        self._all = self._live.add_task("all", total=1.0, text="compiling the program ...")
-        self._bars: dict[int, TaskID] = {}
-        self._first: tuple[float, int, float] | None = None  # time, steps, share once compiled
-
-    def __enter__(self) -> "RunProgress":
-        self._screen.__enter__()
-        self._screen.line(f"training {count(len(self._seeds), 'seed')}; compiling the program ...")
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._screen.__exit__(*exception)
+        opening = f"training {count(len(self._seeds), 'seed')}; compiling the program ..."
+        super().__init__(opening, *columns, console=console)
+        self._all = self._bars.add_task("all", total=1.0, text="compiling the program ...")
+        self._seed_bars: dict[int, TaskID] = {}
+        self._began: tuple[float, int] | None = None  # time and steps once compiled
 
     def begun(self, progress: TrialProgress) -> None:
         """Nothing to show: there is one trial."""
@@ -72,7 +62,7 @@ class RunProgress:
         """Nothing to show: there is one trial."""
 
     def report(self, update: PoolUpdate) -> None:
-        """Take in what workers brought."""
+        """As `ProgressListener.report`."""
         for _, number in update.restarted:
             self._seeds[number] = _Seed(epsilon=self._config.epsilon_start)
         for episodes in update.episodes:
@@ -89,17 +79,22 @@ class RunProgress:
         for number, seed in self._seeds.items():
             self._draw(number, seed)
         summary = self._summary()
-        self._live.update(self._all, completed=self._share(), text=summary)
+        self._bars.update(self._all, completed=self._share(), text=summary)
         self._screen.now_and_then(summary)
 
     def _draw(self, number: int, seed: _Seed) -> None:
-        if seed.over and number in self._bars and len(self._seeds) > _BARS:
-            self._live.remove_task(self._bars.pop(number))
-        elif seed.step and number not in self._bars and len(self._bars) < _BARS and not seed.over:
-            self._bars[number] = self._live.add_task(f"seed {number}", total=1.0, text="")
-        if number in self._bars:
+        if seed.over and number in self._seed_bars and len(self._seeds) > _BARS:
+            self._bars.remove_task(self._seed_bars.pop(number))
+        elif (
+            seed.step
+            and number not in self._seed_bars
+            and len(self._seed_bars) < _BARS
+            and not seed.over
+        ):
+            self._seed_bars[number] = self._bars.add_task(f"seed {number}", total=1.0, text="")
+        if number in self._seed_bars:
             share = seed.share(self._config)
-            self._live.update(self._bars[number], completed=share, text=str(seed))
+            self._bars.update(self._seed_bars[number], completed=share, text=str(seed))
 
     def _share(self) -> float:
         return float(np.mean([seed.share(self._config) for seed in self._seeds.values()]))
@@ -109,11 +104,10 @@ class RunProgress:
         text = f"{over} of {count(len(self._seeds), 'seed')} done"
         now, share = time.monotonic(), self._share()
         steps = sum(seed.step for seed in self._seeds.values())
-        if self._first is None:  # the time before was the compiler's and would spoil the speed
-            self._first = now, steps, share
-        began, steps_then, share_then = self._first
-        if share > share_then + _ETA_FROM:
-            speed = (steps - steps_then) / (now - began)
-            left = (1.0 - share) * (now - began) / (share - share_then)
-            text += f" · {speed:,.0f} steps/s · {left:,.0f} s left"
+        if self._began is None:  # the time before was the compiler's and would spoil the speed
+            self._began = now, steps
+        left = self._seconds_left(share)
+        if left is not None:
+            began, steps_then = self._began
+            text += f" · {(steps - steps_then) / (now - began):,.0f} steps/s · {clock(left)} left"
         return text

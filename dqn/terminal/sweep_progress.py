@@ -12,13 +12,12 @@ from dqn.statistics.formatting import count
 from dqn.storage.columns import Row
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import named, trial_row
-from dqn.terminal.console import Screen
+from dqn.terminal.progress import Progress, clock
 from dqn.training.messages import PoolUpdate
 from dqn.training.trial_progress import TrialProgress
 
 _WINDOW = 20.0  # seconds that speed and load are over
 _PAUSE = 0.2  # seconds between looks at them
-_ETA_FROM = 0.03  # of the whole: before that, how long it will take is a guess
 
 
 @dataclass
@@ -32,13 +31,13 @@ class TrialCounts:
     failed: int = 0
 
     def __str__(self) -> str:
-        text = f"{self.over:,} of {self.total:,} trials over · {self.running} running"
+        text = f"{self.over:,} of {self.total:,} trials done · {self.running} running"
         text += f" · {self.pruned} pruned" if self.pruned else ""
         return text + (f" · {self.failed} failed" if self.failed else "")
 
 
-class SweepProgress:
-    """Follows a sweep from the moment it is entered with `with`."""
+class SweepProgress(Progress):
+    """Follows a sweep."""
 
     def __init__(
         self, folder: ResultsDir, total: int, base: Config, console: Console | None = None
@@ -48,29 +47,18 @@ class SweepProgress:
         self.ended: set[int] = set()
         """Numbers of the trials that are over."""
         self.trained = self.steps = 0
-        """Trainings that have ended under this view, and their environment steps."""
+        """Trainings that ended in this command, and their environment steps."""
         self._saved = 0  # steps that pruned seeds did not take
         self._whole = self._whole_steps = 0  # seeds that were not pruned, and their steps
         self._before = 0  # rows that were on disk already
         columns = (BarColumn(24), TextColumn("{task.fields[text]}"))
-        self._screen = Screen(*columns, console=console)
-        self.stopping, self.notice = self._screen.stopping, self._screen.notice
-        self._live = self._screen.bars
-        self._bar = self._live.add_task("", total=1.0, text="loading TensorFlow, compiling ...")
+        opening = f"{count(total, 'trial')} of {count(base.seeds, 'seed')}; starting ..."
+        super().__init__(opening, *columns, console=console)
+        self._bar = self._bars.add_task("", total=1.0, text="loading TensorFlow, compiling ...")
         self._best_line, self._best = "", {}
         self._outdated = False  # the best trial: sought once a report, however many trials ended
-        self._first: tuple[float, float] | None = None  # time and share at the first report
         self._recent: list[tuple[float, int, float, int]] = []
-        self._told_at = -_PAUSE
-
-    def __enter__(self) -> "SweepProgress":
-        self._screen.__enter__()
-        trials, seeds = self.counts.total, self._seeds
-        self._screen.line(f"{count(trials, 'trial')} of {count(seeds, 'seed')}; starting ...")
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._screen.__exit__(*exception)
+        self._shown_at = -_PAUSE
 
     def begun(self, progress: TrialProgress) -> None:
         """A trial has begun."""
@@ -88,7 +76,7 @@ class SweepProgress:
         self._outdated = True
 
     def report(self, update: PoolUpdate) -> None:
-        """Take in what workers brought."""
+        """As `ProgressListener.report`."""
         now = time.monotonic()
         if self._outdated:
             self._find_best()
@@ -104,13 +92,13 @@ class SweepProgress:
         stepped = sum(int(e.lengths.sum()) for e in update.episodes)
         self._recent.append((now, update.workers, useful, stepped))
         self._recent = [entry for entry in self._recent if entry[0] > now - _WINDOW]
-        if self._first is None and update.episodes:
-            self._first = now, self._share()
-        if now < self._told_at + _PAUSE:
+        if update.episodes:
+            self._seconds_left(self._share())
+        if now < self._shown_at + _PAUSE:
             return
-        self._told_at = now
-        text = self._told(now)
-        self._live.update(self._bar, completed=self._share(), text=text)
+        self._shown_at = now
+        text = self._summary(now)
+        self._bars.update(self._bar, completed=self._share(), text=text)
         self._screen.now_and_then(f"{text}\n{self._best_line}" if self._best_line else text)
 
     def _share(self) -> float:
@@ -122,7 +110,7 @@ class SweepProgress:
         """Steps of a seed that is not pruned, on average."""
         return self._whole_steps // self._whole if self._whole else 0
 
-    def _told(self, now: float) -> str:
+    def _summary(self, now: float) -> str:
         text = str(self.counts)
         first = self._recent[0][0]
         if now - first > 1.0:
@@ -130,13 +118,13 @@ class SweepProgress:
             workers = sum(entry[1] for entry in after) / len(after) if after else 1
             useful = sum(entry[2] for entry in after) / (workers * (now - first))
             speed = sum(entry[3] for entry in after) / (now - first)
-            text += f" · lanes {100 * useful:.0f} % busy" if useful else ""
+            text += f" · utilisation {100 * useful:.0f} %" if useful else ""
             text += f" · {speed:,.0f} steps/s"
         if self._saved:
             text += f" · {100 * self._saved / (self._saved + self.steps):.0f} % of steps saved"
-        if self._first and (gained := self._share() - self._first[1]) > _ETA_FROM:
-            left = (1.0 - self._share()) * (now - self._first[0]) / gained
-            text += f" · {_clock(left)} left"
+        left = self._seconds_left(self._share()) if self._first else None
+        if left is not None:
+            text += f" · {clock(left)} left"
         return text
 
     def _find_best(self) -> None:
@@ -157,7 +145,7 @@ class SweepProgress:
             self._screen.above(self._best_line)
 
     def _value(self, rows: Sequence[Row]) -> str:
-        """A trial and what it has come to; "" where that is nothing finite."""
+        """A trial and its value; "" where that is not finite."""
         row, name = trial_row(rows, ()), self._folder.objective
         value, low, high = (row[name + end] for end in ("", "_low", "_high"))
         if not isinstance(value, float):
@@ -167,9 +155,3 @@ class SweepProgress:
             ends = f" [{low:.1f}, {high:.1f}]"
         number = int(row["trial"] or 0)
         return f"{named(number)}, {name} {value:.1f}{ends}, {count(len(rows), 'seed')}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

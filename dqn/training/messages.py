@@ -1,4 +1,4 @@
-"""What a driver and its workers say to each other, and what a driver needs of them."""
+"""Messages between the scheduler and its workers, and what the scheduler needs of a pool."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
@@ -8,66 +8,66 @@ from gymnasium.envs.registration import EnvSpec
 from dqn.training.jobs import EpisodeBatch, Finished, Job, TrainingId
 
 HEARTBEAT_INTERVAL = 10.0
-"""Seconds from one pulse to the next."""
+"""Seconds between heartbeats."""
 
 
 class WorkRequest(NamedTuple):
-    """What a driver sends: jobs to train, and those that are not to be gone on with."""
+    """What a pool sends to a worker: jobs to train, and jobs to cancel."""
 
     new: list[Job]
     cancelled: list[TrainingId]
     environments: Sequence[EnvSpec] = ()
-    """Registrations that the new ones need."""
+    """Registrations that the new jobs need."""
 
 
 class ChunkResult(NamedTuple):
-    """What a worker sends after each chunk; of the times, what has come since the last report."""
+    """What a worker sends after each chunk; its times are those since the last one."""
 
     episodes: list[EpisodeBatch]
     finished: list[Finished]
     seconds: float
     """Spent in chunks, once their programs were compiled."""
     useful: float
-    """Of these, what lanes at work had as their share."""
+    """Of these, the share of lanes that trained."""
     compiling: float
     """Spent in chunks whose programs were compiled."""
 
 
 class Heartbeat(NamedTuple):
-    """Sent every `HEARTBEAT_INTERVAL` seconds, so that one sees that a worker lives."""
+    """Sent every `HEARTBEAT_INTERVAL` seconds: the worker is alive."""
 
     processor: float
     """Seconds of a processor that it has used so far."""
 
 
 class WorkerError(NamedTuple):
-    """A worker's last words: what went wrong in it, and where."""
+    """A worker's last message: what went wrong in it, and where."""
 
     reason: str
     trace: str
     unstarted: bool = False
-    """Whether that was before it had an engine, and so whatever it was given to do."""
+    """Whether that was before it had an engine, and so has nothing to do with any job."""
 
 
 class PoolUpdate(NamedTuple):
-    """What a call of `advance` brought."""
+    """What a call of `WorkerPool.advance` returns."""
 
     episodes: list[EpisodeBatch]
     finished: list[Finished]
     restarted: list[TrainingId]
-    """Trainings that were lost and begin anew: what was heard of them is void."""
+    """Trainings that were lost and restart: their earlier episodes are void."""
     chunk_results: list[ChunkResult]
     notices: list[str]
-    """What a person must know of the workers, a line each."""
+    """What a person must know about the workers, a line each."""
     workers: int = 1
     """How many there were."""
 
 
 class WorkerPool(Protocol):
-    """What the driver needs of its workers."""
+    """What the scheduler needs of its workers."""
 
     is_remote: bool
-    """Whether they work beside this process, not in it."""
+    """Whether they run outside this process."""
 
     @property
     def workers(self) -> int:
@@ -76,11 +76,11 @@ class WorkerPool(Protocol):
 
     @property
     def free_slots(self) -> int:
-        """Jobs that could be taken in now without waiting long; 0 or less where there is none."""
+        """Jobs that could be added now without a long wait; may be negative."""
         ...
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> PoolUpdate:
-        """Take in jobs and cancellations, and return what has come meanwhile, perhaps nothing.
+        """Add jobs, cancel others, and return what workers reported meanwhile, perhaps nothing.
 
         Every job comes back once as `Finished`; a cancelled one within a chunk, as `pruned` unless
         it had ended before.
@@ -88,5 +88,5 @@ class WorkerPool(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of all workers; jobs under way are lost."""
+        """End all workers; unfinished jobs are lost."""
         ...

@@ -1,8 +1,8 @@
-"""Takes trials from a source, keeps a fleet of workers busy with their seeds, owns all writing.
+"""Takes trials from a source, keeps a pool of workers busy with their seeds, owns all writing.
 
-What is finished is on disk before anything else happens, so a command that was stopped goes on
-where it was when it is given again, with the same result. A run, a grid and a study differ in their
-source and in what is shown.
+What is finished is on disk before anything else happens, so the same command resumes one that was
+stopped, with the same result. A run, a grid and a study differ in their source and in what is
+shown.
 """
 
 import time
@@ -22,19 +22,19 @@ from dqn.training.trial_source import Trial, TrialSource
 
 
 class ProgressListener(Protocol):
-    """What shows a person how it goes."""
+    """What shows a person the progress."""
 
     def begun(self, progress: TrialProgress) -> None:
-        """A trial has begun, or begun again; some or all of its seeds may be over already."""
+        """A trial has begun or resumed; some or all of its seeds may be over already."""
 
     def report(self, update: PoolUpdate) -> None:
-        """Workers have reported; what is finished of it is on disk."""
+        """Workers have reported; what is finished is on disk."""
 
     def on_trial_end(self, progress: TrialProgress) -> None:
         """A trial is over."""
 
     def notice(self, text: str) -> None:
-        """Something that a person must read."""
+        """A line that a person must read."""
 
 
 @dataclass
@@ -43,34 +43,39 @@ class Timing:
 
     wall: float = 0.0
     """From the first chunk that compiled nothing to the last."""
-    driver: float = 0.0
-    """Of this process's processor, but for what an engine in it has used."""
+    scheduler: float = 0.0
+    """Of this process's processor, without what an engine in it used."""
     busy: float = 0.0
     """Of all workers together, in chunks that compiled nothing."""
     useful: float = 0.0
-    """The share of that which lanes at work had."""
+    """Of `busy`, the share of lanes that trained."""
     compiling: float = 0.0
-    """Of all workers together, in the other chunks, but for those before `wall` begins."""
+    """Of all workers together, in the other chunks since `wall` began."""
     offered: float = 0.0
     """Of all workers together, in chunks or waiting: `wall` for each."""
+
+    @property
+    def utilisation(self) -> float:
+        """Of what was offered, the share of lanes that trained."""
+        return self.useful / self.offered
 
 
 class Scheduler:
     """One command's trainings, from the first trial to the last."""
 
     def __init__(
-        self, source: TrialSource, folder: ResultsDir, fleet: WorkerPool, view: ProgressListener
+        self, source: TrialSource, folder: ResultsDir, pool: WorkerPool, view: ProgressListener
     ):
-        self._source, self._folder, self._fleet, self._view = source, folder, fleet, view
-        self._courses: dict[int, TrialProgress] = {}
-        self._followers: dict[int, list[Trial]] = {}  # the same as a trial under way, by its number
+        self._source, self._folder, self._pool, self._view = source, folder, pool, view
+        self._trials: dict[int, TrialProgress] = {}
+        self._followers: dict[int, list[Trial]] = {}  # by the number of the trial they repeat
         self._new: list[Job] = []
         self._cancelled: list[TrainingId] = []
-        self.account = Timing()
+        self.timing = Timing()
         self._failures: list[str] = []  # of the only trial there is: its seeds without a row
 
     def run(self, asked: Event) -> bool:
-        """Train until the source has nothing more, or `asked` is set: then True.
+        """Train until the source has no more trials, or `asked` is set: then True.
 
         Raises `RunError` where writing fails, and `TrainingError` in the end where seeds of the
         only trial there is failed: all others of it have been trained.
@@ -79,46 +84,46 @@ class Scheduler:
         while True:
             processor = time.process_time()
             self._begin_trials()
-            if not self._courses:
+            if not self._trials:
                 return False
             if asked.is_set():
                 return True
             new, cancelled, self._new, self._cancelled = self._new, self._cancelled, [], []
             asking = time.process_time()
-            update = self._fleet.advance(new, cancelled)
-            engine = 0.0 if self._fleet.is_remote else time.process_time() - asking
+            update = self._pool.advance(new, cancelled)
+            engine = 0.0 if self._pool.is_remote else time.process_time() - asking
             self._take(update)
             self._view.report(update)
-            self.account.driver += time.process_time() - processor - engine
+            self.timing.scheduler += time.process_time() - processor - engine
             now = time.perf_counter()
-            if began is None and self.account.busy:
-                began = now - self.account.busy / update.workers
+            if began is None and self.timing.busy:
+                began = now - self.timing.busy / update.workers
             wall = now - began if began else 0.0
-            self.account.offered += (wall - self.account.wall) * update.workers
-            self.account.wall = wall
+            self.timing.offered += (wall - self.timing.wall) * update.workers
+            self.timing.wall = wall
 
     def _begin_trials(self) -> None:
-        """Take trials while there is room for their seeds."""
-        while self._fleet.free_slots > len(self._new):
+        """Take trials while the pool has free slots for their seeds."""
+        while self._pool.free_slots > len(self._new):
             trial = self._source.next()
             if trial is None:
                 return
             self._folder.refuse_other(trial.number, trial.config)
             if trial.same_as is not None:
-                if trial.same_as in self._courses:
+                if trial.same_as in self._trials:
                     self._followers.setdefault(trial.same_as, []).append(trial)
                 else:
                     self._end_same(trial, trial.same_as)
                 continue
             progress = TrialProgress(trial, self._folder.threshold(trial.config.env))
-            self._courses[trial.number] = progress
+            self._trials[trial.number] = progress
             self._view.begun(progress)
-            self._give(progress, progress.seeds)
+            self._train(progress, progress.seeds)
 
-    def _give(self, progress: TrialProgress, seeds: Sequence[int]) -> None:
-        """Have seeds of a trial trained, those left out whose rows are on disk.
+    def _train(self, progress: TrialProgress, seeds: Sequence[int]) -> None:
+        """Have seeds of a trial trained, without those whose rows are on disk.
 
-        Those that `retried` names are trained like the others.
+        Those that `retried` names are trained again.
         """
         on_disk = {row["seed"]: row for row in self._folder.rows_of(progress.number)}
         for _, seed in retried(on_disk.values()):
@@ -135,56 +140,56 @@ class Scheduler:
                 self._recall(progress)
             self._new += new
             for row in rows.values():
-                self._ask(progress, self._source.keep_after_seed(progress.number, row))
-        self._go_on(progress)
+                self._continue(progress, self._source.keep_after_seed(progress.number, row))
+        self._advance(progress)
 
     def _recall(self, progress: TrialProgress) -> None:
-        """Give a trial that goes on the episodes of its seeds that ended in an earlier session."""
-        unheard = progress.seeds_without_episodes()
-        if not unheard:
+        """Give a resumed trial the episodes of its seeds that ended in an earlier session."""
+        missing = progress.seeds_without_episodes()
+        if not missing:
             return
         episodes = self._folder.episodes(progress.number)
-        for seed in unheard:
+        for seed in missing:
             mine = episodes[episodes["seed"] == seed]
             progress.recall(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
 
     def _take(self, update: PoolUpdate) -> None:
         for report in update.chunk_results:
-            if self.account.busy:
-                self.account.compiling += report.compiling
-            self.account.busy += report.seconds
-            self.account.useful += report.useful
+            if self.timing.busy:
+                self.timing.compiling += report.compiling
+            self.timing.busy += report.seconds
+            self.timing.useful += report.useful
         for trial, seed in update.restarted:
-            self._courses[trial].forget(seed)
+            self._trials[trial].forget(seed)
         for notice in update.notices:
             self._view.notice(notice)
-        heard = set()
+        changed = set()
         for episodes in update.episodes:
-            self._courses[episodes.key[0]].add_episodes(episodes)
-            heard.add(episodes.key[0])
-        heard.update(result.job.trial for result in update.finished)
+            self._trials[episodes.key[0]].add_episodes(episodes)
+            changed.add(episodes.key[0])
+        changed.update(result.job.trial for result in update.finished)
         for result in self._save(update.finished):
-            progress = self._courses[result.job.trial]
+            progress = self._trials[result.job.trial]
             if result.status == "failed":
                 self._fail(progress, result)
             elif result.reason:
                 self._view.notice(result.reason)
             if result.status != "pruned":
                 row = progress.rows[result.job.seed]
-                self._ask(progress, self._source.keep_after_seed(progress.number, row))
-        for number in sorted(heard):
-            progress = self._courses[number]
+                self._continue(progress, self._source.keep_after_seed(progress.number, row))
+        for number in sorted(changed):
+            progress = self._trials[number]
             for rung, metrics in progress.rungs_passed(self._source.rungs):
                 if not progress.stopped:
-                    self._ask(progress, self._source.keep_at_rung(number, rung, metrics))
-            self._go_on(progress)
+                    self._continue(progress, self._source.keep_at_rung(number, rung, metrics))
+            self._advance(progress)
 
-    def _ask(self, progress: TrialProgress, keep: bool) -> None:
+    def _continue(self, progress: TrialProgress, keep: bool) -> None:
         if not keep and not progress.stopped:
             progress.stopped = True
             self._cancelled += progress.unfinished()
 
-    def _go_on(self, progress: TrialProgress) -> None:
+    def _advance(self, progress: TrialProgress) -> None:
         """Ask for more seeds of a trial whose seeds are over, or end it."""
         if not progress.is_over:
             return
@@ -197,11 +202,11 @@ class Scheduler:
         more = () if progress.stopped else self._source.next_stage_seeds(progress.number, rows)
         if more:
             progress.seeds += more
-            self._give(progress, more)
+            self._train(progress, more)
             return
         self._folder.close_trial(progress.number)
         self._source.on_trial_end(progress.number, rows)
-        del self._courses[progress.number]
+        del self._trials[progress.number]
         self._view.on_trial_end(progress)
         for trial in self._followers.pop(progress.number, ()):
             self._end_same(trial, progress.number)
@@ -219,20 +224,20 @@ class Scheduler:
     def _fail(self, progress: TrialProgress, result: Finished) -> None:
         if not progress.stopped:
             self._view.notice(f"{named(progress.number)} failed: {result.reason}")
-        self._ask(progress, False)
+        self._continue(progress, False)
 
     def _save(self, results: Sequence[Finished]) -> Sequence[Finished]:
-        """Write the rows of trainings, and all that belongs to them; of which there are rows."""
+        """Write the rows of trainings and all that belongs to them; those that have rows."""
         alone = self._source.total == 1
         lost = [one for one in results if alone and one.status == "failed"]
         kept = [one for one in results if not (alone and one.status == "failed")]
         if kept:
             self._folder.add(*map(_as_written, kept))
         for trial, seed in (one.key for one in kept):
-            self._courses[trial].rows[seed] = self._folder.row(trial, seed)
+            self._trials[trial].rows[seed] = self._folder.row(trial, seed)
         for one in lost:
             self._failures.append(one.reason)
-            self._courses[one.job.trial].seeds.remove(one.job.seed)
+            self._trials[one.job.trial].seeds.remove(one.job.seed)
         return kept
 
 

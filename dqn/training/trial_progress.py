@@ -1,4 +1,4 @@
-"""How far the seeds of one trial have come: which are over, which rungs are passed."""
+"""How far the seeds of one trial are: which are over, which rungs are passed."""
 
 from collections.abc import Iterable
 
@@ -18,14 +18,14 @@ def budget_spent(config: Config, episodes, steps):
 
 
 class TrialProgress:
-    """One trial under way: what its seeds have earned so far."""
+    """One trial that is being trained: the returns of its seeds so far."""
 
     def __init__(self, trial: Trial, threshold: float | None):
         self.number, self.config = trial.number, trial.config
         self.seeds: list[int] = list(trial.seeds)
         self.rows: dict[int, Row] = {}
         self.stopped = False
-        """Whether it is not to be gone on with; seeds under way then end as pruned."""
+        """Whether it was stopped; its unfinished seeds then end as pruned."""
         self._threshold = threshold
         self._rung = 0
         self._returns: dict[int, list[np.ndarray]] = {}
@@ -33,7 +33,7 @@ class TrialProgress:
 
     @property
     def is_over(self) -> bool:
-        """Whether every seed that it was given so far has its row."""
+        """Whether every seed it has so far has its row."""
         return len(self.rows) == len(self.seeds)
 
     def missing(self) -> list[Job]:
@@ -45,13 +45,13 @@ class TrialProgress:
         return [job.key for job in self.missing()]
 
     def add_episodes(self, episodes: EpisodeBatch) -> None:
-        """Take in what a chunk brought of one seed."""
+        """Add the episodes of one seed from one chunk."""
         seed = episodes.key[1]
         self._returns.setdefault(seed, []).append(episodes.returns)
         self._steps.setdefault(seed, []).append(episodes.step)
 
     def forget(self, seed: int) -> None:
-        """A seed begins anew."""
+        """A seed restarts."""
         self._returns.pop(seed, None)
         self._steps.pop(seed, None)
 

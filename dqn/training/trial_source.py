@@ -1,4 +1,4 @@
-"""Where trials come from: a run, a grid and a study differ in nothing but this."""
+"""Where trials come from: this alone is different in a run, a grid and a study."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dqn.storage.columns import Row
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration and the seeds that are to be trained of it."""
+    """One configuration and the seeds to train it with."""
 
     number: int
     config: Config
@@ -21,51 +21,51 @@ class Trial:
 
 
 class TrialSource(Protocol):
-    """Gives trials, hears how they do, and answers whether to go on with them.
+    """Gives trials, follows them, and decides whether they continue.
 
-    Called by the driver alone, in one thread. Trials come in the order of their numbers, also after
-    a resume: the driver trains only what has no line in seeds.csv yet, so a trial that is whole on
-    disk is over at once, and its source hears of it as if it had just been trained.
+    Called by the scheduler alone, in one thread. Trials come in the order of their numbers, also
+    after a resume: the scheduler trains only what has no row in seeds.csv yet, so a trial that is
+    whole on disk is over at once, and its source is called as if it had just been trained.
     """
 
     rungs: tuple[float, ...]
-    """Fractions of a seed's budget, rising, each in (0, 1), at which `keep_at_rung` is asked."""
+    """Fractions of a seed's budget, rising, each in (0, 1), at which `keep_at_rung` is called."""
 
     total: int
     """Trials there will be in all."""
 
     def next(self) -> Trial | None:
-        """The next trial; None where there is none before another one is over, or none at all."""
+        """The next trial; None if there is none, or none until another trial is over."""
 
     def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
-        """Whether to go on with a trial all of whose seeds have come as far as `rungs[rung]`.
+        """Whether to continue a trial all of whose seeds have reached `rungs[rung]`.
 
         `metrics` has those of every seed given so far, over its episodes up to the rung (the
-        whole training of a seed that ended before). Also asked where all of them have just ended,
-        so that other trials are compared with this one too: it then gets no further seeds.
+        whole training of a seed that ended before). Also called when all of them have just ended,
+        so that other trials are compared with this one too: it then gets no more seeds.
         """
         ...
 
     def keep_after_seed(self, number: int, row: Row) -> bool:
-        """Whether to go on with a trial one of whose seeds has ended, its line being `row`."""
+        """Whether to continue a trial one of whose seeds has ended with this `row`."""
         ...
 
     def next_stage_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
-        """Further seeds of a trial all of whose seeds are over; () ends it. Not asked if pruned."""
+        """More seeds of a trial all of whose seeds are over; () ends it. Not called if pruned."""
         ...
 
     def on_trial_end(self, number: int, rows: Sequence[Row]) -> None:
-        """A trial is over; `rows` are all its lines, those of pruned and failed seeds included.
+        """A trial is over; `rows` has all of its seeds, pruned and failed ones too.
 
-        Of a trial that is the same as an earlier one, they are that one's.
+        For a trial that is the same as an earlier one, they are the earlier one's.
         """
 
     def close(self) -> None:
-        """No more will be asked or told."""
+        """Nothing more will be called."""
 
 
 class FixedTrials:
-    """Trials that are known from the start and all trained to their ends: a run, or a grid."""
+    """Trials that are known from the start and all trained to the end: a run or a grid."""
 
     rungs = ()
 
@@ -94,4 +94,4 @@ class FixedTrials:
         """Nothing to do: what is on disk is all there is to know."""
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""

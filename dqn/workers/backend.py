@@ -1,4 +1,4 @@
-"""What a crew needs of the place where its workers run, and of one of them there."""
+"""What a remote pool needs of the place where its workers run, and of a worker there."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -7,9 +7,9 @@ from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkReque
 
 
 class WorkerLostError(Exception):
-    """A worker is no more. `node_lost`: it went with its machine, whatever it had to do.
+    """A worker is gone. `node_lost`: its machine is, so that its trainings are not to blame.
 
-    `unstarted`: it went before it could be given anything, and another may well go the same way.
+    `unstarted`: it ended before it was given anything, and another may well end the same way.
     """
 
     def __init__(self, reason: str, node_lost: bool = False, unstarted: bool = False):
@@ -25,16 +25,16 @@ class Worker(Protocol):
         """Whether it has been placed, and so can be given work."""
         ...
 
-    def send(self, order: WorkRequest) -> None:
-        """Pass an order on. That it is gone is not said here but where it is heard."""
+    def send(self, request: WorkRequest) -> None:
+        """Pass a request on. Whether the worker is gone shows in `poll`."""
         ...
 
     def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
-        """All that it has sent since; raises `WorkerLostError` where it is no more."""
+        """All that it has sent since; raises `WorkerLostError` where it is gone."""
         ...
 
     def end(self) -> str:
-        """End it, whatever it is doing; how it had ended before, if it had, in a few words."""
+        """End it, whatever it is doing; in a few words how it had ended before, if it had."""
         ...
 
 
@@ -43,7 +43,7 @@ class Backend(Protocol):
 
     @property
     def capacity(self) -> int:
-        """How many workers there are to be. It may change: machines come and go."""
+        """How many workers there should be. It may change: machines come and go."""
         ...
 
     def start(self) -> Worker:
@@ -51,9 +51,9 @@ class Backend(Protocol):
         ...
 
     def wait(self, workers: Sequence[Any], seconds: float) -> Sequence[Any]:
-        """Those of `workers` that have something to say, as soon as there is one."""
+        """Those of `workers` that have reported, as soon as there is one."""
         ...
 
     def close(self) -> None:
-        """Let go of whatever is held beside the workers."""
+        """Release whatever is held besides the workers."""
         ...

@@ -15,8 +15,8 @@ from dqn.runtime.errors import RunError
 from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
 from dqn.workers.backend import WorkerLostError
 
-# Where modules are found is settled by the driver: no folder comes before, and this package is the
-# driver's own, whatever else has its name. Until it is there, only text can be sent.
+# The scheduler's process says where modules are found: no folder comes before, and this package is
+# its own, whatever else has its name. Until the package is there, only text can be sent.
 _START = """
 import sys
 try:
@@ -44,7 +44,7 @@ class LocalWorker:
     ready = True
 
     def __init__(self):
-        self._heard = False
+        self._has_reported = False
         # As Python itself does, without what is no text: it finds no module there.
         path = [part or os.getcwd() for part in sys.path if isinstance(part, str)]
         arguments = [json.dumps(path), dqn.__file__]
@@ -53,7 +53,7 @@ class LocalWorker:
         except OSError as error:
             raise _none_left(error) from error
         command = [sys.executable, "-P", "-c", _START, "dqn.workers.worker"]
-        # Ctrl-C is the driver's to hear; a mask is inherited, and holds from the start on.
+        # The scheduler's process handles Ctrl-C; a mask is inherited, and holds from the start.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             self.process = subprocess.Popen(
@@ -68,29 +68,29 @@ class LocalWorker:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             theirs.close()  # or its end would not be the pipe's end
 
-    def send(self, order: WorkRequest) -> None:
+    def send(self, request: WorkRequest) -> None:
         """As `backend.Worker.send`."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.line.send(order)
+            self.line.send(request)
 
     def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
-        """As `backend.Worker.hear`."""
+        """As `backend.Worker.poll`."""
         text = []
         try:
             while self.line.poll():
                 one = self.line.recv()
                 text.append(WorkerError(one, "", unstarted=True) if isinstance(one, str) else one)
         except (EOFError, OSError):
-            if not text:  # else its end is heard next time
+            if not text:  # else its end is seen next time
                 raise WorkerLostError("", unstarted=self._has_not_started()) from None
-        self._heard |= any(not isinstance(one, WorkerError) for one in text)
+        self._has_reported |= any(not isinstance(one, WorkerError) for one in text)
         return text
 
     def _has_not_started(self) -> bool:
-        """Whether it has ended by itself, and never said that it had begun."""
+        """Whether it ended by itself before it reported anything."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             status = self.process.wait(timeout=1.0)
-            return not self._heard and (status >= 0 or -status in _FAULTS)
+            return not self._has_reported and (status >= 0 or -status in _FAULTS)
         return False
 
     def end(self) -> str:
@@ -117,19 +117,19 @@ class LocalBackend:
         return [by_line[line] for line in wait(lines, seconds)]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release."""
 
 
 def _none_left(error: OSError) -> RunError:
     return RunError(
-        f"a worker must be started, and the system refuses ({error.strerror or error}); ask for "
-        "fewer with workers=, 0 trains in this process"
+        f"the system cannot start another worker ({error.strerror or error}); write fewer with "
+        "workers=, 0 trains in this process"
     )
 
 
 def _how_it_ended(status: int) -> str:
-    """The end of a process that said nothing."""
+    """How a process ended that reported no error."""
     if status >= 0:
-        return f"it ended with status {status}"
+        return f"it exited with status {status}"
     killed = " (out of memory?)" if -status == signal.SIGKILL else ""
-    return f"it was ended by {signal.Signals(-status).name}{killed}"
+    return f"it was killed by {signal.Signals(-status).name}{killed}"

@@ -1,4 +1,4 @@
-"""Ways to hold workers, one interface: jobs and cancellations in, episodes and finished jobs out.
+"""Pools of workers with one interface: jobs and cancellations in, episodes and results out.
 
 `InProcessPool` here is one engine in this process; `RemotePool` keeps workers in processes of
 their own, on this machine (`LocalBackend`) or over a cluster (`RayBackend`). None of them knows of
@@ -20,7 +20,7 @@ from dqn.workers import worker
 from dqn.workers.registrations import bound_here
 
 PREFETCH = LANES // 2
-"""Jobs that wait in a worker beside those in its lanes."""
+"""Jobs that wait in a worker besides those in its lanes."""
 WORKER_BYTES = 500_000_000
 """Of memory that a worker takes, at least: most of it is TensorFlow."""
 
@@ -60,8 +60,8 @@ class InProcessPool:
 def worker_count(workers: int | str, jobs: int, configs: Iterable[Config]) -> int:
     """How many processes `jobs` are worth with the key `workers`; 0: this process alone.
 
-    `auto` is one a core, but no more than have a block of lanes to fill, of environments that are
-    stepped in Python no more than have a lane, and no more than there is memory for.
+    `auto` is one per core, but no more than can fill a block of lanes each (one lane, where an
+    environment is stepped in Python), and no more than there is memory for.
     """
     if workers != AUTO:
         return int(workers)
@@ -72,7 +72,7 @@ def worker_count(workers: int | str, jobs: int, configs: Iterable[Config]) -> in
 
 
 def max_workers(jobs: int, configs: Iterable[Config]) -> int:
-    """More than these would not all have a block of lanes, or an environment in Python, to fill."""
+    """With more than these some would have no block of lanes, or no environment, to fill."""
     lanes = LANES if all(is_compiled(config.env) for config in configs) else 1
     return -(-jobs // lanes)
 
@@ -81,17 +81,20 @@ def refuse_workers(config: Config, configs: Iterable[Config]) -> None:
     """Raise `UserError` where workers are asked for that could not make an environment."""
     elsewhere = config.fleet == "ray" or config.workers not in (AUTO, 0)
     if elsewhere and (env_id := bound_here(configs)):
-        asked = "fleet=ray" if config.fleet == "ray" else f"workers={config.workers}"
+        key = "fleet" if config.fleet == "ray" else "workers"
+        asked = f"{key}={getattr(config, key)}"
         raise UserError(
             f"{asked} needs environments that other processes can import, got "
-            f"{short_repr(env_id)}, "
-            f"which this script alone registers; {_REMEDY}, or leave {asked} out"
+            f"{short_repr(env_id)}, which only this script registers; {_REMEDY}, or leave "
+            f"{asked} out",
+            key,
+            getattr(config, key),
         )
 
 
 def print_bound(env_id: str) -> None:
     """Say that there are no workers, and why."""
-    line = f"{env_id} is registered by this script alone: all is trained in this process; {_REMEDY}"
+    line = f"only this script registers {env_id}: this process trains everything; {_REMEDY}"
     print(line, file=sys.stderr)
 
 

@@ -1,8 +1,8 @@
-"""Workers over a Ray cluster, one an actor: on every core, or on every GPU where there are any.
+"""Workers on a Ray cluster, each an actor: one per core, or one per GPU where there are any.
 
-The driver, and with it the study and all files, stays where the command was given; a worker is sent
-configurations and sends back numbers. Every machine needs this package and what it imports (an
-environment of one's own too), of the same versions.
+The scheduler, and with it the study and all files, stays where the command was given; a worker is
+sent configurations and sends back numbers. Every machine needs this package and what it imports
+(a user's own environment too) in the same versions.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from dqn.runtime.errors import RunError, UserError, first_line
+from dqn.runtime.errors import RunError, first_line, missing_package, must_be
 from dqn.runtime.secrets import hidden
 from dqn.runtime.tensorflow import GPU_SWITCH
 from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
@@ -30,7 +30,7 @@ _MOST_TOGETHER = 64  # reports that one message may hold
 class RayActor:
     """What runs on the cluster: a worker's loop in a thread of its own, and its two ends.
 
-    Its reports go as bytes, so that the driver's arrays are its own and hold no memory of Ray's.
+    Its reports go as bytes, so that the scheduler's arrays hold no memory of Ray's.
     """
 
     def __init__(self):
@@ -47,12 +47,12 @@ class RayActor:
 
         return ray.get_runtime_context().get_node_id()
 
-    def order(self, order: WorkRequest) -> None:
-        """Pass an order on to the loop."""
-        self._line.send(order)
+    def request(self, request: WorkRequest) -> None:
+        """Pass a request on to the loop."""
+        self._line.send(request)
 
-    def said(self) -> list[bytes]:
-        """Wait for the loop to say something; what it has said since."""
+    def reports(self) -> list[bytes]:
+        """Wait for a report of the loop; all there are since."""
         text = [self._line.recv_bytes()]
         while len(text) < _MOST_TOGETHER and self._line.poll():
             text.append(self._line.recv_bytes())
@@ -60,34 +60,34 @@ class RayActor:
 
 
 class RayWorker:
-    """A `backend.Worker`: an actor, and what was asked of it last."""
+    """A `backend.Worker`: an actor, and the last thing it was asked for."""
 
     def __init__(self, ray: Any, actor: Any):
         self._ray, self._actor = ray, actor
         self._node = ""
-        self.asked = actor.node.remote()  # answered once it is placed
+        self.asked = actor.node.remote()  # comes back once it is placed
 
     @property
     def ready(self) -> bool:
         """As `backend.Worker.ready`."""
         return bool(self._node)
 
-    def send(self, order: WorkRequest) -> None:
+    def send(self, request: WorkRequest) -> None:
         """As `backend.Worker.send`."""
         with contextlib.suppress(self._ray.exceptions.RayError):
-            self._actor.order.remote(order)
+            self._actor.request.remote(request)
 
     def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
-        """As `backend.Worker.hear`."""
+        """As `backend.Worker.poll`."""
         try:
-            answer = self._ray.get(self.asked)
-            self.asked = self._actor.said.remote()
+            got = self._ray.get(self.asked)
+            self.asked = self._actor.reports.remote()
         except self._ray.exceptions.RayError as error:
             raise self._gone(error) from error
         if not self._node:
-            self._node = answer
+            self._node = got
             return []
-        return [pickle.loads(text) for text in answer]
+        return [pickle.loads(text) for text in got]
 
     def end(self) -> str:
         """As `backend.Worker.end`."""
@@ -100,7 +100,7 @@ class RayWorker:
         text = [hidden(line) for line in text or [type(error).__name__]]
         if getattr(error, "actor_init_failed", False):  # it would again, for ever
             raise RunError(
-                f"a worker cannot begin on the cluster ({text[-1]}); each machine needs this "
+                f"a worker cannot start on the cluster ({text[-1]}); every machine needs this "
                 "package in this version"
             ) from error
         with_its_node = not self._node or not _alive(self._ray, self._node)
@@ -112,22 +112,20 @@ class RayBackend:
     """The Ray cluster at `address`, or by RAY_ADDRESS, or one of this machine alone.
 
     `most` bounds the number of workers. Raises `UserError` where Ray is not installed or the
-    cluster does not answer.
+    cluster does not respond.
     """
 
     def __init__(self, address: str | None, most: int):
         try:
             import ray
         except ImportError as error:
-            raise UserError(
-                "fleet=ray must find Ray installed, does not; pip install 'ray>=2.50'"
-            ) from error
+            raise missing_package("fleet=ray", "Ray", "ray>=2.50") from error
         self._ray, self._most = ray, most
-        self._began_it = not ray.is_initialized()
-        # "local": none that somebody else has begun here and that Ray would find by itself.
+        self._started_it = not ray.is_initialized()
+        # "local": not one that somebody else started here, which Ray would find by itself.
         address = address or os.environ.get("RAY_ADDRESS") or "local"
         try:
-            if self._began_it:
+            if self._started_it:
                 _reach(address)
                 ray.init(
                     address=address,
@@ -136,10 +134,9 @@ class RayBackend:
                     logging_level=logging.ERROR,
                 )
         except (OSError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"ray_address must be of a Ray cluster that answers, got {address} "
-                f"({first_line(error)}); start one with ray start --head, or leave it out"
-            ) from error
+            rule, got = "of a Ray cluster that responds", f"{address} ({first_line(error)})"
+            advice = "start one with ray start --head, or leave it out"
+            raise must_be("ray_address", rule, got, advice, value=address) from error
         self._on_gpus = ray.cluster_resources().get("GPU", 0) >= 1
         options: Any = {"num_cpus": 1, "num_gpus": int(self._on_gpus), "max_concurrency": 2}
         self._remote = ray.remote(**options)(RayActor)
@@ -153,15 +150,15 @@ class RayBackend:
                 resources = self._ray.cluster_resources()
             except self._ray.exceptions.RayError as error:
                 raise RunError(
-                    f"the Ray cluster is gone ({first_line(error)}); what was finished is safe, "
-                    "the same command goes on"
+                    f"the Ray cluster is gone ({first_line(error)}); finished trainings are saved, "
+                    "the same command resumes"
                 ) from error
             self._size = int(resources.get("GPU" if self._on_gpus else "CPU", 0))
             self._looked = time.monotonic()
         return min(self._size, self._most)
 
     def start(self) -> RayWorker:
-        """As `backend.Backend.start`: Ray places it as soon as it has room for it."""
+        """As `backend.Backend.start`: Ray places it as soon as it can."""
         return RayWorker(self._ray, self._remote.remote())
 
     def wait(self, workers: Sequence[RayWorker], seconds: float) -> Sequence[RayWorker]:
@@ -176,8 +173,8 @@ class RayBackend:
         return [asked[one] for one in ready]
 
     def close(self) -> None:
-        """Leave the cluster; one that was begun here ends."""
-        if self._began_it:
+        """Leave the cluster; one that was started here ends."""
+        if self._started_it:
             self._ray.shutdown()
 
 

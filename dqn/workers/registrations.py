@@ -1,4 +1,4 @@
-"""Environments as the driver has registered them, for workers that have not run its script."""
+"""Environments as the scheduler's process registered them, for workers without its script."""
 
 import dataclasses
 import pickle
@@ -19,8 +19,8 @@ _MAIN = "__main__"
 def bound_here(configs: Iterable[Config]) -> str:
     """The id of an environment that no process but this one can make; "" where there is none.
 
-    Such is one whose class or registration is a script's or a notebook's own, or is a function
-    without a name: a worker runs neither, and finds no module to import it from.
+    Its class or registration is in a script or a notebook, or is a function without a name: a
+    worker runs neither, and finds no module to import it from.
     """
     return next((c.env.id for c in configs if _is_bound(c.env)), "")
 
@@ -33,7 +33,7 @@ def registered(jobs: Iterable[Job]) -> list[EnvSpec]:
 
 
 def take_in(specs: Iterable[EnvSpec]) -> None:
-    """Have Gymnasium know these in this process as they are known in the driver."""
+    """Have Gymnasium know these in this process as they are known to the scheduler."""
     for spec in specs:
         if gymnasium.registry.get(spec.id) != spec:
             gymnasium.registry[spec.id] = spec

@@ -1,16 +1,16 @@
 """Workers elsewhere, each kept supplied with a few jobs more than it has lanes.
 
-Jobs wait here, by shape, so that no worker is idle while another has a queue. A worker keeps to the
-shapes it has a program for while there are jobs of them, as its blocks are then full; before it
-loads one more it is short of work for about as long as that takes.
+Jobs wait here, by program, so that no worker is idle while another has a queue. A worker keeps to
+the programs that it has while there are jobs for them, as its blocks are then full; before it
+loads another, it is short of work for about as long as loading takes.
 
-What a lost worker had under way is trained again by another, its trials one at a time, as any of
-them may be why. A trial with which `MAX_WORKER_DEATHS` workers were lost, the last of them while
-it had no other, is given up: one that was merely in bad company is not. After as many workers in a
-row that could not even start, those that did go on without more.
+What a lost worker was training is trained again by another, one trial at a time (in quarantine), as
+any of the trials may be the cause. A trial fails once `MAX_WORKER_DEATHS` workers were lost with
+it, the last of them while it trained nothing else: a trial that only shared a worker with the cause
+does not. After as many workers in a row that could not even start, no more are started.
 
-A training whose environment cannot be made in one worker while others have such ones is tried once
-more in one of those: it may be that only so many can exist.
+A training whose environment cannot be made in one worker while others have such environments is
+tried once more in one of those: perhaps only so many can exist.
 """
 
 import sys
@@ -18,23 +18,25 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
+from dqn.envs.program_key import ProgramKey
 from dqn.runtime.errors import RunError
 from dqn.runtime.exit_codes import show_tracebacks
+from dqn.statistics.formatting import count
 from dqn.training.jobs import LANES, Finished, Job, TrainingId
 from dqn.training.messages import Heartbeat, PoolUpdate, WorkerError, WorkRequest
 from dqn.workers.backend import Backend, WorkerLostError
 from dqn.workers.pool import PREFETCH
 from dqn.workers.registrations import registered
-from dqn.workers.remote_worker import ProgramKey, RemoteWorker
+from dqn.workers.remote_worker import RemoteWorker
 
 MAX_WORKER_DEATHS = 3
 HEARTBEAT_TIMEOUT = 60.0
-"""Seconds without a pulse after which a worker is given up: its process stands still."""
+"""Seconds without a heartbeat after which a worker is given up: its process hangs."""
 PROGRESS_TIMEOUT = 600.0
-"""Seconds without a report, and without use of a processor, after which it is too."""
-_BACKLOG = 6  # workers' fill that waits or trains: of many shapes, several blocks are to be filled
-_PROGRAM = 1.5  # seconds that a worker short of jobs waits before it loads what another has
-_PATIENCE, _GATHERING = 0.5, 0.25  # seconds to wait for news, and of news written in one go
+"""Seconds without a report and without use of a processor after which it is given up too."""
+_BACKLOG = 6  # times what all workers hold: with many programs, several blocks are to be filled
+_PROGRAM = 1.5  # seconds that a worker short of jobs waits before it loads another's program
+_PATIENCE, _GATHERING = 0.5, 0.25  # seconds to wait for reports, and to gather them
 _IDLE = 0.01  # of a processor; a worker that uses less does not train
 
 
@@ -44,35 +46,34 @@ class RemotePool:
     is_remote = True
 
     def __init__(self, backend: Backend):
-        self._site = backend
+        self._backend = backend
         self._queues: dict[ProgramKey, deque[Job]] = {}
-        self._quarantined: deque[Job] = deque()  # of trials under suspicion: they share no worker
+        self._quarantined: deque[Job] = deque()  # of trials that share no worker
         self._deaths: Counter[int] = Counter()  # by trial
-        self._members: list[RemoteWorker] = []
-        self._elsewhere: set[TrainingId] = (
-            set()
-        )  # trainings that failed in a worker without environments
-        self._started = False  # whether any of them ever was
-        self._unstarted = 0  # workers in a row that were lost before they had
-        self._hired = 0  # how many there were after the last hiring
+        self._workers: list[RemoteWorker] = []
+        # Trainings that failed in a worker without environments.
+        self._elsewhere: set[TrainingId] = set()
+        self._started = False  # whether any worker ever did
+        self._unstarted = 0  # workers in a row that were lost before they did
+        self._count = 0  # of workers, when some were last started
 
     @property
     def workers(self) -> int:
         """As `WorkerPool.workers`."""
-        return max(len(self._members), self._site.capacity)
+        return max(len(self._workers), self._backend.capacity)
 
     @property
     def free_slots(self) -> int:
         """As `WorkerPool.free_slots`."""
         waiting = sum(map(len, self._queues.values())) + len(self._quarantined)
-        given = sum(len(one.jobs) for one in self._members)
+        given = sum(len(one.jobs) for one in self._workers)
         return _BACKLOG * self.workers * (LANES + PREFETCH) - waiting - given
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> PoolUpdate:
         """As `WorkerPool.advance`; waits up to half a second for workers to report.
 
-        What they report is gathered for a moment, while they are supplied from what waits here; not
-        once one of them could do with more than that.
+        Reports are gathered for a moment, while workers are supplied from what waits here; not once
+        one of them needs more than that.
         """
         update = PoolUpdate([], [], [], [], [], self.workers)
         for job in new:
@@ -81,39 +82,39 @@ class RemotePool:
             else:
                 self._queues.setdefault(ProgramKey.of(job.config), deque()).append(job)
         self._cancel(set(cancelled), update)
-        self._hire(update)
+        self._start_workers(update)
         until = time.monotonic() + _GATHERING
         while True:
             waits = any(self._queues.values())
-            for one in self._members:
+            for one in self._workers:
                 self._give(one, self._supply(one))
                 if not waits or len(one.jobs) >= LANES:
                     one.short = None
                 elif one.short is None:
                     one.short = time.monotonic()
-            ready = set(self._site.wait([one.worker for one in self._members], _PATIENCE))
-            for one in list(self._members):
-                self._hear(one, update, one.worker in ready)
-            hungry = any(one.worker.ready and len(one.jobs) < LANES for one in self._members)
+            ready = set(self._backend.wait([one.worker for one in self._workers], _PATIENCE))
+            for one in list(self._workers):
+                self._poll(one, update, one.worker in ready)
+            hungry = any(one.worker.ready and len(one.jobs) < LANES for one in self._workers)
             if not ready or hungry or update.restarted or time.monotonic() > until:
                 return update
 
     def close(self) -> None:
         """As `WorkerPool.close`."""
-        for one in self._members:
+        for one in self._workers:
             one.worker.end()
-        self._members.clear()
-        self._site.close()
+        self._workers.clear()
+        self._backend.close()
 
-    def _hire(self, update: PoolUpdate) -> None:
-        """Start the workers there is capacity for."""
-        while len(self._members) < self._site.capacity:
-            if self._unstarted >= MAX_WORKER_DEATHS and self._members:
+    def _start_workers(self, update: PoolUpdate) -> None:
+        """Start the workers that there is capacity for."""
+        while len(self._workers) < self._backend.capacity:
+            if self._unstarted >= MAX_WORKER_DEATHS and self._workers:
                 break
-            self._members.append(RemoteWorker(self._site.start()))
-        if 0 < self._hired < len(self._members):
-            update.notices.append(f"there are {len(self._members)} workers now")
-        self._hired = len(self._members)
+            self._workers.append(RemoteWorker(self._backend.start()))
+        if 0 < self._count < len(self._workers):
+            update.notices.append(f"now on {count(len(self._workers), 'worker')}")
+        self._count = len(self._workers)
 
     def _cancel(self, cancelled: set[TrainingId], update: PoolUpdate) -> None:
         if not cancelled:
@@ -122,7 +123,7 @@ class RemotePool:
             for job in [job for job in queue if job.key in cancelled]:
                 queue.remove(job)
                 update.finished.append(Finished.pruned(job))
-        for one in self._members:
+        for one in self._workers:
             if mine := [key for key in one.jobs if key in cancelled]:
                 one.cancelled.update(mine)
                 one.worker.send(WorkRequest([], mine))
@@ -137,102 +138,104 @@ class RemotePool:
         if not (self._queues or self._quarantined) or not one.worker.ready:
             return []
         if self._deaths and any(self._deaths[trial] for trial, _ in one.jobs):
-            return []  # a suspect is with it
+            return []  # it has a trial in quarantine
         if self._quarantined and not one.jobs:
             return self._take_quarantined()
         given: list[Job] = []
         one.without = {env_id for env_id in one.without if self._others_have(one, env_id)}
-        for place, has in one.places.most_common():
-            if place.env in one.without:
+        for program, has in one.programs.most_common():
+            if program.env_id in one.without:
                 continue
-            given += self._take(place, LANES + PREFETCH - has)
+            given += self._take(program, LANES + PREFETCH - has)
         while len(one.jobs) + len(given) < LANES + PREFETCH and not self._quarantined:
-            place = self._one_more(one, len(one.jobs) + len(given))
-            if place is None:
+            program = self._one_more(one, len(one.jobs) + len(given))
+            if program is None:
                 break
-            given += self._take(place, LANES + PREFETCH)
+            given += self._take(program, LANES + PREFETCH)
         return given
 
     def _one_more(self, one: RemoteWorker, has: int) -> ProgramKey | None:
-        """The shape that a worker with `has` jobs is to have jobs of besides, if any."""
+        """The program that a worker with `has` jobs should have jobs for besides, if any."""
 
-        def rank(place: ProgramKey) -> tuple[bool, bool, int]:
-            nobodys = not any(place in other.known for other in self._members)
-            return place in one.known, nobodys, len(self._queues[place])
+        def rank(program: ProgramKey) -> tuple[bool, bool, int]:
+            is_new = not any(program in other.known for other in self._workers)
+            return program in one.known, is_new, len(self._queues[program])
 
-        places = (p for p, queue in self._queues.items() if queue and p.env not in one.without)
-        place = max(places, key=rank, default=None)
-        if place is None or any(rank(place)[:2]) or not has:
-            return place
+        programs = (
+            key for key, queue in self._queues.items() if queue and key.env_id not in one.without
+        )
+        program = max(programs, key=rank, default=None)
+        if program is None or any(rank(program)[:2]) or not has:
+            return program
         patient = one.short is None or time.monotonic() - one.short < _PROGRAM
-        return None if patient else place
+        return None if patient else program
 
-    def _take(self, place: ProgramKey, most: int) -> list[Job]:
-        queue = self._queues.get(place, deque())
+    def _take(self, program: ProgramKey, most: int) -> list[Job]:
+        queue = self._queues.get(program, deque())
         taken = [queue.popleft() for _ in range(min(most, len(queue)))]
         if not queue:
-            self._queues.pop(place, None)
+            self._queues.pop(program, None)
         return taken
 
     def _take_quarantined(self) -> list[Job]:
-        """Jobs of one trial that was there when a worker was lost."""
+        """Jobs of one trial in quarantine."""
         trial = self._quarantined[0].trial
         taken = [job for job in self._quarantined if job.trial == trial][: LANES + PREFETCH]
         self._quarantined = deque(job for job in self._quarantined if job not in taken)
         return taken
 
-    def _hear(self, one: RemoteWorker, update: PoolUpdate, speaks: bool) -> None:
-        """Take in all that a worker has said, and its end if that is what it was."""
+    def _poll(self, one: RemoteWorker, update: PoolUpdate, has_reported: bool) -> None:
+        """Take in all that a worker reported, and its end if it has ended."""
         try:
-            for text in one.worker.poll() if speaks else ():
+            for report in one.worker.poll() if has_reported else ():
                 one.last_heartbeat = time.monotonic()
-                if isinstance(text, WorkerError):
+                if isinstance(report, WorkerError):
                     if show_tracebacks():
-                        print(text.trace, file=sys.stderr)
-                    raise WorkerLostError(text.reason, unstarted=text.unstarted)
+                        print(report.trace, file=sys.stderr)
+                    raise WorkerLostError(report.reason, unstarted=report.unstarted)
                 if not one.started:
                     one.started = self._started = True
                     self._unstarted = 0
-                if isinstance(text, Heartbeat):
-                    self._check_heartbeats(one, text)
+                if isinstance(report, Heartbeat):
+                    self._note_heartbeat(one, report)
                     continue
                 one.at_work = one.last_heartbeat
-                update.episodes.extend(text.episodes)
-                update.finished.extend(over for over in text.finished if self._is_over(one, over))
-                update.chunk_results.append(text)
+                update.episodes.extend(report.episodes)
+                update.finished.extend(r for r in report.finished if self._is_over(one, r))
+                update.chunk_results.append(report)
             if reason := one.hung(time.monotonic(), HEARTBEAT_TIMEOUT, PROGRESS_TIMEOUT):
                 raise WorkerLostError(reason)
         except WorkerLostError as gone:
             self._replace(one, update, gone)
 
-    def _is_over(self, one: RemoteWorker, over: Finished) -> bool:
-        """Take a job back from a worker; whether its training is over, or tried once more."""
-        cancelled = over.key in one.cancelled
-        job, env_id = one.take_back(over.key), over.job.config.env.id
-        tried = over.key in self._elsewhere or cancelled or self._deaths[job.trial]
-        if not over.unmade or tried or not self._others_have(one, env_id):
+    def _is_over(self, one: RemoteWorker, result: Finished) -> bool:
+        """Take a job back from a worker; whether its training is over, not tried once more."""
+        cancelled = result.key in one.cancelled
+        job, env_id = one.take_back(result.key), result.job.config.env.id
+        tried = result.key in self._elsewhere or cancelled or self._deaths[job.trial]
+        if not result.unmade or tried or not self._others_have(one, env_id):
             return True
-        self._elsewhere.add(over.key)
+        self._elsewhere.add(result.key)
         one.without.add(env_id)
         self._queues.setdefault(ProgramKey.of(job.config), deque()).append(job)
         return False
 
     def _others_have(self, one: RemoteWorker, env_id: str) -> bool:
         """Whether other workers than this one have trainings in environments of that id."""
-        jobs = (job for other in self._members if other is not one for job in other.jobs.values())
+        jobs = (job for other in self._workers if other is not one for job in other.jobs.values())
         return any(job.config.env.id == env_id for job in jobs)
 
-    def _check_heartbeats(self, one: RemoteWorker, pulse: Heartbeat) -> None:
-        if pulse.processor - one.processor > _IDLE * (one.last_heartbeat - one.at_work):
-            one.at_work, one.processor = one.last_heartbeat, pulse.processor
+    def _note_heartbeat(self, one: RemoteWorker, heartbeat: Heartbeat) -> None:
+        if heartbeat.processor - one.processor > _IDLE * (one.last_heartbeat - one.at_work):
+            one.at_work, one.processor = one.last_heartbeat, heartbeat.processor
 
     def _replace(self, one: RemoteWorker, update: PoolUpdate, gone: WorkerLostError) -> None:
-        """Let a worker go that is no more; its jobs are trained again, or given up."""
+        """Remove a worker that is gone; its jobs are trained again, or fail."""
         ended = one.worker.end()
         reason = str(gone) or ended
-        self._members.remove(one)
+        self._workers.remove(one)
         self._unstarted += gone.unstarted
-        none = not self._started or (self._unstarted >= MAX_WORKER_DEATHS and not self._members)
+        none = not self._started or (self._unstarted >= MAX_WORKER_DEATHS and not self._workers)
         if gone.unstarted and none:
             raise RunError(
                 f"a worker cannot start ({reason}); fleet=processes workers=0 needs none"
@@ -240,7 +243,7 @@ class RemotePool:
         for key in list(one.cancelled):
             update.finished.append(Finished.pruned(one.take_back(key)))
         lost = list(one.jobs.values())
-        # Of what it had still sent: whoever reads these news hears of the new beginning alone.
+        # Episodes that it had sent are void: its trainings restart.
         update.episodes[:] = [message for message in update.episodes if message.key not in one.jobs]
         trials = {job.trial for job in lost}
         if gone.node_lost or gone.unstarted:
@@ -250,32 +253,29 @@ class RemotePool:
             self._deaths.update(trials)
             self._quarantine(trials)
             if len(trials) == 1 and self._deaths[lost[0].trial] >= MAX_WORKER_DEATHS:
-                text = (
-                    f"{MAX_WORKER_DEATHS} workers were lost with it, the last alone with it: "
-                    f"{reason}"
-                )
-                self._give_up(lost, text, update)
+                text = f"{MAX_WORKER_DEATHS} workers were lost with it, the last with it alone"
+                self._fail(lost, f"{text}: {reason}", update)
                 return
             self._quarantined.extend(lost)
         update.restarted.extend(one.jobs)
-        anew = f": {len(lost)} trainings begin anew in another" if lost else ""
-        update.notices.append(f"a worker was lost ({reason}){anew}")
+        restarts = f": {count(len(lost), 'training')} restarted in another" if lost else ""
+        update.notices.append(f"a worker was lost ({reason}){restarts}")
         if gone.unstarted and self._unstarted == MAX_WORKER_DEATHS:
             update.notices.append(
-                f"{MAX_WORKER_DEATHS} workers in a row could not start: no further one is, "
-                f"{len(self._members)} {'is' if len(self._members) == 1 else 'are'} left"
+                f"{MAX_WORKER_DEATHS} workers in a row could not start: no more are started, "
+                f"{count(len(self._workers), 'worker')} left"
             )
 
     def _quarantine(self, trials: set[int]) -> None:
-        """From now on have trials that were there when a worker was lost share none with others."""
-        for place in list(self._queues):
-            jobs = self._take(place, len(self._queues[place]))
+        """From now on have these trials share no worker with others."""
+        for program in list(self._queues):
+            jobs = self._take(program, len(self._queues[program]))
             self._quarantined.extend(job for job in jobs if job.trial in trials)
             if kept := deque(job for job in jobs if job.trial not in trials):
-                self._queues[place] = kept
+                self._queues[program] = kept
 
-    def _give_up(self, lost: Sequence[Job], reason: str, update: PoolUpdate) -> None:
-        """End the jobs of a trial, those lost and those that wait, as failed."""
+    def _fail(self, lost: Sequence[Job], reason: str, update: PoolUpdate) -> None:
+        """End the jobs of a trial, the lost and the waiting ones, as failed."""
         trial = lost[0].trial
         waiting = [job for job in self._quarantined if job.trial == trial]
         self._quarantined = deque(job for job in self._quarantined if job.trial != trial)

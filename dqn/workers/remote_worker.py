@@ -1,29 +1,12 @@
-"""One of a crew's workers, and what it was given to do."""
+"""One worker of a remote pool, and what it was given to do."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from dqn.config import Config
+from dqn.envs.program_key import ProgramKey
 from dqn.training.jobs import Job, TrainingId
 from dqn.workers.backend import Worker
-
-
-class ProgramKey(NamedTuple):
-    """What the jobs of one block have in common."""
-
-    env: str
-    kwargs: str
-    hidden: tuple[int, ...]
-    activation: str
-    batch_size: int
-
-    @classmethod
-    def of(cls, config: Config) -> "ProgramKey":
-        """The block that a training of `config` is for."""
-        env = config.env
-        return cls(env.id, repr(env.kwargs), config.hidden, config.activation, config.batch_size)
 
 
 @dataclass(eq=False)
@@ -32,52 +15,52 @@ class RemoteWorker:
 
     worker: Worker
     jobs: dict[TrainingId, Job] = field(default_factory=dict)
-    places: Counter[ProgramKey] = field(default_factory=Counter)
-    """How many jobs of each shape it has."""
+    programs: Counter[ProgramKey] = field(default_factory=Counter)
+    """How many jobs for each program it has."""
     known: set[ProgramKey] = field(default_factory=set)
-    """The shapes it has a program for, or has been given jobs of."""
+    """The programs that it has, or was given jobs for."""
     without: set[str] = field(default_factory=set)
-    """Ids of environments that it could not make while others had some: see `RemotePool`."""
+    """Ids of environments that it could not make while others had some."""
     started: bool = False
-    """Whether it has been heard of."""
+    """Whether it has reported anything."""
     short: float | None = None
-    """Since when it has had fewer jobs than lanes though there were jobs of other shapes."""
+    """Since when it has had fewer jobs than lanes while jobs for other programs waited."""
     cancelled: set[TrainingId] = field(default_factory=set)
-    """Those of its jobs that it was told not to go on with."""
+    """Those of its jobs that were cancelled."""
     last_heartbeat: float = 0.0
-    """When it was last heard, or given work after it had none."""
+    """When it last sent anything, or was given work after it had none."""
     at_work: float = 0.0
-    """When it was last known to do something."""
+    """When it was last known to work."""
     processor: float = 0.0
-    """Seconds of it that it had used by then."""
+    """Seconds of a processor that it had used by then."""
 
     def give(self, jobs: Sequence[Job], now: float) -> None:
         """Note what it is given."""
         if not self.jobs:
             self.last_heartbeat = self.at_work = now
         self.jobs.update((job.key, job) for job in jobs)
-        self.places.update(ProgramKey.of(job.config) for job in jobs)
-        self.known.update(self.places)
+        self.programs.update(ProgramKey.of(job.config) for job in jobs)
+        self.known.update(self.programs)
 
     def take_back(self, key: TrainingId) -> Job:
-        """Note that it has a job no more."""
+        """Note that it no longer has a job."""
         job = self.jobs.pop(key)
-        place = ProgramKey.of(job.config)
-        self.places[place] -= 1
-        if not self.places[place]:
-            del self.places[place]
+        program = ProgramKey.of(job.config)
+        self.programs[program] -= 1
+        if not self.programs[program]:
+            del self.programs[program]
         self.cancelled.discard(key)
         return job
 
     def hung(self, now: float, frozen: float, stuck: float) -> str:
-        """Why it is to be given up though it has not gone; "" where it is not.
+        """Why it is given up though it has not ended; "" where it is not.
 
-        After `frozen` seconds without a pulse, or `stuck` seconds without being at work.
+        After `frozen` seconds without a heartbeat, or `stuck` seconds without work.
         """
         if not self.jobs or not self.worker.ready:
             return ""
         if now - self.last_heartbeat > frozen:
-            return f"it gave no sign of life for {frozen:.0f} s"
+            return f"it sent no heartbeat for {frozen:.0f} s"
         if now - self.at_work > stuck:
             return f"it did nothing for {stuck:.0f} s"
         return ""

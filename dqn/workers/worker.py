@@ -1,6 +1,6 @@
 """A worker process: one engine behind a pipe.
 
-It asks nobody and writes no file. When its driver is gone, however it went, the pipe ends and so
+It writes no file. When the scheduler's process is gone, for whatever reason, the pipe ends and so
 does the worker.
 """
 
@@ -25,17 +25,17 @@ from dqn.workers import registrations
 
 
 def serve(connection: Connection) -> None:
-    """Carry out orders until the pipe ends. An error is reported and ends the worker."""
+    """Carry out requests until the pipe ends. An error is reported and ends the worker."""
     one_at_a_time, over = threading.Lock(), threading.Event()
 
-    def say(text: ChunkResult | Heartbeat | WorkerError) -> None:
+    def send(message: ChunkResult | Heartbeat | WorkerError) -> None:
         with one_at_a_time:
-            connection.send(text)
+            connection.send(message)
 
     def beat() -> None:
         with contextlib.suppress(OSError):
             while not over.wait(HEARTBEAT_INTERVAL):
-                say(Heartbeat(time.process_time()))
+                send(Heartbeat(time.process_time()))
 
     threading.Thread(target=beat, daemon=True).start()
     engine = None
@@ -48,15 +48,15 @@ def serve(connection: Connection) -> None:
             from dqn.training.engine import Engine
 
             engine = Engine()
-            say(Heartbeat(time.process_time()))
+            send(Heartbeat(time.process_time()))
             while True:
-                order = _received(connection, wait=not engine.busy)
-                registrations.take_in(order.environments)
-                say(advance(engine, order.new, order.cancelled))
+                request = _received(connection, wait=not engine.busy)
+                registrations.take_in(request.environments)
+                send(advance(engine, request.new, request.cancelled))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
-        except (Exception, SystemExit) as error:  # also a user's sys.exit is heard of
-            say(worker_error(error)._replace(unstarted=engine is None))
+        except (Exception, SystemExit) as error:  # a user's sys.exit too
+            send(worker_error(error)._replace(unstarted=engine is None))
         finally:
             over.set()
 
@@ -70,19 +70,19 @@ def advance(engine, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> Chun
 
 
 def worker_error(error: BaseException) -> WorkerError:
-    """An error as it is told over a pipe, to be shown in one line or whole."""
+    """An error as it is sent over a pipe, to be shown in one line or whole."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     return WorkerError(hidden(reason), hidden("".join(traceback.format_exception(error))))
 
 
 def _received(connection: Connection, wait: bool) -> WorkRequest:
-    """All orders that have come, as one; with `wait` there is at least one."""
+    """All requests that have come, as one; with `wait` there is at least one."""
     new, cancelled, environments = [], [], []
     while wait or connection.poll():
-        order: WorkRequest = connection.recv()
-        new += order.new
-        cancelled += order.cancelled
-        environments += order.environments
+        request: WorkRequest = connection.recv()
+        new += request.new
+        cancelled += request.cancelled
+        environments += request.environments
         wait = False
     return WorkRequest(new, cancelled, environments)
 

@@ -94,7 +94,7 @@ def _course(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[int,
             raise UserError(
                 f"{study.name}: must have a trial with its base values and others that differ from "
                 "it in one key, all their seeds trained, has none; sweep=influence makes such a "
-                "study, and a stopped sweep's own command goes on with it"
+                "study, and a stopped sweep's own command resumes it"
             )
         _refuse_unlike([them[0], *study.candidates])
     out = args.out or OUT

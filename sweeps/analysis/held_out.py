@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dqn.compose.traps import warn_of_traps
 from dqn.config import Config
 from dqn.config.config import INT_BOUND
 from dqn.runtime.errors import RunError, UserError
@@ -195,6 +194,7 @@ def _train(
         over=objective.of_rows,
         ordered_by=objective.told,
         trials=tuple(places),
+        unless_warned=True,
     )
 
     def source(folder: ResultsDir) -> FixedTrials:
@@ -204,7 +204,6 @@ def _train(
         same = [Trial(place, places[place], (), twins[place]) for place in sorted(twins)]
         return FixedTrials([*trials, *same])
 
-    warn_of_traps(list(configs.values()), but_said=True)
     print(f"{count(len(places) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
     return session.sweep(base, path, about, source)[0], twins
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dqn.runtime import compile_cache
 from dqn.runtime.atomic_write import replacing_folder
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import UserError, missing_package
 from dqn.runtime.tensorflow import import_tensorflow
 from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import COLUMN_OF_KEY, Cell, Row
@@ -47,9 +47,7 @@ def export(args: argparse.Namespace) -> tuple[int, str, Any]:
     """
     results = read(args.folder)
     if importlib.util.find_spec("tensorboard") is None:
-        raise UserError(
-            "--to tensorboard must find TensorBoard installed, does not; pip install tensorboard"
-        )
+        raise missing_package("--to tensorboard", "TensorBoard", "tensorboard")
     out = args.out or args.folder / "tensorboard"
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"--out must be a new or empty folder, got {out}; move it away, or name "

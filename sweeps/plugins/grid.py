@@ -93,7 +93,7 @@ def keep_composed(path: Path, composed: DictConfig) -> None:
 
 
 def finish(call: Callable[[], int], composed: DictConfig) -> None:
-    """Do it, and end the process unless all went well; say how to go on where it was stopped."""
+    """Call it, and end the process unless all went well; say how to resume it if it was stopped."""
     status = exit_code(call)
     if status == INTERRUPTED:
         print(f"to resume: {resume_command(composed.hydra)}")

@@ -38,11 +38,9 @@ def complete(
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from sweeps.search.space import overrides_of
-
     with suppress(SQLAlchemyError, StorageInternalError, UserError, OSError):
         sampled = _sampled(open_storage, identity)
-        configs = {number: compose(overrides_of(params)) for number, params in sampled.items()}
+        configs = {number: compose(params) for number, params in sampled.items()}
         add_columns(path, base, swept, configs)
 
 

@@ -11,7 +11,6 @@ from omegaconf import DictConfig
 from dqn import session
 from dqn.compose.fast_compose import Composer, settings_of
 from dqn.compose.overrides import fixed, refuse_run_keys
-from dqn.compose.traps import warn_of_traps
 from dqn.config import Config
 from dqn.runtime.exit_codes import INTERRUPTED
 from dqn.session import SweepSpec
@@ -29,7 +28,7 @@ from sweeps.search.pruners import PRUNERS
 from sweeps.search.recorded_study import recorded
 from sweeps.search.samplers import SAMPLERS
 from sweeps.search.settings import Settings, Validate, refuse_unsound
-from sweeps.search.space import Space, corners, written
+from sweeps.search.space import Space, Value, corners, overrides_of, written
 from sweeps.search.space_parser import search_space
 from sweeps.search.storage_url import open_storage
 from sweeps.search.study import Study
@@ -48,14 +47,16 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     overrides = composer.parser.parse_overrides(list(arguments))
     given = [override.input_line or "" for override in fixed(overrides)]
 
-    def compose(texts: Sequence[str]):
-        return composer.config([*given, *texts], remember=False)
+    def compose(params: Mapping[str, Value]):
+        texts = {name: value for name, value in params.items() if isinstance(value, str)}
+        numbers = {name: v for name, v in params.items() if not isinstance(v, str)}
+        return composer.sampled([*given, *overrides_of(texts)], numbers)
 
     path = folder_of(composed)
     node = settings_of(composed.hydra.sweeper)
     typed = {word.lstrip("+").partition("=")[0] for word in composed.hydra.overrides.hydra}
     settings = Settings.from_mapping(node, path.name, typed)
-    base = compose([])
+    base = compose({})
     space = search_space(overrides, node.get("params") or {}, compose, composer.parser)
     begun = _begun(path)
     known = recorded(
@@ -69,7 +70,6 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     refuse_run_keys(base, [(" ".join(texts), config) for texts, config in found])
     refuse_tasks(settings, space, base, found)
     configs = [base, *(config for _, config in found)]
-    warn_of_traps(corners(space, compose), of_all=True)
     objective = Objective(settings.objective, settings.aggregate)
     about = SweepSpec(
         record=record_of(settings, space, base) | {"params": known.params},
@@ -80,6 +80,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         over=objective.of_rows,
         ordered_by=objective.told,
         defaults=defaults_of(settings),
+        corners=corners(space, compose),
     )
 
     if known.params == begun.get("params") and _is_base_of(path, base):

@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 
 from dqn.compose.overrides import LARGEST_GRID
 from dqn.config import Config
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import UserError, missing_package
 from sweeps.search.options import chosen, option, quiet
 from sweeps.search.space import Space, Value, base_values, points_of, size_of, value_text, written
 
@@ -237,4 +237,4 @@ def _refuse_choices(space: Space) -> None:
 
 def _refuse_missing(package: str, what: str, install: str) -> None:
     if importlib.util.find_spec(package) is None:
-        raise UserError(f"{what} needs the package {package}, got none; pip install {install}")
+        raise missing_package(what, package, install)

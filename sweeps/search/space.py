@@ -32,8 +32,8 @@ Value = bool | int | float | str
 Space = dict[str, BaseDistribution]
 """By parameter, a key or a group, without the + it may be written with; in declared order."""
 
-Compose = Callable[[list[str]], Config]
-"""The configuration of these overrides on top of the study's own; raises `UserError`."""
+Compose = Callable[[Mapping[str, Value]], Config]
+"""The configuration of a sample on top of the study's own; raises `UserError`."""
 
 
 def overrides_of(params: Mapping[str, Value]) -> list[str]:
@@ -123,7 +123,7 @@ def corners(space: Space, compose: Compose) -> list[Config]:
     if math.prod(map(len, values)) <= _MOST_CORNERS:
         for corner in itertools.product(*values):
             with contextlib.suppress(UserError):
-                found.append(compose(overrides_of(dict(corner))))
+                found.append(compose(dict(corner)))
     return found
 
 
@@ -175,7 +175,7 @@ def _value_in(row: Mapping[str, Cell], name: str, distribution: BaseDistribution
 def _is_trained(row: Mapping[str, Cell], params: Mapping[str, Value], compose: Compose) -> bool:
     """Whether a sample gives the configuration that a row has the columns of."""
     try:
-        config = compose(overrides_of(params))
+        config = compose(params)
     except UserError:
         return False
     columns = hyperparameters(config, [name for name in row if name.startswith("env.")])

@@ -30,7 +30,7 @@ from dqn.compose.overrides import sweep_texts
 from dqn.config.config import KEYS, key_of, refuse_unknown
 from dqn.config.fields import validate
 from dqn.runtime.errors import UserError
-from sweeps.search.space import Compose, Space, canonical, overrides_of, value_text
+from sweeps.search.space import Compose, Space, canonical, value_text
 
 
 def search_space(
@@ -163,9 +163,9 @@ def _checked(override: Override, value: Any, compose: Compose) -> Any:
     try:
         if key in KEYS:
             return validate(key, KEYS[key], value)
-        compose(overrides_of({key: grammar_text(value)}))
+        compose({key: grammar_text(value)})
     except UserError as error:
-        raise UserError(f"{error} (in {override.input_line})") from error
+        raise error.followed_by(f" (in {override.input_line})") from error
     return value
 
 

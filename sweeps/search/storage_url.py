@@ -44,7 +44,7 @@ def open_storage(url: str) -> RDBStorage:
     except (StorageInternalError, SQLAlchemyError, RuntimeError) as error:
         raise RunError(
             f"hydra.sweeper.storage={without_password(url)} cannot be opened "
-            f"({first_line(error)}); the same command goes on once it can{_in_plain_sight(url)}"
+            f"({first_line(error)}); the same command resumes once it can{_in_plain_sight(url)}"
         ) from error
 
 

@@ -121,7 +121,7 @@ class Study:
             self._params.append(params)
             self._next += 1
             try:
-                config = self._compose(overrides_of(params))
+                config = self._compose(params)
             except UserError as error:
                 self._end(number, End(TrialState.FAIL, None, str(error)))
                 self._repeats.refuse(str(error))

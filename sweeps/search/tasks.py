@@ -40,7 +40,7 @@ def alternatives(space: Space, compose: Compose) -> list[tuple[list[str], Config
     for params in combined if groups else []:
         for more in rest:
             with contextlib.suppress(UserError):  # as a trial it fails, and says why
-                found.append((overrides_of(params), compose(overrides_of({**params, **more}))))
+                found.append((overrides_of(params), compose({**params, **more})))
                 break
     return found
 

@@ -381,7 +381,7 @@ def test_the_unit_of_the_loss_is_the_square_of_a_scaled_reward(tmp_path, monkeyp
 NO_BASE = (
     "grid: must have a trial with its base values and others that differ from it in one key, all "
     "their seeds trained, has none; sweep=influence makes such a study, and a stopped sweep's own "
-    "command goes on with it"
+    "command resumes it"
 )
 
 

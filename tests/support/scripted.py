@@ -33,7 +33,7 @@ class CutError(Exception):
     """What a kill -9 is here."""
 
 
-class FakeFleet:
+class FakePool:
     """Lanes that work through `returns_of`, `chunk` episodes a call, in any order of report."""
 
     is_remote, workers = False, 1
@@ -154,9 +154,9 @@ def opened(path):
     return ResultsDir(path, BASE, {"kind": "grid"}, swept=("lr",))
 
 
-def drive(path, source, fleet, view=None, asked=None):
+def drive(path, source, pool, view=None, asked=None):
     with opened(path) as folder:
-        return Scheduler(source, folder, fleet, view or Silent()).run(asked or Event())
+        return Scheduler(source, folder, pool, view or Silent()).run(asked or Event())
 
 
 def table(path):

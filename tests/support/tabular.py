@@ -15,6 +15,7 @@ from dqn.statistics.metrics import metrics_of
 from dqn.storage.columns import hyperparameters
 from dqn.storage.trials import retried
 from sweeps.search.settings import Settings
+from sweeps.search.space import overrides_of
 from sweeps.search.space_parser import search_space
 from sweeps.search.study import Study
 
@@ -36,10 +37,10 @@ def _loaded_once(manager, known=[]):  # noqa: B006
 _VersionManager._create_alembic_script = _loaded_once
 
 
-def compose(texts) -> Config:
-    """The configuration of plain overrides, without Hydra's files; refuses as `Composer` does."""
+def compose(params) -> Config:
+    """The configuration of a sample, without Hydra's files; refuses as `Composer` does."""
     with one_line():
-        overrides = PARSER.parse_overrides(list(texts))
+        overrides = PARSER.parse_overrides(overrides_of(params))
     return Config.from_mapping({"seeds": 2, **{o.key_or_group: o.value() for o in overrides}})
 
 

@@ -20,7 +20,7 @@ from sweeps.search.options import parts_of
 from sweeps.search.settings import Settings
 
 STUDY = "-m hydra/sweeper=optuna lr=interval(1e-4,1e-2) "
-TOLD = [
+ADVISED = [
     # hydra-optuna-sweeper and Optuna
     (
         STUDY + "hydra.sweeper.direction=maximize",
@@ -51,7 +51,7 @@ TOLD = [
     ("hydra.sweper.n_trials=5", "hydra.sweper.n_trials ; did you mean hydra.sweeper.n_trials?"),
     ("hydra/launchr=lanes", "hydra/launchr ; did you mean hydra/launcher?"),
     ("pruner.n_startup_trials=5", "pruner ; hydra.sweeper.pruner.n_startup_trials"),
-    ("sampler.seed=3", "sampler.seed ; write hydra.sweeper.seed (it is of a study"),
+    ("sampler.seed=3", "sampler.seed ; write hydra.sweeper.seed (it belongs to a study"),
     ("sweeper.direction=maximize", "sweeper.direction ; hydra.sweeper.objective"),
     (
         STUDY + "hydra.sweeper.optuna_config.n_trials=3",
@@ -60,9 +60,12 @@ TOLD = [
     (STUDY + "hydra.sweeper.search_space.lr.type=float", "search_space.lr ; hydra.sweeper.params"),
     (
         STUDY + "hydra.sweeper.pruner.n_warmup_steps=3",
-        "hydra.sweeper.pruner.n_warmup_steps ; it is of hydra/sweeper/pruner=median",
+        "hydra.sweeper.pruner.n_warmup_steps ; it belongs to hydra/sweeper/pruner=median",
     ),
-    (STUDY + "hydra.sweeper.sampler.popsize=3", "popsize ; it is of hydra/sweeper/sampler=cmaes"),
+    (
+        STUDY + "hydra.sweeper.sampler.popsize=3",
+        "popsize ; it belongs to hydra/sweeper/sampler=cmaes",
+    ),
     # other programs for reinforcement learning
     ("max_trials=5", "max_trials ; hydra.sweeper.n_trials"),
     ("time_limit=5", "time_limit ; did you mean env.max_episode_steps?"),
@@ -74,7 +77,7 @@ TOLD = [
     ("replay_capacity=9", "replay_capacity ; did you mean buffer_size?"),
     ("replay_memory_size=9", "replay_memory_size ; did you mean buffer_size?"),
     ("replay_start_size=9", "replay_start_size ; did you mean learning_starts?"),
-    ("network=[8]", "network ; did you mean hidden?"),
+    ("network=[8]", "network ; mlp; write for example network=mlp"),
     ("n_evaluations=9", "n_evaluations ; did you mean test_episodes?"),
     ("env_wrapper=x", "env_wrapper ; there is none; env=gymnasium"),
     ("gym_packages=x", "gym_packages ; env.id=MODULE:ID"),
@@ -97,7 +100,7 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("typed", "parts"), TOLD, ids=[typed for typed, _ in TOLD])
+@pytest.mark.parametrize(("typed", "parts"), ADVISED, ids=[typed for typed, _ in ADVISED])
 def test_a_habit_leads_to_what_there_is_here(line, tmp_path, typed, parts):
     assert line(*typed.split()) == 2
     start, _, others = parts.partition(" ; ")

@@ -184,8 +184,8 @@ def test_a_name_with_a_comma_says_what_to_write(line):
     for typed in (["name=a,b"], ["-m", "lr=1,2", "name=a,b"]):
         assert line(*typed) == 2
         assert line.err == (
-            "name must be one for all trials, got name=a,b; write one value; with its comma it is "
-            "\"name='a,b'\"\n"
+            "name must be the same for all trials, got name=a,b; write one value; quoted with its "
+            "comma it is \"name='a,b'\"\n"
         )
 
 
@@ -219,7 +219,7 @@ def presets(tmp_path, **texts):
         ("env.max_episode_steps: 100", "env: {max_episode_steps: 100}"),
         ("hydra.sweeper.n_trials: 5", "hydra: {sweeper: {n_trials: 5}}"),
         ("env: {kwargs.gravity: 5}", "env: {kwargs: {gravity: 5}}"),
-        ("lr: -1", "lr must be a number > 0, got -1"),
+        ("lr: -1", "lr must be > 0, got -1"),
         ("env: {max_episode_steps: 0}", "env.max_episode_steps must be"),
         ("learning_rate: 1e-4", "did you mean lr?"),
         ("name: 12:30:00", "write name: '12:30:00'"),
@@ -300,10 +300,10 @@ def test_values_of_params_are_those_of_a_grid(values):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"lr: 0.5\n", "first line must be # @package _global_, got another; write that line"),
+        (b"lr: 0.5\n", "must be # @package _global_, got another; write that line"),
         (b"\xef\xbb\xbf# @package _global_\nlr: 0.5\n", "got a byte order mark before it; save it"),
         (b"# @package _global_\nlr: 0.5\nlr: 0.6\n", "line 3, column 1: found duplicate key lr;"),
-        (b"# @package _global_\n\tlr: 0.5\n", "write blanks in place of the tab"),
+        (b"# @package _global_\n\tlr: 0.5\n", "write spaces instead of the tab"),
         (b"# @package _global_\nname: caf\xe9\n", "must be UTF-8 text, got the byte 0xe9"),
     ],
 )

@@ -273,7 +273,7 @@ def test_a_disk_that_fills_once_all_is_trained_keeps_no_table_away(
     last = err.splitlines()[-1]
     assert "writing failed (No space left on device); what was finished before is safe" in last
     assert here(*command) == 0
-    assert "trained before" in capfd.readouterr().out
+    assert "already trained" in capfd.readouterr().out
     assert rows_of(tmp_path).seed.tolist() == [0, 1] * (1 + sweep)
     trials = pd.read_csv(tmp_path / "trials.csv")
     assert trials.seeds_done.tolist() == [2] * (1 + sweep)
@@ -288,7 +288,7 @@ def test_ctrl_c_while_drawing_ends_with_the_table(tmp_path, capfd, monkeypatch):
 
 
 def test_curves_that_cannot_be_drawn_meanwhile_do_not_end_a_training(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr("dqn.session._FIRST_CURVES", 0.0)
+    monkeypatch.setattr("dqn.terminal.drawing._FIRST_CURVES", 0.0)
     monkeypatch.setattr("dqn.plotting.result_pictures.draw_curves", full)
     status, out, lines = run(capfd, tmp_path, "Walk")
     assert (status, lines) == (0, ["no figures: No space left on device"])

@@ -126,9 +126,7 @@ def test_where_no_place_has_room_one_line_says_what_to_do(tmp_path, places):
     def call():
         raise OSError(f"{made.path}/xla.pb; No space left on device")
 
-    with pytest.raises(
-        RunError, match=r"no room for it in .* \(.*No space left.*\); make room, or"
-    ):
+    with pytest.raises(RunError, match=r"no space in .* \(.*No space left.*\); free some, or"):
         compile_cache.Graphs(tmp_path, made).compiled("a", call, call)
 
 
@@ -195,8 +193,8 @@ def test_without_a_home_it_is_said_once_that_nothing_is_kept(fresh, capsys):
     compile_cache.prepare()
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        "compiled programs cannot be kept: Could not determine home directory.; those that are not "
-        "there are compiled anew each time, DQN_COMPILE_CACHE=FOLDER keeps them in another place"
+        "compiled programs cannot be cached: Could not determine home directory.; each command "
+        "compiles them again, DQN_COMPILE_CACHE=FOLDER caches them elsewhere"
     )
     assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_auto_jit=0"
     compile_cache.prepare(quiet=True)

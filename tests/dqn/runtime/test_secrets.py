@@ -240,7 +240,7 @@ def test_what_hydra_prints_has_no_token(line, monkeypatch, flags):
     ids=str,
 )  # fmt: skip
 def test_a_password_in_plain_sight_is_refused(kwargs):
-    with pytest.raises(UserError, match="must not be a password in plain sight"):
+    with pytest.raises(UserError, match="must not be a password in plain text"):
         refuse_literal(kwargs, "env.kwargs")
 
 

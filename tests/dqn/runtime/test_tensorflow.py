@@ -16,10 +16,11 @@ MODELS = """
 from pathlib import Path
 import gymnasium
 from dqn import DQNAgent, create_model
+from dqn.agents.networks.mlp import MLP
 from dqn.plotting import episode_recorder as recorder
 agent = DQNAgent(gymnasium.make("CartPole-v1"), create_model, seed=0)
 kept = agent.model if hasattr(agent, "model") else agent._pair.model
-recorder.save_model(Path("model.keras"), kept.get_weights(), "relu", 4)
+recorder.save_model(Path("model.keras"), MLP(4, (64, 64), "relu", 2), kept.get_weights())
 import keras
 loaded = keras.models.load_model("model.keras")
 dtypes = [str(w.dtype) for w in kept.get_weights()] + [x.dtype_policy.name for x in loaded.layers]
@@ -66,7 +67,7 @@ def test_agent_and_network_are_tensorflows_whatever_keras_is_set_up_for(tmp_path
     assert done.stdout.split() == ["tensorflow", "float32"]
     text = done.stderr.splitlines()
     assert len(text) == (name in ("unknown", "no mapping", "unreadable")), text
-    assert all(line.startswith("keras.json is done without") for line in text)
+    assert all(line.startswith("keras.json is ignored") for line in text)
     if WRONG[name]:
         assert (home / "keras.json").read_text() == WRONG[name]
 
@@ -76,10 +77,8 @@ def test_keras_that_was_imported_on_another_backend_is_refused_in_one_line(monke
     monkeypatch.setitem(sys.modules, "keras", other)
     with pytest.raises(UserError) as caught:
         tensorflow.import_keras()
-    assert str(caught.value) == (
-        "Keras must run on TensorFlow here, got jax, on which this process imported it before; "
-        "import dqn first, or set KERAS_BACKEND=tensorflow"
-    )
+    assert caught.value.value == "jax"
+    assert "KERAS_BACKEND=tensorflow" in str(caught.value)
 
 
 @pytest.fixture

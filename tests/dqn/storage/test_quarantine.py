@@ -1,7 +1,7 @@
 """Bits that flip and files that are cut, anywhere in any file of a folder of results.
 
 The same command again must end with the undisturbed tables, or refuse in one line that says what to
-do. Nothing is trained: the driver, its source and the folder are real, the fleet is made up.
+do. Nothing is trained: the scheduler, its source and the folder are real, the pool is fake.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from scripted import BASE, FakeFleet, Scripted, drive, trials
+from scripted import BASE, FakePool, Scripted, drive, trials
 
 from dqn.runtime.errors import RunError, UserError
 from dqn.storage.results_dir import ResultsDir
@@ -35,9 +35,9 @@ def whole(tmp_path):
 
 def again(path):
     """The same command: five trials of three seeds; what of it was trained."""
-    fleet = FakeFleet(lanes=3)
-    drive(path, Scripted(trials()), fleet)
-    return fleet.trained
+    pool = FakePool(lanes=3)
+    drive(path, Scripted(trials()), pool)
+    return pool.trained
 
 
 def tables(path):

@@ -70,9 +70,7 @@ def whole(process):
 def test_without_ray_it_is_said_what_to_install(tmp_path, monkeypatch, capfd):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert here(*asked(tmp_path / "grid", "fleet=ray")) == 2
-    assert capfd.readouterr().err.splitlines() == [
-        "fleet=ray must find Ray installed, does not; pip install 'ray>=2.50'"
-    ]
+    assert capfd.readouterr().err.splitlines() == ["fleet=ray needs Ray: pip install 'ray>=2.50'"]
 
 
 def test_no_worker_at_all_and_a_cluster_do_not_go_together(tmp_path, capfd):
@@ -91,7 +89,7 @@ def test_a_worker_that_cannot_begin_ends_the_command_and_is_not_begun_for_ever()
             raise lost
 
     Ray.exceptions = exceptions
-    with pytest.raises(RunError, match=r"cannot begin on the cluster \(No module named 'dqn'\); "):
+    with pytest.raises(RunError, match=r"cannot start on the cluster \(No module named 'dqn'\); "):
         RayWorker(Ray(), mock.MagicMock()).poll()
 
 
@@ -102,18 +100,21 @@ def test_what_ray_says_is_told_without_passwords_also_where_it_says_nothing(monk
         message = ""
 
         def get(self, asked):
-            raise exceptions.RayTaskError("f", self.said, None) if self.said else RayError()
+            raise exceptions.RayTaskError("f", self.message, None) if self.message else RayError()
 
     class RayError(exceptions.RayError):
         pass
 
     Ray.exceptions = exceptions
     monkeypatch.setattr("dqn.workers.ray._alive", lambda ray, node: True)
-    member = RayWorker(Ray(), mock.MagicMock())
-    member._node = "one"
-    for Ray.said, text in (("", "RayError"), ("at http://me:hunter2@host/", "http://me:***@host/")):
+    worker = RayWorker(Ray(), mock.MagicMock())
+    worker._node = "one"
+    for Ray.message, text in (
+        ("", "RayError"),
+        ("at http://me:hunter2@host/", "http://me:***@host/"),
+    ):
         with pytest.raises(WorkerLostError) as gone:
-            member.poll()
+            worker.poll()
         assert text in str(gone.value)
         assert "hunter2" not in str(gone.value)
 
@@ -123,7 +124,7 @@ def test_a_cluster_that_does_not_answer_without_a_word_is_refused(monkeypatch):
     ray.is_initialized.return_value, ray.init.side_effect = False, RuntimeError()
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    with pytest.raises(UserError, match=r"that answers, got local \(RuntimeError\); start one"):
+    with pytest.raises(UserError, match=r"that responds, got local \(RuntimeError\); start one"):
         RayBackend(None, 1)
 
 
@@ -133,7 +134,7 @@ def test_an_address_where_no_cluster_answers_is_refused(tmp_path):
     done = ended(*asked(tmp_path / "grid", "fleet=ray", "ray_address=127.0.0.1:1"))
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("ray_address must be of a Ray cluster that answers, got 127.0.0.1:1 (")
+    assert line.startswith("ray_address must be of a Ray cluster that responds, got 127.0.0.1:1 (")
 
 
 @pytest.mark.slow
@@ -177,7 +178,7 @@ def test_where_ray_sees_gpus_there_is_a_worker_on_each_and_none_elsewhere(tmp_pa
     with cluster(1) as (made, _):
         made.add_node(num_cpus=2, num_gpus=1)
         out, _ = whole(started(tmp_path / "grid", made))
-    assert " on 1 worker; lanes at work" in out
+    assert " on 1 worker; utilisation" in out
     pd.testing.assert_frame_equal(
         table(tmp_path / "grid").sort_values(["trial", "seed"], ignore_index=True),
         calm.sort_values(["trial", "seed"], ignore_index=True),

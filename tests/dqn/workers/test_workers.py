@@ -1,4 +1,4 @@
-"""Workers import what their driver did, are told what it has registered, or say why they cannot."""
+"""Workers import what the scheduler's process did, know what it registered, or say why not."""
 
 import importlib
 import json
@@ -45,9 +45,9 @@ def config(env_id, **changes):
     return Config(env=EnvConfig(id=env_id), episodes=3, hidden=(8,), **changes)
 
 
-def until_over(fleet, jobs):
+def until_over(pool, jobs):
     deadline = time.monotonic() + 60
-    while not fleet.advance(jobs, []).finished:
+    while not pool.advance(jobs, []).finished:
         jobs = []
         assert time.monotonic() < deadline
 
@@ -82,7 +82,7 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
     monkeypatch.setattr(
         local,
         "_START",
-        local._START.replace("from dqn.training import worker", "import my_envs; 1 / 0"),
+        local._START.replace("from dqn.workers import worker", "import my_envs; 1 / 0"),
     )
     (text,) = first_words(LocalWorker())
     assert text == WorkerError("ZeroDivisionError: division by zero", "", unstarted=True)
@@ -93,17 +93,17 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
     [
         ("raise ImportError('no such library')", "ImportError: no such library"),
         ("sys.exit(3)", "SystemExit: 3"),
-        ("import os; os._exit(3)", "it ended with status 3"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "it was ended by SIGILL"),
+        ("import os; os._exit(3)", "it exited with status 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "it was killed by SIGILL"),
     ],
 )
 def test_workers_that_cannot_start_end_the_command_with_the_reason(monkeypatch, fault, reason):
-    start = local._START.replace("    from dqn.training import worker", f"    {fault}")
+    start = local._START.replace("    from dqn.workers import worker", f"    {fault}")
     monkeypatch.setattr(local, "_START", start)
-    fleet = RemotePool(LocalBackend(2))
+    pool = RemotePool(LocalBackend(2))
     with pytest.raises(RunError) as caught:
-        until_over(fleet, [Job(0, 0, config("CartPole-v1"))])
-    fleet.close()
+        until_over(pool, [Job(0, 0, config("CartPole-v1"))])
+    pool.close()
     assert str(caught.value) == (
         f"a worker cannot start ({reason}); fleet=processes workers=0 needs none"
     )
@@ -113,7 +113,7 @@ def test_a_worker_whose_users_code_ends_the_program_says_so(monkeypatch):
     def ends(**_):
         raise SystemExit("no simulator")
 
-    monkeypatch.setattr(worker.runtime, "prepare", ends)
+    monkeypatch.setattr(worker.compile_cache, "prepare", ends)
     ours, theirs = multiprocessing.Pipe()
     worker.serve(theirs)
     text = ours.recv()
@@ -132,45 +132,45 @@ def test_a_system_that_refuses_another_process_is_said_in_one_line(monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", refused)
     before = set(os.listdir("/dev/fd"))
     with pytest.raises(
-        RunError, match=r"refuses \(Resource temporarily unavailable\); ask for few"
+        RunError, match=r"another worker \(Resource temporarily unavailable\); write few"
     ):
         LocalBackend(2).start()
     assert set(os.listdir("/dev/fd")) == before
 
 
 def test_a_later_worker_that_cannot_start_is_one_that_was_lost():
-    class Site:
+    class OneWorker:
         capacity = 1
 
         def start(self):
             return self
 
-        ready, text = True, [[Heartbeat(0.0)], WorkerLostError("not now", unstarted=True)]
+        ready, reports = True, [[Heartbeat(0.0)], WorkerLostError("not now", unstarted=True)]
 
         def poll(self):
-            one = self.said.pop(0)
+            one = self.reports.pop(0)
             if isinstance(one, WorkerLostError):
                 raise one
             return one
 
-        def send(self, order):
+        def send(self, request):
             pass
 
         def wait(self, workers, seconds):
-            return workers if self.said else []
+            return workers if self.reports else []
 
         def end(self):
             return ""
 
-    fleet = RemotePool(Site())
-    fleet.advance([Job(0, 0, config("CartPole-v1"))], [])
-    assert fleet.advance([], []).notices == [
-        "a worker was lost (not now): 1 trainings begin anew in another"
+    pool = RemotePool(OneWorker())
+    pool.advance([Job(0, 0, config("CartPole-v1"))], [])
+    assert pool.advance([], []).notices == [
+        "a worker was lost (not now): 1 training restarted in another"
     ]
 
 
-class Desks:
-    """A site of two: the first worker begins and does nothing, all others cannot begin."""
+class TwoWorkers:
+    """A backend of two: the first worker starts and does nothing, no other can start."""
 
     capacity = 2
 
@@ -178,7 +178,7 @@ class Desks:
         self.made = []
 
     def start(self):
-        self.made.append(Desk(begins=not self.made))
+        self.made.append(IdleWorker(begins=not self.made))
         return self.made[-1]
 
     def wait(self, workers, seconds):
@@ -188,7 +188,7 @@ class Desks:
         pass
 
 
-class Desk:
+class IdleWorker:
     ready = True
 
     def __init__(self, begins):
@@ -202,35 +202,35 @@ class Desk:
             raise WorkerLostError("no memory", unstarted=True)
         return [Heartbeat(0.0)]
 
-    def send(self, order):
-        self.given += order.new
+    def send(self, request):
+        self.given += request.new
 
     def end(self):
         return ""
 
 
 def test_workers_that_can_never_start_are_done_without_and_cost_no_training():
-    backend = Desks()
-    fleet, jobs, notices = (
+    backend = TwoWorkers()
+    pool, jobs, notices = (
         RemotePool(backend),
         [Job(n, 0, config("CartPole-v1")) for n in range(99)],
         [],
     )
     for _ in range(9):
-        update = fleet.advance(jobs, [])
+        update = pool.advance(jobs, [])
         jobs = []
         notices += update.notices
         assert not update.finished
     assert len(backend.made) == 1 + 3
     assert sum("a worker was lost (no memory)" in line for line in notices) == 3
-    assert notices[-1] == "3 workers in a row could not start: no further one is, 1 is left"
+    assert notices[-1] == "3 workers in a row could not start: no more are started, 1 worker left"
     first = backend.made[0]
     first.gone, first.heard = True, False  # now another is tried, and there is none at all
     with pytest.raises(RunError, match=r"a worker cannot start \(no memory\)"):
-        until_over(fleet, [])
+        until_over(pool, [])
 
 
-class Licensed(Desks):
+class Licensed(TwoWorkers):
     """Two workers, of which the second cannot make an environment while the first has some."""
 
     def start(self):
@@ -241,21 +241,21 @@ class Licensed(Desks):
         return [one for one in workers if one.given]
 
 
-class Licensee(Desk):
+class Licensee(IdleWorker):
     def __init__(self, backend, begins=True):
         super().__init__(begins)
-        self.site, self.trained, self.sent = backend, 0, 0
+        self.backend, self.trained, self.sent = backend, 0, 0
 
-    def send(self, order):
-        super().send(order)
-        self.sent += len(order.new)
+    def send(self, request):
+        super().send(request)
+        self.sent += len(request.new)
 
     def poll(self):
-        first = self is self.site.made[0]
-        refused = not first and self.site.made[0].given
+        first = self is self.backend.made[0]
+        refused = not first and self.backend.made[0].given
         jobs, self.given = (self.given, []) if refused else (self.given[:1], self.given[1:])
         self.trained += not refused
-        over = [Finished.failed(job, "no licence", unmade=True) if refused or self.site.never
+        over = [Finished.failed(job, "no licence", unmade=True) if refused or self.backend.never
                 else replace(Finished.pruned(job), status="done") for job in jobs]  # fmt: skip
         return [ChunkResult([], over, 0.0, 0.0, 0.0)]
 
@@ -264,15 +264,15 @@ class Licensee(Desk):
 def test_where_only_so_many_exist_workers_leave_trainings_to_those_that_have_them(never):
     backend = Licensed()
     backend.never = never
-    fleet, jobs = RemotePool(backend), [Job(n, 0, config("Some-v0")) for n in range(60)]
+    pool, jobs = RemotePool(backend), [Job(n, 0, config("Some-v0")) for n in range(60)]
     finished, new = [], jobs
     for _ in range(200):
-        finished += fleet.advance(new, []).finished
+        finished += pool.advance(new, []).finished
         new = ()
     assert sorted(one.key for one in finished) == [job.key for job in jobs]
     assert {one.status for one in finished} == {"failed" if never else "done"}
     assert backend.made[1].sent < 60
-    fleet.close()
+    pool.close()
 
 
 class Own(CartPoleEnv):
@@ -307,10 +307,10 @@ def test_an_environment_of_the_script_itself_trains_here_with_a_line(
     monkeypatch.setattr(limits, "cores", lambda: 4)
     gymnasium.register("Script-v0", entry_point=BOUND[name](registry), max_episode_steps=9)
     asked = config("Script-v0", seeds=2)
-    with session.pool_for(asked, 2, [asked]) as fleet:
-        assert not fleet.is_remote
+    with session.pool_for(asked, 2, [asked]) as pool:
+        assert not pool.is_remote
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("Script-v0 is registered by this script alone: all is trained in this")
+    assert line.startswith("only this script registers Script-v0: this process trains everything")
     refuse_workers(asked, [asked])
 
 
@@ -344,7 +344,7 @@ def test_another_registration_of_a_known_id_is_the_one_that_workers_have(registr
 @pytest.mark.parametrize(
     "env_id", ["CartPole-v1", "cases:Any-v0", "Unknown-v0", f"{__name__}:A-v0"]
 )
-def test_nothing_is_told_of_what_a_worker_finds_by_itself(env_id):
+def test_nothing_is_sent_of_what_a_worker_finds_by_itself(env_id):
     assert registrations.bound_here([config(env_id)]) == ""
     assert registrations.registered([Job(0, 0, config(env_id))]) == []
 

@@ -120,7 +120,7 @@ def test_again_trains_nothing_and_says_the_same(copy, capsys, monkeypatch):
     before = (copy / "validation.csv").read_bytes()
     assert main(["validate", str(copy), "--top", "2", "--seeds", "3", "--json"]) == 0
     text = capsys.readouterr()
-    assert "nothing was left to do" in text.err
+    assert "nothing to do" in text.err
     plain = json.loads(text.out)
     assert plain["seeds"] == [2, 4]
     assert [one["trial"] for one in plain["findings"]] == [2, 0, None]

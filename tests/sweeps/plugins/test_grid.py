@@ -170,7 +170,7 @@ def test_a_configuration_that_a_grid_has_twice_is_trained_once(tmp_path, capfd):
         }
         same = trials.set_index("trial").mean_return
         assert (same[2], same[3]) == (same[0], same[1])
-    assert "all trials were trained before" in out
+    assert "all trials are already trained" in out
     assert main(["compare", f"{folder}:3", f"{folder}:1"]) == 0
     out = capfd.readouterr().out
     assert "all have the same configuration" in out
@@ -257,7 +257,7 @@ def test_a_swept_setting_of_the_environment_has_a_column_and_a_warning(tmp_path,
     assert "trials differ in env.kwargs.sutton_barto_reward: their returns may not compare" in out
     assert table(folder)["env.kwargs.sutton_barto_reward"].tolist() == [True, False]
     assert grid(folder, "env=cartpole_v1", swept.replace("+", "++"), "seeds=1") == 0
-    assert "nothing was left to do" in capfd.readouterr().out
+    assert "nothing to do" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("key", ["seeds: 2", "first_seed: 5", "test_episodes: 3", "workers: 0"])
@@ -270,7 +270,7 @@ def test_what_must_be_one_for_all_trials_is_refused_in_a_group_that_is_swept(tmp
     folder = tmp_path / "g"
     assert here(*flags, "-m", f"hydra.sweep.dir={folder}", *small, "preset=exercise,a") == 2
     (line,) = capfd.readouterr().err.splitlines()
-    assert line.startswith(f"{key.partition(':')[0]} must be one for all trials")
+    assert line.startswith(f"{key.partition(':')[0]} must be the same for all trials")
     assert not (folder / "seeds.csv").exists()
 
 
@@ -332,7 +332,7 @@ def test_a_grid_that_is_nothing_without_its_values_resumes_in_any_order(tmp_path
     assert grid(folder, *tasks, "env.id=CartPole-v1,CartPole-v0") == 0
     before = table(folder)
     assert grid(folder, *tasks, "env.id=CartPole-v0,CartPole-v1") == 0
-    assert "nothing was left to do" in capfd.readouterr().out
+    assert "nothing to do" in capfd.readouterr().out
     pd.testing.assert_frame_equal(table(folder), before)
 
 

@@ -106,21 +106,21 @@ def test_a_pruned_study_killed_at_five_random_moments_loses_and_doubles_nothing(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_worker_that_stands_still_costs_time_and_no_result(tmp_path, monkeypatch, capfd):
+def test_a_hung_worker_costs_time_and_no_result(tmp_path, monkeypatch, capfd):
     """The whole command, in this process, where its limit can be lowered."""
     expected = whole(tmp_path / "calm", *RACED)
-    monkeypatch.setattr(remote_pool, "FROZEN", 30.0)
-    hear, stopped = remote_pool.RemotePool._hear, []
+    monkeypatch.setattr(remote_pool, "HEARTBEAT_TIMEOUT", 30.0)
+    poll, stopped = remote_pool.RemotePool._poll, []
 
-    def stop_once(fleet, one, update, speaks):
-        hear(fleet, one, update, speaks)
+    def stop_once(pool, one, update, has_reported):
+        poll(pool, one, update, has_reported)
         if update.finished and not stopped:
             stopped.append(one.worker.process.pid)
             os.kill(stopped[0], signal.SIGSTOP)
 
-    monkeypatch.setattr(remote_pool.RemotePool, "_hear", stop_once)
+    monkeypatch.setattr(remote_pool.RemotePool, "_poll", stop_once)
     assert here(*command(tmp_path / "cut", *RACED)[3:]) == 0
-    assert "a worker was lost (it gave no sign of life for 30 s): " in capfd.readouterr().err
+    assert "a worker was lost (it sent no heartbeat for 30 s): " in capfd.readouterr().err
     pd.testing.assert_frame_equal(table(tmp_path / "cut"), expected)
 
 
@@ -180,7 +180,7 @@ def test_a_study_is_trained_once_validated_and_keeps_its_space(tmp_path):
     assert "Warning" not in again.stderr
     assert (folder / "seeds.csv").read_bytes() == text  # even the seconds: nothing is trained
     assert (folder / "validation.csv").read_bytes() == found
-    assert again.stdout.count("nothing was left to do") == 2
+    assert again.stdout.count("nothing to do") == 2
     other = run(folder, "lr=tag(log,interval(1e-4,1e-1))")
     assert other.returncode == 2
     assert other.stderr.count("\n") == 1

@@ -14,7 +14,6 @@ from tabular import TPE, World, compose, row_of
 from dqn.runtime.errors import UserError
 from sweeps.search import study_storage
 from sweeps.search.settings import Settings
-from sweeps.search.space import overrides_of
 from sweeps.search.study import Study
 
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
@@ -109,7 +108,7 @@ def test_rows_that_an_earlier_version_trained_again_stay(tmp_path):
     trials = [study.next() for _ in range(4)]
     study.close()
     for trial in trials:  # all four trained, whatever they are the same as
-        config = compose(overrides_of(study._params[trial.number]))
+        config = compose(study._params[trial.number])
         for seed in range(2):
             row = row_of(trial.number, seed, config, by_settings(config, seed))
             world.rows[trial.number, seed] = row

@@ -80,7 +80,7 @@ def test_a_pruner_that_cannot_be_is_refused(node, rungs, parts):
         ({"rungs": [1.5]}, ("rungs must be a rising list", "got [1.5]")),
         ({"parallel": 0}, ("parallel must", "got 0")),
         ({"sampler": "tpe"}, ("sampler must be a mapping", "got", "choose one")),
-        ({"validate": {"top": 0}}, ("validate.top must be a whole number >= 1", "got 0")),
+        ({"validate": {"top": 0}}, ("validate.top must be >= 1", "got 0")),
         ({"validate": {"seeds": 1}}, ("validate.seeds must", "got 1", "validate.seeds=50")),
         ({"validate": {"tops": 3}}, ("validate must be null or have seeds and top", "'tops': 3")),
         ({"validate": True}, ("validate must be null or have", "got true", "{top:5,seeds:50}")),

@@ -52,7 +52,7 @@ def test_a_command_line_wins_over_params():
 
 @given(lr=st.floats(1e-12, 1.0), gamma=st.floats(0.0, 1.0, exclude_max=True))
 def test_a_sample_is_read_back_bit_by_bit(lr, gamma):
-    config = compose(overrides_of({"lr": lr, "gamma": gamma, "hidden": "[8,4]"}))
+    config = compose({"lr": lr, "gamma": gamma, "hidden": "[8,4]"})
     assert (config.lr.hex(), config.gamma.hex()) == (lr.hex(), gamma.hex())
     assert tuple(config.hidden) == (8, 4)
 
@@ -62,7 +62,7 @@ def test_a_row_tells_its_sample():
         "lr=interval(1e-4,1e-2)", "hidden=choice([8],[4,4])", "double=choice(false,true)"
     )
     params = {"lr": 0.0031, "hidden": "[4,4]", "double": True}
-    row = row_of(0, 0, compose(overrides_of(params)), 1.0)
+    row = row_of(0, 0, compose(params), 1.0)
     row["hidden"] = "4x4"
     assert params_of_row(row, space) == params
     assert params_of_row({**row, "lr": 0.5}, space) is None
@@ -109,11 +109,14 @@ def test_the_plus_of_a_name_is_no_part_of_it():
     assert overrides_of({"env.kwargs.x": 2, "lr": 0.1}) == ["++env.kwargs.x=2", "lr=0.1"]
 
 
-def composed(texts):
+def composed(values):
     """Presets by hand: `preset` sets lr, an argument of the environment is one."""
-    values = dict(text.removeprefix("++").split("=") for text in texts)
     lr = {"fast": 0.1, "slow": 0.01, "slower": 0.01}.get(values.get("preset"), 0.001)
-    kwargs = {k[11:]: yaml.safe_load(v) for k, v in values.items() if k.startswith("env.kwargs.")}
+    kwargs = {
+        k[11:]: yaml.safe_load(v) if isinstance(v, str) else v
+        for k, v in values.items()
+        if k.startswith("env.kwargs.")
+    }
     return Config(lr=lr, gamma=float(values.get("gamma", 0.99)), env=EnvConfig(kwargs=kwargs))
 
 
@@ -136,9 +139,7 @@ def spanned(*texts, params=None):
 def test_a_row_tells_the_group_and_the_environments_argument_it_was_made_with(texts, params):
     space = spanned(*texts)
     sampled = params or {"preset": "slow", "gamma": 0.9}
-    row = hyperparameters(
-        composed(overrides_of(sampled)), [n for n in sampled if n.startswith("env.")]
-    )
+    row = hyperparameters(composed(sampled), [n for n in sampled if n.startswith("env.")])
     assert params_of_row(row, space, composed) == params
     assert {type(v) for v in (params or {}).values()} == {
         type(v) for v in (params_of_row(row, space, composed) or {}).values()

@@ -170,7 +170,7 @@ def test_a_preset_that_sets_what_is_one_for_all_trials_is_refused(
     space = presets(tmp_path, few=line, many="lr: 0.01")
     monkeypatch.setattr(sys.modules[__name__], "STUDY", [w for w in STUDY if w[:4] != key[:4]])
     text = refused(capsys, tmp_path / "s", *space)
-    assert text.startswith(f"{key} must be one for all trials, got {key}={line.split()[1]}")
+    assert text.startswith(f"{key} must be the same for all trials, got {key}={line.split()[1]}")
 
 
 @pytest.mark.parametrize(
@@ -309,8 +309,7 @@ def test_an_option_that_needs_another_parameter_has_its_columns_too():
         "buffer_size": IntDistribution(100, 200),
     }
 
-    def compose(texts):
-        sets = dict(text.split("=", 1) for text in texts)
+    def compose(sets):
         big = sets.get("preset") == "big"
         kwargs = {"sutton_barto_reward": True} if big else {}
         return Config(

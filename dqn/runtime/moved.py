@@ -1,0 +1,124 @@
+"""Where modules of earlier versions went: an import by an old path names the new one."""
+
+import importlib.abc
+import importlib.util
+import sys
+from importlib.machinery import ModuleSpec
+from types import CodeType, ModuleType
+from typing import Any
+
+_BENCHMARKS = "python -m benchmarks, in a checkout of this project"
+_PACKAGES = {
+    "dqn.algorithm": "dqn.agents",
+    "dqn.bench": _BENCHMARKS,
+    "dqn.execution": "dqn.session, dqn.training, dqn.workers and dqn.terminal",
+    "dqn.results": "dqn.storage, dqn.statistics and dqn.plotting",
+    "sweeps.reporting": "sweeps.report and sweeps.analysis",
+}
+"""By old package, what it is now."""
+
+# By new package: the old one and its modules, each with = and its new name where that is another.
+_MODULES = {
+    "dqn": "dqn.execution: session",
+    "dqn.agents": "dqn.algorithm: block compiled=compiled_loop exploration hosted=stepped_loop "
+    "hosted_book=host_state lane=dqn network=networks streams=random td=losses",
+    "dqn.agents.keras": "dqn.algorithm: agent architecture backend pair=network_pair "
+    "replay=replay_buffer",
+    "dqn.compose": "dqn: arguments composer=fast_compose help=help_page hydra_errors "
+    "origin=value_source overrides program=resume_command traps trust=allowlist",
+    "dqn.config": "dqn: habits=familiar nesting schema=fields values variables=interpolation",
+    "dqn.envs": "dqn.envs: compiled=registry host=gymnasium_env lookup=registry_errors",
+    "dqn.plotting": "dqn.results: artefacts drawable figures=training_figures frames "
+    "pictures=result_pictures recorder=episode_recorder",
+    "dqn.runtime": "dqn: errors limits machine quiet=tensorflow secrets status=exit_codes version; "
+    "dqn.algorithm: traced; dqn.execution: runtime=compile_cache staging=cache_staging; "
+    "dqn.results: atomic=atomic_write",
+    "dqn.statistics": "dqn: record=episode_columns; dqn.results: comparison stats=metrics",
+    "dqn.storage": "dqn.results: best=best_weights columns composed=manifest damage=quarantine "
+    "document=safe_yaml episodes folder=results_dir format=format_version identity lines lock "
+    "machines opening parts places=layout ranking reading=reader seeds seeds_text thresholds "
+    "training=finished trial_table trials",
+    "dqn.terminal": "dqn.execution: closing=closing_table drawing live=sweep_progress "
+    "progress=run_progress screen=console summary=tables",
+    "dqn.training": "dqn.execution: block=lane_block course=trial_progress driver=scheduler engine "
+    "jobs memory source=trial_source",
+    "dqn.workers": "dqn.execution: cluster=ray crew=remote_pool fleet=pool member=remote_worker "
+    "processes=local registrations site=backend worker",
+    "benchmarks": "dqn.bench: agreement arithmetic capacity command contenders=baselines core "
+    "figures lanes measure memory peers recipe scaling study sweep versus",
+    "benchmarks.peers": "dqn.bench.peers: rejax_dqn stable_baselines3_dqn",
+    "examples.exercise": "sweeps: answers course=__main__ influence lessons",
+    "sweeps.analysis": "sweeps: contenders=candidates curves=learning_curves findings=validation "
+    "objective overview=tables validate=held_out; sweeps.reporting: curves=trial_curves importance "
+    "knobs=hyperparameters tables=frames",
+    "sweeps.commands": "sweeps: compare export reproduce",
+    "sweeps.plugins": "sweeps: earlier=older_results grid=grid_trials launcher=grid sweeper=study",
+    "sweeps.report": "sweeps: pictures=comparison_figures; sweeps.reporting: answer=headline "
+    "charts=plotly_figures commands=run_commands evidence=data gallery=figures origin=provenance "
+    "page sections stills=png_figures",
+    "sweeps.search": "sweeps: endings options pruners race=racing record=study_storage "
+    "recorded=recorded_study repeats samplers settings space storage=storage_url "
+    "stored=study_lookup study syntax=space_parser tasks view=sampler_view",
+}
+
+
+def moved_modules() -> dict[str, str]:
+    """The new path of every module that moved, by its old one."""
+    found = {}
+    for package, groups in _MODULES.items():
+        for group in groups.split("; "):
+            old, _, names = group.partition(": ")
+            for name, _, renamed in (word.partition("=") for word in names.split()):
+                found[f"{old}.{name}"] = f"{package}.{renamed or name}"
+    return found
+
+
+class _OldPackage(importlib.abc.InspectLoader):
+    """Stands for a package that is gone, so that importing a module of it reaches the finder."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        name = module.__name__
+
+        def attribute(word: str) -> Any:
+            if f"{name}.{word}" in moved_modules():
+                raise _moved(f"{name}.{word}")
+            raise AttributeError(f"{name} is now {_PACKAGES[name]}: it has no {word}")
+
+        module.__dict__["__getattr__"] = attribute
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Of `python -m dqn.bench`: one line and exit status 2."""
+        line = f"dqn.bench is now {_BENCHMARKS}"
+        source = f"import sys\nprint({line!r}, file=sys.stderr)\nsys.exit(2)"
+        return compile(source, fullname, "exec")
+
+    def get_source(self, fullname: str) -> str | None:
+        return None
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Asked last: finds nothing but the old packages, and says where an old module went."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        if not fullname.startswith(("dqn.", "sweeps.")):
+            return None
+        if fullname in _PACKAGES or fullname == "dqn.bench.__main__":
+            is_package = fullname in _PACKAGES
+            return importlib.util.spec_from_loader(fullname, _OldPackage(), is_package=is_package)
+        if fullname in moved_modules():
+            raise _moved(fullname)
+        return None
+
+
+def name_new_paths() -> None:
+    """Have an import of an old path raise an `ImportError` that names the new one."""
+    sys.meta_path.append(_Finder())
+
+
+def _moved(name: str) -> ImportError:
+    new = moved_modules()[name].removesuffix(".__main__")
+    checkout = "" if new.startswith(("dqn", "sweeps")) else ", in a checkout of this project"
+    return ImportError(f"{name} is now {new}{checkout}", name=name)
