@@ -1,7 +1,7 @@
 """Whatever is written on a command line or into a file of results: one line, or it is understood.
 
-Never a traceback, a hang or a half-written file. The fast profile is part of the suite; the slow
-one tries thousands and prints how many (`pytest -m slow tests/dqn/storage/test_fuzz.py -s`).
+Never a traceback, a hang or a half-written file. The suite tries the same few each time; `pytest -m
+fuzz` tries others, from a fresh seed, and `-s` shows how many (`-m fuzz --fuzz 100 -s`: thousands).
 """
 
 import collections
@@ -17,7 +17,7 @@ from unittest import mock
 
 import pytest
 from commands import here
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from reports import VALIDATION, _blank_stills  # noqa: F401
 from studies import record, sampled, write
@@ -71,14 +71,6 @@ LINE = st.tuples(
 ).map(lambda parts: list(itertools.chain(*parts)))
 
 
-def profile(examples: int):
-    """Of hypothesis: as many examples, each bounded in time by `prompt`."""
-    return settings(
-        max_examples=examples, deadline=None, database=None, derandomize=True,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-    )  # fmt: skip
-
-
 @contextlib.contextmanager
 def prompt():
     """Fail what takes longer than `SECONDS`, wherever it is stuck."""
@@ -125,32 +117,45 @@ def command_line(words: list[str], folder: Path, capfd) -> str:
     return "refused"
 
 
-def tried(strategy, examples: int, call) -> collections.Counter:
-    """Call `call` with that many examples; how often it gave what."""
+@pytest.fixture(params=["fast", pytest.param("fuzz", marks=pytest.mark.fuzz)])
+def effort(request):
+    """How many times the fewest examples are tried, and the seed; no seed: the same each time."""
+    option = request.config.option
+    return (option.fuzz, option.hypothesis_seed) if request.param == "fuzz" else (1, None)
+
+
+def tried(strategy, examples: int, effort, call) -> collections.Counter:
+    """Call `call` with so many examples; how often it gave what."""
+    times, number = effort
     counts: collections.Counter[str] = collections.Counter()
 
-    @profile(examples)
+    @settings(
+        max_examples=examples * times, deadline=None, database=None, derandomize=number is None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )  # fmt: skip
     @given(strategy)
     def each(example):
         counts[call(example)] += 1
 
-    each()
+    (each if number is None else seed(number)(each))()
     return counts
 
 
-SPEED = pytest.mark.parametrize(
-    "share", [pytest.param(1, id="fast"), pytest.param(4, id="slow", marks=pytest.mark.slow)]
-)
+def drawn(what: str, examples: int, effort):
+    """As many sources of random edits, each with the name that a failure is noted under."""
+    times, number = effort
+    for n in range(examples * times):
+        name = f"{what} {n}" if number is None else f"{what} {n} of seed {number}"
+        yield name, random.Random(name)
 
 
 def report(what: str, counts: collections.Counter) -> None:
     print(f"\n{what}: {counts.total():,} tried, {dict(counts)}", file=sys.__stdout__)
 
 
-@SPEED
 @pytest.mark.timeout(1200)
-def test_any_command_line(share, tmp_path, capfd):
-    counts = tried(LINE, 30 * share, lambda words: command_line(words, tmp_path / "in", capfd))
+def test_any_command_line(effort, tmp_path, capfd):
+    counts = tried(LINE, 30, effort, lambda words: command_line(words, tmp_path / "in", capfd))
     with capfd.disabled():
         report("command lines", counts)
 
@@ -186,9 +191,8 @@ def space(asked) -> str:
     return "accepted"
 
 
-@SPEED
 @pytest.mark.timeout(1200)
-def test_any_search_space_and_settings(share):
+def test_any_search_space_and_settings(effort):
     good = st.sampled_from([("lr", "interval(0.1,0.2)"), ("train_freq", "range(1,5)"),
                             ("hidden", "choice([8],[4])"), ("gamma", "0.1,0.2")])  # fmt: skip
     asked = st.tuples(
@@ -202,7 +206,7 @@ def test_any_search_space_and_settings(share):
         with prompt():
             return space(one)
 
-    report("search spaces and settings", tried(asked, 150 * share, each))
+    report("search spaces and settings", tried(asked, 150, effort, each))
 
 
 @pytest.fixture(scope="module")
@@ -279,31 +283,27 @@ def asked_of(command: str, good: Path, path: Path, random_: random.Random, capfd
     return "refused"
 
 
-@SPEED
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("command", "times"), [("compare", 60), ("report", 4)])
-def test_any_file_of_results(share, command, times, good, tmp_path, capfd):
+def test_any_file_of_results(effort, command, times, good, tmp_path, capfd):
     counts: collections.Counter[str] = collections.Counter()
-    for number in range(times * share):
-        random_ = random.Random(f"{command} {number}")
+    for name, random_ in drawn(command, times, effort):
         try:
             counts[asked_of(command, good, tmp_path / "bad", random_, capfd)] += 1
         except BaseException as error:
-            error.add_note(f"{command} {number}; the folder is {tmp_path / 'bad'}")
+            error.add_note(f"{name}; the folder is {tmp_path / 'bad'}")
             raise
     with capfd.disabled():
         report(f"edited folders, {command}", counts)
 
 
-@SPEED
 @pytest.mark.timeout(1200)
-def test_any_folder_that_is_gone_on_with(share, good, tmp_path, capfd):
+def test_any_folder_that_is_resumed(effort, good, tmp_path, capfd):
     """Opening for writing mends tables: what it leaves is whole, and is opened again in silence."""
     base, sweep = Config(seeds=2, episodes=12), read_sweep(good / "sweep.yaml") or {}
     del sweep["identity"]
     counts: collections.Counter[str] = collections.Counter()
-    for number in range(40 * share):
-        random_ = random.Random(f"open {number}")
+    for name, random_ in drawn("open", 40, effort):
         damaged(good, tmp_path / "bad", random_)
         try:
             with prompt(), ResultsDir(tmp_path / "bad", base, sweep) as folder:
@@ -317,8 +317,8 @@ def test_any_folder_that_is_gone_on_with(share, good, tmp_path, capfd):
         except (UserError, RunError):
             counts["refused"] += 1
         except BaseException as error:
-            error.add_note(f"open {number}; the folder is {tmp_path / 'bad'}")
+            error.add_note(f"{name}; the folder is {tmp_path / 'bad'}")
             raise
         assert not list((tmp_path / "bad").rglob(".tmp-*"))
     with capfd.disabled():
-        report("edited folders, opened to go on", counts)
+        report("edited folders, resumed", counts)
