@@ -1,15 +1,19 @@
 """What a block of lanes is, whoever steps its environments.
 
-`compiled` steps them in TensorFlow, `hosted` in Python; both begin, learn and record with the
-functions here.
+`compiled_loop` steps them in TensorFlow, `stepped_loop` in Python. Both go act → environment →
+`after_step` → learn: with the functions of `dqn` and those here, nothing of it is written twice.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from dqn.agents import dqn, losses, networks
-from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner, Tensor, Transition
+from dqn.agents import dqn, losses
+from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner, Tensor
+from dqn.agents.networks import network_of
+from dqn.agents.optimizers import OPTIMIZERS
+from dqn.agents.replay import Transition, unpack
+from dqn.envs.program_key import ProgramKey
 
 RECORDS = 256  # episodes a lane can end in one chunk; a chunk returns before there are more
 
@@ -25,51 +29,28 @@ class Chunk(NamedTuple):
     work: Tensor  # int32 [], lane-ticks in which a lane was alive
 
 
-class Shape(NamedTuple):
-    """What a program is compiled for; everything else may differ between its lanes."""
-
-    observation_size: int
-    actions: int
-    hidden: tuple[int, ...]
-    activation: str
-    batch_size: int
-    capacity: int
-    """Transitions a lane's part of the replay memory can hold."""
-    lanes: int
-
-    @property
-    def weights(self) -> list[tuple[int, ...]]:
-        """Shapes of one network's weights."""
-        return networks.shapes(self.observation_size, self.hidden, self.actions)
-
-    @property
-    def row(self) -> int:
-        """Columns of a stored transition: s, s', action, reward, terminal."""
-        return 2 * self.observation_size + 3
-
-
-def empty_lanes(shape: Shape, state) -> Lanes:
+def empty_lanes(key: ProgramKey, state) -> Lanes:
     """Lanes that have not begun, in `state` [L, S]."""
-    L = shape.lanes
-    zeros = [tf.zeros([L, *w]) for w in shape.weights]
+    L = key.lanes
+    zeros = [tf.zeros([L, *w]) for w in network_of(key).shapes]
     count, real = tf.zeros([L], tf.int32), tf.zeros([L])
     return Lanes(
-        learner=Learner(zeros, zeros, zeros, zeros, count),
+        learner=Learner(zeros, zeros, OPTIMIZERS[key.optimizer].init(zeros), count),
         state=state,
-        age=count,
+        t=count,
         episodes=count,
         episode=EpisodeStats(real, count, real, real, count),
         diverged=tf.zeros([L], tf.bool),
     )
 
 
-def begin(lanes: Lanes, mask, state, hyper: Hyper, shape: Shape) -> Lanes:
+def begin(lanes: Lanes, mask, state, hyper: Hyper, key: ProgramKey) -> Lanes:
     """Start a new training, in `state` [L, S], in every lane of `mask` (bool [L]).
 
-    Its replay memory needs no clearing: what a lane may sample is bounded by its age.
+    Its replay memory needs no clearing: what a lane may sample is bounded by its `t`.
     """
-    weights = networks.initial_weights(hyper.seed, shape.weights)
-    fresh = empty_lanes(shape, state)
+    weights = network_of(key).init(hyper.seed)
+    fresh = empty_lanes(key, state)
     fresh = fresh._replace(learner=fresh.learner._replace(weights=weights, target=weights))
 
     def choose(new, old):
@@ -78,15 +59,58 @@ def begin(lanes: Lanes, mask, state, hyper: Hyper, shape: Shape) -> Lanes:
     return tf.nest.map_structure(choose, fresh, lanes)
 
 
-def learn(lanes: Lanes, rows, before, hyper: Hyper, shape: Shape) -> Lanes:
+class Step(NamedTuple):
+    """One environment step of each lane; what lanes that took none have here is not read."""
+
+    s: Tensor  # [L, D]
+    action: Tensor  # int32 [L]
+    q_sa: Tensor  # [L]
+    r: Tensor  # [L]
+    s_next: Tensor  # [L, D]
+    terminal: Tensor  # bool [L]
+    truncated: Tensor  # bool [L]
+
+
+def after_step(
+    lanes: Lanes, step: Step, active, hyper: Hyper, xp: Any
+) -> tuple[Lanes, Transition, EpisodeStats, Tensor]:
+    """What follows an environment step in the lanes that are `active` (bool [L]).
+
+    Returns the lanes with the step counted, whose `state` is for the caller to set; the transition
+    to store; the episodes so far, to be recorded in the lanes where one has ended; and those lanes,
+    bool [L]. `xp` is TensorFlow for tensors and NumPy for arrays.
+    """
+    running = lanes.episode
+    no_bootstrap = step.terminal | (step.truncated & hyper.timeout_terminal)
+    episode = EpisodeStats(
+        ret=running.ret + step.r,
+        length=running.length + 1,
+        q=running.q + step.q_sa,
+        loss=running.loss,
+        updates=running.updates,
+    )
+    ended = active & (step.terminal | step.truncated)
+    following = EpisodeStats(*(xp.where(ended, xp.zeros_like(x), x) for x in episode))
+    lanes = lanes._replace(
+        t=xp.where(active, lanes.t + 1, lanes.t),
+        episodes=xp.where(ended, lanes.episodes + 1, lanes.episodes),
+        episode=EpisodeStats(
+            *(xp.where(active, new, old) for new, old in zip(following, running, strict=True))
+        ),
+    )
+    return lanes, Transition(step.s, step.action, step.r, step.s_next, no_bootstrap), episode, ended
+
+
+def learn(lanes: Lanes, rows, before, hyper: Hyper, key: ProgramKey) -> Lanes:
     """Sync and learn from replay rows [L, B, columns] in the lanes that are due an update.
 
-    `before` int32 [L] is the age of each lane at its last chance to learn.
+    `before` int32 [L] is the `t` of each lane at its last chance to learn.
     """
-    due = dqn.learning_due(lanes.age, before, hyper, shape.batch_size) & ~lanes.diverged
-    learner = dqn.sync(lanes.learner, lanes.age, before, hyper)
-    batch = unpack(rows, shape.observation_size)
-    learner, loss, broken = dqn.learn(learner, batch, due, hyper, shape.activation)
+    due = dqn.learning_due(lanes.t, before, hyper, key.batch_size) & ~lanes.diverged
+    learner = dqn.sync(lanes.learner, lanes.t, before, hyper)
+    batch = unpack(rows, key.observation_size)
+    network, optimizer = network_of(key), OPTIMIZERS[key.optimizer]
+    learner, loss, broken = dqn.learn(learner, batch, due, hyper, network, optimizer)
     running, counted = lanes.episode, due & ~broken
     return lanes._replace(
         learner=learner,
@@ -98,23 +122,12 @@ def learn(lanes: Lanes, rows, before, hyper: Hyper, shape: Shape) -> Lanes:
     )
 
 
-def unpack(rows, D: int) -> Transition:
-    """Transitions from replay rows [L, B, 2·D + 3]."""
-    return Transition(
-        s=rows[..., :D],
-        s_next=rows[..., D : 2 * D],
-        action=tf.cast(rows[..., 2 * D], tf.int32),
-        r=rows[..., 2 * D + 1],
-        terminal=rows[..., 2 * D + 2],
-    )
-
-
-def pack_episode(episode: EpisodeStats, age, epsilon):
-    """The record of an episode that ends on step `age`, float32 [L, columns].
+def pack_episode(episode: EpisodeStats, t, epsilon):
+    """The record of an episode that ends on step `t`, float32 [L, columns].
 
     Counts are carried as bits, since float32 cannot hold a step beyond 2²⁴.
     """
-    step, length = (tf.bitcast(x, tf.float32) for x in (age, episode.length))
+    step, length = (tf.bitcast(x, tf.float32) for x in (t, episode.length))
     loss = episode.loss / tf.cast(episode.updates, tf.float32)  # 0/0: no update fell into it
     q = episode.q / tf.cast(episode.length, tf.float32)
     return tf.stack([step, episode.ret, length, epsilon, loss, q], -1)

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from dqn.agents import exploration, losses, networks, random
+from dqn.agents import exploration, losses, random
+from dqn.agents.networks import Network
+from dqn.agents.optimizers import Optimizer
+from dqn.agents.replay import Transition
 
 Tensor = Any  # the type stubs of TensorFlow lack operators that its tensors have
-
-ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7  # Kingma & Ba 2015, as Keras has them
 
 
 class Hyper(NamedTuple):
@@ -44,13 +45,12 @@ class Hyper(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """Networks and Adam's moments, each a flat list of weights [L, ...]; `updates` int32 [L]."""
+    """Networks, each a flat list of weights [L, ...], and what the optimizer keeps."""
 
     weights: list
     target: list
-    m: list
-    v: list
-    updates: Tensor
+    slots: tuple[list, ...]
+    updates: Tensor  # int32 [L]
 
 
 class EpisodeStats(NamedTuple):
@@ -64,75 +64,59 @@ class EpisodeStats(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """All that a block of lanes is, but for its replay memory: `age` counts environment steps."""
+    """All that a block of lanes is, but for its replay memory."""
 
     learner: Learner
     state: Tensor  # [L, S]
-    age: Tensor  # int32 [L]
+    t: Tensor  # int32 [L], environment steps
     episodes: Tensor  # int32 [L], finished ones
     episode: EpisodeStats
     diverged: Tensor  # bool [L]
 
 
-class Transition(NamedTuple):
-    """Transitions [L, B, ...]; `terminal` is 1.0 where the target must not bootstrap."""
-
-    s: Tensor  # [L, B, D]
-    s_next: Tensor  # [L, B, D]
-    action: Tensor  # int32 [L, B]
-    r: Tensor  # [L, B]
-    terminal: Tensor  # [L, B]
-
-
 def alive(lanes: Lanes, hyper: Hyper):
     """Lanes that have budget left and have not diverged, bool [L]."""
-    return (lanes.episodes < hyper.episodes) & (lanes.age < hyper.steps) & ~lanes.diverged
+    return (lanes.episodes < hyper.episodes) & (lanes.t < hyper.steps) & ~lanes.diverged
 
 
-def epsilon(age, hyper: Hyper):
-    """Probability of a random action after `age` actions, [L]."""
+def epsilon(t, hyper: Hyper):
+    """Probability of a random action after `t` actions, [L]."""
     start, minimum = hyper.epsilon_start, hyper.epsilon_min
-    exponential = exploration.exponential(age, start, minimum, hyper.epsilon_decay)
-    linear = exploration.linear(age, start, minimum, hyper.exploration_steps)
+    exponential = exploration.exponential(t, start, minimum, hyper.epsilon_decay)
+    linear = exploration.linear(t, start, minimum, hyper.exploration_steps)
     return tf.where(hyper.epsilon_linear, linear, exponential)
 
 
-def act(weights, s, age, hyper: Hyper, activation: str):
+def act(weights, s, t, hyper: Hyper, network: Network):
     """ε-greedy actions int32 [L] for observations s [L, D], and the Q-value of each, [L]."""
-    q = networks.forward(weights, s[:, None], activation)[:, 0]  # [L, A]
-    word = random.random_bits(hyper.seed, random.Stream.EXPLORATION, age, 2)  # [L, 2]
-    explore = random.to_uniform(word[:, 0]) < epsilon(age, hyper)
+    q = network.apply(weights, s[:, None])[:, 0]  # [L, A]
+    word = random.random_bits(hyper.seed, random.Stream.EXPLORATION, t, 2)  # [L, 2]
+    explore = random.to_uniform(word[:, 0]) < epsilon(t, hyper)
     uniform = random.to_integer(word[:, 1], q.shape[-1])
     action = tf.where(explore, uniform, tf.argmax(q, -1, output_type=tf.int32))
     return action, losses.chosen_value(q, action)
 
 
-def sample_indices(age, hyper: Hyper, batch_size: int):
-    """Replay positions int32 [L, B], uniform with replacement over what each lane has stored."""
-    word = random.random_bits(hyper.seed, random.Stream.MINIBATCH, age, batch_size)
-    return random.to_integer(word, tf.maximum(tf.minimum(age, hyper.buffer_size), 1)[:, None])
+def learning_due(t, started, hyper: Hyper, batch_size: int):
+    """Lanes whose steps from `started` to `t` ended on a multiple of T_train, bool [L]."""
+    enough = t >= tf.maximum(hyper.learning_starts, 2 * batch_size)
+    return (t > started) & (t % hyper.train_freq == 0) & enough
 
 
-def learning_due(age, started, hyper: Hyper, batch_size: int):
-    """Lanes whose steps from `started` to `age` ended on a multiple of T_train, bool [L]."""
-    enough = age >= tf.maximum(hyper.learning_starts, 2 * batch_size)
-    return (age > started) & (age % hyper.train_freq == 0) & enough
-
-
-def sync(learner: Learner, age, started, hyper: Hyper) -> Learner:
-    """Move the target networks as of all multiples of T_target in [started, age).
+def sync(learner: Learner, t, started, hyper: Hyper) -> Learner:
+    """Move the target networks as of all multiples of T_target in [started, t).
 
     Nothing reads a target between two updates, so a copy that was due after the last update may
     wait until right before this one: the result is the same as copying on the very step.
     """
-    times = (age - 1) // hyper.target_update - (started - 1) // hyper.target_update
+    times = (t - 1) // hyper.target_update - (started - 1) // hyper.target_update
     keep = tf.pow(1.0 - hyper.tau, tf.cast(times, tf.float32))  # [L]; 0⁰ = 1
 
     def blend(_, target):
         pairs = zip(learner.weights, target, strict=True)
         return False, [
-            losses.expand_like(1.0 - keep, w) * w + losses.expand_like(keep, w) * t
-            for w, t in pairs
+            losses.expand_like(1.0 - keep, new) * new + losses.expand_like(keep, old) * old
+            for new, old in pairs
         ]
 
     # A loop of at most one round, as XLA copies a conditional's operands and not a loop's.
@@ -142,18 +126,25 @@ def sync(learner: Learner, age, started, hyper: Hyper) -> Learner:
     return learner._replace(target=target)
 
 
-def learn(learner: Learner, batch: Transition, due, hyper: Hyper, activation: str):
-    """One Adam step on the mean TD loss in every lane that is `due` (bool [L]).
+def learn(
+    learner: Learner,
+    batch: Transition,
+    due,
+    hyper: Hyper,
+    network: Network,
+    optimizer: Optimizer,
+):
+    """One step of the optimizer on the mean TD loss in every lane that is `due` (bool [L]).
 
     Returns the learner, the loss [L], and which lanes were due and found it or its gradient not
     finite, bool [L]: those keep their last finite weights.
     """
     weights = learner.weights
-    q_next = networks.forward(learner.target, batch.s_next, activation)  # [L, B, A]
+    q_next = network.apply(learner.target, batch.s_next)  # [L, B, A]
     greedy = losses.greedy_value(q_next)  # [L, B]
 
     def double():
-        value = losses.double_value(q_next, networks.forward(weights, batch.s_next, activation))
+        value = losses.double_value(q_next, network.apply(weights, batch.s_next))
         return tf.where(hyper.double[:, None], value, greedy)
 
     value_next = tf.cond(tf.reduce_any(hyper.double), double, lambda: greedy)
@@ -162,26 +153,20 @@ def learn(learner: Learner, batch: Transition, due, hyper: Hyper, activation: st
     )  # [L, B]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(weights)
-        q_sa = losses.chosen_value(networks.forward(weights, batch.s, activation), batch.action)
+        q_sa = losses.chosen_value(network.apply(weights, batch.s), batch.action)
         loss = tf.reduce_mean(losses.loss(y - q_sa, hyper.huber_delta[:, None]), -1)  # [L]
     gradients = tape.gradient(loss, weights)
     norm = losses.global_norm(gradients, leading=1)  # [L]
     gradients = losses.clip_by_global_norm(gradients, norm, hyper.grad_clip)
 
     finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
-    return _adam(learner, gradients, due & finite, hyper.lr), loss, due & ~finite
-
-
-def _adam(learner: Learner, gradients, apply, lr) -> Learner:
-    """Adam (Kingma & Ba 2015, Algorithm 1 in the form of its section 2), where `apply` bool [L]."""
-    updates = learner.updates + tf.cast(apply, tf.int32)
-    t = tf.cast(tf.maximum(updates, 1), tf.float32)
-    rate = lr * tf.sqrt(1.0 - tf.pow(ADAM_BETA_2, t)) / (1.0 - tf.pow(ADAM_BETA_1, t))
-    rate = tf.where(apply, rate, 0.0)
-    weights, m, v = [], [], []
-    for w, g, m_old, v_old in zip(learner.weights, gradients, learner.m, learner.v, strict=True):
-        on = losses.expand_like(apply, w)
-        m.append(tf.where(on, m_old + (g - m_old) * (1.0 - ADAM_BETA_1), m_old))
-        v.append(tf.where(on, v_old + (g * g - v_old) * (1.0 - ADAM_BETA_2), v_old))
-        weights.append(w - losses.expand_like(rate, w) * m[-1] / (tf.sqrt(v[-1]) + ADAM_EPSILON))
-    return Learner(weights, learner.target, m, v, updates)
+    applied = due & finite
+    updates = learner.updates + tf.cast(applied, tf.int32)
+    number = tf.cast(tf.maximum(updates, 1), tf.float32)
+    stepped = optimizer.update(gradients, learner.slots, weights, hyper, number)
+    weights, slots = tf.nest.map_structure(
+        lambda new, old: tf.where(losses.expand_like(applied, new), new, old),
+        stepped,
+        (weights, learner.slots),
+    )
+    return Learner(weights, learner.target, slots, updates), loss, due & ~finite

@@ -1,7 +1,7 @@
 """A block of lanes over Gymnasium environments stepped in Python, one per lane.
 
-The same compiled acting and learning as in `compiled`, with the same interface. Every episode's
-reset is seeded by (seed, episode) alone, so that an episode can be brought back by its actions.
+The same compiled acting and learning as in `compiled_loop`, with the same interface. Every reset is
+seeded by (seed, episode) alone.
 """
 
 from collections import deque
@@ -10,71 +10,28 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents import dqn, networks
-from dqn.agents.block import RECORDS, Chunk, Shape, begin, empty_lanes, learn, pack_episode
-from dqn.agents.dqn import Hyper, Lanes
-from dqn.agents.host_state import HostState
+from dqn.agents import dqn
+from dqn.agents.block import RECORDS, Chunk, Step, after_step, empty_lanes
+from dqn.agents.dqn import EpisodeStats, Hyper, Lanes
+from dqn.agents.replay import pack, width
+from dqn.agents.stepped_functions import SteppedFunctions
 from dqn.config import EnvConfig
 from dqn.envs.adapter import SEED_MASK
 from dqn.envs.several import Environments
 from dqn.runtime.errors import EnvError
-from dqn.runtime.traced import Compiled, Kept
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
 
 _TEST = 2**31  # test episodes are numbered from here, far from those of training
-
-
-class SteppedFunctions:
-    """The compiled half of a hosted program: one instance a shape, shared by its blocks."""
-
-    def __init__(self, shape: Shape, kept: Kept | None = None):
-        def lanes_of(lanes, *_):
-            return lanes
-
-        self.shape = shape
-        self.act = Compiled(self._act, f"act {shape}", lambda *_: (None, None), kept)
-        self.ended = Compiled(self._ended, f"ended {shape}", kept=kept)
-        self.indices = Compiled(self._indices, f"indices {shape}", kept=kept)
-        self.learn = Compiled(self._learn, f"learn {shape}", lanes_of, kept)
-        self.refill = Compiled(self._refill, f"refill {shape}", lanes_of, kept)
-        self.greedy = Compiled(self._greedy, f"greedy {shape}", kept=kept)
-
-    @property
-    def compilations(self) -> int:
-        """How many programs were made of its functions."""
-        learning = (self.act, self.ended, self.indices, self.learn, self.refill)
-        return sum(function.compilations for function in (*learning, self.greedy))
-
-    def _act(self, weights, s, age, hyper):
-        return dqn.act(weights, s, age, hyper, self.shape.activation)
-
-    def _ended(self, episode, age, hyper):
-        return pack_episode(episode, age, dqn.epsilon(age, hyper))
-
-    def _indices(self, age, hyper):
-        return dqn.sample_indices(age, hyper, self.shape.batch_size)
-
-    def _learn(self, lanes, rows, before, hyper):
-        return learn(lanes, rows, before, hyper, self.shape)
-
-    def _refill(self, lanes, mask, state, hyper):
-        return begin(lanes, mask, state, hyper, self.shape)
-
-    def _greedy(self, weights, s, **_):
-        q = networks.forward(weights, s, self.shape.activation)
-        return tf.argmax(q, -1, output_type=tf.int32)
 
 
 class SteppedProgram:
     """The functions of one block, and the environments of its lanes."""
 
     def __init__(self, functions: SteppedFunctions, env: EnvConfig):
-        self.shape, self.env, self._functions = functions.shape, env, functions
+        self.key, self.env, self._functions = functions.key, env, functions
         self._envs = Environments(env)
-        self.actions: list[list[int]] = [[] for _ in range(functions.shape.lanes)]
-        """Those of each lane's episode under way."""
         self.broken: dict[int, str] = {}
-        """Why the environment of a lane cannot go on, by lane, until a training begins there."""
+        """Why a lane's environment can be stepped no more, until a training begins there."""
         self.not_finite: dict[int, str] = {}
         """What a lane's environment gave first that is infinite or no number, and when."""
 
@@ -85,16 +42,16 @@ class SteppedProgram:
 
     def empty(self) -> tuple[Lanes, np.ndarray]:
         """A block in which no lane has begun, and its replay memory [L, C, columns]."""
-        L, C, D = self.shape.lanes, self.shape.capacity, self.shape.observation_size
-        return empty_lanes(self.shape, tf.zeros([L, D])), np.zeros([L, C, self.shape.row], "f4")
+        L, C, D = self.key.lanes, self.key.capacity, self.key.observation_size
+        return empty_lanes(self.key, tf.zeros([L, D])), np.zeros([L, C, width(D)], "f4")
 
-    def can_begin(self, i: int, seed: int | None, elsewhere: bool) -> bool:
-        """Whether lane `i` can begin with training `seed`, or take up one if that is None.
+    def can_begin(self, i: int, seed: int, elsewhere: bool) -> bool:
+        """Whether lane `i` can begin with training `seed`.
 
         Not yet where other lanes, or other blocks (`elsewhere`), have all environments there can
         be.
         """
-        return self._envs.try_for(i, None if seed is None else _reset_seed(seed, 0), elsewhere)
+        return self._envs.try_for(i, _reset_seed(seed, 0), elsewhere)
 
     def refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
         """Begin a new training in every lane of `mask` (bool [L])."""
@@ -115,12 +72,12 @@ class SteppedProgram:
         `EnvError`.
         """
         seed, limit = int(seed), int(limit)
-        s = np.zeros([episodes, self.shape.observation_size], "f4")
+        s = np.zeros([episodes, self.key.observation_size], "f4")
         returns, steps = np.zeros(episodes, np.float32), [0] * episodes
         made = self._envs.made
         envs = {i: self._envs.of(i)} | {j: made[j] for j in free if j in made}
         if any(j >= 0 and j != i for j in made):
-            more = min(episodes - len(envs), self.shape.lanes)
+            more = min(episodes - len(envs), self.key.lanes)
             envs |= {j: made[j] for j in self._envs.further(more, _reset_seed(seed, _TEST))}
         for env in envs.values():
             env.forget()
@@ -151,118 +108,138 @@ class SteppedProgram:
             self._envs.give_back()
         return returns
 
-    def replay_actions(self, i: int, seed: int, episode: int, actions: list[int]) -> None:
-        """Step lane `i`'s environment to where `actions` left it in the given episode."""
-        self.broken.pop(i, None)
-        self.not_finite.pop(i, None)
-        self._start(i, seed, episode, 0)
-        for n, action in enumerate(actions):
-            if i in self.broken:
-                return
-            try:
-                self._envs.made[i].step(action)
-            except EnvError as error:
-                self._break(i, error.at(seed, n + 1, f"episode {episode + 1}"))
-        self.actions[i] = list(actions)
-
     def close(self) -> None:
         """Close every environment."""
         for i in list(self._envs.made):
             self._envs.let_go(i)
 
-    def _start(self, i: int, seed: int, episode: int, age: int) -> np.ndarray:
+    def _start(self, i: int, seed: int, episode: int, t: int) -> np.ndarray:
         """The first observation [D] of an episode in lane `i`; zeros where the lane is broken."""
-        self.actions[i] = []
         try:
             env, s = self._envs.of(i), self._envs.begun.pop(i, None)
             if s is None:
-                if not age:
+                if not t:
                     env.forget()
                 s = env.reset(_reset_seed(seed, episode))
         except EnvError as error:
-            self._break(i, error.at(seed, age))
-            return np.zeros(self.shape.observation_size, "f4")
-        self._note(i, seed, age)
+            self._break(i, error.at(seed, t))
+            return np.zeros(self.key.observation_size, "f4")
+        self._note(i, seed, t)
         return s
 
-    def _note(self, i: int, seed: int, age: int) -> None:
+    def _note(self, i: int, seed: int, t: int) -> None:
         error = self._envs.made[i].not_finite
         if error is not None and i not in self.not_finite:
-            self.not_finite[i] = str(error.at(seed, age))
+            self.not_finite[i] = str(error.at(seed, t))
 
     def _break(self, i: int, error: EnvError) -> None:
         self.broken[i] = str(error)
         self._envs.let_go(i)
 
-    def chunk(self, lanes: Lanes, replay, hyper: Hyper, ticks, stride, until) -> Chunk:
-        """Run until `ticks` are done, fewer than `until` lanes are alive, or a record is full."""
-        L, functions = self.shape.lanes, self._functions
-        book = HostState(lanes, hyper, self.broken)
+    def chunk(
+        self, lanes: Lanes, replay, hyper: Hyper, ticks, max_steps_per_tick, min_active
+    ) -> Chunk:
+        """As `compiled_loop`: until `ticks` are done, too few are alive, or a record is full."""
+        L, functions, numbers = self.key.lanes, self._functions, Hyper(*(x.numpy() for x in hyper))
+        host = _on_host(lanes)
         records = np.zeros([L, RECORDS + 1, len(EPISODE_COLUMNS)], "f4")
         recorded = np.zeros(L, np.int32)
         own, i, work = np.arange(L)[:, None], 0, 0
         while (
             i < ticks
-            and (living := int(book.alive().sum())) >= until
-            and recorded.max() + stride <= RECORDS
+            and (living := int(self._alive(host, numbers).sum())) >= min_active
+            and recorded.max() + max_steps_per_tick <= RECORDS
         ):
-            i, work = i + 1, work + living
-            before = book.age.copy()
-            self._walk(lanes, book, replay, records, recorded, hyper, stride)
-            lanes = book.into(lanes)
-            if book.is_due(before).any():
-                index = functions.indices(lanes.age, hyper).numpy()
+            i, work, before = i + 1, work + living, host.t
+            steps_until_update = numbers.train_freq - before % numbers.train_freq  # [L]
+            for k in range(max_steps_per_tick):
+                active = self._alive(host, numbers) & (k < steps_until_update)
+                if not active.any():
+                    break
+                host = self._step(host, active, replay, records, recorded, hyper, numbers)
+            lanes = _on_device(host)
+            if _may_be_due(host.t, before, numbers).any():
+                index = functions.indices(lanes.t, hyper).numpy()
                 rows = tf.constant(replay[own, index])  # [L, B, columns]
                 lanes = functions.learn(lanes, rows, tf.constant(before), hyper)
-                book.after_learning(lanes)
-        return Chunk(lanes, records, recorded, book.alive(), i, work)
+                host = _on_host(lanes)
+        return Chunk(lanes, records, recorded, self._alive(host, numbers), i, work)
 
-    def _walk(self, lanes, book, replay, records, recorded, hyper, stride):
-        """Up to `stride` environment steps in each lane, never beyond its next multiple of T."""
-        owed = book.train_freq - book.age % book.train_freq
-        for k in range(stride):
-            on = np.flatnonzero(book.alive() & (k < owed))
-            if not len(on):
-                return
-            action, q_sa = self._functions.act(
-                lanes.learner.weights, tf.constant(book.state), tf.constant(book.age), hyper
-            )
-            done = self._step(on.tolist(), action.numpy(), book)
-            if not done:
-                continue
-            on, a, s_next, r, terminal, truncated = map(np.array, zip(*done, strict=True))  # [N]
-            r = r.astype("f4")
-            cut = terminal | (truncated & book.timeout_terminal[on])
-            scalars = np.stack([a, r, cut], -1, dtype=np.float32, casting="unsafe")
-            position = book.age[on] % book.buffer_size[on]
-            replay[on, position] = np.concatenate([book.state[on], s_next, scalars], -1)
-            book.take_step(on, s_next, r, q_sa.numpy()[on])
-            ended = on[terminal | truncated]
-            if len(ended):
-                rows = self._functions.ended(book.episode(), tf.constant(book.age), hyper).numpy()
-                records[ended, recorded[ended]] = rows[ended]
-                recorded[ended] += 1
-                book.end_episodes(ended)
-                for i in ended[book.alive()[ended]].tolist():
-                    seed, episode, age = (int(x[i]) for x in (book.seed, book.episodes, book.age))
-                    book.state[i] = self._start(i, seed, episode, age)
+    def _alive(self, host: Lanes, numbers: Hyper) -> np.ndarray:
+        """As `dqn.alive`, but for lanes whose environment is broken."""
+        alive = dqn.alive(host, numbers)
+        alive[list(self.broken)] = False
+        return alive
 
-    def _step(self, on, action, book) -> list[tuple]:
-        """What a step gave, by lane: its number, action, observation, reward, the two flags.
+    def _step(self, host: Lanes, active, replay, records, recorded, hyper, numbers: Hyper) -> Lanes:
+        """One environment step, act → step → store, in the lanes of `active` (bool [L]).
 
-        Lanes whose environment could not be stepped are left out, and `worker_error` from now on.
+        Those whose environment could not be stepped are `broken` from now on.
         """
-        done = []
-        for i in on:
-            a, seed, age = int(action[i]), int(book.seed[i]), int(book.age[i]) + 1
-            try:
-                done.append((i, a, *self._envs.made[i].step(a)))
-            except EnvError as error:
-                self._break(i, error.at(seed, age))
-                continue
-            self._note(i, seed, age)
-            self.actions[i].append(a)
-        return done
+        action, q_sa = self._functions.act(
+            host.learner.weights, tf.constant(host.state), tf.constant(host.t), hyper
+        )
+        step = Step(
+            s=host.state,
+            action=action.numpy(),
+            q_sa=q_sa.numpy(),
+            r=np.zeros_like(host.episode.ret),
+            s_next=np.zeros_like(host.state),
+            terminal=np.zeros_like(active),
+            truncated=np.zeros_like(active),
+        )
+        for i in np.flatnonzero(active).tolist():
+            active[i] = self._step_env(i, step, int(numbers.seed[i]), int(host.t[i]) + 1)
+        if not active.any():
+            return host
+        with np.errstate(over="ignore", invalid="ignore"):  # as in XLA
+            after, transition, episode, ended = after_step(host, step, active, numbers, np)
+        at = np.flatnonzero(active)
+        replay[at, (host.t % numbers.buffer_size)[at]] = pack(transition, np)[at]
+        state = np.where(active[:, None], step.s_next, host.state)
+        if ended.any():
+            sums = EpisodeStats(*map(tf.constant, episode))
+            rows = self._functions.ended(sums, tf.constant(after.t), hyper).numpy()
+            records[ended, recorded[ended]] = rows[ended]
+            recorded[ended] += 1
+            for i in np.flatnonzero(ended & self._alive(after, numbers)).tolist():
+                begins = (int(x[i]) for x in (numbers.seed, after.episodes, after.t))
+                state[i] = self._start(i, *begins)
+        return after._replace(state=state)
+
+    def _step_env(self, i: int, step: Step, seed: int, t: int) -> bool:
+        """Step lane `i`'s environment and write down what it gave; whether it could be."""
+        try:
+            s_next, r, terminal, truncated = self._envs.made[i].step(int(step.action[i]))
+        except EnvError as error:
+            self._break(i, error.at(seed, t))
+            return False
+        self._note(i, seed, t)
+        step.s_next[i], step.terminal[i], step.truncated[i] = s_next, terminal, truncated
+        with np.errstate(over="ignore"):  # beyond float32: infinite
+            step.r[i] = r
+        return True
+
+
+def _on_host(lanes: Lanes) -> Lanes:
+    """What changes with every step as NumPy arrays; the learner stays as it is."""
+    parts = lanes._replace(learner=())
+    return tf.nest.map_structure(lambda x: x.numpy(), parts)._replace(learner=lanes.learner)
+
+
+def _on_device(host: Lanes) -> Lanes:
+    parts = host._replace(learner=())
+    return tf.nest.map_structure(tf.constant, parts)._replace(learner=host.learner)
+
+
+def _may_be_due(t, before, numbers: Hyper) -> np.ndarray:
+    """Lanes that may have to learn or to sync after steps from `before` to `t`: no others need to.
+
+    A T_train longer than a tick may leave the only sync due to a tick without an update.
+    """
+    learns = t % numbers.train_freq == 0
+    syncs = (t - 1) // numbers.target_update > (before - 1) // numbers.target_update
+    return (t > before) & (learns | syncs)
 
 
 def _reset_seed(seed: int, episode: int) -> int:

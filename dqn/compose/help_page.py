@@ -19,7 +19,7 @@ CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / 
 SECTIONS = {
     "env.id": "environment",
     "lr": "learning",
-    "hidden": "network",
+    "network": "network",
     "batch_size": "replay and updates",
     "target_update": "target network",
     "epsilon_start": "exploration",

@@ -71,9 +71,15 @@ class Config:
         metadata={"key": FieldInfo("shape", "", "", "", "the environment")},
     )
 
-    lr: float = config_field(1e-3, "lane", "α", "per update", "> 0", "learning rate of Adam")
+    lr: float = config_field(1e-3, "lane", "α", "per update", "> 0", "learning rate")
     gamma: float = config_field(0.99, "lane", "γ", "per step", "[0, 1]", "discount")
+    optimizer: str = config_field(
+        "adam", "shape", "", "", "adam | rmsprop", "turns gradients into steps, as in Keras"
+    )
 
+    network: str = config_field(
+        "mlp", "shape", "", "", "mlp | dueling", "architecture of the Q-network"
+    )
     hidden: tuple[int, ...] = config_field(
         (64, 64), "shape", "H", "units", ">= 1", "width of each hidden layer"
     )
@@ -225,6 +231,11 @@ _MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in
 def key_of(setting: Field) -> FieldInfo:
     """What a field of `Config` or `EnvConfig` says of itself."""
     return setting.metadata["key"]
+
+
+def choices_of(name: str) -> tuple[str, ...]:
+    """The words that a key chooses from; none where any will do."""
+    return key_of(KEYS[name]).choices
 
 
 def fields_of(kind: Kind) -> tuple[str, ...]:

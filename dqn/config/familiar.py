@@ -13,7 +13,6 @@ SYNONYMS = {
     "discount": "gamma",
     "discount_factor": "gamma",
     "discount_rate": "gamma",
-    "network": "hidden",
     "network_arch": "hidden",
     "layers": "hidden",
     "net_arch": "hidden",
@@ -120,8 +119,7 @@ ADVICE = {
     "n_envs": "there is none: a training has one environment, and seeds= trains several of them "
     "side by side",
     "algo": "there is none: this program trains DQN; double=true is double DQN",
-    "policy": "there is none: the network is hidden=[64,64] with activation=relu",
-    "optimizer": "there is none: it is Adam, with lr=",
+    "policy": "there is none: see network=, hidden= and activation=",
     "tensorboard_log": "there is none: python -m sweeps export FOLDER --to tensorboard",
     "track": "there is none: python -m sweeps export FOLDER --to tensorboard",
     "device": "there is none: networks of this size train on processor cores, see workers=",
@@ -130,7 +128,7 @@ ADVICE = {
     "save_freq": "there is none: what is finished is saved at once, and the same command resumes",
     "render": "there is none: episode.gif is drawn after training",
     "n_steps": "there is none: targets look one step ahead",
-    "dueling": "there is none: the network is a plain one, see hidden=",
+    "dueling": "write the name of one of the networks, network=NAME; --help lists them",
     "prioritized_replay": "there is none: minibatches are drawn evenly from the replay memory",
     "timeout": "there is none: Ctrl-C stops, and the same command resumes; steps= and episodes= "
     "bound a training, hydra.sweeper.n_trials= a study",

@@ -22,6 +22,7 @@ from dqn.runtime.errors import must_be
 Kind = Literal["lane", "shape", "run"]
 
 _INTERVAL = re.compile(r"(>=? |[\[(])([\d.]+)(?:, ([\d.]+)\])?( or inf)?")
+_CHOICES = re.compile(r"\w+( \| \w+)*")
 INT_BOUND = 2**31  # whole numbers live in 32-bit integers
 _LONGEST_TEXT = 200  # characters of a name, well below what a file system allows
 _LONGEST_SHOWN = 60  # characters of a value in a message
@@ -34,7 +35,8 @@ class FieldInfo:
     """The metadata of one setting; `symbol`, `unit` and `range` are "" where there is none.
 
     `range` is an interval ("> 0", ">= 1", "> 0 or inf", "[0, 1]", "(0, 1]") for a number and for
-    each number of a list; for text it is choices ("relu | tanh") or a noun ("folder name").
+    each number of a list; for text it is choices ("relu | tanh", or one word where there is but
+    one) or a noun ("folder name").
     """
 
     kind: Kind
@@ -46,7 +48,7 @@ class FieldInfo:
     @property
     def choices(self) -> tuple[str, ...]:
         """The words allowed; empty where any will do."""
-        return tuple(self.range.split(" | ")) if " | " in self.range else ()
+        return tuple(self.range.split(" | ")) if _CHOICES.fullmatch(self.range) else ()
 
     def allows(self, number: float) -> bool:
         """Whether a number lies in the range; NaN never does, infinity only where it is named."""
@@ -188,7 +190,8 @@ def validate(name: str, setting: Field, value: object) -> Any:
     if missing:
         raise must_be(name, "given", "nothing", example=example, value=value)
     if about.choices:
-        rule = f"{', '.join(about.choices[:-1])} or {about.choices[-1]}"
+        *others, last = about.choices
+        rule = f"{', '.join(others)} or {last}" if others else last
         if near := closest_match(override_text(value), about.choices):
             advice = f"did you mean {name}={near}?"
             raise must_be(name, rule, short_repr(value), advice, value=value)

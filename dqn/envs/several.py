@@ -33,12 +33,12 @@ class Environments:
                 raise EnvError(self._env.id, "the constructor", f"failed: {error}") from error
         return self.made[i]
 
-    def try_for(self, i: int, seed: int | None, elsewhere: bool) -> bool:
+    def try_for(self, i: int, seed: int, elsewhere: bool) -> bool:
         """Whether lane `i` has an environment now; not where others have all that can exist.
 
         Others are those of other lanes here, and with `elsewhere` those of other blocks. Where
         there are none, it says yes: whoever uses it then hears what is wrong. A new one is reset
-        with `seed`, unless that is None: some take hold of what they need only then.
+        with `seed`: some take hold of what they need only then.
         """
         if i in self.made or self._can_make(i, seed):
             return True
@@ -73,13 +73,11 @@ class Environments:
         if (env := self.made.pop(i, None)) is not None:
             env.close()
 
-    def _can_make(self, i: int, seed: int | None) -> bool:
+    def _can_make(self, i: int, seed: int) -> bool:
         if len(self.made) >= self._most:
             return False
         try:
-            env = self.of(i)
-            if seed is not None:
-                self.begun[i] = env.reset(seed)
+            self.begun[i] = self.of(i).reset(seed)
         except EnvError:
             self.let_go(i)
             self._most = len(self.made)

@@ -120,14 +120,10 @@ def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float = GIF_FPS) ->
         )  # fmt: skip
 
 
-def save_model(
-    path: Path, weights: Sequence[np.ndarray], activation: str, observation_size: int
-) -> None:
-    """The network as a file that plain `keras.models.load_model` reads, whole or not at all."""
-    from dqn.agents import networks  # loads TensorFlow, which a GIF does not need
-
+def save_model(path: Path, network: Any, weights: Sequence[np.ndarray]) -> None:
+    """A network of `dqn.agents.networks` as a file that plain Keras loads, whole or not at all."""
     with replacing(path) as temporary:
-        networks.to_keras(weights, activation, observation_size).save(temporary)
+        network.to_keras(weights).save(temporary)
 
 
 def _play(q_values: QValues, env: Adapter, seed: int, frames: Frames) -> Rollout:

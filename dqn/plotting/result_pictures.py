@@ -138,16 +138,16 @@ def _draw_curves(
 
 
 def _draw_network(path: Path, best: Best, config: Config) -> list[str]:
-    from dqn.agents import networks
+    from dqn.agents.networks import trained_network
     from dqn.plotting import episode_recorder
 
     problems: list[str] = []
     with attempt(MODEL, problems):
-        size = best.weights[0].shape[0]
-        episode_recorder.save_model(path / MODEL, best.weights, best.activation, size)
+        network = trained_network(config, best.weights)
+        episode_recorder.save_model(path / MODEL, network, best.weights)
     episode = None
     with attempt(EPISODE, problems):
-        q_values = networks.q_function(best.weights, best.activation)
+        q_values = trained_network(config, best.weights).q_function(best.weights)
         episode, frames = episode_recorder.play(q_values, config.env, best.seed)
         if reason := episode_recorder.write_episode(path / EPISODE, frames):
             raise NotMadeError(reason)

@@ -16,11 +16,10 @@ from dqn.storage.seeds_text import RowId
 
 @dataclass(frozen=True)
 class Best:
-    """The network of one training: W0, b0, W1, b1, ... and its hidden layers' activation."""
+    """The network of one training: W0, b0, W1, b1, ... as in `dqn.agents.networks`."""
 
     trial: int
     seed: int
-    activation: str
     weights: list[np.ndarray]
 
 
@@ -100,7 +99,7 @@ class BestWeights:
         weights = _read(self._path(key)) if key else []
         if key is None or not weights:
             return None
-        return Best(*key, str(self._rows[key]["activation"]), weights)
+        return Best(*key, weights)
 
     def _path(self, key: RowId) -> Path:
         return self._folder / f".weights-{key[0]}-{key[1]}.npz"

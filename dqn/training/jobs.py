@@ -60,32 +60,6 @@ class EpisodeBatch:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A training that was stopped on the way.
-
-    Any engine with as many lanes a block goes on with it to the same result, bit for bit.
-    """
-
-    job: Job
-    lane: list[np.ndarray]
-    """The lane's part of every tensor of `dqn.agents.dqn.Lanes`, flattened."""
-    replay: np.ndarray
-    """Its stored transitions [rows, columns]."""
-    actions: list[int]
-    """Of the episode under way; an environment stepped in Python is brought back by them."""
-    records: np.ndarray
-    """Its finished episodes [episodes, columns]."""
-    steps: int
-    weights: list[np.ndarray]
-    seconds: float
-
-    @property
-    def key(self) -> TrainingId:
-        """(trial, seed)."""
-        return self.job.key
-
-
-@dataclass(frozen=True)
 class Finished:
     """One training that is over, whole."""
 
@@ -116,13 +90,8 @@ class Finished:
         return replace(cls.pruned(job), status="failed", reason=reason, unmade=unmade)
 
     @classmethod
-    def pruned(cls, taken: "Job | Checkpoint") -> "Finished":
-        """A training that is not gone on with."""
+    def pruned(cls, job: Job) -> "Finished":
+        """A training that is cancelled, of which nothing is kept."""
+        records = np.zeros((0, len(EPISODE_COLUMNS)), np.float32)
         nothing = np.zeros(0, np.float32)
-        if isinstance(taken, Job):
-            records = np.zeros((0, len(EPISODE_COLUMNS)), np.float32)
-            return cls(taken, "pruned", 0, EpisodeBatch.of(taken.key, records), nothing, [], 0.0)
-        episodes = EpisodeBatch.of(taken.key, taken.records)
-        return cls(
-            taken.job, "pruned", taken.steps, episodes, nothing, taken.weights, taken.seconds
-        )
+        return cls(job, "pruned", 0, EpisodeBatch.of(job.key, records), nothing, [], 0.0)

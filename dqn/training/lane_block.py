@@ -15,14 +15,14 @@ from dqn.config.fields import INT_BOUND
 from dqn.envs import gymnasium_env
 from dqn.runtime.errors import EnvError
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
-from dqn.training.jobs import Checkpoint, EpisodeBatch, Finished, Job, TrainingId
+from dqn.training.jobs import EpisodeBatch, Finished, Job, TrainingId
 
-CHUNK = 0.4  # seconds that one is to take: a cancelled lane goes on no longer, and each is reported
+CHUNK = 0.4  # seconds that one is to take: a cancelled lane works no longer, and each is reported
 FIRST_TICKS, TICKS = 128, 4096  # of a block's first chunk, and of any
 MAX_STEPS_PER_TICK = 16  # environment steps a tick at most: a longer T_train takes several ticks
 TEST_STEPS = 100_000  # of a test episode at most, in an environment that has no time limit
 _IDLE = -1  # a budget of episodes that is always spent
-_ENDLESS = INT_BOUND - 1  # one that never is; and a lane ends before its age would overflow
+_ENDLESS = INT_BOUND - 1  # one that never is; and a lane ends before its steps would overflow
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Block:
     def __init__(self, program: Program | SteppedProgram):
         self._program = program
         self._lanes, self._replay = program.empty()
-        self._slots: list[_Slot | None] = [None] * program.shape.lanes
+        self._slots: list[_Slot | None] = [None] * program.key.lanes
         idle = hyper_of(Config(), seed=0) | {"episodes": np.int32(_IDLE)}
         self._hyper = {name: np.full(len(self._slots), idle[name]) for name in Hyper._fields}
         self._given: Hyper | None = None  # the same as tensors, until it changes
@@ -62,31 +62,26 @@ class Block:
         """How many programs its shape has by now, whichever block asked for them."""
         return self._program.compilations
 
-    def fill(self, waiting: deque[Job | Checkpoint], most: int, elsewhere: bool = False) -> None:
+    def fill(self, waiting: deque[Job], most: int, elsewhere: bool = False) -> None:
         """Put waiting jobs into the free lanes, taking them off `waiting`: `most` at once.
 
         Also fewer: where other lanes, or with `elsewhere` other blocks, have all environments that
         can exist, a job waits for one of those.
         """
         begun = np.zeros(len(self._slots), bool)
-        resumed: dict[int, Checkpoint] = {}
         for i, slot in enumerate(self._slots):
             if slot is not None or not waiting or len(self.keys) >= most:
                 continue
-            if not self._can_begin(i, waiting[0], elsewhere):
+            if isinstance(self._program, SteppedProgram) and not self._program.can_begin(
+                i, waiting[0].seed, elsewhere
+            ):
                 continue
-            item = waiting.popleft()
-            if isinstance(item, Checkpoint):
-                resumed[i], job = item, item.job
-                self._slots[i] = _Slot(job, [item.records], item.seconds)
-            else:
-                begun[i], job = True, item
-                self._slots[i] = _Slot(job)
+            job = waiting.popleft()
+            begun[i] = True
+            self._slots[i] = _Slot(job)
             self._set(i, hyper_of(job.config, job.seed))
         if begun.any():
             self._lanes = self._program.refill(self._lanes, tf.constant(begun), self._tensors())
-        for i, checkpoint in resumed.items():
-            self._restore(i, checkpoint)
 
     def advance(self, return_early: bool) -> list[EpisodeBatch]:
         """Run one chunk; with `return_early`, only until a lane falls free."""
@@ -127,26 +122,22 @@ class Block:
             if slot is not None and not self._alive[i]
         ]
 
-    def checkpoint(self, key: TrainingId) -> Checkpoint:
-        """Take a training out and free its lane."""
+    def cancel(self, key: TrainingId) -> Finished:
+        """End a training as `pruned` and free its lane."""
         i, slot = next(
             (i, slot)
             for i, slot in enumerate(self._slots)
             if slot is not None and slot.job.key == key
         )
         self._free(i)
-        steps = int(self._lanes.age[i])
-        stored = min(steps, int(self._hyper["buffer_size"][i]))
-        actions = self._program.actions[i] if isinstance(self._program, SteppedProgram) else []
-        return Checkpoint(
+        return Finished(
             slot.job,
-            lane=[x[i].numpy() for x in tf.nest.flatten(self._lanes)],
-            replay=self._memories()[i, :stored].copy(),
-            actions=list(actions),
-            records=slot.all_records(),
-            steps=steps,
-            weights=self._weights(i),
-            seconds=slot.seconds,
+            "pruned",
+            int(self._lanes.t[i]),
+            EpisodeBatch.of(key, slot.all_records()),
+            np.zeros(0, np.float32),
+            self._weights(i),
+            slot.seconds,
         )
 
     def close(self) -> None:
@@ -154,33 +145,12 @@ class Block:
         if isinstance(self._program, SteppedProgram):
             self._program.close()
 
-    def _can_begin(self, i: int, item: Job | Checkpoint, elsewhere: bool) -> bool:
-        if not isinstance(self._program, SteppedProgram):
-            return True
-        seed = None if isinstance(item, Checkpoint) else item.seed
-        return self._program.can_begin(i, seed, elsewhere)
-
-    def _restore(self, i: int, checkpoint: Checkpoint) -> None:
-        parts = []
-        for x, value in zip(tf.nest.flatten(self._lanes), checkpoint.lane, strict=True):
-            part = x.numpy().copy()
-            part[i] = value
-            parts.append(tf.constant(part))
-        self._lanes = tf.nest.pack_sequence_as(self._lanes, parts)
-        memories = self._memories()
-        memories[i, : len(checkpoint.replay)] = checkpoint.replay
-        if isinstance(self._program, SteppedProgram):
-            episode = int(self._lanes.episodes[i])
-            self._program.replay_actions(i, checkpoint.job.seed, episode, checkpoint.actions)
-        else:
-            self._replay.assign(tf.reshape(memories, self._replay.shape))
-
     def _finish(self, i: int, slot: _Slot, diverged: bool) -> Finished:
         began = time.perf_counter()
-        job, hosted = slot.job, isinstance(self._program, SteppedProgram)
-        if hosted and i in self._program.broken:
+        job, stepped = slot.job, isinstance(self._program, SteppedProgram)
+        if stepped and i in self._program.broken:
             self._free(i)
-            unmade = not int(self._lanes.age[i])
+            unmade = not int(self._lanes.t[i])
             return Finished.failed(job, self._program.broken[i], unmade)
         weights = self._weights(i)
         tests = 0 if diverged else job.config.test_episodes
@@ -200,12 +170,12 @@ class Block:
         return Finished(
             job,
             "diverged" if diverged else "done",
-            int(self._lanes.age[i]),
+            int(self._lanes.t[i]),
             EpisodeBatch.of(job.key, slot.all_records()),
             test_returns,
             weights,
             slot.seconds + time.perf_counter() - began,
-            reason=self._program.not_finite.get(i, "") if hosted else "",
+            reason=self._program.not_finite.get(i, "") if stepped else "",
         )
 
     def _test(self, i: int, weights, seed, limit, episodes: int):
@@ -225,11 +195,6 @@ class Block:
 
     def _weights(self, i: int) -> list[np.ndarray]:
         return [w[i].numpy() for w in self._lanes.learner.weights]
-
-    def _memories(self) -> np.ndarray:
-        """The replay memories [L, rows, columns]: a copy, of a hosted program the very array."""
-        flat = np.asarray(self._replay)
-        return flat.reshape(len(self._slots), -1, flat.shape[-1])
 
     def _tensors(self) -> Hyper:
         if self._given is None:

@@ -2,35 +2,41 @@
 
 import math
 
-from dqn.agents.block import Shape
+from dqn.agents.networks import network_of
+from dqn.agents.optimizers import OPTIMIZERS
+from dqn.agents.replay import width
 from dqn.config.fields import INT_BOUND
+from dqn.envs.program_key import ProgramKey
 from dqn.runtime.limits import free_bytes
 
 _COPIES = 2  # XLA keeps the networks a chunk was given until it has those it returns
 
 
-def shortage(shape: Shape) -> str:
-    """Why a block of this shape cannot be made here, in one line; "" where it can."""
-    if shape.lanes * (shape.capacity + 1) >= INT_BOUND:
+def shortage(key: ProgramKey) -> str:
+    """Why a block of this key cannot be made here, in one line; "" where it can."""
+    if key.lanes * (key.capacity + 1) >= INT_BOUND:
         return (
-            f"the {shape.lanes} lanes of a block must hold less than 2^31 transitions, got buffers "
-            f"of {shape.capacity:,}; choose a smaller buffer_size"
+            f"the {key.lanes} lanes of a block must hold less than 2^31 transitions, got buffers "
+            f"of {key.capacity:,}; choose a smaller buffer_size"
         )
-    needed, free = block_bytes(shape), free_bytes()
+    needed, free = block_bytes(key), free_bytes()
     if free is None or needed <= free:
         return ""
     return (
-        f"a block of {shape.lanes} lanes must fit into memory, got hidden={list(shape.hidden)}, "
-        f"batch_size={shape.batch_size} and buffers of {shape.capacity:,}, which need "
-        f"{needed / 2**30:,.1f} GiB of {free / 2**30:,.1f} GiB free; choose smaller ones"
+        f"a block of {key.lanes} lanes must fit into memory, got "
+        f"hidden={list(key.network.hidden)}, batch_size={key.batch_size} and buffers of "
+        f"{key.capacity:,}, which need {needed / 2**30:,.1f} GiB of {free / 2**30:,.1f} GiB "
+        "free; choose smaller ones"
     )
 
 
-def block_bytes(shape: Shape) -> int:
-    """Bytes of a block at work, at least: networks and Adam's moments, replay, activations."""
-    weights = sum(math.prod(weight) for weight in shape.weights)
-    networks = _COPIES * 4 * weights + weights  # online, target, m, v; and the gradients
-    units = shape.observation_size + sum(shape.hidden) + shape.actions
-    activations = 3 * shape.batch_size * units  # online on s, target on s', the backward pass
-    replay = (shape.capacity + 1) * shape.row
-    return 4 * shape.lanes * (networks + activations + replay)
+def block_bytes(key: ProgramKey) -> int:
+    """Bytes of a block at work, at least: networks, the optimizer's slots, replay, activations."""
+    shapes = network_of(key).shapes
+    weights = sum(math.prod(weight) for weight in shapes)
+    kept = 2 + OPTIMIZERS[key.optimizer].slots  # online, target
+    networks = _COPIES * kept * weights + weights  # and the gradients
+    units = key.observation_size + sum(bias[0] for bias in shapes[1::2])
+    activations = 3 * key.batch_size * units  # online on s, target on s', the backward pass
+    replay = (key.capacity + 1) * width(key.observation_size)
+    return 4 * key.lanes * (networks + activations + replay)

@@ -18,6 +18,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
+from dqn.envs.program_key import ProgramKey
 from dqn.runtime.errors import RunError
 from dqn.runtime.exit_codes import show_tracebacks
 from dqn.statistics.formatting import count
@@ -26,7 +27,7 @@ from dqn.training.messages import Heartbeat, PoolUpdate, WorkerError, WorkReques
 from dqn.workers.backend import Backend, WorkerLostError
 from dqn.workers.pool import PREFETCH
 from dqn.workers.registrations import registered
-from dqn.workers.remote_worker import ProgramKey, RemoteWorker
+from dqn.workers.remote_worker import RemoteWorker
 
 MAX_WORKER_DEATHS = 3
 HEARTBEAT_TIMEOUT = 60.0
@@ -143,7 +144,7 @@ class RemotePool:
         given: list[Job] = []
         one.without = {env_id for env_id in one.without if self._others_have(one, env_id)}
         for program, has in one.programs.most_common():
-            if program.env in one.without:
+            if program.env_id in one.without:
                 continue
             given += self._take(program, LANES + PREFETCH - has)
         while len(one.jobs) + len(given) < LANES + PREFETCH and not self._quarantined:
@@ -161,7 +162,7 @@ class RemotePool:
             return program in one.known, is_new, len(self._queues[program])
 
         programs = (
-            key for key, queue in self._queues.items() if queue and key.env not in one.without
+            key for key, queue in self._queues.items() if queue and key.env_id not in one.without
         )
         program = max(programs, key=rank, default=None)
         if program is None or any(rank(program)[:2]) or not has:

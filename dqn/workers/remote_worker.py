@@ -3,27 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from dqn.config import Config
+from dqn.envs.program_key import ProgramKey
 from dqn.training.jobs import Job, TrainingId
 from dqn.workers.backend import Worker
-
-
-class ProgramKey(NamedTuple):
-    """What the jobs of one block have in common."""
-
-    env: str
-    kwargs: str
-    hidden: tuple[int, ...]
-    activation: str
-    batch_size: int
-
-    @classmethod
-    def of(cls, config: Config) -> "ProgramKey":
-        """The block that a training of `config` is for."""
-        env = config.env
-        return cls(env.id, repr(env.kwargs), config.hidden, config.activation, config.batch_size)
 
 
 @dataclass(eq=False)

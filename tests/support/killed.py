@@ -7,7 +7,7 @@ from pathlib import Path
 _SCRIPT = """
 import itertools, os, signal, sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {folders!r}
 from {module} import *
 
 def dying(function, left=[0]):
@@ -33,13 +33,14 @@ print(calls - 1)
 """
 
 
-def before_each_call(module: str, folder: Path, prepared: bool = False) -> int:
-    """Run `module.work_to_be_killed(folder / "1")`, killed at its 1st call, then "2", and so on.
+def before_each_call(test: str, folder: Path, prepared: bool = False) -> int:
+    """Run `work_to_be_killed(folder / "1")` of the file `test`, killed at its 1st call, then "2".
 
-    Where `prepared`, `module.prepare` of the same folder comes before, and is not killed.
+    Where `prepared`, its `prepare` of the same folder comes before, and is not killed.
 
     Returns how many were killed: the next one came to its end.
     """
-    script = _SCRIPT.format(tests=str(Path(__file__).parent), module=module, prepared=prepared)
+    folders = [str(Path(__file__).parent), str(Path(test).parent)]
+    script = _SCRIPT.format(folders=folders, module=Path(test).stem, prepared=prepared)
     command = [sys.executable, "-c", script, folder]
     return int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)

@@ -17,7 +17,7 @@ from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import Config, EnvConfig
 from dqn.training import engine
 from dqn.training.engine import Engine
-from dqn.training.jobs import Checkpoint, Finished, Job, TrainingId
+from dqn.training.jobs import Finished, Job, TrainingId
 from dqn.training.lane_block import hyper_of
 
 LANES = 4
@@ -63,7 +63,7 @@ VARIED: dict[str, tuple[dict, dict]] = {
     "steps": ({}, {"steps": 203}),
 }
 
-# Lanes with as little in common as lanes can have; T_train = 40 is longer than a tick's stride.
+# Lanes with as little in common as lanes can have; T_train = 40 is longer than a tick.
 MIXED = [
     SMALL,
     replace(SMALL, double=True, huber_delta=0.5, epsilon_schedule="linear", buffer_size=33),
@@ -87,9 +87,7 @@ def jobs_of(configs: Iterable[Config], seed: int = SEED) -> list[Job]:
     return [Job(trial, seed, config) for trial, config in enumerate(configs)]
 
 
-def train(
-    jobs: Iterable[Job | Checkpoint], worker: Engine | None = None
-) -> dict[TrainingId, Finished]:
+def train(jobs: Iterable[Job], worker: Engine | None = None) -> dict[TrainingId, Finished]:
     """Train `jobs` to their ends."""
     worker, new, over = worker or Engine(LANES), jobs, {}
     while new or worker.busy:
@@ -99,9 +97,20 @@ def train(
     return over
 
 
+def stored(job: Job, worker: Engine) -> np.ndarray:
+    """The rows [steps, columns] that a training under way has stored, none of them overwritten."""
+    for block in worker._blocks.values():
+        for i, slot in enumerate(block._slots):
+            if slot is not None and slot.job == job:
+                rows = np.asarray(block._replay)
+                rows = rows.reshape(len(block._slots), -1, rows.shape[-1])
+                return rows[i, : int(block._lanes.t[i])].copy()
+    raise KeyError(job.key)
+
+
 def program_of(config: Config, lanes: int = LANES) -> Program | SteppedProgram:
     """The program that an engine trains `config` with: the very one, if it is a compiled one."""
-    return engine._program(*Engine(lanes)._place(Job(0, 0, config)))
+    return engine._program(Engine(lanes)._key(Job(0, 0, config)))
 
 
 def stacked(configs: Iterable[Config], seed: int = SEED) -> Hyper:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents import networks, random
+from dqn.agents import random
+from dqn.agents.networks.mlp import MLP
 from dqn.agents.random import Stream
 from dqn.config import Config
 from dqn.envs import gymnasium_env
@@ -130,7 +131,7 @@ def greedy_return(env, weights, s) -> float:
 
 def initial_weights(config: Config, seed: int) -> list[np.ndarray]:
     """The seed's own weights for CartPole."""
-    drawn = networks.initial_weights(tf.constant([seed]), networks.shapes(4, config.hidden, 2))
+    drawn = MLP(4, config.hidden, config.activation, 2).init(tf.constant([seed]))
     return [w[0].numpy().astype(float) for w in drawn]
 
 

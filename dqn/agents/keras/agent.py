@@ -1,7 +1,7 @@
 """DQNAgent, the exercise's own class: one seed, any Gymnasium task, any Keras model.
 
 Deep Q-learning with experience replay (Mnih et al. 2015, Algorithm 1). It is the oracle that lanes
-are held against: the same mathematics (`td`, `exploration`), stepped in plain Python.
+are held against: the same mathematics (`losses`, `exploration`), stepped in plain Python.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from dqn.agents.keras.backend import keras
 from dqn.agents.keras.network_pair import NetworkPair
 from dqn.agents.keras.replay_buffer import ReplayBuffer, real, whole, yes_or_no
 from dqn.agents.random import Stream
+from dqn.agents.replay import Transition
 from dqn.envs.adapter import Adapter, flat_size, name_of
 from dqn.runtime.errors import EnvError, UserError
 
@@ -183,23 +184,21 @@ class DQNAgent:
         return int(self._pair.q_values(np.asarray(observation, np.float32)[None])[0].argmax())
 
     def update(self, batch) -> float:
-        """One step of the optimizer on B transitions, five arrays in the order of `ReplayBuffer`.
+        """One step of the optimizer on a `Transition` of B, or five arrays in its order.
 
-        Returns the mean of the squared TD error (of `td.loss`, with a finite huber_delta) over the
-        B transitions. The exercise fits all [B, A] outputs, all but the chosen action's to
+        Returns the mean of the squared TD error (of `losses.loss`, with a finite huber_delta) over
+        the B transitions. The exercise fits all [B, A] outputs, all but the chosen action's to
         themselves: its loss is this one divided by A.
         """
-        states, actions, rewards, next_states, terminals = batch
-        return float(
-            self._pair.update(
-                np.asarray(states, np.float32),
-                np.asarray(actions, np.int32),
-                np.asarray(rewards, np.float32),
-                np.asarray(next_states, np.float32),
-                np.asarray(terminals, np.float32),
-                self._settings,
-            )
+        s, action, r, s_next, terminal = batch
+        transitions = Transition(
+            np.asarray(s, np.float32),
+            np.asarray(action, np.int32),
+            np.asarray(r, np.float32),
+            np.asarray(s_next, np.float32),
+            np.asarray(terminal, np.float32),
         )
+        return float(self._pair.update(*transitions, self._settings))
 
     def train(self, nb_episodes: int) -> tuple[np.ndarray, np.ndarray]:
         """Learn for so many whole episodes; a further call goes on where this one ended.

@@ -14,6 +14,7 @@ import tensorflow as tf
 from dqn.agents import losses
 from dqn.agents.keras import architecture
 from dqn.agents.keras.backend import keras
+from dqn.agents.replay import Transition
 from dqn.runtime.errors import UserError
 
 
@@ -120,18 +121,19 @@ def _trace(model, target, handles, observation_size: int, double: bool, clipped:
     def q_values(observations):
         return q_of(model, observations)
 
-    def update(states, actions, rewards, next_states, terminals, settings):
+    def update(*arguments):
+        batch, settings = Transition(*arguments[:-1]), arguments[-1]
         gamma, reward_scale, huber_delta, grad_clip = tf.unstack(settings)
-        q_next = q_of(target, next_states)  # [B, A]
+        q_next = q_of(target, batch.s_next)  # [B, A]
         if double:
-            value_next = losses.double_value(q_next, q_of(model, next_states))  # [B]
+            value_next = losses.double_value(q_next, q_of(model, batch.s_next))  # [B]
         else:
             value_next = losses.greedy_value(q_next)  # [B]
-        y = losses.target(rewards, terminals, value_next, gamma, reward_scale)  # [B]
+        y = losses.target(batch.r, batch.terminal, value_next, gamma, reward_scale)  # [B]
         weights = [variable.value for variable in model.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            q_sa = losses.chosen_value(q_of(model, states, training=True), actions)  # [B]
+            q_sa = losses.chosen_value(q_of(model, batch.s, training=True), batch.action)
             loss = tf.reduce_mean(losses.loss(y - q_sa, huber_delta))  # []
             penalties = [tf.cast(penalty, tf.float32) for penalty in model.losses]
             # With the caller's own regularisers and the loss scale of his optimizer, mostly 1.

@@ -24,14 +24,16 @@ from lanes import (
 )
 
 from dqn.agents import dqn, networks, random
-from dqn.agents.block import Chunk, Shape, pack_episode, unpack
+from dqn.agents.block import Chunk, pack_episode
 from dqn.agents.compiled_loop import Program
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner
 from dqn.agents.keras.agent import DQNAgent
 from dqn.agents.random import Stream
+from dqn.agents.replay import Transition, sample_indices, unpack, width
 from dqn.config import Config, EnvConfig
-from dqn.config.config import fields_of
+from dqn.config.config import choices_of, fields_of
 from dqn.envs import Dynamics, gymnasium_env
+from dqn.envs.program_key import Architecture, ProgramKey
 from dqn.training.jobs import EpisodeBatch
 from dqn.training.lane_block import hyper_of
 
@@ -41,30 +43,30 @@ ANY = 10**6  # more ticks than any test here runs
 def began(program: Program, hyper: Hyper) -> tuple:
     """A block in which every lane has just begun, and its replay memory."""
     lanes, replay = program.empty()
-    return program.refill(lanes, tf.ones([program.shape.lanes], tf.bool), hyper), replay
+    return program.refill(lanes, tf.ones([program.key.lanes], tf.bool), hyper), replay
 
 
-def advanced(program: Program, lanes, replay, hyper, ticks: int, stride: int = 16) -> Chunk:
-    return program.chunk(lanes, replay, hyper, *(tf.constant(n) for n in (ticks, stride, 1)))
+def advanced(program: Program, lanes, replay, hyper, ticks: int, max_steps: int = 16) -> Chunk:
+    return program.chunk(lanes, replay, hyper, *(tf.constant(n) for n in (ticks, max_steps, 1)))
 
 
 def ticks_of(
-    program: Program, configs: list[Config], stride: int
+    program: Program, configs: list[Config], max_steps: int
 ) -> Iterator[tuple[Chunk, np.ndarray]]:
     """The block and its replay memory after each tick, until every lane's budget is spent."""
     hyper = stacked(configs)
     lanes, replay = began(program, hyper)
     going = True
     while going:
-        chunk = advanced(program, lanes, replay, hyper, 1, stride)
+        chunk = advanced(program, lanes, replay, hyper, 1, max_steps)
         lanes, going = chunk.lanes, chunk.alive.numpy().any()
         yield chunk, parts(program, replay)
 
 
 def parts(program: Program, replay) -> np.ndarray:
     """Each lane's part of a flat replay memory [L, C, columns]."""
-    rows = replay.numpy().reshape(program.shape.lanes, -1, program.shape.row)
-    return rows[:, : program.shape.capacity]
+    rows = replay.numpy().reshape(program.key.lanes, -1, width(program.key.observation_size))
+    return rows[:, : program.key.capacity]
 
 
 def lane_of(tree, i: int) -> list[np.ndarray]:
@@ -95,9 +97,9 @@ def test_a_lane_does_the_same_as_the_reference_after_every_single_step(configs):
     assert [len(updates) > 4 for updates in learned] == [True] * LANES
     ages, epsilon = np.zeros(LANES, int), dqn.epsilon(tf.range(301)[:, None], stacked(configs))
     epsilon = epsilon.numpy()  # [steps, L]
-    for chunk, memory in ticks_of(program, configs, stride=1):
+    for chunk, memory in ticks_of(program, configs, max_steps=1):
         ages += ages < [one.steps for one in text]
-        np.testing.assert_array_equal(chunk.lanes.age, ages)
+        np.testing.assert_array_equal(chunk.lanes.t, ages)
         for i, (config, age) in enumerate(zip(configs, ages, strict=True)):
             s, a, r, s_next, no_future = text[i].transitions[age - 1]
             row = [*s, *s_next, a, r, no_future]
@@ -129,7 +131,7 @@ def test_a_target_moves_once_for_each_multiple_of_t_target_since_the_last_update
 ):
     online, target = [tf.ones([1, 3])], [tf.zeros([1, 3]) if started else tf.ones([1, 3])]
     hyper = stacked([replace(SMALL, target_update=10, tau=0.25)])
-    learner = Learner(online, target, [], [], tf.zeros([1], tf.int32))
+    learner = Learner(online, target, (), tf.zeros([1], tf.int32))
     moved = dqn.sync(learner, tf.constant([age]), tf.constant([started]), hyper)
     np.testing.assert_allclose(moved.target[0], target[0] + (1 - target[0]) * (1 - 0.75**moves))
 
@@ -149,6 +151,8 @@ SETTINGS = {
         "tau": 0.3,
         "lr": 1e-2,
     },
+    **{name: {"network": name} for name in choices_of("network")[1:]},
+    **{name: {"optimizer": name} for name in choices_of("optimizer")[1:]},
 }
 
 
@@ -159,8 +163,8 @@ def test_each_tick_of_a_lane_is_the_agents_own_update_of_the_same_batch(changes)
     agent, before = agent_of(config), began(program, hyper)[0]
     for model in (agent.model, agent.target_model):
         model.set_weights(lane_of(before.learner.weights, 0))
-    for chunk, memory in ticks_of(program, [config] * LANES, stride=16):
-        for age in range(int(before.age[0]) + 1, int(chunk.lanes.age[0]) + 1):
+    for chunk, memory in ticks_of(program, [config] * LANES, max_steps=16):
+        for age in range(int(before.t[0]) + 1, int(chunk.lanes.t[0]) + 1):
             if age % config.train_freq == 0 and age >= 2 * config.batch_size:
                 loss = agent.update(sampled(program, chunk, memory, hyper))
                 np.testing.assert_allclose(loss_of_tick(before, chunk.lanes), loss, rtol=1e-4)
@@ -176,7 +180,8 @@ def agent_of(config: Config) -> DQNAgent:
     names = {*fields_of("lane"), "batch_size"} - {"episodes", "steps"}
 
     def create_model(env, lr):
-        return networks.create_model(env, lr, config.hidden, config.activation)
+        components = {"network": config.network, "optimizer": config.optimizer}
+        return networks.create_model(env, lr, config.hidden, config.activation, **components)
 
     return DQNAgent(
         gymnasium_env.make(config.env),
@@ -185,11 +190,10 @@ def agent_of(config: Config) -> DQNAgent:
     )
 
 
-def sampled(program: Program, chunk: Chunk, memory: np.ndarray, hyper: Hyper) -> tuple:
-    """The minibatch that lane 0 has just learned from, in the agent's order."""
-    index = dqn.sample_indices(chunk.lanes.age, hyper, program.shape.batch_size)[0]
-    batch = unpack(memory[0][index], program.shape.observation_size)
-    return batch.s, batch.action, batch.r, batch.s_next, batch.terminal
+def sampled(program: Program, chunk: Chunk, memory: np.ndarray, hyper: Hyper) -> Transition:
+    """The minibatch that lane 0 has just learned from."""
+    index = sample_indices(chunk.lanes.t, hyper, program.key.batch_size)[0]
+    return unpack(memory[0][index], program.key.observation_size)
 
 
 def loss_of_tick(before: Lanes, after: Lanes) -> float:
@@ -236,7 +240,8 @@ def ledger_of(config: Config, seed: int, actions: np.ndarray) -> list[list[float
 
 @pytest.fixture(scope="module")
 def ledger() -> Program:
-    return Program(Shape(2, 2, (8,), "relu", 8, 64, lanes=3), LEDGER)
+    network = Architecture("mlp", (8,), "relu")
+    return Program(ProgramKey("ledger", "", network, "adam", 8, 64, 2, 2, lanes=3), LEDGER)
 
 
 def test_every_field_of_every_stored_transition_is_of_its_own_step_and_lane(ledger):
@@ -256,12 +261,12 @@ def test_every_field_of_every_stored_transition_is_of_its_own_step_and_lane(ledg
         )
     ]
     stored, ages = [[] for _ in configs], np.zeros(3, int)
-    for chunk, memory in ticks_of(ledger, configs, stride=16):
+    for chunk, memory in ticks_of(ledger, configs, max_steps=16):
         for i, config in enumerate(configs):
-            new = np.arange(ages[i], chunk.lanes.age[i]) % config.buffer_size
+            new = np.arange(ages[i], chunk.lanes.t[i]) % config.buffer_size
             stored[i] += memory[i, new].tolist()
             assert not memory[i, config.buffer_size :].any()
-        ages = chunk.lanes.age.numpy()
+        ages = chunk.lanes.t.numpy()
     for config, rows in zip(configs, stored, strict=True):
         actions = [int(row[4]) for row in rows]
         assert len(rows) == 300
@@ -282,8 +287,8 @@ def test_a_lane_that_is_over_or_diverged_changes_in_nothing_while_others_go_on(l
     after = advanced(ledger, chunk.lanes, replay, hyper, ANY)
     second_update = 2 * SMALL.batch_size + SMALL.train_freq
     assert chunk.lanes.diverged.numpy().tolist() == [True, False, False]
-    assert chunk.lanes.age.numpy().tolist() == [second_update, 51, 61]
-    assert after.lanes.age.numpy().tolist() == [second_update, 51, 150]
+    assert chunk.lanes.t.numpy().tolist() == [second_update, 51, 61]
+    assert after.lanes.t.numpy().tolist() == [second_update, 51, 150]
     assert after.alive.numpy().tolist() == [False] * 3
     for i in (0, 1):
         finite = (after.lanes.learner, after.lanes.episode.loss)
@@ -329,7 +334,7 @@ def test_two_seeds_differ_in_weights_starts_exploration_and_minibatches():
     hyper = hyper._replace(seed=tf.constant([0, 1, 2, 0]), epsilon_min=tf.ones([LANES]))
     lanes, replay = began(program, hyper)
     chunk = advanced(program, lanes, replay, hyper, ANY)
-    D, drawn = 4, dqn.sample_indices(chunk.lanes.age, hyper, 32)
+    D, drawn = 4, sample_indices(chunk.lanes.t, hyper, 32)
     memory = parts(program, replay)
     seen = (
         lanes.learner.weights[0],

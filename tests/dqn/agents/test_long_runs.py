@@ -13,9 +13,10 @@ from rich.console import Console
 from trainings import CONFIG, filled, result
 
 from dqn.agents import dqn, random
-from dqn.agents.block import Shape
+from dqn.agents.replay import sample_indices
 from dqn.config import Config, EnvConfig
 from dqn.config.fields import INT_BOUND
+from dqn.envs.program_key import Architecture, ProgramKey
 from dqn.runtime.errors import UserError
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
@@ -39,9 +40,9 @@ def aged(config: Config, age: int) -> Finished:
     worker = Engine(LANES)
     worker.advance([Job(0, SEED, replace(config, steps=0))])
     (block,) = worker._blocks.values()
-    lanes, old = block._lanes, int(block._lanes.age[0])
+    lanes, old = block._lanes, int(block._lanes.t[0])
     block._set(0, {"steps": hyper_of(config, SEED)["steps"]})
-    block._lanes = lanes._replace(age=tf.where(lanes.age == old, age, lanes.age))
+    block._lanes = lanes._replace(t=tf.where(lanes.t == old, age, lanes.t))
     while worker.busy:
         _, over = worker.advance()
     (finished,) = over
@@ -84,7 +85,7 @@ def test_a_lane_learns_and_moves_its_target_when_it_is_due_however_old(age):
         ages = tf.fill([4], now)
         due = dqn.learning_due(ages, ages - 1, hyper, 8).numpy()
         assert due.tolist() == [now % n == 0 for n in (1, 2, 3, 5)]
-        learner = dqn.Learner([tf.ones([4, 1])], [tf.zeros([4, 1])], [], [], tf.zeros([4]))
+        learner = dqn.Learner([tf.ones([4, 1])], [tf.zeros([4, 1])], (), tf.zeros([4]))
         moved = dqn.sync(learner, ages, ages - 11, hyper).target[0].numpy()[:, 0]
         times = [sum(step % (7 * n) == 0 for step in range(now - 11, now)) for n in (1, 2, 3, 5)]
         np.testing.assert_allclose(moved, [1 - 0.75**n for n in times], 1e-6)
@@ -93,7 +94,7 @@ def test_a_lane_learns_and_moves_its_target_when_it_is_due_however_old(age):
 @pytest.mark.parametrize("age", AGES)
 def test_an_old_lane_draws_from_all_that_it_holds_and_never_the_same_twice(age):
     hyper = stacked([replace(SMALL, buffer_size=100)] * 4)
-    index = np.stack([dqn.sample_indices(tf.fill([4], n), hyper, 64) for n in (age, age - 1)])
+    index = np.stack([sample_indices(tf.fill([4], n), hyper, 64) for n in (age, age - 1)])
     assert (index >= 0).all()
     assert (index < 100).all()
     assert len(np.unique(index)) > 60  # of 128 draws
@@ -175,9 +176,10 @@ def test_an_episode_whose_return_float32_cannot_hold_is_refused():
 
 def test_a_block_whose_rows_32_bits_cannot_number_is_refused(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: None)  # however much there is
-    shape = Shape(4, 2, (8,), "relu", 32, 2**27 - 2, 16)
-    assert memory.shortage(shape) == ""
-    assert "less than 2^31 transitions" in memory.shortage(shape._replace(capacity=2**27 - 1))
+    network = Architecture("mlp", (8,), "relu")
+    key = ProgramKey("cartpole", "", network, "adam", 32, 2**27 - 2, 4, 2, 16)
+    assert memory.shortage(key) == ""
+    assert "less than 2^31 transitions" in memory.shortage(key._replace(capacity=2**27 - 1))
 
 
 @pytest.mark.slow

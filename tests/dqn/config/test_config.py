@@ -32,6 +32,8 @@ def test_the_defaults_are_the_exercise():
         "env": {"id": "CartPole-v0", "max_episode_steps": 200, "solved_return": 195, "kwargs": {}},
         "lr": 0.001,
         "gamma": 0.99,
+        "optimizer": "adam",
+        "network": "mlp",
         "hidden": [64, 64],
         "activation": "relu",
         "batch_size": 32,
@@ -253,11 +255,13 @@ def test_a_configuration_survives_its_way_through_yaml(mapping):
 
 
 def test_kinds_say_what_shares_a_program():
-    assert fields_of("shape") == ("env", "hidden", "activation", "batch_size")
+    assert fields_of("shape") == (
+        "env", "optimizer", "network", "hidden", "activation", "batch_size"
+    )  # fmt: skip
     assert fields_of("run") == (
         "seeds", "first_seed", "test_episodes", "workers", "fleet", "ray_address", "name"
     )  # fmt: skip
-    assert len(fields_of("lane")) == len(dataclasses.fields(Config)) - 11
+    assert len(fields_of("lane")) == len(dataclasses.fields(Config)) - 13
 
 
 def test_the_columns_of_a_table_are_every_shape_and_lane_key_in_order():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from dqn.agents.networks.mlp import MLP
 from dqn.config import EnvConfig
 from dqn.plotting import episode_recorder
 from dqn.plotting.episode_recorder import record_episode, save_model, write_gif
@@ -158,7 +159,7 @@ def test_the_model_loads_in_plain_keras_and_says_what_the_weights_say(tmp_path):
     shapes = [(4, 8), (8,), (8, 6), (6,), (6, 2), (2,)]
     weights = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
     path = Path(tmp_path / "model.keras")
-    save_model(path, weights, "tanh", 4)
+    save_model(path, MLP(4, (8, 6), "tanh", 2), weights)
     observations = rng.normal(size=(5, 4)).astype(np.float32)
     hidden = observations
     for W, b in zip(weights[:-2:2], weights[1:-2:2], strict=True):

@@ -16,10 +16,11 @@ MODELS = """
 from pathlib import Path
 import gymnasium
 from dqn import DQNAgent, create_model
+from dqn.agents.networks.mlp import MLP
 from dqn.plotting import episode_recorder as recorder
 agent = DQNAgent(gymnasium.make("CartPole-v1"), create_model, seed=0)
 kept = agent.model if hasattr(agent, "model") else agent._pair.model
-recorder.save_model(Path("model.keras"), kept.get_weights(), "relu", 4)
+recorder.save_model(Path("model.keras"), MLP(4, (64, 64), "relu", 2), kept.get_weights())
 import keras
 loaded = keras.models.load_model("model.keras")
 dtypes = [str(w.dtype) for w in kept.get_weights()] + [x.dtype_policy.name for x in loaded.layers]

@@ -16,17 +16,19 @@ import hashlib, sys
 from dqn.runtime import compile_cache as runtime
 runtime.prepare()
 import tensorflow as tf
-from dqn.agents.block import Shape
 from dqn.agents.compiled_loop import Program
 from dqn.agents.dqn import Hyper
 from dqn.config import Config
+from dqn.envs.program_key import Architecture, ProgramKey
 from dqn.envs.registry import dynamics_named
 from dqn.training.lane_block import hyper_of
 
 values = hyper_of(Config(), 0)
 hyper = Hyper(**{name: tf.fill([2], values[name]) for name in Hyper._fields})
 for width in map(int, sys.argv[1:]):
-    program = Program(Shape(4, 2, (width,), "relu", 8, 16, 2), dynamics_named("cartpole"))
+    network = Architecture("mlp", (width,), "relu")
+    key = ProgramKey("cartpole", "", network, "adam", 8, 16, 4, 2, 2)
+    program = Program(key, dynamics_named("cartpole"))
     lanes, replay = program.empty()
     weights = [w[0] for w in lanes.learner.weights]
     for graph in (

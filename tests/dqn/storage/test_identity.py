@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from dqn.config import Config, EnvConfig
-from dqn.config.config import fields_of
+from dqn.config.config import choices_of, fields_of
 from dqn.storage.identity import identity_of
 
 OTHER = {
@@ -26,18 +26,31 @@ FREE = {
 }
 
 
+COMPONENTS = ("optimizer", "network")
+
+
 def with_kwargs(**kwargs):
     return Config(env=EnvConfig("CartPole-v1", kwargs=kwargs))
 
 
 def test_every_key_is_either_part_of_it_or_free():
-    assert {*OTHER, *FREE} == {*fields_of("lane"), *fields_of("shape"), *fields_of("run")}
+    assert {*OTHER, *FREE, *COMPONENTS} == {
+        *fields_of("lane"),
+        *fields_of("shape"),
+        *fields_of("run"),
+    }
 
 
 @pytest.mark.parametrize("key", OTHER)
 def test_a_key_that_can_change_a_result_makes_another_configuration(key):
     changed = dataclasses.replace(Config(), **{key: OTHER[key]})
     assert identity_of(changed) != identity_of(Config())
+
+
+@pytest.mark.parametrize("key", COMPONENTS)
+def test_each_choice_of_a_component_makes_another_configuration(key):
+    changed = [dataclasses.replace(Config(), **{key: name}) for name in choices_of(key)]
+    assert len({identity_of(config) for config in changed}) == len(changed)
 
 
 @pytest.mark.parametrize("key", FREE)

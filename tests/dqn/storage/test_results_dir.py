@@ -15,9 +15,9 @@ from dqn.storage.best_weights import Best
 from dqn.storage.results_dir import ResultsDir
 
 HYPERPARAMETERS = (  # noqa: SIM905
-    "env lr gamma hidden activation batch_size buffer_size learning_starts train_freq "
-    "target_update tau epsilon_start epsilon_min epsilon_decay epsilon_schedule "
-    "exploration_steps reward_scale double huber_delta grad_clip timeout_terminal "
+    "env lr gamma optimizer network hidden activation batch_size buffer_size "
+    "learning_starts train_freq target_update tau epsilon_start epsilon_min epsilon_decay "
+    "epsilon_schedule exploration_steps reward_scale double huber_delta grad_clip timeout_terminal "
     "budget_episodes budget_steps"
 ).split()
 
@@ -232,7 +232,7 @@ def test_the_weights_kept_are_those_of_the_best_seed_that_is_done(path):
         assert best_of(folder).seed == 5
     with ResultsDir(path, CONFIG) as folder:
         best = best_of(folder)
-        assert (best.trial, best.seed, best.activation) == (0, 5, "relu")
+        assert (best.trial, best.seed) == (0, 5)
         for kept, given in zip(best.weights, result(seed=5, returns=[60.0]).weights, strict=True):
             np.testing.assert_array_equal(kept, given)
     assert len(list(path.glob(".weights-*"))) == 1

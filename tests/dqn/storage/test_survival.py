@@ -244,7 +244,7 @@ def test_a_kill_at_any_moment_loses_no_finished_seed_and_leaves_no_half_file(tmp
     """Killed before each call that changes the disk, one process after another."""
     whole = tmp_path / "whole"
     filled(whole, *(result(seed=seed, returns=[10.0 + seed, 20.0]) for seed in range(2)))
-    kills = before_each_call("test_survival", tmp_path)
+    kills = before_each_call(__file__, tmp_path)
     assert kills >= 2 * 9
     for calls in range(1, kills + 1):
         acknowledged = tmp_path / f"{calls}.acknowledged"

@@ -228,7 +228,7 @@ def run_trials(folder):
 
 
 def test_a_kill_at_any_moment_leaves_the_network_of_the_best_trial_on_disk(tmp_path):
-    kills = before_each_call("test_sweep_folder", tmp_path)
+    kills = before_each_call(__file__, tmp_path)
     assert kills >= 6 * 9
     with sweep(tmp_path / "whole") as folder:
         run_trials(folder)

@@ -1,13 +1,11 @@
 """Engines: a lane's result is its own, whatever is beside it, before it and between its chunks."""
 
-import pickle
 from dataclasses import replace
 
 import gymnasium
 import numpy as np
 import pytest
 import reference
-import tensorflow as tf
 from lanes import (
     COMPILED,
     LANES,
@@ -24,9 +22,10 @@ from dqn.agents.block import RECORDS
 from dqn.agents.random import Stream
 from dqn.config import Config, EnvConfig
 from dqn.envs import gymnasium_env
+from dqn.envs.program_key import CAPACITY
 from dqn.training import engine, lane_block
-from dqn.training.engine import CAPACITY, Engine
-from dqn.training.jobs import Checkpoint, Job
+from dqn.training.engine import Engine
+from dqn.training.jobs import Job
 
 JOBS = jobs_of(MIXED)  # seven for four lanes
 
@@ -173,9 +172,7 @@ def programs(monkeypatch):
     """The programs that engines ask for from here on, and how often each."""
     asked = []
     original = engine._program
-    monkeypatch.setattr(
-        engine, "_program", lambda *place: asked.append(original(*place)) or asked[-1]
-    )
+    monkeypatch.setattr(engine, "_program", lambda key: asked.append(original(key)) or asked[-1])
     return asked
 
 
@@ -189,7 +186,7 @@ def test_each_new_shape_is_compiled_once_and_shapes_take_turns(programs):
         turns.append({part.key[0] for part in episodes})
     assert turns[:4] == [{0}, {1}, {0}, {1}]
     small, tanh = programs
-    assert (small.shape.hidden, tanh.shape.hidden) == ((8,), (9,))
+    assert (small.key.network.hidden, tanh.key.network.hidden) == ((8,), (9,))
     assert tanh.compilations == 2  # a chunk, a refill
     train([Job(0, 9, other), Job(1, 9, replace(other, lr=0.1, train_freq=2))])
     assert programs[2] is tanh
@@ -221,62 +218,7 @@ def test_what_makes_a_shape_makes_a_program(change):
     ],
 )
 def test_a_lane_has_room_for_all_that_it_can_ever_store_at_once(change, capacity):
-    assert program_of(replace(SMALL, **change)).shape.capacity == capacity
-
-
-# Checkpoints
-
-
-def stopped(job: Job, steps: int, worker: Engine, monkeypatch) -> Checkpoint:
-    """A training that is taken out and put back in after every few ticks until `steps` old."""
-    with monkeypatch.context() as patch:
-        patch.setattr(lane_block, "TICKS", 3)
-        worker.advance([job])
-        while (taken := worker.checkpoint(job.key)).steps < steps:
-            worker.advance([taken])
-    return taken
-
-
-@pytest.mark.parametrize("trial", [0, 1, 2, 3])
-def test_a_stopped_training_goes_on_to_the_same_bits_in_any_engine(alone, trial, monkeypatch):
-    job, worker = JOBS[trial], Engine(LANES)
-    others = [Job(0, seed, replace(SMALL, steps=1000)) for seed in (90, 91, 92)]
-    worker.advance(others)
-    taken = pickle.loads(pickle.dumps(stopped(job, 170, worker, monkeypatch)))
-    assert 170 <= taken.steps < 300
-    assert_same(train([others[0], taken])[job.key], alone[job.key])
-    in_same_engine = train([others[0], taken], worker)
-    assert_same(in_same_engine[job.key], alone[job.key])
-    undisturbed = train(others)
-    for other in others[1:]:
-        assert_same(in_same_engine[other.key], undisturbed[other.key])
-
-
-def test_a_job_that_waits_is_checkpointed_as_it_is():
-    worker = Engine(LANES)
-    worker.advance(JOBS)
-    waiting = JOBS[-1]
-    assert worker.checkpoint(waiting.key) is waiting
-    assert waiting.key not in train([], worker)
-
-
-def test_a_job_that_is_not_here_cannot_be_checkpointed():
-    with pytest.raises(KeyError):
-        Engine(LANES).checkpoint((0, 0))
-
-
-def test_steps_stay_exact_beyond_what_float32_can_hold(monkeypatch):
-    old = 2**24 + 1
-    job = Job(0, SEED, replace(SMALL, steps=old + 200))
-    taken = stopped(job, 50, Engine(LANES), monkeypatch)
-    lanes = tf.nest.pack_sequence_as(program_of(SMALL).empty()[0], taken.lane)
-    lanes = lanes._replace(age=np.int32(old))
-    result = train([replace(taken, lane=tf.nest.flatten(lanes))])[job.key]
-    new = slice(len(taken.records), None)
-    began = old - lanes.episode.length + np.cumsum(result.episodes.lengths[new])
-    assert result.steps == job.config.steps
-    assert len(began) > 10
-    assert result.episodes.step[new].tolist() == began.tolist()
+    assert program_of(replace(SMALL, **change)).key.capacity == capacity
 
 
 # Cancelling

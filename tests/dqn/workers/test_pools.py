@@ -186,10 +186,11 @@ def test_no_worker_is_idle_while_jobs_wait(pool):
 def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(pool, chance):
     moments = random.Random(chance)
     jobs = [job for trial in range(20) for job in jobs_of(trial, replace(SHORT, episodes=30))]
-    left = 6
+    left, restarted = 6, 0
 
     def kill(update):
-        nonlocal left
+        nonlocal left, restarted
+        restarted += len(update.restarted)
         if not pool._workers:
             return ()
         one = moments.choice(pool._workers)
@@ -198,7 +199,9 @@ def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(
             len(trials) == 1
             and max(pool._deaths[trial] for trial in trials) == MAX_WORKER_DEATHS - 1
         )
-        if left and trials and not last_life and moments.random() < 0.3:
+        # Until one was lost with work to do, at every moment: a busy machine has few of them.
+        now = not restarted or (left > 0 and moments.random() < 0.3)
+        if trials and not last_life and now:
             one.worker.process.send_signal(signal.SIGKILL)
             left -= 1
         return ()
@@ -206,7 +209,6 @@ def test_whatever_worker_is_killed_at_whatever_moment_every_job_comes_back_once(
     heard = everything(pool, jobs, between=kill)
     each_once(heard, jobs)
     assert set(statuses(heard).values()) == {"done"}, "a trial failed that only shared a worker"
-    assert left < 6, "nobody was killed"
     assert heard.restarted
 
 

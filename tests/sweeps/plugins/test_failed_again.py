@@ -106,7 +106,7 @@ def prepare(path):
 def test_a_kill_while_it_is_tried_again_loses_nothing_and_leaves_no_half(tmp_path, capsys):
     first_try(tmp_path / "whole")
     second_try(tmp_path / "whole")
-    kills = before_each_call("test_failed_again", tmp_path, prepared=True)
+    kills = before_each_call(__file__, tmp_path, prepared=True)
     assert kills >= 2 * 9
     for calls in range(1, kills + 1):
         path = tmp_path / str(calls)

@@ -1,0 +1,37 @@
+"""The exercise's Q-network: a multilayer perceptron, linear at its end."""
+
+from dataclasses import dataclass
+
+from dqn.agents.networks.layers import dense, dense_shapes, hidden_layers
+from dqn.agents.networks.network import Network
+
+
+@dataclass(frozen=True)
+class MLP(Network):
+    """Hidden layers that share one activation, and a linear output."""
+
+    @property
+    def shapes(self):
+        """As `Network.shapes`."""
+        return dense_shapes([self.observation_size, *self.hidden, self.actions])
+
+    def apply(self, weights, x):
+        """As `Network.apply`."""
+        *hidden, W, b = weights
+        return dense(hidden_layers(hidden, x, self.activation), W, b)
+
+    def keras_model(self):
+        """As `Network.keras_model`."""
+        from dqn.agents.keras.backend import keras  # not above: lanes do without it
+
+        layers = [keras.layers.Dense(width, activation=self.activation) for width in self.hidden]
+        return keras.Sequential(
+            [
+                keras.layers.Input((self.observation_size,)),
+                *layers,
+                keras.layers.Dense(self.actions),
+            ]
+        )
+
+
+NETWORK = MLP

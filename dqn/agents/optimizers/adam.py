@@ -1,0 +1,26 @@
+"""Adam (Kingma & Ba 2015, Algorithm 1 in the form of its section 2), as Keras has it."""
+
+import tensorflow as tf
+
+from dqn.agents.losses import expand_like
+from dqn.agents.optimizers.optimizer import Optimizer
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+
+
+def _update(gradients, slots, weights, hyper, t):
+    rate = hyper.lr * tf.sqrt(1.0 - tf.pow(BETA_2, t)) / (1.0 - tf.pow(BETA_1, t))  # [L]
+    m = [m + (g - m) * (1.0 - BETA_1) for m, g in zip(slots[0], gradients, strict=True)]
+    v = [v + (g * g - v) * (1.0 - BETA_2) for v, g in zip(slots[1], gradients, strict=True)]
+    moments = zip(weights, m, v, strict=True)
+    weights = [w - expand_like(rate, w) * m / (tf.sqrt(v) + EPSILON) for w, m, v in moments]
+    return weights, (m, v)
+
+
+def _to_keras(lr: float):
+    from dqn.agents.keras.backend import keras  # not above: lanes do without it
+
+    return keras.optimizers.Adam(lr, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON)
+
+
+OPTIMIZER = Optimizer(slots=2, update=_update, to_keras=_to_keras)

@@ -1,0 +1,27 @@
+"""What every optimizer is: a frozen object of pure functions, over lanes and as Keras has it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+Slots = tuple[list, ...]
+"""What an optimizer keeps: for each of its slots a flat list of tensors like the weights."""
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How gradients change weights, both flat lists of tensors [L, ...]."""
+
+    slots: int
+    """How many numbers it keeps per weight; all are 0 at first."""
+    update: Callable[[list, Slots, list, Any, Any], tuple[list, Slots]]
+    """gradients, slots, weights, hyper and the number of this update, float32 [L] from 1 on →
+    weights and slots."""
+    to_keras: Callable[[float], Any]
+    """A learning rate → the same optimizer of Keras."""
+
+    def init(self, weights: list) -> Slots:
+        """The slots before the first update."""
+        return tuple([tf.zeros_like(w) for w in weights] for _ in range(self.slots))
