@@ -20,10 +20,10 @@ from dqn.runtime.version import VERSION
 REFUSED = [
     # an unknown key, with the nearest known one
     ("lrr=1", "lrr ; (in lrr=1); did you mean lr?"),
-    ("+lrr=1", "lrr ; got +lrr=1; did you mean lr?"),
-    ("++lrr=1", "lrr ; got ++lrr=1; did you mean lr?"),
-    ("~lrr", "lrr ; got ~lrr; did you mean lr?"),
-    ("lr.x=1", "lr.x ; got lr.x=1; did you mean lr?"),
+    ("+lrr=1", "lrr ; (in +lrr=1); did you mean lr?"),
+    ("++lrr=1", "lrr ; (in ++lrr=1); did you mean lr?"),
+    ("~lrr", "lrr ; (in ~lrr); did you mean lr?"),
+    ("lr.x=1", "lr.x ; (in lr.x=1); did you mean lr?"),
     ("hidden.0=1", "hidden.0 ; did you mean hidden?"),
     ("learning_rate=1", "learning_rate ; (in learning_rate=1); did you mean lr?"),
     ("presett=scaled", "presett ; (in presett=scaled); did you mean preset?"),

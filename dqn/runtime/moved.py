@@ -21,7 +21,7 @@ _PACKAGES = {
 _MODULES = {
     "dqn": "dqn.execution: session",
     "dqn.agents": "dqn.algorithm: block compiled=compiled_loop exploration hosted=stepped_loop "
-    "hosted_book=host_state lane=dqn network=networks streams=random td=losses",
+    "hosted_book=stepped_loop lane=dqn network=networks streams=random td=losses",
     "dqn.agents.keras": "dqn.algorithm: agent architecture backend pair=network_pair "
     "replay=replay_buffer",
     "dqn.compose": "dqn: arguments composer=fast_compose help=help_page hydra_errors "
