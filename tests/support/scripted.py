@@ -110,7 +110,8 @@ class Scripted(FixedTrials):
         self.asked, self.told = [], {}
 
     def keep_at_rung(self, number, rung, metrics):
-        means = {seed: float(m["mean_return"]) for seed, m in metrics.items()}
+        means = {seed: m["mean_return"] for seed, m in metrics.items()}
+        means = {seed: np.nan if mean is None else mean for seed, mean in means.items()}
         self.asked.append((number, rung, means))
         return np.mean(list(means.values())) >= self._bar
 

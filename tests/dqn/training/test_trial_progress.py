@@ -37,7 +37,7 @@ def add_episodes(progress, seed, returns, steps):
 def passed(progress, rungs):
     """The rungs newly passed, each with the mean return of every seed up to it."""
     return [
-        (rung, {seed: float(m["mean_return"]) for seed, m in metrics.items()})
+        (rung, {seed: m["mean_return"] for seed, m in metrics.items()})
         for rung, metrics in progress.rungs_passed(rungs)
     ]
 
@@ -102,7 +102,7 @@ def test_a_seed_that_ended_without_an_episode_has_no_metrics():
     progress.rows[0] = {"status": "diverged"}
     ((rung, means),) = passed(progress, [0.25])
     assert rung == 0
-    assert np.isnan(means[0])
+    assert means == {0: None}
 
 
 def test_a_lost_seed_begins_anew():
