@@ -49,8 +49,8 @@ _MODULES = {
     "benchmarks.peers": "dqn.bench.peers: rejax_dqn stable_baselines3_dqn",
     "examples.exercise": "sweeps: answers course=__main__ influence lessons",
     "sweeps.analysis": "sweeps: contenders=candidates curves=learning_curves findings=validation "
-    "objective overview=tables validate=held_out; sweeps.reporting: curves=trial_curves importance "
-    "knobs=hyperparameters tables=frames",
+    "objective overview=tables validate=held_out; sweeps.reporting: curves=learning_curves "
+    "importance knobs=hyperparameters tables=frames",
     "sweeps.commands": "sweeps: compare export reproduce",
     "sweeps.plugins": "sweeps: earlier=older_results grid=grid_trials launcher=grid sweeper=study",
     "sweeps.report": "sweeps: pictures=comparison_figures; sweeps.reporting: answer=headline "
