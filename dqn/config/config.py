@@ -73,13 +73,9 @@ class Config:
 
     lr: float = config_field(1e-3, "lane", "α", "per update", "> 0", "learning rate")
     gamma: float = config_field(0.99, "lane", "γ", "per step", "[0, 1]", "discount")
-    optimizer: str = config_field(
-        "adam", "shape", "", "", "adam | rmsprop", "turns gradients into steps, as in Keras"
-    )
+    optimizer: str = config_field("adam", "shape", "", "", "adam | rmsprop", "update rule")
 
-    network: str = config_field(
-        "mlp", "shape", "", "", "mlp | dueling", "architecture of the Q-network"
-    )
+    network: str = config_field("mlp", "shape", "", "", "mlp | dueling", "architecture")
     hidden: tuple[int, ...] = config_field(
         (64, 64), "shape", "H", "units", ">= 1", "width of each hidden layer"
     )

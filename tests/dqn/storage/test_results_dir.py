@@ -40,8 +40,8 @@ def test_seeds_csv_has_the_columns_of_the_contract_and_what_was_trained(path):
     outcome = ["status", "steps", "episodes", *METRICS, "seconds"]
     assert lines[0].split(",") == ["trial", "seed", *HYPERPARAMETERS, *outcome]
     settings = (
-        "CartPole-v0,0.001,0.99,64x64,relu,32,5000,0,4,100,1.0,1.0,0.05,0.0005,exponential,5000,"
-        "1.0,False,inf,inf,False,150,0"
+        "CartPole-v0,0.001,0.99,adam,mlp,64x64,relu,32,5000,0,4,100,1.0,1.0,0.05,0.0005,exponential,"
+        "5000,1.0,False,inf,inf,False,150,0"
     )
     assert lines[1].startswith(f"0,2,{settings},done,1950,20,97.5,195.0,195.0,197.0,20,0.0,")
     assert lines[2].startswith(f"0,0,{settings},done,60,3,20.0,20.0,20.0,195.0,,0.0,")
