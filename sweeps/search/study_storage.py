@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import optuna
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -202,8 +202,7 @@ class StudyStorage:
                 )
         state = TrialState.PRUNED if end.raced else end.state
         values = None if end.value is None else [end.value]
-        # It is over already: it was written as a server went away. Optuna 4.3 has a class for it.
-        with suppress(RuntimeError):
+        with suppress(UpdateFinishedTrialError):  # as a server went away, it did hear of it
             self._try(lambda: self._storage.set_trial_state_values(trial_id, state, values))
 
     def reopen(self, number: int, failed: bool) -> None:
