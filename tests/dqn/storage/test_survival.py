@@ -42,7 +42,7 @@ def test_a_last_line_cut_anywhere_loses_that_seed_alone(path):
     [
         ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0,0.0o1", "line 2: column lr must be a num"),
         ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0,nan", "line 2: column lr must be a num"),
-        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0", "line 2: must have 35 cells, has 34"),
+        ("0,0,CartPole-v0,0.001", "0,0,CartPole-v0", "line 2: must have 38 cells, has 37"),
         ("0,1,CartPole", "x,1,CartPole", "line 3: column trial must be .* >= 0, is 'x'"),
         ("0,1,CartPole", "0,0,CartPole", "line 3: trial 0 seed 0 is there twice"),
         (",done,", ",dome,", "line 2: column status must be done, .* or failed, is 'dome'"),
@@ -50,7 +50,7 @@ def test_a_last_line_cut_anywhere_loses_that_seed_alone(path):
         ("trial,seed,env,lr", "trial,seed,env,rate", "line 1: .* missing: lr; unknown: rate"),
         ("0,0,CartPole", '0,0,"CartPole', "line 2: "),
         ("0,0,CartPole", "0,0,Cart\xffPole", "line 2: "),
-        ("\n0,1", "\n\n0,1", "line 3: must have 35 cells, has 0"),
+        ("\n0,1", "\n\n0,1", "line 3: must have 38 cells, has 0"),
     ],
 )
 def test_what_is_damaged_of_seeds_csv_is_restored_from_the_episodes(
