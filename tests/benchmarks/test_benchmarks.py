@@ -55,12 +55,12 @@ def test_work_is_repeated_for_the_time_given_and_at_least_once(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("target", "at_most", "got"), [(None, False, None), (2, False, True), (3, False, False),
+    ("target", "at_most", "reached"), [(None, False, None), (2, False, True), (3, False, False),
                                    (3, True, True), (1, True, False)]
 )  # fmt: skip
-def test_a_row_is_its_median_against_its_target(target, at_most, got):
+def test_a_row_is_its_median_against_its_target(target, at_most, reached):
     row = Row("x", [9.0, 2.0, 1.0], "s", target, at_most)
-    assert (row.median, row.got) == (2.0, got)
+    assert (row.median, row.reached) == (2.0, reached)
     assert row.to_dict()["low"] == 1.0
     assert row.to_dict()["high"] == 9.0
 
@@ -155,7 +155,7 @@ def test_the_table_and_the_json_file_hold_every_number(measured, tmp_path, capsy
     assert list(text["parts"]) == ["core", "run"]
     assert text["parts"]["run"]["of"] == "run"
     assert text["parts"]["core"]["rows"][0]["median"] == 2.0
-    assert text["parts"]["core"]["rows"][1]["got"] is False
+    assert text["parts"]["core"]["rows"][1]["reached"] is False
     assert text["machine"]["versions"]["numpy"] == np.__version__
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", text["machine"]["date"])
 
