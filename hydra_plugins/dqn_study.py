@@ -6,6 +6,8 @@ Hydra imports this file at every start, so what they do is imported when they do
 from collections.abc import Sequence
 from typing import Any
 
+# Private, as there is no public one. Not by way of dqn.compose: Hydra loads both anew together.
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
@@ -13,8 +15,6 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
-
-from dqn.compose.hydra_private import BasicSweeper
 
 
 class LanesLauncher(Launcher):

@@ -77,7 +77,7 @@ ADVISED = [
     ("replay_capacity=9", "replay_capacity ; did you mean buffer_size?"),
     ("replay_memory_size=9", "replay_memory_size ; did you mean buffer_size?"),
     ("replay_start_size=9", "replay_start_size ; did you mean learning_starts?"),
-    ("network=[8]", "network ; mlp; write for example network=mlp"),
+    ("network=[8]", "network ; mlp; network=mlp"),
     ("n_evaluations=9", "n_evaluations ; did you mean test_episodes?"),
     ("env_wrapper=x", "env_wrapper ; there is none; env=gymnasium"),
     ("gym_packages=x", "gym_packages ; env.id=MODULE:ID"),

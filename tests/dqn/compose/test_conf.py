@@ -8,8 +8,8 @@ from tabular import PARSER, compose
 
 from dqn import run, session
 from dqn.config import Config
+from dqn.envs.program_key import CAPACITY, ProgramKey
 from dqn.storage.results_dir import ResultsDir
-from dqn.training import engine
 from dqn.training.scheduler import Timing
 from sweeps.search.space_parser import search_space
 
@@ -90,4 +90,5 @@ def test_the_buffers_of_tune_fit_one_program():
     space = search_space([], {"buffer_size": params["buffer_size"]}, compose, PARSER)
     sizes = space["buffer_size"].low, space["buffer_size"].high
     assert max(sizes) > 5000
-    assert {engine._capacity(Config(buffer_size=size), 200) for size in sizes} == {engine.CAPACITY}
+    configs = [Config(buffer_size=size) for size in sizes]
+    assert {ProgramKey.of(config).capacity for config in configs} == {CAPACITY}
