@@ -153,7 +153,7 @@ class Composer:
 
     def checked(self, composed: DictConfig) -> Config:
         """The configuration of one composed job."""
-        return self._config_of(self._values(composed), _choice(composed))
+        return self._config_of(self._values(composed), composed.hydra.runtime.choices.get("env"))
 
     def _config_of(self, values: dict[str, Any], choice: str | None) -> Config:
         self._refuse_borrowed_limits(values.get("env"), choice)
@@ -205,7 +205,11 @@ class Composer:
                     self._command[1], [*self._hydra, *groups], RunMode.RUN
                 )
             tied = "${" in OmegaConf.to_yaml(own_keys(base), resolve=False)
-            self._bases[groups] = base, _choice(base), None if tied else self._values(base)
+            self._bases[groups] = (
+                base,
+                base.hydra.runtime.choices.get("env"),
+                None if tied else self._values(base),
+            )
         return self._bases[groups]
 
     def _values(self, composed: DictConfig) -> dict:
@@ -262,8 +266,7 @@ def values_of(composed: DictConfig) -> dict[str, Any]:
     if isinstance(env, dict) and "kwargs" in env:
         env["kwargs"] = escaped(env["kwargs"])
     raw["ray_address"] = escaped(raw.get("ray_address"))
-    values: Any = OmegaConf.to_container(OmegaConf.create(raw), resolve=True)
-    return values
+    return OmegaConf.to_container(OmegaConf.create(raw), resolve=True)  # pyright: ignore[reportReturnType]
 
 
 def settings_of(sweeper: DictConfig) -> dict[str, Any]:
@@ -280,13 +283,7 @@ def settings_of(sweeper: DictConfig) -> dict[str, Any]:
                 name: escaped(value) if str(name).lstrip("+").startswith("env.kwargs") else value
                 for name, value in raw.items()
             }
-    settings: Any = OmegaConf.to_container(sweeper, resolve=True)
-    return settings
-
-
-def _choice(composed: DictConfig) -> str | None:
-    """The option that was chosen of the group env."""
-    return composed.hydra.runtime.choices.get("env")
+    return OmegaConf.to_container(sweeper, resolve=True)  # pyright: ignore[reportReturnType]
 
 
 def _with(values: dict, path: Sequence[str], value: object) -> dict:

@@ -127,7 +127,7 @@ METRICS: dict[str, Metric] = {
             title="AUC",
             meaning="the return of an episode, averaged over environment steps: the area under the "
             "learning curve over steps, divided by its width",
-            of=lambda training: np.average(training.returns, weights=training.lengths),
+            of=lambda training: np.dot(training.returns, training.lengths) / training.lengths.sum(),
         ),
     )
 }

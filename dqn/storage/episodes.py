@@ -89,7 +89,7 @@ class EpisodeStore:
 
     def episodes_of(self, keys: Collection[RowId]) -> dict[RowId, pd.DataFrame]:
         """The rows of some trainings."""
-        found = dict.fromkeys(keys, SCHEMA.empty_table().to_pandas())
+        found: dict[RowId, Any] = dict.fromkeys(keys, SCHEMA.empty_table().to_pandas())
         for part, counts in self._counts.items():
             if mine := counts.keys() & keys:
                 frame = only(self._table(part), mine).to_pandas()

@@ -143,7 +143,7 @@ def _compute(text: SeedsText, path: Path, base: Config) -> None:
     thresholds = Thresholds(base, imports=False)
     for row in text.rows.values():
         mine = of.get(row_id(row), frame[:0])
-        computed = computed_of(mine, thresholds.of_row(row))
+        computed = computed_of(pd.DataFrame(mine), thresholds.of_row(row))
         row.update({name: computed[name] for name in text.missing if name in computed})
 
 

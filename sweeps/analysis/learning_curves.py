@@ -77,7 +77,8 @@ def curve(candidate: Candidate, steps: bool) -> Curve:
     x = np.linspace(0, last, POINTS + 1)[1:] if is_long else np.arange(1.0, last + 1.0)
     ended = {one.status for one in curves if one.end < last}
     rules = dict.fromkeys(rule for status, rule in _RULES.items() if status in ended)
-    return Curve(x, *iqms(table_of(curves, x, "by status"), resamples=501), tuple(rules))
+    middle, low, high = iqms(table_of(curves, x, "by status"), resamples=501)
+    return Curve(x, middle, low, high, tuple(rules))
 
 
 def read_curves(tables: ReportFrames) -> Curves:
@@ -132,7 +133,7 @@ def _band(curves: Curves, table: NDArray[np.float64], resamples: int) -> pd.Data
     drawn = np.isfinite(value)
     floor = np.min([value, low], initial=np.inf, where=np.isfinite([value, low]))
     frame = pd.DataFrame({"place": curves.places, "value": value, "low": low, "high": high})
-    return frame.assign(low=np.maximum(low, floor))[drawn].reset_index(drop=True)
+    return pd.DataFrame(frame.assign(low=np.maximum(low, floor))[drawn].reset_index(drop=True))
 
 
 def _curves(

@@ -3,7 +3,7 @@
 Nothing is said by colour alone: dashes, marks and labels say the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def validation(data: ReportData) -> Figure | None:
         ("held_out", "held, on new seeds", "square", BLUE, -0.12),
     ):
         of = found[[part, f"{part}_low", f"{part}_high"]].astype(float)
-        of = of.set_axis(["value", "low", "high"], axis=1).dropna(subset="value")
+        of = of.set_axis(["value", "low", "high"], axis=1).dropna(subset=["value"])
         marks.append(
             Line(of["value"], of.index + aside, name, colour, 0, mark=mark, size=7,
                  x_error=reach(of), hover=texts_of("{:.2f}", of["value"]))
@@ -175,6 +175,6 @@ def figure_of(data: ReportData, name: str, caption: str, plot: Plot, title: str 
     return Figure(data.folder / f"{name}.png", title or plot.title, caption, plot)
 
 
-def texts_of(template: str, *columns: Sequence[Any] | pd.Series) -> list[str]:
+def texts_of(template: str, *columns: Iterable[Any]) -> list[str]:
     """A text of each row."""
     return [template.format(*row) for row in zip(*columns, strict=True)]

@@ -1,9 +1,11 @@
 """The figures of a report about hyperparameters; None where there is nothing to draw."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dqn.config.config import KEYS, key_of
 from dqn.envs.registry_errors import known_solved_return
@@ -98,7 +100,7 @@ def pair(data: ReportData) -> Figure | None:
         for value, trials in zip(frame["value"], frame["trials"], strict=True)
     ]
     x, y = (
-        Axis(name, ticks=list(frame.groupby(axis)[f"{axis}_region"].first().items()))
+        Axis(name, ticks=[(float(at), str(text)) for at, text in _ticks(frame, axis)])
         for name, axis in ((first.name, "x"), (second.name, "y"))
     )
     cells = Cells(
@@ -192,3 +194,8 @@ def _is_joint(data: ReportData) -> bool:
 
 def _file_name(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name)
+
+
+def _ticks(frame: pd.DataFrame, axis: str) -> Iterable[tuple[Any, Any]]:
+    """Where the regions of an axis of a pair stand, and what they are called."""
+    return frame.groupby(axis)[f"{axis}_region"].first().items()

@@ -131,7 +131,8 @@ def _held(data: ReportData) -> Section:
         "seeds, not the best claim."
     )
     table = Table("findings", caption, columns, rows, words=("trial", "recommended"))
-    return Section("validation", "Does it hold on new seeds?", [stale, validation(data), table])
+    parts = [part for part in (stale, validation(data), table) if part is not None]
+    return Section("validation", "Does it hold on new seeds?", parts)
 
 
 def _wrong(data: ReportData) -> Section:

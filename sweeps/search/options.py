@@ -46,7 +46,7 @@ def chosen(part: str, node: Mapping[str, Any], known: Ranges) -> dict[str, Any]:
     for name, value in node.items():
         if name == "_target_":
             continue
-        if name not in values:
+        if not isinstance(name, str) or name not in values:
             near = closest_match(override_text(name), values)
             advice = advice_on_sweeper(f"{part}.{override_text(name)}") or (
                 f"did you mean {where}.{near}?" if near else "leave it out"
