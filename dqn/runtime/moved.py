@@ -54,8 +54,8 @@ _MODULES = {
     "sweeps.commands": "sweeps: compare export reproduce",
     "sweeps.plugins": "sweeps: earlier=older_results grid=grid_trials launcher=grid sweeper=study",
     "sweeps.report": "sweeps: pictures=comparison_figures; sweeps.reporting: answer=headline "
-    "charts=plotly_figures commands=run_commands evidence=data gallery=figures origin=provenance "
-    "page sections stills=png_figures",
+    "charts=figures commands=run_commands evidence=data gallery=figures origin=provenance "
+    "page sections stills=figures",
     "sweeps.search": "sweeps: endings options pruners race=racing record=study_storage "
     "recorded=recorded_study repeats samplers settings space storage=storage_url "
     "stored=study_lookup study syntax=space_parser tasks view=sampler_view",

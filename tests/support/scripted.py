@@ -97,6 +97,7 @@ class FakePool:
         records[:, EPISODE_COLUMNS.index("return")] = returns_of(*key)[begin:end]
         steps = np.arange(begin + 1, end + 1, dtype=np.int32)
         records[:, EPISODE_COLUMNS.index("step")] = steps.view(np.float32)
+        records[:, EPISODE_COLUMNS.index("length")] = np.ones_like(steps).view(np.float32)
         return EpisodeBatch.of(key, records)
 
 

@@ -32,8 +32,10 @@ import sys
 from pathlib import Path
 from dqn.runtime import compile_cache as runtime
 runtime.prepare()
-from dqn.runtime.traced import Compiled
+from dqn.runtime.tensorflow import import_tensorflow
+import_tensorflow()
 import tensorflow as tf
+from dqn.runtime.traced import Compiled
 for n, name in enumerate(sys.argv[1:]):
     times = Compiled(lambda x: x * 3.0 + n, f"times {name}", kept=runtime.graphs())
     print(float(times(tf.constant(2.0))))

@@ -26,7 +26,7 @@ positive = st.floats(0, exclude_min=True, **finite)
 share = st.floats(0, 1)
 count = st.integers(1, 2**20)
 names = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=20)
-names = names.filter(str.isprintable)
+names = names.filter(str.isprintable).map(str.strip).filter(bool)  # outer blanks are typos
 texts = st.text(max_size=12) | st.sampled_from(["1", "1e5", "true", "null", "", "inf", "[a]", "~"])
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts
 values = st.recursive(

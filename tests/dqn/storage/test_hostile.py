@@ -329,6 +329,8 @@ def test_no_file_of_results_is_unpickled_or_run():
     where = {str(path.relative_to(root)) for path in files if calls.search(path.read_text("utf-8"))}
     assert where == {
         "dqn/__init__.py",  # its own names
+        "dqn/agents/networks/__init__.py",  # its own table
+        "dqn/agents/optimizers/__init__.py",  # its own table
         "dqn/envs/registry.py",  # its own table
         "dqn/envs/registry_errors.py",  # env.id=module:ID, where it is trained
         "benchmarks/capacity.py",  # its own pickles

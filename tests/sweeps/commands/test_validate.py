@@ -249,7 +249,7 @@ def test_what_is_stopped_writes_no_table_and_says_how_to_go_on(tmp_path, capsys,
 def test_a_study_whose_validation_is_stopped_ends_as_any_that_is(capsys, monkeypatch):
     from sweeps.plugins import study
 
-    monkeypatch.setattr(study, "validated", lambda path, top, seeds, on: None)
+    monkeypatch.setattr(study, "validate_trials", lambda path, top, seeds, on: None)
     assert study._validated(None, Validate(top=3, seeds=20), Config()) == 130
     assert capsys.readouterr().out == "\nvalidation\n"
 

@@ -207,5 +207,5 @@ def distribution_of(params):
 
 def test_a_name_that_the_grammar_cannot_say_is_one_line():
     for name in ("1", "true", "it's", ""):
-        with pytest.raises(UserError, match="names that need no quotes"):
+        with pytest.raises(UserError, match="must need no quotes"):
             grammar_text({name: 1})
