@@ -313,7 +313,9 @@ def test_runs_in_another_order_are_refused(tmp_path, capsys):
 def test_what_else_the_scaled_run_changed_is_said(tmp_path):
     exercise, _, recommended = three(tmp_path)
     both = run(tmp_path / "both", 90.0, reward_scale=0.01, lr=0.01)
-    assert "`both` differs in `lr=0.01` too: its effect" in made(tmp_path, exercise, both, recommended)
+    assert "`both` differs in `lr=0.01` too: its effect" in made(
+        tmp_path, exercise, both, recommended
+    )
 
 
 def test_returns_that_are_not_discounted_have_no_bound(tmp_path):

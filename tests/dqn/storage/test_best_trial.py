@@ -126,14 +126,14 @@ def test_what_needs_no_figure_is_made_where_nothing_can_be_drawn(tmp_path, monke
     assert files(tmp_path / "best") == ["config.yaml", "episode.gif", "model.keras"]
 
 
-@pytest.mark.parametrize("where", ["pictures.write_preset", "pictures.replacing_folder"])
+@pytest.mark.parametrize("where", ["write_preset", "replacing_folder"])
 def test_the_one_before_stays_where_none_can_take_its_place(tmp_path, monkeypatch, where):
     with ResultsDir(tmp_path, CONFIG, {"kind": "grid"}) as folder:
         trial(folder, 2, 20.0)
         result_pictures.draw_best_trial(folder, CONFIG)
         before = (tmp_path / "best" / "config.yaml").read_bytes()
         trial(folder, 1, 30.0)
-        monkeypatch.setattr(f"dqn.storage.{where}", full)
+        monkeypatch.setattr(result_pictures, where, full)
         problems = result_pictures.draw_best_trial(folder, CONFIG)
         assert problems == ["no new best/: No space left on device"]
         assert (tmp_path / "best" / "config.yaml").read_bytes() == before
