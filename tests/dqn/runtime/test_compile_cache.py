@@ -209,7 +209,7 @@ def test_a_cache_folder_that_cannot_be_made_is_done_without(fresh, tmp_path, cap
     fresh.setenv(compile_cache.SWITCH, str(tmp_path / odd))
     compile_cache.prepare()
     (line,) = capsys.readouterr().err.splitlines()
-    assert "cannot be kept" in line
+    assert "cannot be cached" in line
     assert compile_cache.graphs() is None
 
 
