@@ -86,8 +86,8 @@ def validation(data: ReportData) -> Figure | None:
         ("held_out", "held, on new seeds", "square", BLUE, -0.12),
     ):
         of = found[[part, f"{part}_low", f"{part}_high"]].astype(float)
-        of = pd.DataFrame(of.set_axis(["value", "low", "high"], axis=1))
-        of = of[of["value"].notna()]
+        of = of.set_axis(["value", "low", "high"], axis=1)
+        of = pd.DataFrame(of[of["value"].notna()])
         marks.append(
             Line(of["value"], of.index + aside, name, colour, 0, mark=mark, size=7,
                  x_error=reach(of), hover=texts_of("{:.2f}", of["value"]))

@@ -55,7 +55,7 @@ def chosen(part: str, node: Mapping[str, Any], known: Ranges) -> dict[str, Any]:
                 f"{override_text(name)} is no setting of {target}, got "
                 f"{where}.{override_text(name)}={override_text(value)}; {advice}"
             )
-        setting = option(values[name], "", known[target].get(name, ""), "")
+        setting = option(values[name], "", known[str(target)].get(name, ""), "")
         setting.type = int | None if values[name] is None else type(values[name])
         values[name] = validate(f"{where}.{name}", setting, value)
     return values
