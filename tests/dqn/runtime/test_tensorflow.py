@@ -84,11 +84,11 @@ def test_keras_that_was_imported_on_another_backend_is_refused_in_one_line(monke
 @pytest.fixture
 def gpus(monkeypatch):
     """A TensorFlow that sees two."""
-    tensorflow = mock.MagicMock()
-    tensorflow.config.list_physical_devices.return_value = ["one", "two"]
-    monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
+    library = mock.MagicMock()
+    library.config.list_physical_devices.return_value = ["one", "two"]
+    monkeypatch.setitem(sys.modules, "tensorflow", library)
     monkeypatch.delenv(tensorflow.GPU_SWITCH, raising=False)
-    return tensorflow.config
+    return library.config
 
 
 @pytest.mark.parametrize("switch", [None, "", "0"])
