@@ -121,7 +121,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, long):
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert "a worker was lost" not in err
-    assert "of 4 trials done and saved" in out
+    assert "of 4 trials saved" in out
     assert f"hydra.sweep.dir={folder}" in out.split("to resume: ")[1]
     kept = table(folder)
     over, more = re.search(r"(\d) of 4 trials saved(?:, (\d) more in part)?", out).groups("0")
