@@ -90,7 +90,7 @@ class SweepSpec:
     objective: str = "mean_return"
     over: Callable[[Sequence[Row]], float] | None = None
     ordered_by: str = "IQM"
-    """What `on_trial_end` gives, in words."""
+    """What `over` gives, in words."""
     defaults: Mapping[str, Any] | None = None
     """What the record says by default: that of an earlier version lacks what it did not know."""
     trials: Collection[int] | None = None

@@ -52,7 +52,7 @@ def escaped(value: Any) -> Any:
 
 
 def looked_up(value: Any, key: str) -> Any:
-    """Plain nested values with every `${oc.env:VAR}` replaced; `field` is where they were written.
+    """Plain nested values with every `${oc.env:VAR}` replaced; `key` is where they were written.
 
     Raises `UserError` for a variable that is not set, or that stands in what cannot be read.
     """

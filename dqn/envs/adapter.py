@@ -170,7 +170,7 @@ def observation(value: Any, size: int | None) -> np.ndarray:
         array = array.reshape(size)
     if array.dtype == np.float32:
         return array.astype(np.float32)
-    with np.errstate(over="ignore"):  # too large for 32 bits: infinite, which is told
+    with np.errstate(over="ignore"):  # too large for 32 bits: infinite, which is refused
         return array.astype(np.float32)
 
 

@@ -1,5 +1,6 @@
 """Where modules of earlier versions went: an import by an old path names the new one."""
 
+import functools
 import importlib.abc
 import importlib.util
 import sys
@@ -62,6 +63,7 @@ _MODULES = {
 }
 
 
+@functools.cache
 def moved_modules() -> dict[str, str]:
     """The new path of every module that moved, by its old one."""
     found = {}

@@ -49,7 +49,7 @@ def refuse_unfit(
 ) -> None:
     """Refuse a folder that results must not be written to; nothing in it is touched.
 
-    Raises as `refuse_newer` and `places.refuse_foreign`, which says what `field`, `also` and
+    Raises as `refuse_newer` and `layout.refuse_foreign`, which says what `key`, `also` and
     `hydra` are; `OSError` where something of ours in it is a link.
     """
     refuse_newer(folder)

@@ -49,7 +49,7 @@ def refuse_foreign(
     """Refuse a folder that is none of ours, where something of the user's has a name that we write.
 
     `also` are further such names, `hydra` is the folder in it that Hydra writes to before we are
-    called, `field` what names the folder. Raises `UserError`; anything under other names, a folder
+    called, `key` what names the folder. Raises `UserError`; anything under other names, a folder
     `figures` or `best` included, is no obstacle and is left alone.
     """
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""What was damaged is kept under another name and told in one line; it is never overwritten."""
+"""What was damaged is kept under another name and reported in one line; it is never overwritten."""
 
 import os
 import shutil

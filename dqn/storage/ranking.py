@@ -17,7 +17,7 @@ class Ranking:
     """The order of trials, each given by its rows of seeds.csv.
 
     `seeds` are those that a whole trial has; `objective` is the metric that trials are ordered by,
-    by what `on_trial_end` gives of a trial's rows, by default the IQM.
+    by what `over` gives of a trial's rows, by default the IQM.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ def plain(text: str | bytes) -> Any:
 
 
 def plain_of(path: Path) -> Any:
-    """What the file at `path` says, as `to_plain`; raises `OSError` where it cannot be opened."""
+    """What the file at `path` says, as `plain`; raises `OSError` where it cannot be opened."""
     refuse_endless(path)
     return plain(path.read_bytes())
 
@@ -67,7 +67,7 @@ def refuse_endless(path: Path) -> None:
 
 
 def written(value: Any, **style: Any) -> str:
-    """Plain values as a document that `to_plain` reads; `style` is of `yaml.dump`."""
+    """Plain values as a document that `plain` reads; `style` is of `yaml.dump`."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **style)
 
 

@@ -96,7 +96,7 @@ def rank_key(
 ) -> RankKey:
     """Sorting key of a trial, best first: by the IQM of the metric `objective` of its `rows`.
 
-    With `on_trial_end`, by what that gives of them, in the unit and sign of the objective.
+    With `over`, by what that gives of them, in the unit and sign of the objective.
     Before all others come those that are whole, each of `seeds` done or diverged: a trial that was
     stopped on the way is known by less. Those without a finite IQM come last. The lowest is best of
     a metric of which less is better (`solved_at`, `collapse`); of equals, the first trial.

@@ -69,7 +69,7 @@ def export(args: argparse.Namespace) -> tuple[int, str, Any]:
 
 
 def write(folder: Path, results: Results, tell: Callable[[str], None]) -> None:
-    """Write TensorBoard's event files; `report` hears how it goes.
+    """Write TensorBoard's event files; `tell` hears how it goes.
 
     trial-T/seed-S has the episodes of a training as scalars, trial-T the trial's hyperparameters
     and the IQMs of its metrics for HParams.

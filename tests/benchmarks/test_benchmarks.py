@@ -35,7 +35,7 @@ def test_the_product_is_timed_in_floating_point_operations():
     assert 1e7 < Products(lanes=(1, 2)).flops(seconds=0.0) < 1e13
 
 
-def test_contenders_take_turns_and_a_ratio_is_taken_within_a_round():
+def test_candidates_take_turns_and_a_ratio_is_taken_within_a_round():
     calls = []
 
     def rate(name, values):

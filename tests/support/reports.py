@@ -43,9 +43,9 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(autouse=True)
-def _blank_stills(request, monkeypatch):
+def _blank_figures(request, monkeypatch):
     """PNGs are drawn where a test looks at them: each takes 0.3 s."""
-    if "stills" not in request.fixturenames:
+    if "drawn_figures" not in request.fixturenames:
         monkeypatch.setattr(
             "matplotlib.figure.Figure.savefig",
             lambda figure, path, **more: Image.new("RGB", (4, 4)).save(path),

@@ -108,7 +108,7 @@ class Scripted(FixedTrials):
         super().__init__(trials)
         self.rungs = rungs
         self._bar, self._seed_bar, self._stages = bar, seed_bar, stages or {}
-        self.asked, self.told = [], {}
+        self.asked, self.ended = [], {}
 
     def keep_at_rung(self, number, rung, metrics):
         means = {seed: m["mean_return"] for seed, m in metrics.items()}
@@ -123,8 +123,8 @@ class Scripted(FixedTrials):
         return self._stages.get((number, len(rows)), ())
 
     def on_trial_end(self, number, rows):
-        assert number not in self.told
-        self.told[number] = sorted((row["seed"], row["status"]) for row in rows)
+        assert number not in self.ended
+        self.ended[number] = sorted((row["seed"], row["status"]) for row in rows)
 
 
 class Silent:

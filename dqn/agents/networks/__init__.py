@@ -15,7 +15,7 @@ from dqn.agents.optimizers import OPTIMIZERS
 from dqn.config import Config
 from dqn.config.config import choices_of
 from dqn.envs.program_key import ProgramKey
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import must_be
 
 NETWORKS: dict[str, type[Network]] = {
     name: importlib.import_module(f"{__name__}.{name}").NETWORK for name in choices_of("network")
@@ -49,7 +49,7 @@ def create_model(
     """
     for key, name in (("network", network), ("optimizer", optimizer)):
         if name not in choices_of(key):
-            raise UserError(f"{key} must be one of {', '.join(choices_of(key))}, got {name!r}")
+            raise must_be(key, f"one of {', '.join(choices_of(key))}", repr(name), value=name)
     D, A = env.observation_space.shape[0], int(env.action_space.n)
     model = NETWORKS[network](D, tuple(int(width) for width in hidden), activation, A).keras_model()
     model.compile(loss="mse", optimizer=OPTIMIZERS[optimizer].to_keras(float(lr)))

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from commands import here
 from earlier import DATA, seeds_lines
-from reports import _blank_stills  # noqa: F401
+from reports import _blank_figures  # noqa: F401
 
 from dqn.runtime.errors import UserError
 from dqn.runtime.version import VERSION

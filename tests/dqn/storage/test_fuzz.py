@@ -19,7 +19,7 @@ import pytest
 from commands import here
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from reports import VALIDATION, _blank_stills  # noqa: F401
+from reports import VALIDATION, _blank_figures  # noqa: F401
 from studies import record, sampled, write
 from tabular import PARSER, compose
 

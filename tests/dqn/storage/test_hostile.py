@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import here
-from reports import VALIDATION, Reader, _blank_stills  # noqa: F401
+from reports import VALIDATION, Reader, _blank_figures  # noqa: F401
 from studies import record, sampled, write
 from trainings import CONFIG, filled, result
 

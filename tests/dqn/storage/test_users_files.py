@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from commands import here
-from reports import _blank_stills  # noqa: F401
+from reports import _blank_figures  # noqa: F401
 from trainings import CONFIG, filled, result
 
 from dqn.runtime.atomic_write import TEMPORARY, remove_temporaries, replacing_folder, temporary_name

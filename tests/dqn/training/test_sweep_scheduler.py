@@ -86,7 +86,7 @@ def test_pruning_at_rungs(tmp_path):
     }
     frame = table(tmp_path)
     assert set(frame[frame.trial == 0].episodes) == {3}  # what they had earned is kept
-    assert sorted(source.told) == [0, 1, 2, 3, 4]
+    assert sorted(source.ended) == [0, 1, 2, 3, 4]
 
 
 def test_rungs_of_a_trial_that_ends_within_a_chunk_are_reported_and_end_its_stages(tmp_path):
@@ -117,7 +117,7 @@ def test_seeds_in_stages(tmp_path):
         3: 4,
         4: 1,
     }
-    assert source.told[3] == [(seed, "done") for seed in range(4)]
+    assert source.ended[3] == [(seed, "done") for seed in range(4)]
 
 
 @pytest.mark.parametrize("cut", range(1, 9))
@@ -154,7 +154,7 @@ def test_a_failed_trial_is_told_once_and_the_others_go_on(tmp_path):
     assert statuses(tmp_path)[2] == ["failed", "failed", "pruned"]  # the third was not tried
     assert {number for number, s in statuses(tmp_path).items() if s == ["done"] * 3} == {0, 1, 3, 4}
     assert view.notices == ["trial 2 failed: too large"]
-    assert sorted(status for _, status in source.told[2]) == ["failed", "failed", "pruned"]
+    assert sorted(status for _, status in source.ended[2]) == ["failed", "failed", "pruned"]
 
 
 def test_the_seeds_of_a_failed_trial_that_are_under_way_are_not_gone_on_with(tmp_path):
@@ -257,7 +257,7 @@ def test_a_cut_after_any_row_and_a_resume_give_the_same_table(tmp_path, kind, mo
             drive(tmp_path / str(row), SOURCES[kind](), FakePool(LANES[kind]))
         source = SOURCES[kind]()
         assert drive(tmp_path / str(row), source, FakePool(LANES[kind])) is False
-        assert sorted(source.told) == [0, 1, 2, 3, 4]  # also of those that were whole
+        assert sorted(source.ended) == [0, 1, 2, 3, 4]  # also of those that were whole
         same(kind, tmp_path / "whole", tmp_path / str(row))
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 from PIL import Image
-from reports import VALIDATION, Reader, _blank_stills  # noqa: F401
+from reports import VALIDATION, Reader, _blank_figures  # noqa: F401
 from studies import record, sampled, write
 from trainings import filled, result
 
@@ -31,7 +31,7 @@ def report(path, *arguments) -> Reader:
 
 
 @pytest.fixture
-def stills():
+def drawn_figures():
     """Draw them."""
 
 
@@ -42,7 +42,7 @@ def study(tmp_path_factory):
     return write(tmp_path_factory.mktemp("report") / "study", configs, record(), base=base)
 
 
-@pytest.mark.usefixtures("stills")
+@pytest.mark.usefixtures("drawn_figures")
 def test_a_study(study, capsys):
     message = main(["report", str(study), "--json"])
     plain = json.loads(capsys.readouterr().out)
