@@ -35,7 +35,7 @@ def _seconds(folder: Path, name: str, arguments) -> float:
     results = folder / name
     command = [sys.executable, "-m", "dqn.run", *arguments, f"hydra.run.dir={results}"]
     environment = os.environ | {SWITCH: str(folder / "cache")}
-    for key in ("TF_XLA_FLAGS", "TF_NUM_INTRAOP_THREADS"):  # ours, set by `runtime.prepare`
+    for key in ("TF_XLA_FLAGS", "TF_NUM_INTRAOP_THREADS"):  # ours, set by `compile_cache.prepare`
         environment.pop(key, None)
     began = perf_counter()
     done = subprocess.run(

@@ -20,7 +20,7 @@ def leaderboards(
 ) -> str:
     """The tables of `trials`, rows of trials.csv: one a task; and what must be known to read them.
 
-    The other arguments are those of `summary.leaderboard`.
+    The other arguments are those of `tables.leaderboard`.
     """
     tasks = list(dict.fromkeys(trials["env"]))
     lines = []

@@ -67,7 +67,7 @@ def own_study(
         study_name=name,
         load_if_exists=True,
         direction="minimize" if minimised else "maximize",
-        sampler=RandomSampler(0),  # never asked: see `view.View`
+        sampler=RandomSampler(0),  # never asked: see `SamplerView`
     )
     made.set_user_attr(IDENTITY, identity)
     return made
