@@ -260,15 +260,26 @@ def _ctrl_c(heard: Callable[[], None]) -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
+    received = []
+
+    def announce() -> None:
+        asked.wait()
+        if received:
+            heard()
 
     def ask(number, frame) -> None:
-        asked.set()
+        # Nothing is printed here: the signal may have come in the middle of another line.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        heard()
+        received.append(number)
+        asked.set()
 
+    announcer = threading.Thread(target=announce, daemon=True)
+    announcer.start()
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        asked.set()
+        announcer.join()
