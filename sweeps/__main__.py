@@ -16,6 +16,7 @@ COMMANDS = {
     "validate": "train the best trials again, with seeds that the study never used",
     "report": "one page of what a run, a grid or a study says: report.html",
     "export": "results for another tool: TensorBoard",
+    "forget": "remove trainings, so that the same command trains them again",
     "reproduce": "train one row of seeds.csv again, and say whether it is the same",
 }
 """Each a module of `commands`, with `add_arguments`, `EXAMPLES` and a function of its name."""

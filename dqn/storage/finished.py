@@ -51,7 +51,7 @@ class FinishedTraining:
 
     def row(self, threshold: float | None, swept: Iterable[str]) -> Row:
         """Its line of seeds.csv; `threshold` is the mean return that counts as solved."""
-        return {
+        row: Row = {
             "trial": self.trial,
             "seed": self.seed,
             **hyperparameters(self.config, swept),
@@ -61,3 +61,4 @@ class FinishedTraining:
             **metrics_of(self.returns, self.lengths, threshold, self.test_returns),
             "seconds": round(self.seconds, 3),
         }
+        return {name: None if cell != cell else cell for name, cell in row.items()}  # NaN: a blank

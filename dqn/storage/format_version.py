@@ -10,8 +10,9 @@ from dqn.runtime.version import VERSION
 from dqn.storage.layout import FORMAT_FILE, is_written, refuse_foreign
 from dqn.storage.safe_yaml import plain_of, written
 
-FORMAT = 2
-"""1 had no format.yaml (0.1.0). 2 keeps whole rows in the parts of episodes.parquet."""
+FORMAT = 3
+"""1 (0.1.0) had no format.yaml. 2 (0.2.0) kept lines of seeds.csv in the parts of episodes.parquet,
+3 keeps the rows there that seeds.csv follows from."""
 
 _TITLE = "# The format of these results, and the version of dqn-study that last wrote here.\n"
 

@@ -1,5 +1,6 @@
 """One command at a time writes to a folder of results, where the file system has locks."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ class Lock:
 
     Raises `UserError` where another process holds it, `OSError` where its file cannot be opened. On
     a file system without locks (some of clusters) it holds nothing, and standard error says so.
+
+    `was_killed` says whether the last to hold it never closed it.
     """
 
     def __init__(self, folder: Path):
@@ -38,6 +41,7 @@ class Lock:
                 file=sys.stderr,
             )
         try:
+            self.was_killed = (folder / FILE).stat().st_size > 0
             self._file.truncate(0)
             self._file.write(str(os.getpid()))
             self._file.flush()
@@ -52,4 +56,5 @@ class Lock:
 
     def close(self) -> None:
         """Let another process have it."""
-        self._file.close()
+        with self._file, contextlib.suppress(OSError):
+            self._file.truncate(0)

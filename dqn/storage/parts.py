@@ -1,16 +1,15 @@
-"""One Parquet part of episodes.parquet: its table, and what it keeps of lines of seeds.csv.
+"""One Parquet part of episodes.parquet: finished trainings, their rows and their episodes.
 
-A part holds more than its table: a checksum of each page, which finds a damaged one, and for each
-training its line in seeds.csv with a checksum, from which one that was damaged or lost is restored.
-Format 1 (0.1.0) kept the checksums alone.
+A part is put in place whole, and that is what finishes its trainings. Its table holds their
+episodes, with a checksum of each page; its metadata holds their rows of seeds.csv, as JSON with one
+checksum. Formats 1 and 2 are read by `older_formats`.
 """
 
 import json
+import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,8 @@ import pyarrow.parquet as pq
 
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.errors import first_line
-from dqn.storage.seeds_text import RowId, checksum_of
+from dqn.storage.columns import Row
+from dqn.storage.seeds_text import RowId, row_id
 
 SCHEMA = pa.schema(
     {
@@ -33,9 +33,8 @@ SCHEMA = pa.schema(
         "q": pa.float64(),  # mean over the episode, of the chosen action
     }
 )
-_CHECKSUMS = b"seeds.csv"  # in the metadata: trial, seed and checksum of each line
-_LINES = b"seeds.csv lines"  # columns, and of each training trial, seed and its whole line
-_LAST = b"last added"  # the trainings whose lines may not have been written when it was
+ROWS = b"seeds.csv rows"  # in the metadata: the columns, and a list of cells per training
+_CHECKSUM = b"seeds.csv rows CRC-32"
 
 
 class PartError(Exception):
@@ -43,72 +42,47 @@ class PartError(Exception):
 
     def __init__(self, part: Path, reason: str):
         super().__init__(f"{part}: {reason}")
-        self.part = part
 
 
-@dataclass
-class Kept:
-    """What a part keeps of seeds.csv, by training."""
-
-    checksums: dict[RowId, int] = field(default_factory=dict)
-    lines: dict[RowId, str] = field(default_factory=dict)
-    columns: tuple[str, ...] = ()
-    """Of these lines."""
-    last: set[RowId] | None = None
-    """Added by the last `add`; None where the part does not say."""
-    damaged: bool = False
-
-    @property
-    def keys(self) -> Collection[RowId]:
-        """The trainings of which it keeps anything, as they were added."""
-        return dict.fromkeys([*self.checksums, *self.lines]).keys()
-
-    def line(self, key: RowId) -> str | None:
-        """A training's whole line, without its end; None where there is none, or it is damaged."""
-        line = self.lines.get(key)
-        return line if line and checksum_of(line.encode()) == self.checksums.get(key) else None
-
-    def without(self, keys: Collection[RowId]) -> "Kept":
-        """The same of all other trainings."""
-        checksums = {key: it for key, it in self.checksums.items() if key not in keys}
-        lines = {key: it for key, it in self.lines.items() if key not in keys}
-        return Kept(checksums, lines, self.columns, self.last)
-
-    def with_lines(
-        self, lines: Mapping[RowId, str], columns: tuple[str, ...], last: set[RowId] | None
-    ) -> "Kept":
-        """The same with whole lines of further trainings."""
-        sums = {key: checksum_of(line.encode()) for key, line in lines.items()}
-        return Kept({**self.checksums, **sums}, {**self.lines, **lines}, columns, last)
+def read_part(part: Path) -> tuple[pa.Table, dict[RowId, Row]]:
+    """The episodes, and the rows by training; raises `PartError` unless it is whole."""
+    table = read_table(part)
+    text = (table.schema.metadata or {}).get(ROWS, b"")
+    if str(zlib.crc32(text)).encode() != (table.schema.metadata or {}).get(_CHECKSUM):
+        raise PartError(part, "its rows of seeds.csv must be as they were written, are not")
+    columns, *cells = json.loads(text)
+    rows = {row_id(row): row for own in cells if (row := dict(zip(columns, own, strict=True)))}
+    counts = counts_of(table)
+    for trial, seed in [*rows, *counts]:
+        wanted, found = rows.get((trial, seed), {}).get("episodes", 0), counts[trial, seed]
+        if wanted != found:
+            reason = f"trial {trial} seed {seed} must have {wanted} episodes, has {found}"
+            raise PartError(part, reason)
+    return table.replace_schema_metadata(None), rows
 
 
-def read_part(part: Path) -> tuple[pa.Table, Kept]:
-    """The table and what is kept with it; raises `PartError`."""
+def read_table(part: Path) -> pa.Table:
+    """The episodes of a part of any format, with its metadata; raises `PartError`."""
     try:
         with pq.ParquetFile(part, page_checksum_verification=True) as file:
             if file.schema_arrow != SCHEMA:
                 raise PartError(part, f"its columns must be {', '.join(SCHEMA.names)}")
-            table = file.read()
+            return file.read()
     except (pa.ArrowException, OSError) as error:
-        reason = first_line(error)
-        raise PartError(part, f"cannot be read as Parquet ({reason})") from error
-    return table.replace_schema_metadata(None), _kept(table.schema.metadata or {})
+        raise PartError(part, f"cannot be read as Parquet ({first_line(error)})") from error
 
 
-def write_part(part: Path, table: pa.Table, kept: Kept) -> None:
-    """Put it in the place of `part`, on the disk itself when this returns."""
-    metadata: dict[bytes, Any] = {
-        _CHECKSUMS: [[*key, it] for key, it in kept.checksums.items()],
-        _LINES: {"columns": kept.columns, "lines": [[*k, it] for k, it in kept.lines.items()]},
-    }
-    if kept.last is not None:
-        metadata[_LAST] = sorted(kept.last)
-    text = table.replace_schema_metadata({name: json.dumps(it) for name, it in metadata.items()})
+def write_part(part: Path, table: pa.Table, rows: Mapping[RowId, Row]) -> None:
+    """Put trainings in the place of `part`, on the disk itself when this returns."""
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    cells = [[row.get(name) for name in columns] for row in rows.values()]
+    text = json.dumps([columns, *cells]).encode()
+    metadata = {ROWS: text, _CHECKSUM: str(zlib.crc32(text)).encode()}
     with replacing(part, durable=True) as temporary:
         # A dictionary of values that hardly repeat costs more than all the rest.
         repeating = [f.name for f in SCHEMA if f.name not in ("epsilon", "loss", "q")]
         pq.write_table(
-            text,
+            table.replace_schema_metadata(metadata),
             temporary,
             compression="lz4",
             use_dictionary=repeating,  # pyright: ignore[reportArgumentType]
@@ -117,7 +91,7 @@ def write_part(part: Path, table: pa.Table, kept: Kept) -> None:
 
 
 def counts_of(table: pa.Table) -> Counter[RowId]:
-    """Rows of each training; they stand together, so that it is enough to look where one ends."""
+    """How many episodes each training has; they stand together."""
     trial, seed = (table[name].to_numpy() for name in ("trial", "seed"))
     changes = np.flatnonzero((np.diff(trial) != 0) | (np.diff(seed) != 0)) + 1
     starts = np.concatenate([[0], changes]) if len(trial) else changes
@@ -129,29 +103,6 @@ def counts_of(table: pa.Table) -> Counter[RowId]:
 
 
 def only(table: pa.Table, keys: Collection[RowId]) -> pa.Table:
-    """The rows of some trainings."""
+    """The episodes of some trainings."""
     pairs = zip(table["trial"].to_pylist(), table["seed"].to_pylist(), strict=True)
     return table.filter(pa.array([pair in keys for pair in pairs], pa.bool_()))
-
-
-def _kept(metadata: Mapping[bytes, bytes]) -> Kept:
-    """What is kept, as far as it can be read: Parquet has no checksum of it."""
-    kept = Kept()
-    try:
-        for trial, seed, checksum in json.loads(metadata.get(_CHECKSUMS, b"[]")):
-            kept.checksums[int(trial), int(seed)] = int(checksum)
-    except (ValueError, TypeError):
-        kept.damaged = True
-    try:
-        text = json.loads(metadata.get(_LINES, b"{}"))
-        kept.columns = tuple(map(str, text.get("columns", ())))
-        for trial, seed, line in text.get("lines", ()):
-            kept.lines[int(trial), int(seed)] = str(line)
-    except (ValueError, TypeError, AttributeError):
-        kept.damaged = True
-    try:
-        if _LAST in metadata:
-            kept.last = {(int(trial), int(seed)) for trial, seed in json.loads(metadata[_LAST])}
-    except (ValueError, TypeError):
-        kept.damaged = True
-    return kept

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
@@ -29,6 +30,20 @@ def move_aside(path: Path, folder: Path) -> Path:
 def report(line: str) -> None:
     """One line on standard error."""
     print(printable(line), file=sys.stderr, flush=True)
+
+
+def report_lost(asides: Sequence[tuple[str, Path]], lost: int, store: Path) -> None:
+    """One line on `lost` trainings of the `store` of episodes.
+
+    `asides` say of files that were set aside why, and where to.
+    """
+    many = f"{lost} trainings are" if lost != 1 else "one training is"
+    if asides:
+        (reason, first), *others = asides
+        more = f" and {len(others)} more like it" if others else ""
+        report(f"{reason}; it was set aside as {first.name}{more}, {many} trained again")
+    elif lost:
+        report(f"{store}: the episodes of {lost} trainings are gone; they are trained again")
 
 
 def _free(path: Path, folder: Path) -> Path:

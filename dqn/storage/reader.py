@@ -14,7 +14,6 @@ from dqn.storage import manifest
 from dqn.storage.columns import Row, config_of, hyperparameters, is_within
 from dqn.storage.episodes import read_episodes
 from dqn.storage.format_version import refuse_newer
-from dqn.storage.lines import computed_of
 from dqn.storage.ranking import Ranking
 from dqn.storage.seeds import env_columns, read_text
 from dqn.storage.seeds_text import FOLLOWING, SeedsText, row_id
@@ -143,7 +142,7 @@ def _compute(text: SeedsText, path: Path, base: Config) -> None:
     thresholds = Thresholds(base, imports=False)
     for row in text.rows.values():
         mine = of.get(row_id(row), frame[:0])
-        computed = computed_of(pd.DataFrame(mine), thresholds.of_row(row))
+        computed = thresholds.computed(row, pd.DataFrame(mine))
         row.update({name: computed[name] for name in text.missing if name in computed})
 
 

@@ -1,9 +1,8 @@
 """A folder of results: the same files for a run, a grid and a study, whole at every moment.
 
-The order of writing makes a kill at any moment harmless: a training's episodes first, then its
-weights if they are the best so far, then its line in seeds.csv, which says that all of it is there;
-what has no line is removed when the folder is opened again, and that seed is trained again.
-trials.csv follows from seeds.csv and is written anew, a fiftieth of the time at most.
+A training is finished by one file: a part of episodes.parquet, with its row and its episodes, which
+is put in place whole. Its weights, if they are the best so far, are there before. seeds.csv follows
+from the parts, trials.csv from seeds.csv; it is written anew, a fiftieth of the time at most.
 """
 
 from collections import defaultdict
@@ -19,8 +18,10 @@ from dqn.runtime.errors import RunError, UserError
 from dqn.storage import format_version, machines, manifest
 from dqn.storage.best_weights import Best, BestWeights
 from dqn.storage.columns import Row, hyperparameters, is_same_cell
+from dqn.storage.episodes import read_episodes
 from dqn.storage.finished import FinishedTraining
 from dqn.storage.lock import Lock
+from dqn.storage.older_formats import carry_over
 from dqn.storage.opening import open_tables
 from dqn.storage.ranking import Ranking
 from dqn.storage.seeds import env_columns
@@ -67,8 +68,7 @@ class ResultsDir:
     ):
         self.path = path
         self.objective, self._over = objective, over
-        # What trials differed in before counts too, whatever a command says by now.
-        self._swept = (*swept, *env_columns(path / "seeds.csv"))
+        self._swept = tuple(swept)
         self._wanted = range(config.first_seed, config.first_seed + config.seeds)
         self._key = "hydra.run.dir" if sweep is None else "hydra.sweep.dir"
         self._thresholds = Thresholds(config)
@@ -82,7 +82,7 @@ class ResultsDir:
             remove_temporaries(path, ("episodes.parquet", "figures"))
             self.identity = manifest.check_or_write(path, config, sweep, growable_keys, defaults)
             """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
-            self._open(config, manifest.varied(path, sweep, self._swept))
+            self._open(config, sweep)
         except OSError as error:
             self._lock.close()
             raise self._not_writable(error) from error
@@ -90,13 +90,28 @@ class ResultsDir:
             self._lock.close()
             raise
 
-    def _open(self, config: Config, varied: Callable[[str], bool]) -> None:
-        base = hyperparameters(config, self._swept)
-        threshold = self._thresholds.of_row
-        self._seeds, self._episodes = open_tables(self.path, base, varied, threshold)
+    def _open(self, config: Config, sweep: Mapping[str, Any] | None) -> None:
+        def base(columns: Iterable[str]) -> Row:
+            # What trials differed in before counts too, whatever a command says by now.
+            env = [name for name in columns if name.startswith("env.")]
+            return hyperparameters(config, (*self._swept, *env))
+
+        is_said = False
+        if format_version.refuse_newer(self.path) < format_version.FORMAT:
+            there = env_columns(self.path / "seeds.csv")
+            varied = manifest.varied(self.path, sweep, (*self._swept, *there))
+            is_said = carry_over(self.path, base(there), varied, self._computed)
+        self._seeds, self._episodes = open_tables(
+            self.path, base, self._computed, self._lock.was_killed, is_said
+        )
+        self._swept = (*self._swept, *(n for n in self._seeds.columns if n.startswith("env.")))
         format_version.check_or_write(self.path)
         machines.record_machine(self.path)
         self._weights = BestWeights(self.path, self._seeds.rows)
+        self._index()
+
+    def _index(self) -> None:
+        """What is known of each trial, from the rows."""
         self._of_trial: dict[int, list[Row]] = defaultdict(list)
         for (trial, _), row in self._seeds.rows.items():
             self._of_trial[trial].append(row)
@@ -107,6 +122,12 @@ class ResultsDir:
             Ranking(self._wanted, self.objective, self._over),
             self._of_trial,
         )
+
+    def _computed(self, row: Row, episodes: pd.DataFrame) -> Row:
+        try:
+            return self._thresholds.computed(row, episodes)
+        except (UserError, ValueError):  # the row is no configuration
+            return {}
 
     def __enter__(self) -> "ResultsDir":
         return self
@@ -119,7 +140,6 @@ class ResultsDir:
         if self._lock.closed:
             return
         try:
-            self._episodes.commit(self._seeds.rows)
             if not self._trials.is_written:
                 self._trials.write()
         except OSError as error:
@@ -142,12 +162,15 @@ class ResultsDir:
         rows = [result.row(self.threshold(result.config.env), self._swept) for result in results]
         again = {key for key in again if key in keys or self.row(*key)["status"] == "pruned"}
         try:
-            lines = {key: self._seeds.line(row)[:-1] for key, row in zip(keys, rows, strict=True)}
             self._weights.forget(again)
-            episodes, names = (result.episodes() for result in results), self._seeds.columns
-            self._episodes.add(*episodes, lines=lines, columns=names, replaced=again)
+            self._episodes.remove(again)
             best = self._weights.save_if_best(rows, [result.weights for result in results])
-            self._seeds.add(*rows, replaced=again)
+            episodes = (result.episodes() for result in results)
+            self._episodes.add(list(zip(rows, episodes, strict=True)))
+            if again:
+                self._seeds.write()
+            else:
+                self._seeds.append(rows)
             self._weights.commit(best)
             for trial, seed in again:
                 self._of_trial[trial] = [r for r in self._of_trial[trial] if r["seed"] != seed]
@@ -180,10 +203,26 @@ class ResultsDir:
         except OSError as error:
             raise _failed(self.path, error) from error
 
+    def forget(self, keys: Collection[RowId]) -> None:
+        """Remove finished trainings; the same command as before trains them again.
+
+        Raises `KeyError` where one is not here.
+        """
+        if unknown := set(keys) - self._seeds.rows.keys():
+            raise KeyError(min(unknown))
+        try:
+            self._episodes.remove(keys)
+            self._seeds.write()
+            self._weights.forget(keys)
+            self._index()
+        except OSError as error:
+            raise _failed(self.path, error) from error
+
     def put_in_order(self) -> None:
         """Order seeds.csv by trial and seed: what it says then does not tell who ended first."""
         try:
-            self._seeds.sort()
+            if self._seeds.order(sorted(self._seeds.rows)):
+                self._seeds.write()
         except OSError as error:
             raise _failed(self.path, error) from error
 
@@ -213,10 +252,7 @@ class ResultsDir:
 
     def episodes(self, trial: int | None = None) -> pd.DataFrame:
         """episodes.parquet: one row an episode of every finished training, or of one trial's."""
-        frame = self._episodes.frame(trial)
-        # Ctrl-C may have come between a training's episodes and its line in seeds.csv.
-        keys = pd.MultiIndex.from_arrays([frame["trial"], frame["seed"]])
-        return frame.loc[keys.isin(list(self._seeds.rows))]
+        return read_episodes(self._episodes.path, trial)
 
     def best_trials(self) -> dict[str, int]:
         """The number of the trial that trials.csv has first of each task, by the task's id.

@@ -4,8 +4,7 @@ import csv
 import difflib
 import io
 import math
-import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dqn.statistics.metrics import METRICS
@@ -29,15 +28,13 @@ class SeedsText:
 
     `expected` are the columns it should have, by default those that every one has. A column of
     hyperparameters that is missing has its value in `defaults`, unless it is `varied` between
-    trials; one of `FOLLOWING` is None. `checksums` are of lines as they were written: where they
-    prove that the columns are the expected ones, a damaged header is no obstacle.
+    trials; one of `FOLLOWING` is None. A last line without its end is left out.
     """
 
     data: bytes
     expected: tuple[str, ...] = ()
     defaults: Mapping[str, Cell] = field(default_factory=dict)
     varied: Callable[[str], bool] = lambda column: True
-    checksums: Collection[int] = ()
     header: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     rows: dict[RowId, Row] = field(default_factory=dict)
@@ -45,27 +42,23 @@ class SeedsText:
     """As they stand, without their ends."""
     damage: list[tuple[int, str, bytes]] = field(default_factory=list)
     """Line number, from 1, what is wrong with it, and the line."""
-    header_damage: str = ""
-    """What is wrong with a header without which the columns are known too."""
-    end: int = 0
-    """Bytes up to the end of the last whole line."""
-    is_padded: bool = False
-    """Whether lines without anything in them stand at the end."""
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for a header that cannot be understood."""
-        self.end = self.data.rfind(b"\n") + 1
-        first, *lines = self.data[: self.end].split(b"\n")[:-1] or [self.data]
-        count = len(lines)
+        data = self.data
+        if b"\n" not in data and data.count(b"\r") > 1:  # line ends of an old spreadsheet
+            data = data.replace(b"\r", b"\n")
+        first, *lines = data.split(b"\n")[:-1] or [data]
         while lines and not lines[-1].strip(b" \t\r,;"):
             lines.pop()
-        self.is_padded = len(lines) < count
-        first = first.removeprefix(_MARK)
+        first = first.removeprefix(_MARK).removesuffix(b"\r")
         self._delimiter = max(b",;\t", key=first.count)
-        places = self._places(first, lines)
-        names = list(places)
+        cells = [name.strip() for name in self._cells(first)]
+        self.header = tuple(cells[: _last_filled(cells, 0)])
+        places = self._places()
+        names, order = list(places), list(places.values())
         readers = [_reader_of(name) for name in names]
-        width, order = len(self.header), list(places.values())
+        width = len(self.header)
         filled = {name: self.defaults.get(name) for name in self.missing}
         for number, raw in enumerate(lines, start=2):
             line = raw.removesuffix(b"\r")
@@ -82,23 +75,8 @@ class SeedsText:
             except ValueError as error:
                 self.damage.append((number, str(error), line))
 
-    def _places(self, first: bytes, lines: Sequence[bytes]) -> dict[str, int]:
+    def _places(self) -> dict[str, int]:
         """Where each column stands."""
-        try:
-            cells = [name.strip() for name in self._cells(first.removesuffix(b"\r"))]
-            self.header = tuple(cells[: _last_filled(cells, 0)])
-            places = self._by_name()
-            if not self.missing or not self.checksums or not self._are_expected(lines):
-                return places
-            self.header_damage = self._wrong(self.missing)
-        except ValueError as error:
-            if not self._are_expected(lines):
-                raise
-            self.header_damage = str(error)
-        self.header, self.missing, self._delimiter = self.expected, (), ord(",")
-        return {name: place for place, name in enumerate(self.expected)}
-
-    def _by_name(self) -> dict[str, int]:
         wanted = self.expected or (
             *(name for name in self.header if columns.known(name)),
             *(name for name in columns.needed() if name not in self.header),
@@ -123,24 +101,6 @@ class SeedsText:
         is_default = column in self.defaults and not self.varied(column)
         return bool(self.defaults) and (column in FOLLOWING or is_default)
 
-    def _are_expected(self, lines: Sequence[bytes]) -> bool:
-        """Whether the lines are as they were written with the expected columns.
-
-        Where no checksum is known, whether the header nearly is the expected one.
-        """
-        if not self.expected:
-            return False
-        if self.checksums:
-            known = [line for line in lines if checksum_of(line) in self.checksums]
-            widths = {len(next(csv.reader([line.decode("utf-8")]))) for line in known[:1]}
-            return 2 * len(known) >= len(lines) and widths == {len(self.expected)}
-        if len(self.header) != len(self.expected):
-            return False
-        others = [(a, b) for a, b in zip(self.header, self.expected, strict=True) if a != b]
-        return len(others) <= 2 and all(
-            difflib.get_close_matches(name, [got], 1, _CLOSE) for got, name in others
-        )
-
     def _cells(self, line: bytes) -> list[str]:
         try:
             text = line.decode("utf-8")
@@ -163,11 +123,6 @@ class SeedsText:
 def row_id(row: Mapping[str, Cell]) -> RowId:
     """The (trial, seed) of a row."""
     return row["trial"], row["seed"]  # pyright: ignore[reportReturnType]
-
-
-def checksum_of(line: bytes) -> int:
-    """The CRC-32 of a line, whatever its end."""
-    return zlib.crc32(line.rstrip(b"\r\n"))
 
 
 def line_of(cells: Sequence[Cell]) -> str:

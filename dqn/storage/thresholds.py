@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
+
 from dqn.config import Config, EnvConfig
 from dqn.envs import gymnasium_env
 from dqn.envs.registry_errors import known_solved_return
-from dqn.storage.columns import Cell, config_of
+from dqn.statistics.metrics import METRICS, metrics_of
+from dqn.storage.columns import Cell, Row, config_of
 
 
 class Thresholds:
@@ -32,6 +35,15 @@ class Thresholds:
             return gymnasium_env.describe(env).solved_return
         return known_solved_return(env)
 
-    def of_row(self, row: Mapping[str, Cell]) -> float | None:
-        """The same for the environment of a row; `UserError` where it is no configuration."""
-        return self.of(config_of(row, self._base).env)
+    def computed(self, row: Mapping[str, Cell], episodes: pd.DataFrame) -> Row:
+        """The columns of a row that follow from its episodes, but for the test's.
+
+        Raises `UserError` where the row is no configuration.
+        """
+        returns, lengths, step = (episodes[n].to_numpy() for n in ("return", "length", "step"))
+        metrics = metrics_of(returns, lengths, self.of(config_of(row, self._base).env))
+        return {
+            "steps": int(step[-1]) if len(step) else 0,
+            "episodes": len(returns),
+            **{name: value for name, value in metrics.items() if not METRICS[name].of_test},
+        }

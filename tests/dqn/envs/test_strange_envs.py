@@ -254,7 +254,7 @@ def test_so_it_is_of_a_sweep(tmp_path, capfd, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "where", ["dqn.storage.trial_table.TrialTable.write", "dqn.storage.seeds.SeedsTable.sort"]
+    "where", ["dqn.storage.trial_table.TrialTable.write", "dqn.storage.seeds.SeedsTable.order"]
 )
 @pytest.mark.parametrize("sweep", [False, True])
 def test_a_disk_that_fills_once_all_is_trained_keeps_no_table_away(

@@ -1,7 +1,7 @@
-"""Results of version 0.1.0: opened, compared, reported and resumed by every later version.
+"""Results of earlier versions: opened, compared, reported and resumed by every later one.
 
-`tests/data/0.1.0` has a run, a grid and a raced study with its validation. Nothing of what is there
-is trained again or changes.
+`tests/data` has a run, a grid and a raced study of each. Nothing of what is there is trained again
+or changes.
 """
 
 import csv
@@ -55,26 +55,31 @@ def episodes(folder: Path) -> pd.DataFrame:
     return frame.sort_values(["trial", "seed", "episode"], ignore_index=True)
 
 
-def is_kept(old: Path, kind: str) -> None:
-    """Every cell and every episode that 0.1.0 wrote is here as it was."""
-    before, after = rows(DATA / kind), rows(old / kind)
+def is_kept(old: Path, kind: str, data: Path = DATA) -> None:
+    """Every cell and every episode that an earlier version wrote is here as it was."""
+    before, after = rows(data / kind), rows(old / kind)
     assert before.keys() <= after.keys()
     for key, row in before.items():
         assert {name: after[key].get(name) for name in row} == row
     kept = episodes(old / kind)
     own = {(int(trial), int(seed)) for trial, seed in before}
     kept = kept[[pair in own for pair in zip(kept["trial"], kept["seed"], strict=True)]]
-    pd.testing.assert_frame_equal(kept.reset_index(drop=True), episodes(DATA / kind))
+    pd.testing.assert_frame_equal(kept.reset_index(drop=True), episodes(data / kind))
 
 
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_same_command_trains_nothing_and_says_which_version_writes_now(old, kind, capfd):
+def test_the_same_command_trains_nothing_and_says_which_version_writes_now(
+    tmp_path, kind, version, capfd
+):
+    data, old = DATA.parent / version, tmp_path / version
+    shutil.copytree(data / kind, old / kind)
     assert command(old / kind) == 0
     text = capfd.readouterr()
     assert "nothing to do" in text.out
     assert text.err == "" or "starting" in text.err
-    is_kept(old, kind)
-    assert seeds_lines(old / kind, kind) == (DATA / kind / "seeds.csv").read_text().splitlines()
+    is_kept(old, kind, data)
+    assert seeds_lines(old / kind, kind) == (data / kind / "seeds.csv").read_text().splitlines()
     assert {(row["optimizer"], row["network"]) for row in rows(old / kind).values()} == {
         ("adam", "mlp")
     }
@@ -130,7 +135,7 @@ def test_keys_that_did_not_exist_have_their_defaults(old, kind, capfd):
     assert command(old / kind) == 0
     text = capfd.readouterr()
     assert "nothing to do" in text.out
-    assert "seeds.csv: must have a column tau, has none and 2 more like it; 3 added" in text.err
+    assert "seeds.csv: must have a column tau, has none and 2 more like it; added, with" in text.err
     is_kept(old, kind)
     assert command(old / kind) == 0
     assert "seeds.csv" not in capfd.readouterr().err

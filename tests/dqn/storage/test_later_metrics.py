@@ -3,6 +3,7 @@
 import csv
 import shutil
 
+import pandas as pd
 import pytest
 from earlier import DATA
 from trainings import CONFIG, filled, result
@@ -11,16 +12,11 @@ from dqn.config import Config
 from dqn.statistics.metrics import METRICS, metrics_of
 from dqn.storage.manifest import CONFIG as CONFIG_YAML
 from dqn.storage.manifest import read_config
-from dqn.storage.parts import Kept, read_part, write_part
+from dqn.storage.parts import read_part, write_part
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
 
 LATER = "collapse"
-
-
-def without(header, line):
-    cells = next(csv.reader([line]))
-    return ",".join(cell for name, cell in zip(header, cells, strict=True) if name != LATER)
 
 
 @pytest.fixture
@@ -29,14 +25,13 @@ def path(tmp_path):
     path = tmp_path / "run"
     filled(path, *(result(seed=s, returns=[10.0 + s, 90.0, 20.0] * 5) for s in range(3)))
     shutil.copytree(path, tmp_path / "whole")
-    lines = (path / "seeds.csv").read_text().splitlines()
-    header = lines[0].split(",")
-    (path / "seeds.csv").write_text("".join(f"{without(header, line)}\n" for line in lines))
+    frame = pd.read_csv(path / "seeds.csv", dtype=str, keep_default_na=False)
+    frame.drop(columns=LATER).to_csv(path / "seeds.csv", index=False)
     for part in (path / "episodes.parquet").iterdir():
-        table, kept = read_part(part)
-        own = {key: without(header, line) for key, line in kept.lines.items()}
-        names = tuple(name for name in kept.columns if name != LATER)
-        write_part(part, table, Kept().with_lines(own, names, kept.last))
+        table, rows = read_part(part)
+        for row in rows.values():
+            del row[LATER]
+        write_part(part, table, rows)
     return path
 
 

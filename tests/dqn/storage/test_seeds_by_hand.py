@@ -118,7 +118,7 @@ def test_rounded_numbers_get_their_digits_back_and_it_is_said(path, capsys):
     assert (path / "seeds.csv").read_text() != whole
     with ResultsDir(path, CONFIG) as folder:
         assert folder.finished() == KEYS
-    assert "restored to all their digits" in capsys.readouterr().err
+    assert "restored from episodes.parquet" in capsys.readouterr().err
     assert (path / "seeds.csv").read_text() == whole
     with ResultsDir(path, CONFIG):
         assert capsys.readouterr().err == ""
@@ -197,32 +197,35 @@ def test_a_lost_seeds_csv_of_an_earlier_version_costs_no_episode(old, capsys):
     assert len(pd.read_parquet(aside)) == 36
 
 
-def test_episodes_of_a_line_that_was_removed_are_set_aside_and_said(path, capsys):
-    lines = (path / "seeds.csv").read_text().splitlines(keepends=True)
-    (path / "seeds.csv").write_text("".join([lines[0], lines[1], lines[3]]))
+@pytest.mark.parametrize("name", ["trial", "seed", "status", "lr", "mean_return"])
+def test_a_column_that_was_removed_is_back(path, name, capsys):
+    whole = (path / "seeds.csv").read_bytes()
+    without_column(path, name)
     with ResultsDir(path, CONFIG) as folder:
-        assert folder.finished() == {(0, 0), (0, 2)} == set(pairs(folder.episodes()))
-    text = capsys.readouterr().err
-    assert "episodes of trial 0 seed 1 must have a line in seeds.csv, have none" in text
-    (aside,) = path.glob("part-00000.parquet.damaged-*")
-    assert set(pairs(pd.read_parquet(aside))) == KEYS
-    filled(path, result(seed=1))
-    assert capsys.readouterr().err == ""
+        assert folder.finished() == KEYS
+    assert f"line 1: the columns must be those of seeds.csv; missing: {name}; restored" in (
+        capsys.readouterr().err
+    )
+    assert (path / "seeds.csv").read_bytes() == whole
 
 
 @pytest.mark.parametrize("name", ["trial", "seed", "status"])
-def test_a_header_that_cannot_be_understood_is_refused_and_left(path, name):
-    edited(path, lambda rows: [[c for c, n in zip(row, rows[0], strict=True) if n != name]
-                               for row in rows])  # fmt: skip
-    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+def test_a_header_of_an_earlier_version_that_cannot_be_understood_is_refused_and_left(old, name):
+    without_column(old, name)
+    before = {file: file.read_bytes() for file in old.rglob("*") if file.is_file()}
     with pytest.raises(RunError, match=r"line 1: .*missing: .*; it is left as it is: [^\n]*$"):
-        ResultsDir(path, CONFIG)
-    after = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
-    del before[path / ".lock"], after[path / ".lock"]
+        ResultsDir(old, config_of(old))
+    after = {file: file.read_bytes() for file in old.rglob("*") if file.is_file()}
+    del after[old / ".lock"]
     assert after == before
 
 
-def test_a_damaged_name_in_the_header_is_known_by_the_lines_below_it(path, capsys):
+def without_column(path, name):
+    edited(path, lambda rows: [[c for c, n in zip(row, rows[0], strict=True) if n != name]
+                               for row in rows])  # fmt: skip
+
+
+def test_a_damaged_name_in_the_header_is_restored(path, capsys):
     whole = (path / "seeds.csv").read_bytes()
     (path / "seeds.csv").write_bytes(whole.replace(b"test_return", b"tast_raturn", 1))
     with ResultsDir(path, CONFIG) as folder:

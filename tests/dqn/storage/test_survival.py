@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from killed import before_each_call
 from trainings import CONFIG, filled, pairs, result
@@ -19,22 +20,16 @@ def path(tmp_path):
     return tmp_path / "outputs" / "run"
 
 
-def test_a_last_line_cut_anywhere_loses_that_seed_alone(path):
+def test_a_last_line_cut_anywhere_comes_back_without_a_word(path, capsys):
     filled(path, result(seed=0), result(seed=1))
     whole = (path / "seeds.csv").read_bytes()
-    episodes = {p: p.read_bytes() for p in (path / "episodes.parquet").iterdir()}
     last = whole[:-1].rfind(b"\n") + 1
     for cut in range(last + 1, len(whole), 7):
         (path / "seeds.csv").write_bytes(whole[:cut])
-        for part, content in episodes.items():
-            part.write_bytes(content)
         with ResultsDir(path, CONFIG) as folder:
-            assert folder.finished() == {(0, 0)}
-            assert pairs(folder.episodes()) == [(0, 0)]
-            assert (path / "seeds.csv").read_bytes() == whole[:last]
-    filled(path, result(seed=1))
-    assert (path / "seeds.csv").read_bytes() == whole
-    assert pairs(pd.read_parquet(path / "episodes.parquet")) == [(0, 0), (0, 1)]
+            assert folder.finished() == {(0, 0), (0, 1)}
+            assert (path / "seeds.csv").read_bytes() == whole
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -111,31 +106,39 @@ def test_a_file_saved_by_a_spreadsheet_still_reads(path):
         assert folder.finished() == {(0, 0), (0, 1), (0, 2)}
 
 
-def test_a_line_removed_by_hand_is_trained_again_and_its_episodes_with_it(path):
-    filled(path, result(seed=0), result(seed=1))
-    lines = (path / "seeds.csv").read_text().splitlines(keepends=True)
-    (path / "seeds.csv").write_text(lines[0] + lines[2])
-    filled(path, result(seed=0, returns=[5.0]))
-    frame = pd.read_parquet(path / "episodes.parquet")
-    assert frame.groupby("seed")["return"].sum().to_dict() == {0: 5.0, 1: 60.0}
+def test_a_line_removed_by_hand_is_back_and_the_way_to_train_it_again_is_said(path, capsys):
+    filled(path, *(result(seed=seed) for seed in range(3)))
+    whole = (path / "seeds.csv").read_text()
+    lines = whole.splitlines(keepends=True)
+    for left in (lines[:3], [lines[0], lines[2]]):
+        (path / "seeds.csv").write_text("".join(left))
+        with ResultsDir(path, CONFIG) as folder:
+            assert folder.finished() == {(0, seed) for seed in range(3)}
+        assert (path / "seeds.csv").read_text() == whole
+        text = capsys.readouterr().err
+        seed = 2 if left == lines[:3] else 0
+        assert text.count("\n") == 1
+        assert f"python -m sweeps forget {path} --trial 0 --seed {seed}\n" in text
+    assert not list(path.glob("*.damaged-*"))
 
 
-def test_a_seed_whose_episodes_are_not_all_there_is_trained_again(path, capsys):
+def test_a_part_whose_episodes_are_not_all_there_is_trained_again(path, capsys):
     filled(path, result(seed=0), result(seed=1))
     (part,) = (path / "episodes.parquet").iterdir()
-    pd.read_parquet(part).iloc[1:].to_parquet(part, index=False)
+    pq.write_table(pq.read_table(part).slice(1), part)
     damaged = part.read_bytes()
     with ResultsDir(path, CONFIG) as folder:
         text = capsys.readouterr().err
-        assert "trial 0 seed 0 must have the 3 episodes that seeds.csv says, has 2" in text
+        assert "part-00000.parquet: trial 0 seed 0 must have 3 episodes, has 2" in text
+        assert "2 trainings are trained again" in text
         assert text.count("\n") == 1
         (aside,) = path.glob("part-00000.parquet.damaged-*")
         assert aside.name in text
         assert aside.read_bytes() == damaged
-        assert folder.finished() == {(0, 1)} == set(pairs(folder.episodes()))
+        assert folder.finished() == set() == set(pairs(folder.episodes()))
         folder.add(result(seed=0))
-    assert pairs(pd.read_parquet(path / "episodes.parquet")) == [(0, 1), (0, 0)]
-    assert sorted(pd.read_csv(path / "seeds.csv")["seed"]) == [0, 1]
+    assert pairs(pd.read_parquet(path / "episodes.parquet")) == [(0, 0)]
+    assert pd.read_csv(path / "seeds.csv")["seed"].tolist() == [0]
 
 
 @pytest.mark.parametrize("damaged", [0, 1, 2])
@@ -191,41 +194,44 @@ def test_damaged_weights_are_removed_and_the_next_best_takes_their_place(path):
         assert folder.best() is None
 
 
-def test_a_full_disk_costs_the_seed_being_written_and_no_other(path, monkeypatch):
+@pytest.mark.parametrize(("full", "left"), [("episodes.parquet", 1), ("seeds.csv", 2)])
+def test_a_full_disk_costs_no_training_but_the_one_being_written(path, monkeypatch, full, left):
     with ResultsDir(path, CONFIG) as folder:
         folder.add(result(seed=0))
-        before = (path / "seeds.csv").read_bytes()
         with monkeypatch.context() as patch:
-            patch.setattr("dqn.storage.seeds.os.fsync", _no_space_for(path / "seeds.csv"))
+            patch.setattr("os.fsync", _no_space_in(path / full))
             with pytest.raises(RunError, match=r"writing failed .No space left"):
                 folder.add(result(seed=1))
-        assert (path / "seeds.csv").read_bytes() == before
+        before = pairs(folder.rows())
     with ResultsDir(path, CONFIG) as folder:
-        assert pairs(folder.episodes()) == [(0, 0)]
+        assert pairs(folder.episodes()) == pairs(folder.rows()) == before
+        assert len(before) == left
 
 
 def test_ctrl_c_between_two_files_shows_no_half_finished_seed(path, monkeypatch):
     with ResultsDir(path, CONFIG) as folder:
         folder.add(result(seed=0))
         with monkeypatch.context() as patch:
-            patch.setattr("dqn.storage.seeds.SeedsTable.add", _interrupted)
+            patch.setattr("dqn.storage.seeds.SeedsTable.append", _interrupted)
             with pytest.raises(KeyboardInterrupt):
                 folder.add(result(seed=1))
-        assert pairs(folder.episodes()) == pairs(folder.rows()) == [(0, 0)]
+        assert pairs(folder.episodes()) == pairs(folder.rows()) == [(0, 0), (0, 1)]
+    with ResultsDir(path, CONFIG) as folder:
+        assert pairs(folder.episodes()) == pairs(folder.rows()) == [(0, 0), (0, 1)]
         best = folder.best()
         assert best is not None
-        assert best.seed == 0
+        assert best.seed == 1
 
 
 def _interrupted(*arguments, **named):
     raise KeyboardInterrupt
 
 
-def _no_space_for(path):
+def _no_space_in(path):
     fsync = os.fsync
 
     def full(descriptor):
-        if os.fstat(descriptor).st_ino == path.stat().st_ino:
+        if str(path) in os.readlink(f"/proc/self/fd/{descriptor}"):
             raise OSError(28, "No space left on device")
         fsync(descriptor)
 
@@ -240,7 +246,7 @@ def work_to_be_killed(path):
             file.write("x")
 
 
-def test_a_kill_at_any_moment_loses_no_finished_seed_and_leaves_no_half_file(tmp_path):
+def test_a_kill_at_any_moment_loses_no_finished_seed_and_leaves_no_half_file(tmp_path, capsys):
     """Killed before each call that changes the disk, one process after another."""
     whole = tmp_path / "whole"
     filled(whole, *(result(seed=seed, returns=[10.0 + seed, 20.0]) for seed in range(2)))
@@ -250,19 +256,16 @@ def test_a_kill_at_any_moment_loses_no_finished_seed_and_leaves_no_half_file(tmp
         acknowledged = tmp_path / f"{calls}.acknowledged"
         count = len(acknowledged.read_text()) if acknowledged.exists() else 0
         check_after_kill(tmp_path / str(calls), count, whole)
+    assert capsys.readouterr().err == ""
 
 
 def check_after_kill(path, acknowledged, whole):
     seeds = path / "seeds.csv"
-    on_disk = pd.read_csv(seeds if seeds.exists() else whole / "seeds.csv")
-    on_disk = on_disk if seeds.exists() else on_disk[:0]
-    assert acknowledged <= len(on_disk) <= acknowledged + 1
-    if acknowledged:
-        assert set(pairs(on_disk)) <= set(pairs(pd.read_parquet(path / "episodes.parquet")))
+    on_disk = set(pairs(pd.read_csv(seeds))) if seeds.exists() else set()
     with ResultsDir(path, CONFIG) as folder:
         finished = folder.finished()
-        assert finished == set(pairs(on_disk))
-        assert pairs(folder.episodes()) == pairs(on_disk)
+        assert acknowledged <= len(finished) <= acknowledged + 1
+        assert on_disk <= finished == set(pairs(folder.rows())) == set(pairs(folder.episodes()))
         best = folder.best()
         assert (best.seed if best else None) == max((seed for _, seed in finished), default=None)
         assert not list(path.rglob(".tmp-*"))
