@@ -1,3 +1,3 @@
 """The version of this program: written into results, shown by --version, read by the build."""
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
