@@ -1,12 +1,16 @@
 """episodes.parquet: every finished training, its row and its episodes, whole at every moment.
 
-It is a folder of Parquet parts, which pandas and pyarrow read as one table of episodes. Adding
-trainings rewrites only the last part, in one atomic replacement, until that part is large enough
+It is a folder of Parquet parts, which pandas and pyarrow read as one table of episodes; the rows of
+seeds.csv stand in their metadata, as JSON with one checksum. Adding trainings rewrites only the
+last part, in one atomic replacement, which is what finishes them, until that part is large enough
 and a new one starts: a reader never meets a half-written training, and the cost of adding one does
-not grow with those before it.
+not grow with those before it. Formats 1 and 2 are read by `older_formats`.
 """
 
+import json
 import os
+import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +18,39 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from dqn.runtime.atomic_write import temporary_name
+from dqn.runtime.atomic_write import replacing, temporary_name
 from dqn.runtime.errors import RunError, first_line
 from dqn.storage.columns import Row
-from dqn.storage.parts import SCHEMA, PartError, only, read_part, write_part
 from dqn.storage.quarantine import move_aside
 from dqn.storage.safe_yaml import refuse_endless
 from dqn.storage.seeds_text import RowId, row_id
 
+SCHEMA = pa.schema(
+    {
+        "trial": pa.int64(),
+        "seed": pa.int64(),
+        "episode": pa.int64(),  # from 1
+        "step": pa.int64(),  # environment steps of the training up to the episode's end
+        "return": pa.float64(),  # raw sum of rewards
+        "length": pa.int64(),  # steps
+        "epsilon": pa.float64(),
+        "loss": pa.float64(),  # mean over the episode's updates; NaN where there was none
+        "q": pa.float64(),  # mean over the episode, of the chosen action
+    }
+)
+ROWS = b"seeds.csv rows"  # in the metadata: the columns, and a list of cells per training
+_CHECKSUM = b"seeds.csv rows CRC-32"
 PART_ROWS = 10_000  # about 0.3 MB and 2 ms to rewrite; 2 million episodes make 200 parts
 PART_TRAININGS = 400  # of a part: their rows are rewritten with it
+
+
+class PartError(Exception):
+    """A part that cannot be read: which, and why."""
+
+    def __init__(self, part: Path, reason: str):
+        super().__init__(f"{part}: {reason}")
 
 
 class EpisodeStore:
@@ -175,3 +201,67 @@ def _number(part: Path) -> int:
     if not digits.isdecimal() or part.name != _name(int(digits)):
         raise PartError(part, "its name must be part- and a number of five digits")
     return int(digits)
+
+
+def read_part(part: Path) -> tuple[pa.Table, dict[RowId, Row]]:
+    """The episodes, and the rows by training; raises `PartError` unless it is whole."""
+    table = read_table(part)
+    text = (table.schema.metadata or {}).get(ROWS, b"")
+    if str(zlib.crc32(text)).encode() != (table.schema.metadata or {}).get(_CHECKSUM):
+        raise PartError(part, "its rows of seeds.csv must be as they were written, are not")
+    columns, *cells = json.loads(text)
+    rows = {row_id(row): row for own in cells if (row := dict(zip(columns, own, strict=True)))}
+    counts = counts_of(table)
+    for trial, seed in [*rows, *counts]:
+        wanted, found = rows.get((trial, seed), {}).get("episodes", 0), counts[trial, seed]
+        if wanted != found:
+            reason = f"trial {trial} seed {seed} must have {wanted} episodes, has {found}"
+            raise PartError(part, reason)
+    return table.replace_schema_metadata(None), rows
+
+
+def read_table(part: Path) -> pa.Table:
+    """The episodes of a part of any format, with its metadata; raises `PartError`."""
+    try:
+        with pq.ParquetFile(part, page_checksum_verification=True) as file:
+            if file.schema_arrow != SCHEMA:
+                raise PartError(part, f"its columns must be {', '.join(SCHEMA.names)}")
+            return file.read()
+    except (pa.ArrowException, OSError) as error:
+        raise PartError(part, f"cannot be read as Parquet ({first_line(error)})") from error
+
+
+def write_part(part: Path, table: pa.Table, rows: Mapping[RowId, Row]) -> None:
+    """Put trainings in the place of `part`, on the disk itself when this returns."""
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    cells = [[row.get(name) for name in columns] for row in rows.values()]
+    text = json.dumps([columns, *cells]).encode()
+    metadata = {ROWS: text, _CHECKSUM: str(zlib.crc32(text)).encode()}
+    with replacing(part, durable=True) as temporary:
+        # A dictionary of values that hardly repeat costs more than all the rest.
+        repeating = [f.name for f in SCHEMA if f.name not in ("epsilon", "loss", "q")]
+        pq.write_table(
+            table.replace_schema_metadata(metadata),
+            temporary,
+            compression="lz4",
+            use_dictionary=repeating,  # pyright: ignore[reportArgumentType]
+            write_page_checksum=True,
+        )
+
+
+def counts_of(table: pa.Table) -> Counter[RowId]:
+    """How many episodes each training has; they stand together."""
+    trial, seed = (table[name].to_numpy() for name in ("trial", "seed"))
+    changes = np.flatnonzero((np.diff(trial) != 0) | (np.diff(seed) != 0)) + 1
+    starts = np.concatenate([[0], changes]) if len(trial) else changes
+    counts: Counter[RowId] = Counter()
+    lengths = np.diff(np.append(starts, len(trial))).tolist()
+    for t, s, n in zip(trial[starts].tolist(), seed[starts].tolist(), lengths, strict=True):
+        counts[t, s] += n
+    return counts
+
+
+def only(table: pa.Table, keys: Collection[RowId]) -> pa.Table:
+    """The episodes of some trainings."""
+    pairs = zip(table["trial"].to_pylist(), table["seed"].to_pylist(), strict=True)
+    return table.filter(pa.array([pair in keys for pair in pairs], pa.bool_()))

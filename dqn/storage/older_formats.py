@@ -17,7 +17,7 @@ import pandas as pd
 from dqn.runtime.errors import RunError
 from dqn.storage import quarantine
 from dqn.storage.columns import Cell, Row, columns_of
-from dqn.storage.parts import (
+from dqn.storage.episodes import (
     ROWS,
     PartError,
     counts_of,
