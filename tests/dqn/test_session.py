@@ -39,8 +39,8 @@ def test_a_signal_in_the_middle_of_a_line_stops_after_both_lines_are_whole(numbe
 
 
 def test_nothing_is_said_where_nobody_asked():
-    said = []
+    said, before = [], signal.getsignal(signal.SIGINT)
     with _ctrl_c(lambda: said.append("stopping")) as asked:
         assert not asked.is_set()
     assert said == []
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -24,6 +25,26 @@ def ended(*arguments: str) -> subprocess.CompletedProcess:
     done = subprocess.run(argv(*arguments), capture_output=True, text=True, timeout=280)
     assert "Traceback" not in done.stderr, done.stderr
     return done
+
+
+def stopped(
+    folder: Path,
+    start: Callable[[Path], subprocess.Popen],
+    stop: Callable[[subprocess.Popen, Path], None],
+) -> tuple[Path, int, str, str]:
+    """A process that `stop` has ended before its end: its folder, exit status, output and errors.
+
+    On a busy machine it may have done all its work by then: another one begins, in the next folder.
+    """
+    for number in range(10):
+        own = folder / f"{number}"
+        process = start(own)
+        stop(process, own)
+        out, err = process.communicate(timeout=200)
+        assert "Traceback" not in err, err
+        if process.returncode != 0:
+            return own, process.returncode, out, err
+    raise AssertionError("each came to its end before it was stopped")
 
 
 def here(*arguments: str) -> int:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from commands import argv, ended, here
+from commands import argv, ended, here, stopped
 from PIL import Image
 
 SMALL = ["hidden=[8]", "test_episodes=3", "batch_size=8"]
@@ -111,22 +111,24 @@ def test_the_same_command_again_trains_nothing_and_more_seeds_are_added(finished
 def test_ctrl_c_leaves_whole_seeds_and_their_figures_and_says_how_to_go_on(tmp_path):
     # 16 lanes train at once, so the first of 64 seeds end long before the last have begun.
     budget = ["seeds=64", "steps=3000", "episodes=0", "train_freq=1"]
-    interrupted = started(tmp_path / "cut", *budget)
-    for line in interrupted.stderr:
-        if line.startswith("seed "):
-            interrupted.send_signal(signal.SIGINT)
-            break
-    out, _ = interrupted.communicate(timeout=200)
-    assert interrupted.returncode == 130, out
-    rows = seeds_of(tmp_path / "cut")
+
+    def interrupt(process, folder):
+        for line in process.stderr:
+            if line.startswith("seed "):
+                process.send_signal(signal.SIGINT)
+                break
+
+    cut, status, out, err = stopped(tmp_path, lambda own: started(own, *budget), interrupt)
+    assert status == 130, err
+    rows = seeds_of(cut)
     assert 0 < len(rows) < 64
     assert f"stopped: {len(rows)} of 64 seeds saved" in out
-    assert f"hydra.run.dir={tmp_path / 'cut'}" in out.split("to resume: ")[1]
-    assert (tmp_path / "cut" / "figures" / "returns.png").exists()
-    assert (tmp_path / "cut" / "model.keras").exists()
-    assert here(*asked(tmp_path / "cut", *budget)) == 0
+    assert f"hydra.run.dir={cut}" in out.split("to resume: ")[1]
+    assert (cut / "figures" / "returns.png").exists()
+    assert (cut / "model.keras").exists()
+    assert here(*asked(cut, *budget)) == 0
     assert here(*asked(tmp_path / "whole", *budget)) == 0
-    same_but_for_the_time(seeds_of(tmp_path / "cut"), seeds_of(tmp_path / "whole"))
+    same_but_for_the_time(seeds_of(cut), seeds_of(tmp_path / "whole"))
 
 
 def test_a_kill_loses_nothing_that_was_finished(tmp_path):

@@ -11,7 +11,7 @@ import time
 
 import pandas as pd
 import pytest
-from commands import argv, ended, here, rows, wait_for_rows
+from commands import argv, ended, here, rows, stopped, wait_for_rows
 from omegaconf import OmegaConf
 from sweep_commands import table, workers_of
 
@@ -113,13 +113,13 @@ def test_the_same_grid_again_trains_nothing_and_a_changed_one_is_refused(grid, c
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, long):
     """As a terminal does it: every process of the group is interrupted."""
-    folder = tmp_path / "cut"
-    process = started(folder, *LONG)
-    wait_for_rows(process, folder, 1)
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=100)
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
+
+    def interrupt(process, folder):
+        wait_for_rows(process, folder, 1)
+        os.killpg(process.pid, signal.SIGINT)
+
+    folder, status, out, err = stopped(tmp_path, lambda own: started(own, *LONG), interrupt)
+    assert status == 130, err
     assert "a worker was lost" not in err
     assert "of 4 trials saved" in out
     assert f"hydra.sweep.dir={folder}" in out.split("to resume: ")[1]
@@ -134,16 +134,16 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, long):
 
 
 def test_ctrl_c_while_workers_start_is_no_complaint(tmp_path):
-    process = started(tmp_path / "cut", *LONG)
-    deadline = time.monotonic() + 60
-    while len(workers_of(process)) < 2 and time.monotonic() < deadline:
-        time.sleep(0.001)
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=100)
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
+    def interrupt(process, folder):
+        deadline = time.monotonic() + 60
+        while len(workers_of(process)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        os.killpg(process.pid, signal.SIGINT)
+
+    _, status, out, err = stopped(tmp_path, lambda own: started(own, *LONG), interrupt)
+    assert status == 130, err
     assert "a worker was lost" not in err
-    assert "stopped: 0 of 4 trials saved" in out
+    assert re.search(r"stopped: \d of 4 trials saved", out)
 
 
 RUN_AND_LOOK = """
@@ -194,8 +194,14 @@ def killed_at_moments(folder, kind, moments, count=1):
 
 
 def test_a_kill_loses_and_doubles_nothing(tmp_path, long):
-    folder = tmp_path / "cut"
-    assert killed_at_moments(folder, "driver", random.Random(1)) == -signal.SIGKILL
+    moments = random.Random(1)
+
+    def kill(process, folder):
+        wait_for_rows(process, folder, moments.randrange(0, 10))
+        process.kill()
+
+    folder, status, _, _ = stopped(tmp_path, lambda own: started(own, *LONG, "workers=1"), kill)
+    assert status == -signal.SIGKILL
     pd.testing.assert_frame_equal(gone_on_with(folder), long)
 
 
