@@ -6,7 +6,8 @@ from the parts, trials.csv from seeds.csv; it is written anew, a fiftieth of the
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ __all__ = ["FinishedTraining", "ResultsDir"]
 
 
 class ResultsDir:
-    """Creates the folder of results at `path`, or goes on with the one that is there.
+    """Creates the folder of results at `path`, or resumes the one that is there.
 
     A run has one configuration, `config`. A sweep has many trials around it: `sweep` is a record of
     plain values of what is swept, kept in sweep.yaml; `growable_keys` names those of its keys,
@@ -139,13 +140,9 @@ class ResultsDir:
         """Bring trials.csv up to date and let others write."""
         if self._lock.closed:
             return
-        try:
+        with closing(self._lock), _writing(self.path):
             if not self._trials.is_written:
                 self._trials.write()
-        except OSError as error:
-            raise _failed(self.path, error) from error
-        finally:
-            self._lock.close()
 
     def add(self, *results: FinishedTraining) -> None:
         """Put finished trainings on disk; once this returns, no kill loses one.
@@ -161,7 +158,7 @@ class ResultsDir:
                 raise RunError(f"{self.path}: trial {trial} seed {seed} is in seeds.csv already")
         rows = [result.row(self.threshold(result.config.env), self._swept) for result in results]
         again = {key for key in again if key in keys or self.row(*key)["status"] == "pruned"}
-        try:
+        with _writing(self.path):
             self._weights.forget(again)
             self._episodes.remove(again)
             best = self._weights.save_if_best(rows, [result.weights for result in results])
@@ -179,8 +176,6 @@ class ResultsDir:
             for trial in {trial for trial, _ in keys}:
                 self._trials.update(trial)
             self._trials.write_if_due()
-        except OSError as error:
-            raise _failed(self.path, error) from error
 
     def close_trial(self, number: int) -> None:
         """Say that a trial is over: all its rows are here, no further seed of it will be added.
@@ -197,11 +192,9 @@ class ResultsDir:
         loser = number
         if best is None or ranking.is_better(number, best):
             self._best_closed[task], loser = number, best
-        try:
+        with _writing(self.path):
             if loser is not None:
                 self._weights.drop(loser)
-        except OSError as error:
-            raise _failed(self.path, error) from error
 
     def forget(self, keys: Collection[RowId]) -> None:
         """Remove finished trainings; the same command as before trains them again.
@@ -210,21 +203,17 @@ class ResultsDir:
         """
         if unknown := set(keys) - self._seeds.rows.keys():
             raise KeyError(min(unknown))
-        try:
+        with _writing(self.path):
             self._episodes.remove(keys)
             self._seeds.write()
             self._weights.forget(keys)
             self._index()
-        except OSError as error:
-            raise _failed(self.path, error) from error
 
     def put_in_order(self) -> None:
         """Order seeds.csv by trial and seed: what it says then does not tell who ended first."""
-        try:
+        with _writing(self.path):
             if self._seeds.order(sorted(self._seeds.rows)):
                 self._seeds.write()
-        except OSError as error:
-            raise _failed(self.path, error) from error
 
     def finished(self) -> set[RowId]:
         """The (trial, seed) pairs that need no training.
@@ -261,10 +250,6 @@ class ResultsDir:
         others only where there is none.
         """
         return self._trials.ranking.best()
-
-    def best_trial(self) -> int | None:
-        """The best trial of the first task, or None before the first is there."""
-        return next(iter(self.best_trials().values()), None)
 
     def best(self, trial: int | None = None) -> Best | None:
         """The best training of `trial`, by default the best trial's, or None where there is none.
@@ -305,8 +290,12 @@ class ResultsDir:
         )
 
 
-def _failed(path: Path, error: OSError) -> RunError:
-    return RunError(
-        f"{path}: writing failed ({error.strerror or error}); what was finished before is safe, "
-        "the same command goes on from there"
-    )
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{path}: writing failed ({error.strerror or error}); what was finished before is "
+            "safe, and the same command resumes"
+        ) from error

@@ -10,9 +10,9 @@ from trainings import CONFIG, filled, result
 
 from dqn.config import Config
 from dqn.statistics.metrics import METRICS, metrics_of
+from dqn.storage.episodes import read_part, write_part
 from dqn.storage.manifest import CONFIG as CONFIG_YAML
 from dqn.storage.manifest import read_config
-from dqn.storage.episodes import read_part, write_part
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
 

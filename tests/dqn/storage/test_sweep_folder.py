@@ -160,18 +160,18 @@ def test_a_failed_seed_is_a_row_that_earned_nothing_and_fails_its_trial(path):
 
 def test_the_best_trial_is_the_first_of_those_that_are_whole(path):
     with sweep(path) as folder:
-        assert folder.best_trial() is None
+        assert folder.best_trials() == {}
         add_trial(folder, 0, 300.0, status="pruned")
-        assert folder.best_trial() == 0
+        assert list(folder.best_trials().values()) == [0]
         add_trial(folder, 1, 200.0, seeds=[0])
-        assert folder.best_trial() == 0
+        assert list(folder.best_trials().values()) == [0]
         add_trial(folder, 2, 100.0)
-        assert folder.best_trial() == 2
+        assert list(folder.best_trials().values()) == [2]
         add_trial(folder, 3, 120.0, status="diverged")
-        assert folder.best_trial() == 3
+        assert list(folder.best_trials().values()) == [3]
         add_trial(folder, 1, 200.0, seeds=[1, 2])
         add_trial(folder, 4, 200.0)
-        assert folder.best_trial() == 1
+        assert list(folder.best_trials().values()) == [1]
         assert folder.trials()["trial"].tolist() == [1, 4, 3, 2, 0]
     assert pd.read_csv(path / "trials.csv")["trial"].tolist() == [1, 4, 3, 2, 0]
 
@@ -185,9 +185,9 @@ def test_the_objective_decides_and_the_earliest_solved_is_best(path):
         add_trial(folder, 4, 150.0)  # of two episodes: never solved
         assert folder.trials()["trial"].tolist() == [1, 2, 0, 3, 4]
     with sweep(path, objective="mean_return") as folder:
-        assert folder.best_trial() == 1
+        assert list(folder.best_trials().values()) == [1]
     with sweep(path, objective="test_return") as folder:
-        assert folder.best_trial() == 0
+        assert list(folder.best_trials().values()) == [0]
 
 
 def test_networks_are_those_of_unfinished_trials_and_of_the_best_that_is_over(path):
@@ -237,8 +237,8 @@ def test_a_kill_at_any_moment_leaves_the_network_of_the_best_trial_on_disk(tmp_p
     for calls in range(1, kills + 1):
         path = tmp_path / str(calls)
         with sweep(path) as folder:
-            best, number = folder.best(), folder.best_trial()
-            assert (best.trial if best else None) == number
+            best, best_trials = folder.best(), list(folder.best_trials().values())
+            assert best_trials == ([best.trial] if best else [])
             if best is not None:
                 assert best.seed == max(row["seed"] for row in folder.rows_of(best.trial))
             run_trials(folder)
