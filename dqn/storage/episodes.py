@@ -68,6 +68,7 @@ class EpisodeStore:
         self.aside: list[tuple[str, Path]] = []
         self._keys: dict[Path, list[RowId]] = {}
         """The trainings of each part."""
+        self._unsaved: list[Path] = []
         if path.exists() and not path.is_dir():
             moved = move_aside(path, path.parent)
             self.aside.append((f"{path}: must be a folder of parts", moved))
@@ -122,19 +123,27 @@ class EpisodeStore:
     def complete(
         self, columns: Collection[str], fill: Callable[[Row, pd.DataFrame], Mapping[str, Any]]
     ) -> None:
-        """Give every row all `columns`; `fill` has what it lacks, of a row and its episodes."""
-        for part, keys in list(self._keys.items()):
+        """Give every row all `columns`; `fill` has what it lacks, of a row and its episodes.
+
+        It is on disk after `save`.
+        """
+        for part, keys in self._keys.items():
             lacking = [key for key in keys if not self.rows[key].keys() >= set(columns)]
             if lacking:
-                table = self._table(part)
-                frame = table.to_pandas()
+                self._unsaved.append(part)
+                frame = self._table(part).to_pandas()
                 groups = dict(list(frame.groupby(["trial", "seed"], sort=False)))
                 for key in lacking:
                     row = self.rows[key]
                     filled = fill(row, pd.DataFrame(groups.get(key, frame[:0])))
                     names = dict.fromkeys([*columns, *row])
                     self.rows[key] = {n: row[n] if n in row else filled.get(n) for n in names}
-                self._write(part, table, keys)
+
+    def save(self) -> None:
+        """Write what `complete` has added."""
+        for part in self._unsaved:
+            self._write(part, self._table(part), self._keys[part])
+        self._unsaved.clear()
 
     def _table(self, part: Path) -> pa.Table:
         return self._open if part == self.path / _name(self._last) else read_part(part)[0]

@@ -53,6 +53,7 @@ def open_tables(
                 f"back; to have it trained again, give python -m sweeps forget "
                 f"{shlex.quote(str(folder))} --trial {trial} --seed {seed}"
             )
+    store.save()  # after seeds.csv: a kill in between leaves a table that has all that parts have
     quarantine.report_lost(store.aside, 0 if is_silent else len(check.lost), store.path)
     return seeds, store
 
