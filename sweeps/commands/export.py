@@ -78,26 +78,25 @@ def write(folder: Path, results: Results, tell: Callable[[str], None]) -> None:
     import_tensorflow()
     from tensorboard.plugins.hparams import api
 
-    first = [rows[0] for rows in results.rows.values()]
-    names = hyperparameters(results.base, [name for name in first[0] if name.startswith("env.")])
-    cells = {name: _alike([row[name] for row in first]) for name in names}
-    folders = [folder / f"trial-{n:0{len(str(max(results.rows)))}}" for n in results.rows]
+    env = [name for name in next(iter(results.rows.values()))[0] if name.startswith("env.")]
+    names = hyperparameters(results.base, env)
+    trials = trial_rows(results.rows.values(), names)
+    cells = {name: _alike([trial[name] for trial in trials]) for name in names}
+    folders = {n: folder / f"trial-{n:0{len(str(max(results.rows)))}}" for n in results.rows}
     with _events(folder) as add:
         add(0.0, 0, _experiment(cells))
-    for place, metrics in enumerate(trial_rows(results.rows.values(), ())):
+    for place, (trial, path) in enumerate(zip(trials, folders.values(), strict=True)):
         values = {key: column[place] for key, column in cells.items()}
-        with _events(folders[place]) as add:
-            trial = api.hparams_pb(values, trial_id=folders[place].name, start_time_secs=0.0)
-            add(0.0, 0, trial)
-            add(0.0, 0, _scalars({metric: metrics[metric] for metric in METRICS}))
-    of_trial = dict(zip(results.rows, folders, strict=True))
+        with _events(path) as add:
+            add(0.0, 0, api.hparams_pb(values, trial_id=path.name, start_time_secs=0.0))
+            add(0.0, 0, _scalars({metric: trial[metric] for metric in METRICS}))
     rows = {(row["trial"], row["seed"]): row for rows in results.rows.values() for row in rows}
     episodes: Any = read_episodes(results.path / "episodes.parquet")
     trainings = episodes.groupby(["trial", "seed"], sort=False)
     for done, ((trial, seed), group) in enumerate(trainings):
         tell(f"{done:,} of {len(rows):,} trainings written")
         if (trial, seed) in rows:
-            _write_episodes(of_trial[trial] / f"seed-{seed}", group, rows[trial, seed])
+            _write_episodes(folders[trial] / f"seed-{seed}", group, rows[trial, seed])
 
 
 def _experiment(cells: Mapping[str, Sequence[Any]]) -> Any:

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dqn.config import Config
 from dqn.runtime.atomic_write import replacing
@@ -34,7 +35,7 @@ def add_columns(
         text = file.read_text(encoding="utf-8", errors="surrogateescape")
         header, *lines = csv.reader(text[: text.rfind("\n") + 1].splitlines())
         trial, place = header.index("trial"), header.index("env") + 1
-        table = [[*header[:place], *missing, *header[place:]]]
+        table: list[list[Any]] = [[*header[:place], *missing, *header[place:]]]
         for line in filter(None, lines):
             own = cells[int(line[trial])]
             table.append([*line[:place], *(own[name] for name in missing), *line[place:]])

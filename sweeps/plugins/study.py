@@ -59,7 +59,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     refuse_run_keys(base, found)
     refuse_unsound(settings, space, base, [config for _, config in found])
     objective = Objective(settings.objective, settings.aggregate)
-    parts = {part: options_of(part, getattr(settings, part)) for part in ("sampler", "pruner")}
+    parts: Any = {part: options_of(part, getattr(settings, part)) for part in ("sampler", "pruner")}
     about = SweepSpec(
         record=record_of(settings, params, base),
         growable_keys=GROWS,

@@ -87,10 +87,8 @@ def written(distribution: BaseDistribution) -> str:
 
 def base_values(space: Space, base: Config) -> dict[str, Value]:
     """What `base` has for each parameter that is a key of `Config`, as a sample would have it."""
-    values = {name: base.env if "." in name else base for name in space if name in KEYS}
-    return {
-        name: canonical(getattr(owner, KEYS[name].name), None) for name, owner in values.items()
-    }
+    owners = {name: base.env if "." in name else base for name in space if name in KEYS}
+    return {n: canonical(getattr(owner, KEYS[n].name), None) for n, owner in owners.items()}
 
 
 def canonical(value: Any, written: Any) -> Value:
@@ -151,7 +149,7 @@ def alternatives(space: Space, compose: Compose) -> list[tuple[list[str], Config
     others = {name: ends_of(of) for name, of in space.items() if name not in groups}
     rest = [{}, *({name: ends[end] for name, ends in others.items()} for end in (0, -1))]
     found = []
-    for params in combined if groups else []:
+    for params in combined:
         tried = _composed(({**params, **more} for more in rest), compose)
         found += [(overrides_of(params), config) for _, config in itertools.islice(tried, 1)]
     return found

@@ -127,6 +127,7 @@ class World:
     """
 
     def __init__(self, path, *texts, value=quadratic, seeds=2, identity="a", **settings):
+        path.mkdir(parents=True, exist_ok=True)
         self.path, self.value, self.rows, self.same = path, value, {}, {}
         texts = texts or ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
         self.space, self.params, self.identity = space_of(*texts), {}, identity

@@ -274,10 +274,12 @@ def of_study(path, aggregate, *trials, exercise=None):
     base = dataclasses.replace(BASE, seeds=len(trials[0]), first_seed=first_seed)
     record = {"kind": "study", "objective": "mean_return", "aggregate": aggregate}
     numbered = dict(enumerate(trials)) | ({EXERCISE: exercise} if exercise else {})
-    with ResultsDir(path, base, record) as folder:
-        for trial, levels in numbered.items():
-            for seed, level in enumerate(levels, first_seed):
-                folder.add(result(trial, seed, returns=[level] * 12, config=base))
+    of_seeds = [
+        result(trial, seed, returns=[level] * 12, config=base)
+        for trial, levels in numbered.items()
+        for seed, level in enumerate(levels, first_seed)
+    ]
+    filled(path, *of_seeds, config=base, sweep=record)
     return read(path)
 
 

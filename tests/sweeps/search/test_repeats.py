@@ -39,21 +39,16 @@ def by_settings(config, seed):
 
 @pytest.mark.parametrize(("sampler", "texts"), [(TPE, FEW), (QMC, WHOLE)], ids=["learns", "counts"])
 def test_a_configuration_that_is_sampled_again_is_trained_once(tmp_path, sampler, texts):
-    worlds = []
-    for folder in ("calm", "cut"):
-        (tmp_path / folder).mkdir()
-        worlds.append(
-            World(tmp_path / folder, *texts, value=by_settings, sampler=sampler, n_trials=14)
-        )
-    calm, cut = worlds
+    settings = {"value": by_settings, "sampler": sampler, "n_trials": 14}
+    calm, cut = worlds = [World(tmp_path / name, *texts, **settings) for name in ("calm", "cut")]
     assert calm.run(random.Random(0))
     cut.killed(1)
     assert calm.params == cut.params
     assert calm.rows == cut.rows
     trained = {n for n, _ in calm.rows}
     assert 0 < len(calm.same) == len(calm.params) - len(trained)
-    settings = [tuple(calm.params[n].values()) for n in sorted(trained)]
-    assert len({*settings}) == len(settings)
+    sampled = [tuple(calm.params[n].values()) for n in sorted(trained)]
+    assert len({*sampled}) == len(sampled)
     for world in worlds:
         trials = trials_in(world.path)
         assert {t.number: t.params for t in trials} == world.params
@@ -175,7 +170,6 @@ class Broken:
 def lr_of(tmp_path, number, *texts, **settings):
     """What a study samples for a trial whose number is below `parallel`."""
     folder = tmp_path / "asked"
-    folder.mkdir()
     study = World(folder, *texts, **settings, n_trials=number + 1, parallel=number + 1).study()
     lr = [study.next().config.lr for _ in range(number + 1)][-1]
     study.close()
@@ -247,7 +241,6 @@ def test_a_kill_before_any_write_of_a_retry_changes_nothing(tmp_path, monkeypatc
     lr = lr_of(tmp_path, 0, *texts, sampler=RANDOM)
 
     def history(folder):
-        folder.mkdir()
         broken = Broken(lr)
         world = World(folder, *texts, value=broken, sampler=RANDOM, n_trials=6, parallel=1)
         kills = world.survive()
@@ -266,11 +259,9 @@ def test_a_kill_before_any_write_of_a_retry_changes_nothing(tmp_path, monkeypatc
 
 
 def test_the_study_of_a_renamed_folder_is_found_and_stays_the_only_one(tmp_path):
-    old = tmp_path / "old"
-    old.mkdir()
-    world = World(old, value=by_settings, name="old", sampler=RANDOM, n_trials=4)
+    world = World(tmp_path / "old", value=by_settings, name="old", sampler=RANDOM, n_trials=4)
     world.run(random.Random(0))
-    world.path = old.rename(tmp_path / "new")
+    world.path = world.path.rename(tmp_path / "new")
     assert world.run(random.Random(0), name="new", n_trials=6)
     assert len(trials_in(world.path)) == 6
 
@@ -297,7 +288,6 @@ def test_a_shared_storage_holds_each_folders_study_once(tmp_path):
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     worlds = {}
     for name in ("a", "b"):
-        (tmp_path / name).mkdir()
         worlds[name] = World(tmp_path / name, value=by_settings, sampler=RANDOM, storage=url,
                              name=name, n_trials=3)  # fmt: skip
         study = worlds[name].study(identity=name)
@@ -334,7 +324,6 @@ def test_samplers_know_a_parameter_by_the_name_the_study_was_begun_with(tmp_path
     """They sort names: a grid under other names would be another order of the same points."""
 
     def order(folder, names):
-        folder.mkdir()
         world = World(folder, *FEW)
         settings = Settings(name="s", n_trials=6, sampler=GRID)
         study = Study(settings, world.space, folder, world.base, compose, "a", {}, sampled_as=names)

@@ -64,18 +64,14 @@ def test_samples_depend_on_neither_order_nor_kills(tmp_path, name):
     if name in PACKAGES:
         pytest.importorskip(PACKAGES[name])
     sampler, texts = SAMPLERS[name]
-    worlds = []
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        worlds.append(World(tmp_path / folder, *texts, sampler=sampler))
-    assert worlds[0].run(random.Random(0))
-    worlds[1].killed(1)
-    assert len(worlds[0].params) == min(TRIALS, {"grid": 9, "one_at_a_time": 5}.get(name, TRIALS))
-    assert worlds[0].params == worlds[1].params
-    assert worlds[0].rows == worlds[1].rows
+    calm, cut = (World(tmp_path / name, *texts, sampler=sampler) for name in "ab")
+    assert calm.run(random.Random(0))
+    cut.killed(1)
+    assert len(calm.params) == min(TRIALS, {"grid": 9, "one_at_a_time": 5}.get(name, TRIALS))
+    assert (calm.params, calm.rows) == (cut.params, cut.rows)
     trials = trials_in(tmp_path / "b")
-    assert [t.number for t in trials] == [*range(len(worlds[0].params))]
-    assert {t.number: t.params for t in trials} == worlds[0].params
+    assert [t.number for t in trials] == [*range(len(calm.params))]
+    assert {t.number: t.params for t in trials} == calm.params
     assert {t.state for t in trials} == {TrialState.COMPLETE}
 
 
@@ -337,7 +333,6 @@ def test_a_kill_at_any_report_changes_no_answer(tmp_path, node, kind, monkeypatc
         raise KillError
 
     def history(folder, report):
-        folder.mkdir()
         monkeypatch.setattr(RDBStorage, "set_trial_intermediate_value", report)
         settings = {"n_trials": 9, "parallel": 1, "sampler": RANDOM, "pruner": node}
         world = World(folder, value=value, **settings)
@@ -360,7 +355,6 @@ def test_a_kill_before_any_write_changes_nothing_that_hyperband_decides(tmp_path
         return 100 * abs(math.sin(1e6 * config.lr)) + seed
 
     def history(folder):
-        folder.mkdir()
         settings = {"n_trials": 12, "parallel": 1, "sampler": RANDOM, "pruner": HYPERBAND}
         kills = World(folder, value=value, **settings).survive()
         return kills, [(t.state, t.value, t.intermediate_values) for t in trials_in(folder)]
