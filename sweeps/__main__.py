@@ -4,7 +4,6 @@ Errors are those of `python -m dqn.run`: one line, exit status 2 for what the us
 failed. TensorFlow is imported where something is trained, Optuna and plotly for a report alone.
 """
 
-import argparse
 import importlib
 import sys
 
@@ -36,37 +35,25 @@ def _run(arguments: list[str]) -> int:
     if args.command is None:
         parser.print_help()
         return 0
-    command = getattr(_module(args.command), args.command)
-    return show(command(args), args.json)
-
-
-def _module(name: str):
-    return importlib.import_module(f"sweeps.commands.{name}")
+    return show(args.do(args), args.json)
 
 
 def _parser() -> Parser:
-    raw = argparse.RawDescriptionHelpFormatter
-    modules = {name: _module(name) for name in COMMANDS}
+    modules = {name: importlib.import_module(f"sweeps.commands.{name}") for name in COMMANDS}
+    texts = {name: module.EXAMPLES for name, module in modules.items()}
     parser = Parser(
         prog="python -m sweeps",
         description="What finished runs, grids and studies say. Each command has its own --help.",
         epilog="\n".join(
-            module.EXAMPLES.replace("examples", f"examples of {name}", 1)
-            for name, module in modules.items()
+            text.replace("examples", f"examples of {name}", 1) for name, text in texts.items()
         ),
-        formatter_class=raw,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, about in COMMANDS.items():
-        module = modules[name]
-        command = commands.add_parser(
-            name,
-            help=about,
-            description=f"{about[0].upper()}{about[1:]}.",
-            epilog=module.EXAMPLES,
-            formatter_class=raw,
-        )
-        module.add_arguments(command)
+        text = f"{about[0].upper()}{about[1:]}."
+        command = commands.add_parser(name, help=about, description=text, epilog=texts[name])
+        command.set_defaults(do=getattr(modules[name], name))
+        modules[name].add_arguments(command)
         add_json(command)
     return parser
 

@@ -53,13 +53,13 @@ _MODULES = {
     "objective overview=tables validate=held_out; sweeps.reporting: curves=learning_curves "
     "importance knobs=hyperparameters tables=frames",
     "sweeps.commands": "sweeps: compare export reproduce",
-    "sweeps.plugins": "sweeps: earlier=older_results grid=grid_trials launcher=grid sweeper=study",
+    "sweeps.plugins": "sweeps: earlier=older_results grid launcher=grid sweeper=study",
     "sweeps.report": "sweeps: pictures=comparison_figures; sweeps.reporting: answer=headline "
     "charts=figures commands=run_commands evidence=data gallery=figures origin=provenance "
     "page sections stills=figures",
     "sweeps.search": "sweeps: endings options pruners race=racing record=study_storage "
-    "recorded=recorded_study repeats samplers settings space storage=storage_url "
-    "stored=study_lookup study syntax=space_parser tasks view=sampler_view",
+    "recorded=space_parser repeats samplers settings space storage=storage_url "
+    "stored=study_lookup study syntax=space_parser tasks=settings view=samplers",
 }
 
 

@@ -11,12 +11,12 @@ from dqn.runtime.errors import UserError
 from dqn.runtime.exit_codes import INTERRUPTED, exit_code
 from dqn.runtime.standard_streams import prepare_streams, refuse_system, shows
 
-Result = tuple[int, str, Any]
-"""What a command returns: its exit status, the text to print, and the same as plain values."""
-
 
 class Parser(argparse.ArgumentParser):
-    """One line of error instead of the whole usage."""
+    """One line of error instead of the whole usage; its epilog is shown as it is written."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**{"formatter_class": argparse.RawDescriptionHelpFormatter, **options})
 
     def error(self, message: str) -> NoReturn:
         """Raise `UserError`."""
@@ -43,8 +43,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
-def show(result: Result, as_json: bool) -> int:
-    """Print a command's result; its exit status."""
+def show(result: tuple[int, str, Any], as_json: bool) -> int:
+    """Print a command's result (its exit status, text, and plain values); the exit status."""
     status, text, plain = result
     if as_json:
         finite = _finite(plain)

@@ -11,10 +11,10 @@ from typing import Any
 
 from dqn.runtime import compile_cache
 from dqn.runtime.atomic_write import replacing_folder
-from dqn.runtime.errors import UserError, missing_package
+from dqn.runtime.errors import missing_package, must_be
 from dqn.runtime.tensorflow import import_tensorflow
 from dqn.statistics.metrics import METRICS
-from dqn.storage.columns import COLUMN_OF_KEY, Cell, Row
+from dqn.storage.columns import Cell, Row, hyperparameters
 from dqn.storage.episodes import read_episodes
 from dqn.storage.reader import Results, read
 from dqn.storage.trials import trial_rows
@@ -49,18 +49,15 @@ def export(args: argparse.Namespace) -> tuple[int, str, Any]:
         raise missing_package("--to tensorboard", "TensorBoard", "tensorboard")
     out = args.out or args.folder / "tensorboard"
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"--out must be a new or empty folder, got {out}; move it away, or name "
-                        "another")  # fmt: skip
+        raise must_be("--out", "a new or empty folder", out, "move it away, or name another")
     trainings = sum(map(len, results.rows.values()))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with steps() as tell, replacing_folder(out) as folder:
             write(folder, results, tell)
     except OSError as error:
-        raise UserError(
-            f"--out must be a folder that can be written, got {out} ({error.strerror or error}); "
-            "name another"
-        ) from error
+        got = f"{out} ({error.strerror or error})"
+        raise must_be("--out", "a folder that can be written", got, "name another") from error
     command = f"tensorboard --logdir {shlex.quote(str(out))}"
     text = f"{trainings:,} trainings of {len(results.rows):,} trials; to see them: {command}"
     return 0, text, {
@@ -81,33 +78,25 @@ def write(folder: Path, results: Results, tell: Callable[[str], None]) -> None:
     import_tensorflow()
     from tensorboard.plugins.hparams import api
 
-    names = hyperparameters(results)
-    cells = {name: _alike([rows[0][name] for rows in results.rows.values()]) for name in names}
-    digits = len(str(max(results.rows)))
+    env = [name for name in next(iter(results.rows.values()))[0] if name.startswith("env.")]
+    names = hyperparameters(results.base, env)
+    trials = trial_rows(results.rows.values(), names)
+    cells = {name: _alike([trial[name] for trial in trials]) for name in names}
+    folders = {n: folder / f"trial-{n:0{len(str(max(results.rows)))}}" for n in results.rows}
     with _events(folder) as add:
         add(0.0, 0, _experiment(cells))
-    of_trial = trial_rows(results.rows.values(), ())
-    for place, (trial, metrics) in enumerate(zip(results.rows, of_trial, strict=True)):
-        name = f"trial-{trial:0{digits}}"
+    for place, (trial, path) in enumerate(zip(trials, folders.values(), strict=True)):
         values = {key: column[place] for key, column in cells.items()}
-        with _events(folder / name) as add:
-            add(0.0, 0, api.hparams_pb(values, trial_id=name, start_time_secs=0.0))
-            add(0.0, 0, _scalars({metric: metrics[metric] for metric in METRICS}))
+        with _events(path) as add:
+            add(0.0, 0, api.hparams_pb(values, trial_id=path.name, start_time_secs=0.0))
+            add(0.0, 0, _scalars({metric: trial[metric] for metric in METRICS}))
     rows = {(row["trial"], row["seed"]): row for rows in results.rows.values() for row in rows}
     episodes: Any = read_episodes(results.path / "episodes.parquet")
     trainings = episodes.groupby(["trial", "seed"], sort=False)
     for done, ((trial, seed), group) in enumerate(trainings):
         tell(f"{done:,} of {len(rows):,} trainings written")
         if (trial, seed) in rows:
-            name = f"trial-{trial:0{digits}}"
-            _write_episodes(folder / name / f"seed-{seed}", group, rows[trial, seed])
-
-
-def hyperparameters(results: Results) -> list[str]:
-    """Columns of seeds.csv that say what was trained."""
-    kept = {"env", *(COLUMN_OF_KEY.get(n, n) for n in results.base.hyperparameters())}
-    row = next(iter(results.rows.values()))[0]
-    return [name for name in row if name in kept or name.startswith("env.")]
+            _write_episodes(folders[trial] / f"seed-{seed}", group, rows[trial, seed])
 
 
 def _experiment(cells: Mapping[str, Sequence[Any]]) -> Any:
@@ -123,10 +112,8 @@ def _experiment(cells: Mapping[str, Sequence[Any]]) -> Any:
         domain = api.RealInterval(distinct[0], distinct[-1]) if numbers else api.Discrete(distinct)
         domain.update_hparam_info(settings[-1])
     metrics = [
-        api_pb2.MetricInfo(
-            name=api_pb2.MetricName(tag=metric), display_name=f"{METRICS[metric].title} (IQM)"
-        )
-        for metric in METRICS
+        api_pb2.MetricInfo(name=api_pb2.MetricName(tag=name), display_name=f"{metric.title} (IQM)")
+        for name, metric in METRICS.items()
     ]
     made = summary.experiment_pb(settings, metrics, time_created_secs=0.0)
     return Summary.FromString(made.SerializeToString())  # it is TensorFlow's class of that name
@@ -135,11 +122,10 @@ def _experiment(cells: Mapping[str, Sequence[Any]]) -> Any:
 def _write_episodes(folder: Path, episodes: Any, row: Row) -> None:
     """The episodes of one training; times are what it took, shared out evenly over its steps."""
     seconds, steps = float(row["seconds"] or 0.0), max(1, int(row["steps"] or 0))
-    columns = zip(*(episodes[name].tolist() for name in EPISODE), strict=True)
+    tags = [f"episode/{name}" for name in EPISODE]
     with _events(folder) as add:
-        for step, values in zip(episodes["step"].tolist(), columns, strict=True):
-            tagged = {f"episode/{name}": v for name, v in zip(EPISODE, values, strict=True)}
-            add(seconds * step / steps, step, _scalars(tagged))
+        for step, *values in episodes[["step", *EPISODE]].to_numpy().tolist():
+            add(seconds * step / steps, int(step), _scalars(dict(zip(tags, values, strict=True))))
 
 
 @contextmanager
@@ -163,13 +149,8 @@ def _scalars(values: Mapping[str, Any]) -> Any:
     """Numbers by tag; what is unknown (no loss yet, no finite IQM) is left out."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    return Summary(
-        value=[
-            Summary.Value(tag=tag, simple_value=float(value))
-            for tag, value in values.items()
-            if value is not None and math.isfinite(value)
-        ]
-    )
+    known = {tag: v for tag, v in values.items() if v is not None and math.isfinite(v)}
+    return Summary(value=[Summary.Value(tag=tag, simple_value=v) for tag, v in known.items()])
 
 
 def _alike(cells: Sequence[Cell]) -> list[Any]:
@@ -179,10 +160,7 @@ def _alike(cells: Sequence[Cell]) -> list[Any]:
     """
     if all(isinstance(cell, bool) for cell in cells):
         return list(cells)
-    if all(_is_number(cell) for cell in cells):
-        return [float(cell) for cell in cells]  # pyright: ignore[reportArgumentType]
+    numbers = [cell for cell in cells if isinstance(cell, int | float) and math.isfinite(cell)]
+    if len(numbers) == len(cells) and not any(isinstance(cell, bool) for cell in cells):
+        return list(map(float, numbers))
     return ["" if cell is None else str(cell) for cell in cells]
-
-
-def _is_number(cell: Cell) -> bool:
-    return isinstance(cell, int | float) and not isinstance(cell, bool) and math.isfinite(cell)

@@ -1,9 +1,9 @@
 """`python -m sweeps reproduce`: one row of seeds.csv, trained again from what is on record."""
 
 import argparse
+import math
 import tempfile
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ examples
 """
 OLDEST = "0.1.0"
 _NOT_OF_THE_TRAINING = ("trial", "seconds")
+_SHOWN = 8  # seeds in a message
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,41 +49,47 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
     not train to its own end.
     """
     results = read(args.folder)
-    old = next((row for row in results.trial(args.trial) if row["seed"] == args.seed), None)
+    rows, what = results.trial(args.trial), f"trial {args.trial} seed {args.seed}"
+    old = next((row for row in rows if row["seed"] == args.seed), None)
     if old is None:
-        seeds = [row["seed"] for row in results.trial(args.trial)]
+        seeds = ", ".join(str(row["seed"]) for row in rows[:_SHOWN])
+        more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
         raise UserError(
-            f"{args.folder}: trial {args.trial} must have seed {args.seed}, has {_list(seeds)}"
+            f"{args.folder}: trial {args.trial} must have seed {args.seed}, has {seeds}{more}"
         )
     if old["status"] in ("pruned", "failed"):
         raise UserError(
-            f"{args.folder}: trial {args.trial} seed {args.seed} must be done or diverged, is "
-            f"{old['status']}: what ended it was not its own; choose another row"
+            f"{args.folder}: {what} must be done or diverged, is {old['status']}: what ended it "
+            "was not its own; choose another row"
         )
-    config = replace(
-        results.config(args.trial),
-        seeds=1,
-        first_seed=args.seed,
-        workers=0,
-        fleet="processes",
-        ray_address=None,
-        name=None,
-    )
+    own = {"workers": 0, "fleet": "processes", "ray_address": None, "name": None}
+    config = replace(results.config(args.trial), seeds=1, first_seed=args.seed, **own)
     new = trained_again(config, tuple(name for name in old if name.startswith("env.")))
     moved = _moved(args.folder)
     starts = "" if is_compiled(config.env) else _other_starts(args.folder)
-    differ = {
-        name: (old[name], new[name])
-        for name in old
-        if name not in _NOT_OF_THE_TRAINING and not _same(old[name], new[name])
-    }
+    pairs = {name: (old[name], new[name]) for name in old if name not in _NOT_OF_THE_TRAINING}
+    # To the last bit: the text of a number in seeds.csv gives the number back.
+    differ = {n: (a, b) for n, (a, b) in pairs.items() if type(a) is not type(b) or a != b}
     close = all(
-        name in METRICS and _close(*pair, args.tolerance) for name, pair in differ.items()
+        name in METRICS and _close(*pair, args.tolerance)
+        for name, pair in differ.items()
         if name not in ("steps", "episodes")
-    )  # fmt: skip
+    )
     status = FAILED if differ and not (moved and close) else 0
-    text = "\n".join(_render(args, differ, moved, close, starts))
-    return status, text, {
+    lines = [f"not as on record: {change}" for change in moved]
+    if differ:
+        made = table("", "on record", "trained again")
+        for name, pair in differ.items():
+            made.add_row(name, *("-" if cell is None else str(cell) for cell in pair))
+        lines += [*filter(None, [starts]), as_text(made).strip("\n")]
+        verdict = (
+            f"{'is' if close else 'is not'} within {args.tolerance:g} of the metrics on record"
+        )
+        same = "is NOT the same, though machine and versions are those on record"
+        lines.append(f"{what} {verdict if moved else same}")
+    else:
+        lines.append(f"{what} is bit-identical: every column of its row but seconds is the same")
+    return status, "\n".join(lines), {
         "trial": args.trial, "seed": args.seed, "identical": not differ, "machine_changed": moved,
         "within_tolerance": close, "tolerance": args.tolerance,
         "starts_changed": bool(starts and differ),
@@ -116,13 +123,8 @@ def _moved(folder: Path) -> list[str]:
     known = machines.read(folder)
     if not known:
         return ["no machine is on record"]
-    here = machine.describe()
-    if len(known) > 1:
-        return [
-            f"{len(known)} machines or versions are on record",
-            *machines.changed(known[0], here),
-        ]
-    return machines.changed(known[0], here)
+    several = [f"{len(known)} machines or versions are on record"] * (len(known) > 1)
+    return [*several, *machines.changed(known[0], machine.describe())]
 
 
 def _other_starts(folder: Path) -> str:
@@ -139,40 +141,7 @@ def _other_starts(folder: Path) -> str:
     )
 
 
-def _render(
-    args: argparse.Namespace, differ: dict[str, tuple[Cell, Cell]], moved: list[str], close: bool,
-    starts: str,
-) -> Iterator[str]:  # fmt: skip
-    what = f"trial {args.trial} seed {args.seed}"
-    yield from (f"not as on record: {change}" for change in moved)
-    if not differ:
-        yield f"{what} is bit-identical: every column of its row but seconds is the same"
-        return
-    if starts:
-        yield starts
-    made = table("", "on record", "trained again")
-    for name, pair in differ.items():
-        made.add_row(name, *("-" if cell is None else str(cell) for cell in pair))
-    yield as_text(made).strip("\n")
-    if not moved:
-        yield f"{what} is NOT the same, though machine and versions are those on record"
-    elif close:
-        yield f"{what} is within {args.tolerance:g} of the metrics on record"
-    else:
-        yield f"{what} is not within {args.tolerance:g} of the metrics on record"
-
-
-def _same(a: Cell, b: Cell) -> bool:
-    """To the last bit: text of a number in seeds.csv gives the number back."""
-    return type(a) is type(b) and a == b
-
-
 def _close(a: Cell, b: Cell, tolerance: float) -> bool:
     if a is None or b is None:
         return a == b
-    return abs(float(a) - float(b)) <= tolerance * max(abs(float(a)), abs(float(b)))
-
-
-def _list(cells: list[Cell]) -> str:
-    shown = ", ".join(str(cell) for cell in cells[:8])
-    return f"{shown} and {len(cells) - 8} more" if len(cells) > 8 else shown
+    return math.isclose(float(a), float(b), rel_tol=max(0.0, tolerance))

@@ -1,9 +1,17 @@
-"""A grid: every job of Hydra's basic sweeper as a trial of one folder."""
+"""A grid: every job of Hydra's basic sweeper as a trial of one folder.
 
+Jobs are numbered once and for all, however the command is written later: sweep.yaml has `params`,
+the keys and groups that differ between jobs with their values, and trial n is the n-th point of
+their product, in the order in which the folder has them.
+"""
+
+import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from dqn import session
@@ -12,39 +20,46 @@ from dqn.compose.hydra_errors import one_line
 from dqn.compose.overrides import refuse_run_keys
 from dqn.compose.resume_command import resume_command
 from dqn.config import Config
+from dqn.config.config import KEYS
+from dqn.config.fields import validate
 from dqn.runtime.errors import UserError
 from dqn.runtime.exit_codes import INTERRUPTED, exit_code
 from dqn.runtime.secrets import without_secrets
 from dqn.session import SweepSpec
 from dqn.storage.columns import differing_env
+from dqn.storage.identity import identity_of, text_of
 from dqn.storage.manifest import SWEEP, read_sweep
 from dqn.storage.results_dir import ResultsDir
-from dqn.training.trial_source import FixedTrials, TrialSource
-from sweeps.plugins.grid_trials import Meaning, points, same_params, trials_of, varied
+from dqn.training.trial_source import FixedTrials, Trial, TrialSource
 from sweeps.plugins.older_results import add_columns
 
+Job = Sequence[str]
+"""Its overrides."""
 
-def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> None:
+Meaning = Callable[[str, str], str]
+"""What a key's text says, as text that is the same for all ways to write it."""
+
+
+def launch(loader: Any, composed: DictConfig, jobs: Sequence[Job]) -> None:
     """Train `jobs`, the overrides of each; raises `SystemExit` with a status other than 0."""
     composer, path = Composer(loader, composed), folder_of(composed)
-    params, meaning = varied(jobs), Meaning(composer.parser)
-    known = _recorded(path)
+    params, meaning = varied(jobs), meaning_by(composer.parser)
+    known = begun(path, "grid")
     with one_line():
-        is_known = known is not None and same_params(meaning, known["params"], params)
-        params = known["params"] if known is not None and is_known else params
-        found = points(jobs, params, meaning)
-        base = _base_of(composer, found[0].job, params)
+        is_known = bool(known) and same_params(meaning, known["params"], params)
+        params = known["params"] if is_known else params
+        jobs = in_order(jobs, params, meaning)
+        base = _base_of(composer, jobs[0], params)
         seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
-        trials = trials_of(found, composer.config, seeds)
+        trials = trials_of(jobs, composer.config, seeds)
     refuse_run_keys(base, [(f"trial {trial.number}", trial.config) for trial in trials])
     configs = tuple(dict.fromkeys(trial.config for trial in trials))
     swept = tuple(params) if "env" in params else (*params, *differing_env((base, *configs)))
     if is_known:
-        add_columns(path, base, swept, {trial.number: trial.config for trial in trials})
-    more_seeds = known is None or base.seeds >= known.get("seeds", 0)
+        add_columns(path, base, swept, lambda: {trial.number: trial.config for trial in trials})
     about = SweepSpec(
         record={"kind": "grid", "seeds": base.seeds, "params": params},
-        growable_keys=("seeds",) if more_seeds else (),
+        growable_keys=("seeds",) if base.seeds >= known.get("seeds", 0) else (),
         swept=swept,
         configs=configs,
     )
@@ -56,14 +71,7 @@ def launch(loader: Any, composed: DictConfig, jobs: Sequence[Sequence[str]]) -> 
     finish(lambda: session.sweep(base, path, about, source)[0], composed)
 
 
-def _recorded(path: Path) -> Mapping[str, Any] | None:
-    """What sweep.yaml says of the grid in this folder, if there is one."""
-    sweep = read_sweep(path / SWEEP)
-    fits = sweep is not None and sweep.get("kind") == "grid" and "params" in sweep
-    return sweep if fits else None
-
-
-def _base_of(composer: Composer, job: Sequence[str], params: Mapping[str, Any]) -> Config:
+def _base_of(composer: Composer, job: Job, params: Mapping[str, Any]) -> Config:
     """What the values of a grid replace; its first job, where that is nothing by itself."""
     own = [text for text in job if text.partition("=")[0].lstrip("+") not in params]
     try:
@@ -72,9 +80,78 @@ def _base_of(composer: Composer, job: Sequence[str], params: Mapping[str, Any]) 
         return composer.config(job)
 
 
+def varied(jobs: Sequence[Job]) -> dict[str, list[str]]:
+    """The keys and groups that differ between jobs, each with its values in order.
+
+    Of a key that a job sets twice the last value counts, as for Hydra.
+    """
+    values: dict[str, dict[str, None]] = {}
+    for job in jobs:
+        for name, value in dict(map(_split, job)).items():
+            values.setdefault(name, {})[value] = None
+    return {name: list(each) for name, each in values.items() if len(each) > 1}
+
+
+def meaning_by(parser: OverridesParser) -> Meaning:
+    """The meaning of values that `parser` reads."""
+
+    @functools.cache
+    def meaning(name: str, text: str) -> str:
+        (override,) = parser.parse_overrides([f"{name}={text}"])
+        value: Any = override.value()
+        if name in KEYS and "${" not in str(value):  # of another key, or a variable
+            value = validate(name, KEYS[name], value)
+        return text_of(value)
+
+    return meaning
+
+
+def same_params(meaning: Meaning, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two records' `params` span the same points, in any order and however written."""
+    spans = [
+        {name: {meaning(name, str(value)) for value in values} for name, values in params.items()}
+        for params in (one, other)
+    ]
+    return spans[0] == spans[1]
+
+
+def in_order(jobs: Sequence[Job], params: Mapping[str, Any], meaning: Meaning) -> list[Job]:
+    """The jobs in the order of their numbers: that of the product of `params`."""
+    found: dict[tuple[str, ...], Job] = {}
+    for job in jobs:
+        values = dict(map(_split, job))
+        found.setdefault(tuple(meaning(name, values[name]) for name in params), job)
+    keys = [[meaning(name, value) for value in values] for name, values in params.items()]
+    return [found[key] for key in itertools.product(*keys)]
+
+
+def trials_of(
+    jobs: Sequence[Job], config_of: Callable[[Job], Config], seeds: tuple[int, ...]
+) -> list[Trial]:
+    """A trial of each job; of jobs with one configuration only the first has seeds."""
+    first: dict[str, int] = {}
+    trials = []
+    for number, config in enumerate(map(config_of, jobs)):
+        original = first.setdefault(identity_of(config), number)
+        is_own = original == number
+        trials.append(Trial(number, config, seeds if is_own else (), None if is_own else original))
+    return trials
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.lstrip("+"), value
+
+
 def folder_of(composed: DictConfig) -> Path:
     """Where the results of a sweep go."""
     return Path(str(composed.hydra.sweep.dir)).absolute()
+
+
+def begun(path: Path, kind: str) -> Mapping[str, Any]:
+    """What sweep.yaml says of the grid, or study, that a folder has already; empty of no such."""
+    sweep = read_sweep(path / SWEEP) or {}
+    return sweep if sweep.get("kind") == kind and "params" in sweep else {}
 
 
 def keep_composed(path: Path, composed: DictConfig) -> None:
@@ -87,9 +164,8 @@ def keep_composed(path: Path, composed: DictConfig) -> None:
         "overrides.yaml": composed.hydra.overrides.task,
     }
     for name, node in kept.items():
-        message = without_secrets(OmegaConf.to_container(node, resolve=False))
-        text = OmegaConf.to_yaml(OmegaConf.create(message))
-        (folder / name).write_text(text, encoding="utf-8")
+        plain = without_secrets(OmegaConf.to_container(node, resolve=False))
+        OmegaConf.save(OmegaConf.create(plain), folder / name)
 
 
 def finish(call: Callable[[], int], composed: DictConfig) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,14 @@ from dqn.training.trial_source import TrialSource
 from sweeps.analysis.held_out import WorkerOptions, validate_trials
 from sweeps.analysis.objective import Objective
 from sweeps.analysis.validation import render
-from sweeps.plugins.grid import finish, folder_of, keep_composed
-from sweeps.plugins.older_results import complete
+from sweeps.plugins.grid import begun, finish, folder_of, keep_composed
+from sweeps.plugins.older_results import add_columns
 from sweeps.search.options import options_of
-from sweeps.search.recorded_study import recorded
 from sweeps.search.settings import Settings, Validate, refuse_unsound
-from sweeps.search.space import Space, Value, corners, overrides_of, written
-from sweeps.search.space_parser import search_space
-from sweeps.search.storage_url import open_storage
+from sweeps.search.space import Value, alternatives, corners, overrides_of
+from sweeps.search.space_parser import recorded, search_space
 from sweeps.search.study import Study
-from sweeps.search.study_lookup import open_file
-from sweeps.search.study_storage import FILE
-from sweeps.search.tasks import alternatives, refuse_tasks
+from sweeps.search.study_storage import StudyStorage
 
 GROWS = ("n_trials",)
 # Where a study is, and what follows it, not what it is; a URL may hold a password.
@@ -45,7 +40,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     overrides = composer.parser.parse_overrides(list(arguments))
     given = [override.input_line or "" for override in fixed(overrides)]
 
-    def compose(params: Mapping[str, Value]):
+    def compose(params: Mapping[str, Value]) -> Config:
         texts = {name: value for name, value in params.items() if isinstance(value, str)}
         numbers = {name: v for name, v in params.items() if not isinstance(v, str)}
         return composer.sampled([*given, *overrides_of(texts)], numbers)
@@ -54,69 +49,54 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     node = settings_of(composed.hydra.sweeper)
     typed = {word.lstrip("+").partition("=")[0] for word in composed.hydra.overrides.hydra}
     settings = Settings.from_mapping(node, path.name, typed)
-    base = compose({})
-    space = search_space(overrides, node.get("params") or {}, compose, composer.parser)
-    begun = _begun(path)
-    known = recorded(
-        space,
-        begun.get("params"),
+    base, known = compose({}), begun(path, "study")
+    params, space, sampled_as = recorded(
+        search_space(overrides, node.get("params") or {}, compose, composer.parser),
+        known.get("params"),
         lambda name, text: search_space([], {name: text}, compose, composer.parser)[name],
     )
-    space = known.space
-    refuse_unsound(settings, space, base)
-    found = alternatives(space, compose)
-    refuse_run_keys(base, [(" ".join(texts), config) for texts, config in found])
-    refuse_tasks(settings, space, base, found)
-    configs = [base, *(config for _, config in found)]
+    found = [(" ".join(texts), config) for texts, config in alternatives(space, compose)]
+    refuse_run_keys(base, found)
+    refuse_unsound(settings, space, base, [config for _, config in found])
     objective = Objective(settings.objective, settings.aggregate)
+    parts: Any = {part: options_of(part, getattr(settings, part)) for part in ("sampler", "pruner")}
     about = SweepSpec(
-        record=record_of(settings, space, base) | {"params": known.params},
+        record=record_of(settings, params, base),
         growable_keys=GROWS,
-        swept=(*space, *differing_env(configs)),
+        swept=(*space, *differing_env([base, *(config for _, config in found)])),
         configs=(base,),
         objective=settings.objective,
         over=objective.of_rows,
         ordered_by=objective.label,
-        defaults=defaults_of(settings),
+        defaults=_kept(Settings(**parts)),
         corners=corners(space, compose),
     )
 
-    if known.params == begun.get("params") and _is_base_of(path, base):
-        url, file = settings.storage, path / FILE
-        storage = partial(open_storage, url) if url else partial(open_file, file)
-        if url or file.exists():
-            complete(path, about.swept, base, compose, storage, begun["identity"])
+    def trained() -> dict[int, Config]:
+        storage = StudyStorage(settings, path, known["identity"], space, {})
+        storage.close()
+        return {trial.number: compose(trial.params) for trial in storage.trials}
+
+    if params == known.get("params") and _is_base_of(path, base):
+        add_columns(path, base, about.swept, trained)
     studies: list[Study] = []
 
     def source(folder: ResultsDir) -> TrialSource:
         keep_composed(folder.path, composed)
-        rows = {
-            (number, int(row["seed"] or 0)): row
-            for number in sorted({int(n) for n in folder.rows()["trial"]})
-            for row in folder.rows_of(number)
-        }
+        rows = [row for n in sorted(set(folder.rows()["trial"])) for row in folder.rows_of(n)]
         of = folder.identity or ""
-        studies.append(
-            Study(settings, space, path, base, compose, of, rows, sampled_as=known.sampled_as)
-        )
+        studies.append(Study(settings, space, path, base, compose, of, rows, sampled_as))
         return studies[0]
 
     def study() -> int:
         status = session.sweep(base, path, about, source)[0]
-        for why in (made.ended_early for made in studies if status != INTERRUPTED):
-            if why:
-                print(why)
+        if status != INTERRUPTED and studies[0].ended_early:
+            print(studies[0].ended_early)
         if status == INTERRUPTED or settings.validate is None:
             return status
         return max(status, _validated(path, settings.validate, base))
 
     finish(study, composed)
-
-
-def _begun(path: Path) -> Mapping[str, Any]:
-    """What sweep.yaml says of the study that is in the folder already; empty if there is none."""
-    sweep = manifest.read_sweep(path / manifest.SWEEP) or {}
-    return sweep if sweep.get("kind") == "study" else {}
 
 
 def _is_base_of(path: Path, base: Config) -> bool:
@@ -137,25 +117,10 @@ def _validated(path: Path, asked: Validate, base: Config) -> int:
     return found.status
 
 
-def record_of(settings: Settings, space: Space, base: Config) -> dict[str, Any]:
+def record_of(settings: Settings, params: Mapping[str, str], base: Config) -> dict[str, Any]:
     """What sweep.yaml keeps of a study: of it `GROWS` alone may change from one command on."""
-    kept = {name: value for name, value in asdict(settings).items() if name not in _NOT_KEPT}
-    params = {name: written(distribution) for name, distribution in space.items()}
-    return _plain({"kind": "study", "seeds": base.seeds, **kept, "params": params})
+    return {"kind": "study", "seeds": base.seeds, **_kept(settings), "params": dict(params)}
 
 
-def defaults_of(settings: Settings) -> dict[str, Any]:
-    """What `record_of` says of a study like `settings` that sets nothing itself."""
-    parts = {
-        "sampler": options_of("sampler", settings.sampler["_target_"]),
-        "pruner": options_of("pruner", settings.pruner["_target_"]),
-    }
-    kept = {name: value for name, value in asdict(Settings()).items() if name not in _NOT_KEPT}
-    return _plain({**kept, **parts})
-
-
-def _plain(value: Any) -> Any:
-    """`value` in types that YAML has."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, tuple | list) else value
+def _kept(settings: Settings) -> dict[str, Any]:
+    return {name: value for name, value in asdict(settings).items() if name not in _NOT_KEPT}

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
-REASON, SAME_AS, RACED = "reason", "same_as", "raced"  # attributes of a trial: see `End`
+OF_END = REASON, SAME_AS, RACED = "reason", "same_as", "raced"  # attributes of a trial: see `End`
+FAILED_UNTIL = "failed_until"  # the same: how many trials there were when it was last tried again
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,38 @@
 """The nodes `hydra.sweeper.sampler` and `.pruner`, and what their settings say of themselves.
 
-A node's `_target_` is looked up in a short list and its settings are checked before Optuna sees
-them: nothing that a configuration names is imported or called.
+A node's `_target_` must be that of a file in conf/. The file has all settings that it may have, so
+that no study depends on Optuna's own defaults, and in comments their ranges, as Optuna checks few
+of them, and some only in the middle of a study. Nothing else that a configuration names is imported
+or called.
 """
 
 import functools
+import re
 import warnings
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import optuna
 
 from dqn.compose.help_page import CONF
 from dqn.config.familiar import advice_on_sweeper
 from dqn.config.fields import closest_match, config_field, override_text, short_repr, validate
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import UserError, must_be, unknown_key
 from dqn.storage.safe_yaml import plain_of
 
-_NONE = object()
+SWEEPER = "hydra.sweeper"
 
-Ranges = Mapping[str, Mapping[str, str]]
-"""By each `_target_` there may be, the ranges of its settings, "" of those that need none."""
+_SETTING = re.compile(r"(\w+):.*# (.*)")
+
+
+class _File(NamedTuple):
+    """What a file of conf/ says of the `_target_` that it names."""
+
+    option: str
+    """Of hydra/sweeper/PART."""
+    node: dict[str, Any]
+    ranges: dict[str, str]
+    """Of settings, "" of those that need none."""
 
 
 def option(default: Any, unit: str, span: str, meaning: str) -> Any:
@@ -28,51 +40,44 @@ def option(default: Any, unit: str, span: str, meaning: str) -> Any:
     return config_field(default, "run", "", unit, span, meaning)
 
 
-def chosen(part: str, node: Mapping[str, Any], known: Ranges) -> dict[str, Any]:
-    """The settings of the node `hydra.sweeper.PART`, checked, with the defaults of its file.
+def chosen(part: str, node: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The class that the node `hydra.sweeper.PART` names, and its settings with their defaults.
 
-    The file of a `_target_` in conf/ holds all settings that it may have, so that none depends on
-    Optuna's own defaults; `known` has their ranges, as Optuna itself checks few of them, and some
-    only in the middle of a study. Raises `UserError`, one line.
+    Raises `UserError`, one line.
     """
-    target, where = node.get("_target_"), f"hydra.sweeper.{part}"
-    if target not in known:
-        raise UserError(
-            f"{where}._target_ must be one of {', '.join(known)}, got {short_repr(target)}; "
-            f"{_choice(part, override_text(target).rpartition('.')[2])}"
-        )
-    values = options_of(part, target)
-    del values["_target_"]
+    target, where, files = node.get("_target_"), f"{SWEEPER}.{part}", _files(part)
+    if str(target) not in files:
+        options = {name.rpartition(".")[2]: file.option for name, file in files.items()}
+        near = closest_match(override_text(target).rpartition(".")[2], options)
+        choice = options.get(near, f"NAME, of {', '.join(sorted(options.values()))}")
+        meant, rule = f"did you mean {near}? " if near else "", f"one of {', '.join(files)}"
+        advice = f"{meant}write hydra/sweeper/{part}={choice}"
+        raise must_be(f"{where}._target_", rule, short_repr(target), advice, value=target)
+    values, ranges = options_of(part, node), files[str(target)].ranges
     for name, value in node.items():
-        if name == "_target_":
-            continue
-        if not isinstance(name, str) or name not in values:
-            near = closest_match(override_text(name), values)
-            advice = advice_on_sweeper(f"{part}.{override_text(name)}") or (
-                f"did you mean {where}.{near}?" if near else "leave it out"
-            )
-            raise UserError(
-                f"{override_text(name)} is no setting of {target}, got "
-                f"{where}.{override_text(name)}={override_text(value)}; {advice}"
-            )
-        setting = option(values[name], "", known[str(target)].get(name, ""), "")
-        setting.type = int | None if values[name] is None else type(values[name])
-        values[name] = validate(f"{where}.{name}", setting, value)
-    return values
+        if name not in values:
+            raise unknown_setting(where, name, value, str(target), values)
+        if name != "_target_":
+            setting = option(values[name], "", ranges.get(name, ""), "")
+            setting.type = int | None if values[name] is None else type(values[name])
+            values[name] = validate(f"{where}.{name}", setting, value)
+    return values.pop("_target_").rpartition(".")[2], values
 
 
-def options_of(part: str, target: Any) -> dict[str, Any]:
-    """The node of one `target` that sets nothing itself, with all its settings."""
-    return dict(_files(part)[target][1])
+def unknown_setting(
+    where: str, name: Any, value: Any, owner: str, known: Iterable[str]
+) -> UserError:
+    """The refusal of a setting below `where` in `hydra.sweeper` that its `owner` does not have."""
+    name = override_text(name)
+    near, key = closest_match(name, known), f"{where}.{name}"
+    guess = f"did you mean {where}.{near}?" if near else "leave it out"
+    advice = advice_on_sweeper(key.removeprefix(f"{SWEEPER}.")) or guess
+    return unknown_key(key, f"{key}={override_text(value)}, for {owner}", advice, value)
 
 
-def _choice(part: str, name: str) -> str:
-    """What to write instead of a target `name` that there is none of."""
-    options = {target.rpartition(".")[2]: option for target, (option, _) in _files(part).items()}
-    near = closest_match(name, options)
-    meant = f"did you mean {near}? " if near else ""
-    option = options.get(near, f"NAME, of {', '.join(sorted(options.values()))}")
-    return f"{meant}write hydra/sweeper/{part}={option}"
+def options_of(part: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    """What `node`, of a `_target_` that is one, would be if it set nothing itself."""
+    return dict(_files(part)[node["_target_"]].node)
 
 
 def parts_of(sweeper: Mapping[str, Any], written: Collection[str]) -> dict[str, Any]:
@@ -82,28 +87,33 @@ def parts_of(sweeper: Mapping[str, Any], written: Collection[str]) -> dict[str, 
     what the file says of its own is no wish of the user's; what is `written` on a command line is.
     """
     parts = {}
-    for part in ("sampler", "pruner"):
-        node, files = sweeper.get(part), _files(part)
+    for part in [part for part in ("sampler", "pruner") if part in sweeper]:
+        node, where = sweeper[part], f"{SWEEPER}.{part}"
         if not isinstance(node, Mapping):
-            continue
-        target, where = node.get("_target_"), f"hydra.sweeper.{part}."
-        _, own = files.get(str(target), ("", {}))
-        others = [text for name, (_, text) in files.items() if name != target]
-        kept = {"_target_", *own, *(key.removeprefix(where) for key in written)}
+            advice = f"choose one with {where.replace('.', '/')}="
+            raise must_be(where, "a mapping with a _target_", short_repr(node), advice, value=node)
+        texts = {target: file.node for target, file in _files(part).items()}
+        own = texts.pop(str(node.get("_target_")), {})
+        of_others = [item for text in texts.values() for item in text.items()]
         parts[part] = {
             name: value
             for name, value in node.items()
-            if name in kept or all(text.get(name, _NONE) != value for text in others)
+            if name in own or f"{where}.{name}" in written or (name, value) not in of_others
         }
     return parts
 
 
 @functools.cache
-def _files(part: str) -> dict[str, tuple[str, dict[str, Any]]]:
-    """By target, the option of hydra/sweeper/PART that names it, and what its file says."""
-    folder = CONF / "hydra" / "sweeper" / part
-    text = {path.stem: plain_of(path) for path in sorted(folder.glob("*.yaml"))}
-    return {node["_target_"]: (option, node) for option, node in text.items()}
+def _files(part: str) -> dict[str, _File]:
+    """The files of hydra/sweeper/PART, by the `_target_` of each."""
+    found = {}
+    for path in sorted((CONF / "hydra" / "sweeper" / part).glob("*.yaml")):
+        node, ranges = plain_of(path), {}
+        for name, comment in _SETTING.findall(path.read_text("utf-8")):
+            cells = [cell for cell in comment.split(" · ") if cell[0] in "><[(" or " | " in cell]
+            ranges[name] = "".join(cells)
+        found[node["_target_"]] = _File(path.stem, node, ranges)
+    return found
 
 
 def made(
@@ -118,8 +128,6 @@ def made(
         try:
             return make(**options, **more)
         except ValueError as error:
-            text = ", ".join(f"{name}={override_text(value)}" for name, value in options.items())
-            raise UserError(
-                f"hydra.sweeper.{part} must have settings that go together, got {text} "
-                f"({error}); leave one of them out"
-            ) from error
+            got = ", ".join(f"{name}={override_text(value)}" for name, value in options.items())
+            rule, advice = "settings that go together", "leave one of them out"
+            raise must_be(f"{SWEEPER}.{part}", rule, f"{got} ({error})", advice) from error

@@ -1,11 +1,4 @@
-"""What of Optuna's own insides is used, all in one place; checked with Optuna 5.0.
-
-- `tables`: those of its storage. That a finished trial runs again, and that a parameter gets
-  another name, no public call can say.
-- The numbers of studies and trials, by which the public methods of a storage take them.
-- A study on another storage: what a pruner is asked, without what it notes being written at once.
-- Whether a distribution holds a value.
-"""
+"""What of Optuna's own insides is used, all in one place; checked with Optuna 5.0."""
 
 import copy
 from typing import Any, cast
@@ -16,14 +9,17 @@ from optuna.study import Study
 
 
 def tables() -> Any:
-    """The tables of a storage as SQLAlchemy has them, which takes a while to load."""
+    """The tables of a storage as SQLAlchemy has them, which takes a while to load.
+
+    No public call lets a finished trial run again, or gives a parameter another name.
+    """
     from optuna.storages._rdb import models
 
     return models
 
 
 def id_of_study(study: Any) -> int:
-    """The number of a study in its storage."""
+    """The number of a study in its storage, by which public methods of a storage take it."""
     return study._study_id
 
 
@@ -38,7 +34,7 @@ def storage_of(study: Study) -> BaseStorage:
 
 
 def on_storage(study: Study, storage: object) -> Study:
-    """A copy of `study` that reads and writes another storage."""
+    """A copy of `study` on another storage, so that what a pruner notes is not written at once."""
     other = copy.copy(study)
     other._storage = cast(BaseStorage, storage)
     return other

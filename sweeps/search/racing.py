@@ -45,9 +45,7 @@ class Race:
 
     def goes_on(self, stage: int, value: float, last: int) -> bool:
         """Whether a trial of this `value` is among the best share of itself and those to `last`."""
-        if not math.isfinite(value):
-            return False
         rivals = [other for n, other in self._values[stage].items() if n <= last]
         ahead = sum(self._objective.better(rival, value) for rival in rivals)
-        few = len(rivals) < _FEWEST_RIVALS
-        return few or ahead < max(1, math.ceil(self._keep * (len(rivals) + 1)))
+        best = ahead < max(1, math.ceil(self._keep * (len(rivals) + 1)))
+        return math.isfinite(value) and (best or len(rivals) < _FEWEST_RIVALS)

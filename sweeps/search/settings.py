@@ -2,23 +2,33 @@
 
 import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from dqn.config import Config
-from dqn.config.familiar import advice_on_sweeper
-from dqn.config.fields import closest_match, override_text, short_repr, validate
+from dqn.config.config import KEYS
+from dqn.config.fields import override_text, short_repr, validate
 from dqn.config.values import number_in, plain
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import UserError, must_be
 from dqn.statistics.metrics import METRICS
-from sweeps.search.options import option, parts_of
+from sweeps.search.options import SWEEPER, option, parts_of, unknown_setting
 from sweeps.search.pruners import pruner
 from sweeps.search.samplers import sampling
 from sweeps.search.space import Space
 from sweeps.search.storage_url import open_storage
 
+_TERMS = {"env", "episodes", "steps", *(key for key in KEYS if key.startswith("env."))}
+"""What must be the same for all trials that are validated."""
 _METRICS = " | ".join(name for name, metric in METRICS.items() if metric.is_objective)
+
+
+def _validate_options(settings: Any, where: str) -> None:
+    """Put the fields of a frozen dataclass that are an `option` as their ranges have them."""
+    for setting in fields(settings):
+        if "key" in setting.metadata:
+            name, value = setting.name, getattr(settings, setting.name)
+            object.__setattr__(settings, name, validate(f"{where}.{name}", setting, value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +39,7 @@ class Validate:
     seeds: int = option(50, "seeds", ">= 2", "that the study never used")
 
     def __post_init__(self) -> None:
-        for setting in fields(self):
-            where = f"hydra.sweeper.validate.{setting.name}"
-            value = validate(where, setting, getattr(self, setting.name))
-            object.__setattr__(self, setting.name, value)
+        _validate_options(self, f"{SWEEPER}.validate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,28 +65,11 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        for setting in fields(self):
-            value, where = getattr(self, setting.name), f"hydra.sweeper.{setting.name}"
-            if "key" in setting.metadata:
-                object.__setattr__(self, setting.name, validate(where, setting, value))
-            elif setting.name in ("sampler", "pruner") and not isinstance(value, Mapping):
-                raise UserError(
-                    f"{where} must be a mapping with a _target_, got {short_repr(value)}; choose "
-                    "one "
-                    f"with hydra/sweeper/{setting.name}="
-                )
+        _validate_options(self, SWEEPER)
         rungs = _reals(self.rungs)
-        if not _rising((0.0, *rungs, 1.0)):
-            raise UserError(
-                f"hydra.sweeper.rungs must be a rising list of fractions in (0, 1), got "
-                f"{override_text(self.rungs)}; write for example hydra.sweeper.rungs=[0.25,0.5]"
-            )
+        _refuse_falling("rungs", (0.0, *rungs, 1.0), "fractions in (0, 1)", self.rungs, "0.25,0.5")
         object.__setattr__(self, "rungs", rungs)
-        if self.racing is not None and not _rising(self.racing):
-            raise UserError(
-                f"hydra.sweeper.racing must be a rising list of numbers of seeds, got "
-                f"{override_text(self.racing)}; write for example hydra.sweeper.racing=[3,10]"
-            )
+        _refuse_falling("racing", self.racing or (), "numbers of seeds", self.racing, "3,10")
 
     @classmethod
     def from_mapping(
@@ -90,61 +80,67 @@ class Settings:
         `written` are the keys that the command line sets: where a `_target_` takes the place of a
         file's, all else that the file says of its sampler or pruner is left out.
         """
-        sweeper = {**sweeper, **parts_of(sweeper, written)}
         known = {setting.name for setting in fields(cls)} - {"name"}
-        values = {word: value for word, value in sweeper.items() if word in known}
         for word, value in sweeper.items():
             if word not in {*known, "_target_", "_recursive_", "params"}:
-                near = closest_match(override_text(word), known)
-                advice = advice_on_sweeper(override_text(word)) or (
-                    f"did you mean hydra.sweeper.{near}?" if near else "leave it out"
-                )
-                raise UserError(
-                    f"hydra.sweeper.{override_text(word)} is no setting of a study, got "
-                    f"{override_text(value)}; {advice}"
-                )
+                raise unknown_setting(SWEEPER, word, value, "a study", known)
+        values = {word: value for word, value in sweeper.items() if word in known}
+        values |= parts_of(sweeper, written)
         return cls(name=name, **{**values, "validate": _validate(values.get("validate"))})
 
 
-def refuse_unsound(settings: Settings, space: Space, base: Config) -> None:
-    """Refuse what `Study` would, but before there is a folder. Raises `UserError`, one line."""
+def refuse_unsound(
+    settings: Settings, space: Space, base: Config, found: Iterable[Config] = ()
+) -> None:
+    """Refuse what `Study` would, but before there is a folder. Raises `UserError`, one line.
+
+    `found` is what the groups and environments in `space` make: see `alternatives`. Of several
+    tasks nothing may go by returns, which compare within one.
+    """
     refuse_unfit(settings, base)
-    sampling(settings.sampler, space, base, settings.seed)
-    pruner(settings.pruner, settings.rungs)
+    samples = sampling(settings.sampler, space, base, settings.seed)
+    _, by_seed = pruner(settings.pruner, settings.rungs)
     if settings.storage is not None:
         open_storage(settings.storage).engine.dispose()
-    for name in space if settings.validate else ():
-        of_env = name.partition(".")[0] == "env" and not name.startswith("env.kwargs.")
-        if name in ("episodes", "steps") or of_env:
-            raise UserError(
-                "hydra.sweeper.validate must be null where trials differ in environment or "
-                f"budget, got {name} in the space; write hydra.sweeper.validate=null"
-            )
+    tasks = list(dict.fromkeys(config.env.id for config in found))
+    sampler, pruned = (
+        node["_target_"].split(".")[-1] for node in (settings.sampler, settings.pruner)
+    )
+    compared = [
+        *[f"the sampler {sampler}"] * samples.learns,
+        *[f"{SWEEPER}.racing"] * (len(settings.racing or ()) > 1),
+        *[f"the pruner {pruned}"] * (by_seed is not None),
+    ]
+    if len(tasks) > 1 and compared:
+        raise UserError(
+            f"a study must be of one task for {' and '.join(compared)}, as returns of two tasks do "
+            f"not compare, got {', '.join(tasks)}; write hydra/sweeper/sampler=random or grid "
+            f"without racing and pruner, or search one task at a time"
+        )
+    varied = [name for name in space if name in _TERMS]
+    if settings.validate and (varied or len(tasks) > 1):
+        key, rule = f"{SWEEPER}.validate", "null where trials differ in environment or budget"
+        got = f"{varied[0]} in the space" if varied else ", ".join(tasks)
+        raise must_be(key, rule, got, f"write {key}=null")
 
 
 def refuse_unfit(settings: Settings, base: Config) -> None:
     """Refuse settings that do not fit the seeds and the tests there are."""
     if settings.racing and settings.racing[-1] != base.seeds:
-        raise UserError(
-            f"hydra.sweeper.racing must end with seeds={base.seeds}, got "
-            f"{override_text(settings.racing)}; write seeds={settings.racing[-1]}, or for these "
-            f"seeds hydra.sweeper.racing={_race_to(base.seeds)}"
+        race = f"[{-(-base.seeds // 3)},{base.seeds}]" if base.seeds > 2 else "null"
+        raise must_be(
+            f"{SWEEPER}.racing",
+            f"a race that ends with seeds={base.seeds}",
+            override_text(settings.racing),
+            f"write seeds={settings.racing[-1]}, or for these seeds {SWEEPER}.racing={race}",
         )
     if settings.aggregate == "low" and (settings.racing or (base.seeds,))[0] < 2:
-        raise UserError(
-            "hydra.sweeper.aggregate must be iqm, mean or median of a single seed, which has no "
-            "interval, got low; raise seeds, or the first of hydra.sweeper.racing"
-        )
+        rule = "iqm, mean or median of a single seed, which has no interval"
+        advice = f"raise seeds, or the first of {SWEEPER}.racing"
+        raise must_be(f"{SWEEPER}.aggregate", rule, "low", advice)
     if METRICS[settings.objective].of_test and not base.test_episodes:
-        raise UserError(
-            f"hydra.sweeper.objective must not be {settings.objective} with test_episodes=0; "
-            "write test_episodes=20"
-        )
-
-
-def _race_to(seeds: int) -> str:
-    """A race that ends with so many seeds; none with few."""
-    return f"[{-(-seeds // 3)},{seeds}]" if seeds > 2 else "null"
+        rule, advice = "of the training where test_episodes=0", "write test_episodes=20"
+        raise must_be(f"{SWEEPER}.objective", rule, settings.objective, advice)
 
 
 def _validate(value: Any) -> Validate | None:
@@ -153,27 +149,24 @@ def _validate(value: Any) -> Validate | None:
         return None
     known = {setting.name for setting in fields(Validate)}
     if not isinstance(value, Mapping) or not known.issuperset(value):
-        raise UserError(
-            f"hydra.sweeper.validate must be null or have {' and '.join(sorted(known))}, got "
-            f"{short_repr(value)}; write for example hydra.sweeper.validate={{top:5,seeds:50}}"
-        )
+        key, rule = f"{SWEEPER}.validate", f"null or have {' and '.join(sorted(known))}"
+        raise must_be(key, rule, short_repr(value), example=f"{key}={{top:5,seeds:50}}")
     return Validate(**value)
 
 
 def _reals(values: Any) -> tuple[float, ...]:
     """The numbers of a list; NaN, which never rises, for anything else."""
     values = plain(values)
-    if not isinstance(values, list):
+    try:
+        texts = values if isinstance(values, list) else [None]
+        return tuple(float(number_in(of) if isinstance(of, str) else of) for of in texts)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError, OverflowError):
         return (math.nan,)
-    return tuple(map(_real, values))
 
 
-def _real(value: Any) -> float:
-    number = number_in(value) if isinstance(value, str) else plain(value)
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        return math.nan
-    return float(number)
-
-
-def _rising(values: Sequence[float]) -> bool:
-    return all(a < b for a, b in itertools.pairwise(values))
+def _refuse_falling(
+    name: str, values: Sequence[float], what: str, written: Any, example: str
+) -> None:
+    if not all(a < b for a, b in itertools.pairwise(values)):
+        key, got = f"{SWEEPER}.{name}", override_text(written)
+        raise must_be(key, f"a rising list of {what}", got, example=f"{key}=[{example}]")

@@ -7,7 +7,7 @@ that any value survives its storage and comes back the same.
 import contextlib
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hydra.core.override_parser.types import QuotedString
@@ -28,6 +28,8 @@ from dqn.storage.columns import COLUMN_OF_KEY, Cell, hyperparameters, is_same_ce
 from sweeps.search.optuna_private import holds
 
 _MOST_CORNERS = 256
+_MOST_TRIED = 1000  # combinations of options, for one row
+_FEW = 32  # configurations to compose at the start: 80 ms each
 
 Value = bool | int | float | str
 Space = dict[str, BaseDistribution]
@@ -76,20 +78,17 @@ def written(distribution: BaseDistribution) -> str:
         texts = [value_text(value) for value in points_of(distribution)]
         return ",".join(texts) if "null" in texts else f"choice({','.join(texts)})"
     low, high, log, step = (getattr(distribution, n) for n in ("low", "high", "log", "step"))
-    if isinstance(distribution, IntDistribution):
-        ends = f"{low},{high + step}" if step == 1 else f"{low},{high + step},{step}"
-        text = f"range({ends})"
-    else:
-        text = f"range({low},{high + step},{step})" if step else f"interval({low},{high})"
+    ends = [low, high + step, step] if step else [low, high]
+    if isinstance(distribution, IntDistribution) and step == 1:
+        del ends[2]
+    text = f"{'range' if step else 'interval'}({','.join(map(str, ends))})"
     return f"tag(log,{text})" if log else text
 
 
 def base_values(space: Space, base: Config) -> dict[str, Value]:
     """What `base` has for each parameter that is a key of `Config`, as a sample would have it."""
-    values = {name: base.env if "." in name else base for name in space if name in KEYS}
-    return {
-        name: canonical(getattr(owner, KEYS[name].name), None) for name, owner in values.items()
-    }
+    owners = {name: base.env if "." in name else base for name in space if name in KEYS}
+    return {n: canonical(getattr(owner, KEYS[n].name), None) for n, owner in owners.items()}
 
 
 def canonical(value: Any, written: Any) -> Value:
@@ -104,59 +103,97 @@ def canonical(value: Any, written: Any) -> Value:
     return quoted(value) if needs_quotes(value) else value  # choice() gives text without them
 
 
+def ends_of(distribution: BaseDistribution) -> list[Value]:
+    """Every choice, or the least and the most."""
+    if isinstance(distribution, CategoricalDistribution):
+        return points_of(distribution)
+    return [distribution.low, distribution.high]  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def corners(space: Space, compose: Compose) -> list[Config]:
     """The configurations that bound a space in what a trap depends on; none of too many.
 
     Each parameter is at both ends or at every choice; those that no configuration takes are left
     out.
     """
-    values: list[list[tuple[str, Value]]] = []
+    values: dict[str, list[Value]] = {}
     for name, distribution in space.items():
-        key = name.lstrip("+")
-        ends = _ends(distribution)
-        if key in traps.SCALES:
+        ends = ends_of(distribution)
+        if name in traps.SCALES:
             low, high = min(ends, key=float), max(ends, key=float)
             ends = [low, high] if float(high) >= traps.LARGEST else [high]
-        elif key in KEYS and key not in traps.KEYS and not key.startswith("env."):
+        elif name in KEYS and name not in traps.KEYS and not name.startswith("env."):
             continue
-        values.append([(name, end) for end in ends])
+        values[name] = ends
+    if math.prod(map(len, values.values())) > _MOST_CORNERS:
+        return []
+    return [config for _, config in _composed(_products(values), compose)]
+
+
+def alternatives(space: Space, compose: Compose) -> list[tuple[list[str], Config]]:
+    """What the groups and environments in `space` can make of a configuration, and with what.
+
+    All of their combinations, or where those are many each option by itself. What cannot be
+    composed by itself is tried with the least and the most of all else that is searched; what is
+    then refused too is left out.
+    """
+    groups = {
+        name: points_of(distribution)
+        for name, distribution in space.items()
+        if name == "env.id" or not (name in KEYS or name.startswith("env.kwargs."))
+    }
+    if math.prod(map(len, groups.values())) <= _FEW:
+        combined = _products(groups)
+    else:
+        combined = [{name: option} for name, options in groups.items() for option in options]
+    others = {name: ends_of(of) for name, of in space.items() if name not in groups}
+    rest = [{}, *({name: ends[end] for name, ends in others.items()} for end in (0, -1))]
     found = []
-    if math.prod(map(len, values)) <= _MOST_CORNERS:
-        for corner in itertools.product(*values):
-            with contextlib.suppress(UserError):
-                found.append(compose(dict(corner)))
+    for params in combined:
+        tried = _composed(({**params, **more} for more in rest), compose)
+        found += [(overrides_of(params), config) for _, config in itertools.islice(tried, 1)]
     return found
 
 
-def _ends(distribution: BaseDistribution) -> list[Value]:
-    if isinstance(distribution, CategoricalDistribution):
-        return points_of(distribution)
-    return [distribution.low, distribution.high]  # pyright: ignore[reportAttributeAccessIssue]
+def _products(values: Mapping[str, Iterable[Value]]) -> list[dict[str, Value]]:
+    """Every combination of the values of each parameter."""
+    return [dict(zip(values, one, strict=True)) for one in itertools.product(*values.values())]
+
+
+def _composed(
+    samples: Iterable[dict[str, Value]], compose: Compose
+) -> Iterator[tuple[dict[str, Value], Config]]:
+    """Samples with their configurations; one that is refused fails as a trial, and says why."""
+    for params in samples:
+        with contextlib.suppress(UserError):
+            yield params, compose(params)
 
 
 def params_of_row(
-    row: Mapping[str, Cell], space: Space, compose: Compose | None = None
+    row: Mapping[str, Cell], space: Space, compose: Compose
 ) -> dict[str, Value] | None:
     """The sample that a row of seeds.csv was trained with; None where its columns do not say.
 
-    A configuration group, such as a preset, has no column. With `compose`, it is the option under
-    which all columns are as they are, if that is the only one.
+    A configuration group, such as a preset, has no column: it is the option under which all columns
+    are as they are, if that is the only one.
     """
-    params: dict[str, Value | None] = {n: _value_in(row, n, of) for n, of in space.items()}
-    unsaid = {name: points_of(space[name]) for name, value in params.items() if value is None}
-    if not all(unsaid.values()) or math.prod(map(len, unsaid.values())) > _MOST_TRIED:
+    values = {name: _value_in(row, name, distribution) for name, distribution in space.items()}
+    known = {name: value for name, value in values.items() if value is not None}
+    unsaid = {name: points_of(space[name]) for name in space if name not in known}
+    if not unsaid:
+        return known
+    if math.prod(map(len, unsaid.values())) > _MOST_TRIED:
         return None
-    if unsaid and compose is None:
-        return None
-    found = []
-    for values in itertools.product(*unsaid.values()):
-        tried: Any = params | dict(zip(unsaid, values, strict=True))
-        if not unsaid or (compose and _is_trained(row, tried, compose)):
-            found.append(tried)
+    samples = (known | tried for tried in _products(unsaid))
+    env = [name for name in row if name.startswith("env.")]
+    found = [
+        params
+        for params, config in _composed(samples, compose)
+        if all(
+            is_same_cell(n, row.get(n), cell) for n, cell in hyperparameters(config, env).items()
+        )
+    ]
     return found[0] if len(found) == 1 else None
-
-
-_MOST_TRIED = 1000  # combinations of options, for one row
 
 
 def _value_in(row: Mapping[str, Cell], name: str, distribution: BaseDistribution) -> Value | None:
@@ -171,13 +208,3 @@ def _value_in(row: Mapping[str, Cell], name: str, distribution: BaseDistribution
         alike = [c for c in points_of(distribution) if c == value and isinstance(c, bool) == flag]
         return next(iter(alike), None)
     return value if not isinstance(value, str) and holds(distribution, value) else None
-
-
-def _is_trained(row: Mapping[str, Cell], params: Mapping[str, Value], compose: Compose) -> bool:
-    """Whether a sample gives the configuration that a row has the columns of."""
-    try:
-        config = compose(params)
-    except UserError:
-        return False
-    columns = hyperparameters(config, [name for name in row if name.startswith("env.")])
-    return all(is_same_cell(name, row.get(name), cell) for name, cell in columns.items())

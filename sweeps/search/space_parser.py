@@ -5,8 +5,8 @@ The syntax is hydra-optuna-sweeper's: `interval(1e-4, 1e-2)`, `int(interval(1, 9
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, get_args
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
@@ -29,8 +29,8 @@ from dqn.compose.hydra_errors import one_line
 from dqn.compose.overrides import sweep_texts
 from dqn.config.config import KEYS, key_of, refuse_unknown
 from dqn.config.fields import validate
-from dqn.runtime.errors import UserError
-from sweeps.search.space import Compose, Space, canonical, value_text
+from dqn.runtime.errors import UserError, must_be
+from sweeps.search.space import Compose, Space, canonical, value_text, written
 
 
 def search_space(
@@ -49,115 +49,157 @@ def search_space(
     sees, an empty interval, a value outside its key's range, and the like.
     """
     parser = parser or OverridesParser.create()
-    swept: dict[str, Override] = {}
-    for text in sweep_texts(params):
-        with one_line():
-            (override,) = parser.parse_overrides([text])
-        swept[override.key_or_group] = override
+    with one_line():
+        of_params = parser.parse_overrides(sweep_texts(params))
+    swept = {override.key_or_group: override for override in of_params}
     for override in overrides:
         if override.is_sweep_override():
             swept[override.key_or_group] = override
         else:
             swept.pop(override.key_or_group, None)
     if not swept:
+        example = "'lr=tag(log,interval(1e-4,1e-2))'"
         raise UserError(
-            "a study must have a parameter to search, got none; "
-            "write for example 'lr=tag(log,interval(1e-4,1e-2))'"
+            f"a study must have a parameter to search, got none (for example {example})"
         )
     return {name: _distribution(override, compose) for name, override in swept.items()}
 
 
+class Recorded(NamedTuple):
+    """What a study goes by."""
+
+    params: dict[str, str]
+    """Of sweep.yaml: each parameter's values as text."""
+    space: Space
+    sampled_as: dict[str, str]
+    """By parameter, what samplers know it as: an earlier version kept the + of its name."""
+
+
+def recorded(space: Space, params: Any, parse: Callable[[str, str], BaseDistribution]) -> Recorded:
+    """`space` in the words and the order of `params`, what sweep.yaml has of it, or None.
+
+    The order counts for a sampler, so a study keeps to the one it was begun with. A parameter that
+    is not the same stays as it is in `space`, for whoever compares the two. `parse` gives the
+    distribution of a parameter's text.
+    """
+    found = Recorded({}, {}, {})
+
+    def keep(name: str, named: str, text: str, distribution: BaseDistribution) -> None:
+        found.params[named], found.space[name] = text, distribution
+        found.sampled_as[name] = named
+
+    for named, text in dict(params or {}).items():
+        if (name := named.lstrip("+")) in space:
+            now = space[name]
+            try:
+                then = now if text == written(now) else parse(name, text)
+            except UserError:
+                continue
+            if _meaning(then) == _meaning(now):
+                keep(name, named, text, then)
+    for name, distribution in space.items():
+        if name not in found.space:
+            keep(name, name, written(distribution), distribution)
+    return found
+
+
+def _meaning(distribution: BaseDistribution) -> object:
+    """What is equal for equal distributions, whatever the order of choices; 1 is 1.0, not true."""
+    if isinstance(distribution, CategoricalDistribution):
+        return {(isinstance(value, bool), value) for value in distribution.choices}
+    return distribution
+
+
 def _distribution(override: Override, compose: Compose) -> BaseDistribution:
     """The distribution of one sweep."""
-    key, text = override.key_or_group, override.input_line or ""
+    key, text = str(override.key_or_group), override.input_line or ""
     if override.is_hydra_override():
-        raise UserError(f"{key} cannot be searched, got {text}; write one value")
+        raise UserError(f"{key} cannot be searched, got {text}; write one value", key)
     groups = {*default_groups()} - {"sweep"}
     if key not in groups and not key.startswith("env.kwargs."):
         refuse_unknown(key, text, groups)
         if key_of(KEYS[key]).kind == "run":
-            raise UserError(
-                f"{key} must be one for the whole study, as no network sees it, got {text}; "
-                f"write one value"
-            )
+            rule = "one for the whole study, as no network sees it"
+            raise must_be(key, rule, text, "write one value")
     sweep: Any = override.value()
-    if isinstance(sweep, IntervalSweep):
-        return _interval(override, sweep, compose)
-    if isinstance(sweep, RangeSweep):
-        return _range(override, sweep, compose)
-    if not override.is_sweep_override():
-        sweep = ChoiceSweep(list=[sweep])
+    if isinstance(sweep, IntervalSweep | RangeSweep):
+        return _numbers(override, sweep, compose)
     return _choice(override, sweep, compose)
 
 
-def _interval(override: Override, sweep: IntervalSweep, compose: Compose) -> BaseDistribution:
-    key, text, log = override.key_or_group, override.input_line, _is_log(override, sweep)
-    _refuse_uncounted(override)
-    low, high = sweep.start, sweep.end
-    if low is None or high is None or not -math.inf < low < high < math.inf:
-        raise UserError(
-            f"{key} must be an interval(low,high) of finite low < high, got {text}; "
-            f"write the lower end first"
-        )
-    low, high = (_checked(override, end, compose) for end in (low, high))
-    _refuse_log_of_zero(override, log, low)
-    if _is_whole(key) or isinstance(sweep.start, int):
-        return IntDistribution(int(low), int(high), log=log)
-    return FloatDistribution(float(low), float(high), log=log)
+def _numbers(
+    override: Override, sweep: IntervalSweep | RangeSweep, compose: Compose
+) -> BaseDistribution:
+    key, text = str(override.key_or_group), override.input_line
+    kinds = {KEYS[key].type, *get_args(KEYS[key].type)[:1]} if key in KEYS else set()
+    # The annotation of hidden, a list, has int as its first argument, too.
+    is_number = kinds & {int, float} and key != "hidden"
+    if not (is_number or key.startswith("env.kwargs.")):
+        rule, example = "a choice(...), as it is no number", f"{key}=choice(A,B)"
+        raise must_be(key, rule, text, example=example)
+    if sweep.tags - {"log"}:
+        raise must_be(key, "tagged with nothing but log", text, "write tag(log,interval(low,high))")
+    log, is_whole = "log" in sweep.tags, int in kinds
+    if isinstance(sweep, IntervalSweep):
+        low, high, step = sweep.start, sweep.end, None
+        numbers = low, high
+        if low is None or high is None or not -math.inf < low < high < math.inf:
+            rule = "an interval(low,high) of finite low < high"
+            raise must_be(key, rule, text, "write the lower end first")
+    else:
+        numbers = sweep.start, sweep.stop, sweep.step
+        low, high, step = _ends_of_range(key, text, numbers, is_whole)
+        if log and step != 1:
+            raise must_be(key, "a range of step 1 with log", text, "leave out the step")
+    are_whole = all(isinstance(number, int) for number in numbers)
+    ends = (int(end) if are_whole else end for end in (low, high))
+    low, high = (_validated(override, end, compose) for end in ends)
+    if log and low <= 0:
+        raise must_be(key, "an interval from > 0 with log", text, "raise its lower end")
+    if is_whole or are_whole:
+        return IntDistribution(int(low), int(high), log=log, step=int(step or 1))
+    return FloatDistribution(float(low), float(high), log=log and step is None, step=step)
 
 
-def _range(override: Override, sweep: RangeSweep, compose: Compose) -> BaseDistribution:
-    key, text, log = override.key_or_group, override.input_line, _is_log(override, sweep)
-    _refuse_uncounted(override)
-    start, stop, step = (float(end or 0) for end in (sweep.start, sweep.stop, sweep.step))
+def _ends_of_range(
+    key: str, text: str | None, numbers: tuple[Any, ...], is_whole: bool
+) -> tuple[float, float, float]:
+    """The least and the most value of a range, and the step between two."""
+    start, stop, step = (float(number or 0) for number in numbers)
     count = math.ceil((stop - start) / step) if step and math.isfinite(start + stop) else 0
+    example = f"{key}=range(1,17)"
     if count < 1:
-        raise UserError(
-            f"{key} must be a range(start,stop,step) that is not empty, got {text}; "
-            f"write for example {key}=range(1,17)"
-        )
-    whole = all(isinstance(end, int) for end in (sweep.start, sweep.stop, sweep.step))
-    if (_is_whole(key) and not start.is_integer()) or (not step.is_integer() and _is_whole(key)):
-        raise UserError(
-            f"{key} must be a range of whole numbers, got {text}; "
-            f"write for example {key}=range(1,17)"
-        )
+        rule = "a range(start,stop,step) that is not empty"
+        raise must_be(key, rule, text, example=example)
+    if is_whole and not (start.is_integer() and step.is_integer()):
+        raise must_be(key, "a range of whole numbers", text, example=example)
     low, high = sorted((start, start + (count - 1) * step))
-    for end in (low, high):
-        _checked(override, int(end) if whole else end, compose)
-    _refuse_log_of_zero(override, log, low)
-    if log and abs(step) != 1:
-        raise UserError(f"{key} must be a range of step 1 with log, got {text}; leave out the step")
-    if _is_whole(key) or whole:
-        return IntDistribution(int(low), int(high), log=log, step=abs(int(step)))
-    return FloatDistribution(low, high, step=abs(step))
+    return low, high, abs(step)
 
 
 def _choice(override: Override, sweep: Any, compose: Compose) -> BaseDistribution:
-    key, text = override.key_or_group, override.input_line
+    key, text = str(override.key_or_group), override.input_line
+    items = [sweep]
     if isinstance(sweep, ChoiceSweep):
+        items = sweep.list
         if sweep.tags:
-            raise UserError(
-                f"{key} must be a choice without a tag, got {text}; tag(log,...) is for intervals"
-            )
-        items: Sequence[Any] = sweep.list
-    else:
+            advice = "tag(log,...) is for intervals"
+            raise must_be(key, "a choice without a tag", text, advice)
+    elif override.is_sweep_override():
         items = list(override.sweep_iterator())  # glob(...)
     if not items:
-        raise UserError(f"{key} must have something to choose from, got {text}; write two values")
+        raise must_be(key, "something to choose from", text, "write two values")
     values = []
     for item in items:
-        value = canonical(_checked(override, _plain(item), compose), item)
+        value = canonical(_validated(override, _plain(item), compose), item)
         if value in values:
-            raise UserError(
-                f"{key} must be a choice of different values, got {value_text(value)} twice in "
-                f"{text}; leave one out"
-            )
+            got = f"{value_text(value)} twice in {text}"
+            raise must_be(key, "a choice of different values", got, "leave one out")
         values.append(value)
     return CategoricalDistribution(values)
 
 
-def _checked(override: Override, value: Any, compose: Compose) -> Any:
+def _validated(override: Override, value: Any, compose: Compose) -> Any:
     """One value of a sweep as its key holds it: its own range is checked, not rules between two."""
     key = override.key_or_group
     try:
@@ -176,36 +218,3 @@ def _plain(item: Any) -> Any:
     if isinstance(item, dict):
         return {str(_plain(name)): _plain(part) for name, part in item.items()}
     return [_plain(part) for part in item] if isinstance(item, list) else item
-
-
-def _is_whole(key: str) -> bool:
-    return key in KEYS and int in (KEYS[key].type, *get_args(KEYS[key].type)[:1])
-
-
-def _refuse_uncounted(override: Override) -> None:
-    """Refuse an interval or a range of what is no number."""
-    key = override.key_or_group
-    numeric = key in KEYS and ({int, float} & {KEYS[key].type, *get_args(KEYS[key].type)[:1]})
-    is_list = key == "hidden"  # its annotation, too, has int as its first argument
-    if not key.startswith("env.kwargs.") and (is_list or not numeric):
-        raise UserError(
-            f"{key} must be a choice(...), as it is no number, got {override.input_line}; "
-            f"write for example {key}=choice(A,B)"
-        )
-
-
-def _is_log(override: Override, sweep: IntervalSweep | RangeSweep) -> bool:
-    if sweep.tags - {"log"}:
-        raise UserError(
-            f"{override.key_or_group} may have the tag log alone, got {override.input_line}; "
-            f"write tag(log,interval(low,high))"
-        )
-    return "log" in sweep.tags
-
-
-def _refuse_log_of_zero(override: Override, log: bool, low: float) -> None:
-    if log and low <= 0:
-        raise UserError(
-            f"{override.key_or_group} must be an interval from > 0 with log, got "
-            f"{override.input_line}; raise its lower end"
-        )

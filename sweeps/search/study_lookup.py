@@ -1,37 +1,22 @@
 """A folder's study in a storage that may hold others: found, and changed where Optuna does not."""
 
 import shutil
-import sqlite3
-import sys
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.samplers import RandomSampler
 from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import TrialState
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import delete, func, insert, select, update
 
 from dqn.runtime.errors import UserError
+from dqn.storage.quarantine import report
+from sweeps.search.endings import FAILED_UNTIL, OF_END
 from sweeps.search.optuna_private import id_of_study, tables
-from sweeps.search.storage_url import PATIENCE
 
 IDENTITY = "dqn-study"  # attribute of a study: of which folder it is
-
-
-def open_file(path: Path) -> RDBStorage:
-    """The storage that is the file at `path`, which is made if it is not there."""
-
-    # By a function instead of a URL: a path may hold any character. Rollback journal, not WAL:
-    # the study stays one file that can be copied, and a dashboard's short reads are waited for.
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(path, timeout=PATIENCE, check_same_thread=False)
-
-    return RDBStorage("sqlite://", {"creator": connect, "poolclass": StaticPool})
 
 
 def own_study(
@@ -46,78 +31,64 @@ def own_study(
     own = [study for study in studies if study.user_attrs.get(IDENTITY) == identity]
     if own:
         # An earlier version made a second one for a renamed folder, with all of seeds.csv in it.
-        trials = {id_of_study(study): storage.get_n_trials(id_of_study(study)) for study in own}
-        chosen = max(own, key=lambda study: (study.study_name == name, trials[id_of_study(study)]))
-        if file is not None and len(own) > 1:
-            chosen = max(own, key=lambda study: trials[id_of_study(study)])
-            _leave_one(storage, file, [id_of_study(study) for study in own if study is not chosen])
+        trials = {study.study_name: storage.get_n_trials(id_of_study(study)) for study in own}
+        named = [study for study in own if study.study_name == name and file is None]
+        chosen = named[0] if named else max(own, key=lambda study: trials[study.study_name])
+        others = [id_of_study(study) for study in own if study is not chosen]
+        if file is not None and others:
+            copy = file.with_name(f"{file.name}.twice-{datetime.now():%Y%m%d-%H%M%S}")
+            shutil.copy2(file, copy)
+            for other in others:
+                storage.delete_study(other)
+            kept = f"the one with more trials stays, both are kept in {copy.name}"
+            report(f"{file} had this study under two names: {kept}")
         return _study(storage, chosen.study_name)
     there = next((study for study in studies if study.study_name == name), None)
     if there is not None:
-        unused = IDENTITY not in there.user_attrs and not storage.get_n_trials(id_of_study(there))
-        if not unused:
+        if IDENTITY in there.user_attrs or storage.get_n_trials(id_of_study(there)):
             raise UserError(f"name={name} is another study's in {where}; choose another name")
     elif file is not None and any(IDENTITY in study.user_attrs for study in studies):
         raise UserError(
             f"{where} must hold the study of this folder, got that of another "
             f"({studies[0].study_name}); move it away, it is written anew from seeds.csv"
         )
+    direction = "minimize" if minimised else "maximize"
     made = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        load_if_exists=True,
-        direction="minimize" if minimised else "maximize",
-        sampler=RandomSampler(0),  # never asked: see `SamplerView`
+        storage=storage, study_name=name, load_if_exists=True, direction=direction
     )
     made.set_user_attr(IDENTITY, identity)
-    return made
+    return _study(storage, name)
 
 
 def _study(storage: RDBStorage, name: str) -> Study:
+    """The study as it is now; its sampler is never asked: see `SamplerView`."""
     return optuna.load_study(storage=storage, study_name=name, sampler=RandomSampler(0))
 
 
-def _leave_one(storage: RDBStorage, file: Path, others: Sequence[int]) -> None:
-    """Remove studies from a folder's own file, of which a copy is kept."""
-    copy = file.with_name(f"{file.name}.twice-{datetime.now():%Y%m%d-%H%M%S}")
-    shutil.copy2(file, copy)
-    for other in others:
-        storage.delete_study(other)
-    print(
-        f"{file} had this study under two names: the one with more trials stays, both are kept in "
-        f"{copy.name}",
-        file=sys.stderr,
-    )
-
-
-def reopened(storage: RDBStorage, study: Study, trial_id: int, notes: Mapping[str, Any]) -> Study:
+def reopened(storage: RDBStorage, study: Study, trial_id: int, failed_until: int) -> Study:
     """Let a finished trial run again, in one transaction; the study as it is then.
 
-    Its value and the user attributes of the names in `notes` are removed, or become what `notes`
-    has for them unless that is None. What it has reported stays.
+    What it has reported stays; `failed_until` is noted unless it is 0.
     """
     models = tables()
-    attribute = models.TrialUserAttributeModel
-    of_trial, mine = models.TrialValueModel.trial_id, attribute.trial_id == trial_id
+    value, attribute = models.TrialValueModel, models.TrialUserAttributeModel
+    named = attribute.trial_id == trial_id, attribute.key.in_((*OF_END, FAILED_UNTIL))
+    note = {"trial_id": trial_id, "key": FAILED_UNTIL, "value_json": f"{failed_until}"}
+    trial = update(models.TrialModel).where(models.TrialModel.trial_id == trial_id)
     with storage.engine.begin() as connection:
-        connection.execute(delete(models.TrialValueModel).where(of_trial == trial_id))
-        connection.execute(delete(attribute).where(mine, attribute.key.in_(list(notes))))
-        for name, value in notes.items():
-            if value is not None:
-                row = {"trial_id": trial_id, "key": name, "value_json": f"{value}"}
-                connection.execute(insert(attribute).values(row))
-        of_it = update(models.TrialModel).where(models.TrialModel.trial_id == trial_id)
-        connection.execute(of_it.values(state=TrialState.RUNNING, datetime_complete=None))
+        connection.execute(delete(value).where(value.trial_id == trial_id))
+        connection.execute(delete(attribute).where(*named))
+        if failed_until:
+            connection.execute(insert(attribute).values(note))
+        connection.execute(trial.values(state=TrialState.RUNNING, datetime_complete=None))
     return _study(storage, study.study_name)
 
 
-def with_plain_names(storage: RDBStorage, study: Study, names: Mapping[str, str]) -> Study:
-    """Give parameters other names, those there were by now being the keys of `names`."""
-    models = tables()
-    own = select(models.TrialModel.trial_id).where(models.TrialModel.study_id == id_of_study(study))
-    param = models.TrialParamModel
+def with_plain_names(storage: RDBStorage, study: Study) -> Study:
+    """Give parameters their names without the + that an earlier version kept."""
+    trial, param = tables().TrialModel, tables().TrialParamModel
+    own = select(trial.trial_id).where(trial.study_id == id_of_study(study))
+    plain = {"param_name": func.replace(param.param_name, "+", "")}
     with storage.engine.begin() as connection:
-        for old, new in names.items():
-            there = (param.param_name == old, param.trial_id.in_(own))
-            connection.execute(update(param).where(*there).values(param_name=new))
+        connection.execute(update(param).where(param.trial_id.in_(own)).values(plain))
     return _study(storage, study.study_name)

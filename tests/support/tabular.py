@@ -1,9 +1,14 @@
 """A driver over made-up results: a study's trials end in any order, and it dies at any moment."""
 
+import contextlib
 import math
 import random
+import re
+import sqlite3
 from pathlib import Path
 
+import optuna
+import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -11,6 +16,7 @@ from optuna.storages._rdb.storage import _VersionManager
 
 from dqn.compose.fast_compose import one_line
 from dqn.config import Config
+from dqn.runtime.errors import UserError
 from dqn.statistics.metrics import METRICS, metrics_of
 from dqn.storage.columns import hyperparameters
 from dqn.storage.trials import retried
@@ -23,6 +29,10 @@ CONF = Path(__file__).parents[2] / "conf"
 PARSER = OverridesParser.create(ConfigLoaderImpl(create_config_search_path(str(CONF))))
 TRIALS = 12
 TPE = {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4}
+RANDOM, GRID, QMC, CMAES = (
+    {"_target_": f"optuna.samplers.{name}Sampler"} for name in ("Random", "Grid", "QMC", "CmaEs")
+)
+MEDIAN, HYPERBAND = ({"_target_": f"optuna.pruners.{n}Pruner"} for n in ("Median", "Hyperband"))
 
 _migrations = _VersionManager._create_alembic_script
 
@@ -48,6 +58,16 @@ def space_of(*texts, params=None):
     return search_space(PARSER.parse_overrides(list(texts)), params or {}, compose, PARSER)
 
 
+def refused(call, parts: str) -> None:
+    """What `call` raises is one line, which has the `parts` between " … " in their order."""
+    with pytest.raises(UserError) as caught:
+        call()
+    line = str(caught.value)
+    assert "\n" not in line
+    pattern = ".*".join(map(re.escape, parts.split(" … ")))
+    assert re.search(pattern, line), line
+
+
 def quadratic(config: Config, seed: int) -> float:
     return -((math.log10(config.lr) + 3) ** 2) - abs(config.gamma - 0.95) + 0.01 * seed
 
@@ -62,6 +82,44 @@ def row_of(number, seed, config, value, status="done"):
     }  # fmt: skip
 
 
+def study_in(path, name=None):
+    """The study of a folder, as any tool of Optuna's opens it."""
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    return optuna.load_study(study_name=name, storage=f"sqlite:///{path / 'study.db'}")
+
+
+def trials_in(path):
+    return study_in(path).trials
+
+
+def edit_study(path, *statements):
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+class KillError(Exception):
+    """What a kill -9 is here."""
+
+
+def dying_before(monkeypatch, *calls) -> set[str]:
+    """Have each of `calls`, an owner and a name, die once before it does a thing; what died."""
+    died: set[str] = set()
+    for owner, name in calls:
+        write = getattr(owner, name)
+
+        def dying(*values, name=name, write=write, **named):
+            plain = [v for v in values if isinstance(v, int | float | str | tuple | dict)]
+            what = f"{name} {plain} {named}"
+            if what not in died:
+                died.add(what)
+                raise KillError
+            return write(*values, **named)
+
+        monkeypatch.setattr(owner, name, dying)
+    return died
+
+
 class World:
     """What outlives a command: the folder with its study.db, and the rows on disk.
 
@@ -69,6 +127,7 @@ class World:
     """
 
     def __init__(self, path, *texts, value=quadratic, seeds=2, identity="a", **settings):
+        path.mkdir(parents=True, exist_ok=True)
         self.path, self.value, self.rows, self.same = path, value, {}, {}
         texts = texts or ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
         self.space, self.params, self.identity = space_of(*texts), {}, identity
@@ -78,7 +137,25 @@ class World:
     def study(self, identity=None, **changes) -> Study:
         identity = identity or self.identity
         settings = Settings(**{**self.settings, **changes})
-        return Study(settings, self.space, self.path, self.base, compose, identity, self.rows)
+        rows = self.rows.values()
+        return Study(settings, self.space, self.path, self.base, compose, identity, rows)
+
+    def survive(self) -> int:
+        """Train until the study has nothing more through every `KillError`; how many there were."""
+        kills = 0
+        while True:
+            try:
+                assert self.run(random.Random(0))
+                return kills
+            except KillError:
+                kills += 1
+
+    def killed(self, seed: int, **changes) -> "World":
+        """Train until then, through kills at random moments, in random orders."""
+        rng = random.Random(seed)
+        while not self.run(rng, stop_after=rng.randrange(1, 12), **changes):
+            pass
+        return self
 
     def run(self, rng: random.Random, stop_after: float = math.inf, **changes) -> bool:
         """Train until the study has nothing more, or die after so many seeds: then False."""

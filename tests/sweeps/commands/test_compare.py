@@ -1,11 +1,11 @@
 """`python -m sweeps compare`, from made-up trainings whose numbers are known."""
 
 import dataclasses
-import json
 import subprocess
 import sys
 
 import pytest
+from sweep_commands import plain, refusal
 from trainings import CONFIG, filled, result
 
 from dqn.config import EnvConfig
@@ -24,31 +24,26 @@ def run(path, level=10.0, config=CONFIG, seeds=range(3), **changes):
 
 
 def grid(path):
-    with ResultsDir(path, CONFIG, GRID, swept=("lr",)) as folder:
-        for trial, level in enumerate([20.0, 40.0]):
-            config = dataclasses.replace(CONFIG, lr=0.01 * 10**trial)
-            for seed in range(3):
-                folder.add(result(trial, seed, returns=[level + seed] * 12, config=config))
+    configs = [dataclasses.replace(CONFIG, lr=lr) for lr in (0.01, 0.1)]
+    of_seeds = [
+        result(trial, seed, returns=[level + seed] * 12, config=configs[trial])
+        for trial, level in enumerate([20.0, 40.0])
+        for seed in range(3)
+    ]
+    filled(path, *of_seeds, sweep=GRID, swept=("lr",))
     return str(path)
 
 
-def plain(capsys, *arguments):
-    assert main(["compare", *arguments, "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def refusal(capsys, *arguments):
-    status = main(["compare", *arguments])
-    text = capsys.readouterr()
-    assert text.out == ""
-    assert text.err.count("\n") == 1
-    return status, text.err
+def compared(capsys, *arguments):
+    status, text = plain(capsys, "compare", *arguments)
+    assert status == 0
+    return text
 
 
 def test_two_runs_by_hand(tmp_path, capsys):
     slow = dataclasses.replace(CONFIG, lr=1e-4)
     both = run(tmp_path / "a", 10.0), run(tmp_path / "b", 11.0, slow)
-    text = plain(capsys, *both)
+    text = compared(capsys, *both)
     first, second = text["candidates"]
     assert (first["mean_return"], second["mean_return"]) == (11.0, 12.0)
     assert (first["mean_return_low"], first["mean_return_high"]) == (10.0, 12.0)
@@ -66,7 +61,7 @@ def test_every_statistic_of_the_metric_by_hand(tmp_path, capsys):
     path = tmp_path / "a"
     levels = (100.0, 120.0, 130.0, 190.0, 200.0)
     filled(path, *(result(0, s, returns=[x] * 12) for s, x in enumerate(levels)))
-    (one,) = plain(capsys, str(path))["candidates"]
+    (one,) = compared(capsys, str(path))["candidates"]
     found = one["statistics"]
     assert found["iqm"] == one["mean_return"] == pytest.approx(440 / 3)
     assert (found["mean"], found["median"]) == (148.0, 130.0)
@@ -77,7 +72,7 @@ def test_every_statistic_of_the_metric_by_hand(tmp_path, capsys):
     assert "optimality gap" in text
     assert "130.0 [100.0, 200.0]" in text
     assert "to 195" in text
-    assert plain(capsys, str(path), "--metric", "collapse")["candidates"][0]["statistics"][
+    assert compared(capsys, str(path), "--metric", "collapse")["candidates"][0]["statistics"][
         "optimality_gap"
     ] is None  # fmt: skip
 
@@ -86,7 +81,7 @@ def test_a_training_that_lost_more_than_half_of_its_best_has_collapsed(tmp_path,
     path = tmp_path / "a"
     fallen, halved = [0.0, *[20.0] * 10, *[9.0] * 10], [0.0, *[20.0] * 10, *[10.0] * 10]
     filled(path, *(result(0, s, returns=x) for s, x in enumerate((fallen, halved, [20.0] * 12))))
-    assert plain(capsys, str(path))["candidates"][0]["collapsed"] == pytest.approx(1 / 3)
+    assert compared(capsys, str(path))["candidates"][0]["collapsed"] == pytest.approx(1 / 3)
     assert main(["compare", str(path)]) == 0
     text = capsys.readouterr().out
     assert "> 0.5" in text
@@ -98,7 +93,7 @@ def test_an_infinite_setting_is_text_in_json(tmp_path, capsys):
         run(tmp_path / "a"),
         run(tmp_path / "b", config=dataclasses.replace(CONFIG, huber_delta=1)),
     )
-    assert plain(capsys, *both)["differ"] == {"huber_delta": ["inf", 1.0]}
+    assert compared(capsys, *both)["differ"] == {"huber_delta": ["inf", 1.0]}
 
 
 def test_the_table_lines_up_and_says_what_differs(tmp_path, capsys):
@@ -120,7 +115,7 @@ def test_the_table_lines_up_and_says_what_differs(tmp_path, capsys):
 
 def test_seeds_that_differ_are_not_paired(tmp_path, capsys):
     both = run(tmp_path / "a"), run(tmp_path / "b", 10.0, seeds=(0, 1))
-    (against,) = plain(capsys, *both)["against_first"]
+    (against,) = compared(capsys, *both)["against_first"]
     assert not against["paired"]
     assert against["improvement"] == pytest.approx(2 / 6)  # 10 11 against 10 11 12: ½ + 1 + ½
     assert against["test"] == "Mann-Whitney U"
@@ -129,7 +124,7 @@ def test_seeds_that_differ_are_not_paired(tmp_path, capsys):
 
 def test_a_sweep_stands_for_its_best_trial_or_the_one_named(tmp_path, capsys):
     folder = grid(tmp_path / "lr")
-    text = plain(capsys, folder, f"{folder}:0")
+    text = compared(capsys, folder, f"{folder}:0")
     assert [one["trial"] for one in text["candidates"]] == [1, 0]
     assert [one["name"] for one in text["candidates"]] == ["lr:1", "lr:0"]
     assert text["differ"] == {"lr": [0.1, 0.01]}
@@ -141,7 +136,7 @@ def test_better_is_what_the_metric_calls_so(tmp_path, capsys):
         run(tmp_path / "b", 200.0, test_returns=[10.0]),
     )
     by = {
-        metric: plain(capsys, *both, "--metric", metric)["against_first"][0]
+        metric: compared(capsys, *both, "--metric", metric)["against_first"][0]
         for metric in ("mean_return", "test_return", "solved_at")
     }
     assert by["mean_return"]["improvement"] == 1.0
@@ -153,7 +148,7 @@ def test_better_is_what_the_metric_calls_so(tmp_path, capsys):
 def test_a_diverged_seed_counts(tmp_path, capsys):
     good = run(tmp_path / "a")
     bad = run(tmp_path / "b", 10.0, status="diverged", test_returns=[])
-    (against,) = plain(capsys, good, bad, "--metric", "test_return")["against_first"]
+    (against,) = compared(capsys, good, bad, "--metric", "test_return")["against_first"]
     assert against["improvement"] == 0.0
     assert main(["compare", good, bad]) == 0
     assert "3 diverged" in capsys.readouterr().out
@@ -165,14 +160,14 @@ def test_another_budget_or_environment_is_refused_unless_asked_for(tmp_path, cap
     three = (
         run(tmp_path / "a"), run(tmp_path / "b", 9.0, longer), run(tmp_path / "c", 9.0, other),
     )  # fmt: skip
-    status, text = refusal(capsys, *three)
+    status, text = refusal(capsys, "compare", *three)
     assert status == 2
     assert "CartPole-v0 max_episode_steps=200 solved_return=195.0 for 150 episodes" in text
     assert "for 300 episodes; add --anyway" in text
     assert main(["compare", *three, "--anyway"]) == 0
     text = capsys.readouterr().out
     assert "* another task or budget than a: CartPole-v1 for 150 episodes" in text
-    assert [one["comparable"] for one in plain(capsys, *three, "--anyway")["candidates"]] == [
+    assert [one["comparable"] for one in compared(capsys, *three, "--anyway")["candidates"]] == [
         True, False, False,
     ]  # fmt: skip
 
@@ -181,7 +176,7 @@ def test_figures_are_drawn_where_they_are_wanted(tmp_path, capsys):
     from PIL import Image
 
     both = run(tmp_path / "a"), run(tmp_path / "b", 20.0, seeds=(0,))
-    text = plain(capsys, *both, "--out", str(tmp_path / "drawn"))
+    text = compared(capsys, *both, "--out", str(tmp_path / "drawn"))
     assert sorted(file.name for file in (tmp_path / "drawn").iterdir()) == [
         "learning_curves.png", "performance_profiles.png",
     ]  # fmt: skip
@@ -213,7 +208,7 @@ def test_refusals_are_one_line(tmp_path, monkeypatch, capsys, arguments, status,
     lines[2] = lines[2].replace(",0.001,", ",fast,", 1)
     table.write_text("\n".join([*lines, ""]))
     filled(tmp_path / "begun")
-    text = refusal(capsys, *arguments)
+    text = refusal(capsys, "compare", *arguments)
     assert text[0] == status
     assert part in text[1]
 

@@ -1,15 +1,14 @@
 """`python -m sweeps export`, read back as TensorBoard reads it."""
 
 import dataclasses
-import json
 import sys
 
 import numpy as np
 import pytest
+from sweep_commands import plain, refusal
 from trainings import CONFIG, filled, result
 
 from dqn.statistics.metrics import METRICS
-from dqn.storage.results_dir import ResultsDir
 from sweeps.__main__ import main
 
 pytest.importorskip("tensorboard", reason="needs the extra: pip install -e '.[test]'")
@@ -18,11 +17,15 @@ pytest.importorskip("tensorboard", reason="needs the extra: pip install -e '.[te
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory):
     path = tmp_path_factory.mktemp("grid") / "lr"
-    with ResultsDir(path, CONFIG, {"kind": "grid"}, swept=("lr",)) as folder:
-        for trial, lr in enumerate((0.01, 0.1)):
-            config = dataclasses.replace(CONFIG, lr=lr, huber_delta=(np.inf, 1.0)[trial])
-            for seed in range(2):
-                folder.add(result(trial, seed, config=config, returns=[10.0 * (trial + 1)] * 12))
+    configs = [
+        dataclasses.replace(CONFIG, lr=0.01, huber_delta=np.inf),
+        dataclasses.replace(CONFIG, lr=0.1, huber_delta=1.0),
+    ]
+    pairs = [(trial, seed) for trial in range(2) for seed in range(2)]
+    of_seeds = [
+        result(t, seed, config=configs[t], returns=[10.0 * (t + 1)] * 12) for t, seed in pairs
+    ]
+    filled(path, *of_seeds, sweep={"kind": "grid"}, swept=("lr",))
     assert main(["export", str(path), "--to", "tensorboard"]) == 0
     return path
 
@@ -92,9 +95,8 @@ def test_hparams_has_each_trial_with_its_settings_and_metrics(grid):
 
 def test_what_is_there_is_not_overwritten(grid, tmp_path, capsys):
     before = sorted((grid / "tensorboard").rglob("*"))
-    assert main(["export", str(grid)]) == 2
-    text = capsys.readouterr().err
-    assert text.count("\n") == 1
+    status, text = refusal(capsys, "export", grid)
+    assert status == 2
     assert f"--out must be a new or empty folder, got {grid / 'tensorboard'}; move it" in text
     assert sorted((grid / "tensorboard").rglob("*")) == before
     (tmp_path / "file").touch()
@@ -106,10 +108,9 @@ def test_what_is_there_is_not_overwritten(grid, tmp_path, capsys):
 def test_a_run_is_exported_where_it_is_wanted(tmp_path, capsys):
     filled(tmp_path / "run", result(0, 3), config=dataclasses.replace(CONFIG, first_seed=3))
     out = tmp_path / "deep" / "a b"
-    assert main(["export", str(tmp_path / "run"), "--out", str(out), "--json"]) == 0
-    plain = json.loads(capsys.readouterr().out)
-    assert (plain["trials"], plain["trainings"]) == (1, 1)
-    assert plain["open"] == f"tensorboard --logdir '{out}'"
+    status, text = plain(capsys, "export", tmp_path / "run", "--out", out)
+    assert (status, text["trials"], text["trainings"]) == (0, 1, 1)
+    assert text["open"] == f"tensorboard --logdir '{out}'"
     assert [value for _, value in scalars(out / "trial-0" / "seed-3")["episode/return"]] == [
         10.0, 20.0, 30.0,
     ]  # fmt: skip

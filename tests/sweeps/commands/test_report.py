@@ -22,6 +22,7 @@ from dqn.config import Config, EnvConfig
 from sweeps.__main__ import COMMANDS, main
 from sweeps.report.run_commands import run_command
 
+BASE = Config(seeds=3, episodes=30)
 HOSTILE = "a, <b>&\"'</script><script>alert(1)</script>"
 
 
@@ -37,9 +38,8 @@ def drawn_figures():
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    base = Config(seeds=3, episodes=30)
-    configs = sampled(30, base)
-    return write(tmp_path_factory.mktemp("report") / "study", configs, record(), base=base)
+    configs = sampled(30, BASE)
+    return write(tmp_path_factory.mktemp("report") / "study", configs, record())
 
 
 @pytest.mark.usefixtures("drawn_figures")
@@ -102,36 +102,32 @@ def test_a_half_finished_run_says_so(tmp_path):
 
 
 def test_a_half_finished_study_says_so(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    page = report(write(tmp_path / "a", sampled(7, base, ["lr"]), record(), base=base))
+    page = report(write(tmp_path / "a", sampled(7, BASE, ["lr"]), record()))
     assert "7 of 30 trials: the others are not done yet" in page.text
     assert "is best so far" in page.text
     assert "PED-ANOVA needs 20 trials, here are 7." in page.text
 
 
 def test_a_table_of_points_is_whole_with_its_last_point(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    points = [base, *(dataclasses.replace(base, lr=lr) for lr in (1e-4, 1e-2))]
+    points = [BASE, *(dataclasses.replace(BASE, lr=lr) for lr in (1e-4, 1e-2))]
     sweep = record({"lr": "choice(0.0001,0.001,0.01)"}, n_trials=40,
                    sampler={"_target_": "sweeps.search.samplers.OneAtATime"})  # fmt: skip
-    page = report(write(tmp_path / "a", points, sweep, base=base))
+    page = report(write(tmp_path / "a", points, sweep))
     assert "trials: the others" not in page.text
     assert "lr: best at 0.001" in page.text
     assert "does not apply" in page.text
 
 
 def test_one_trial_of_a_study(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    page = report(write(tmp_path / "a", [base], record(n_trials=1), base=base))
+    page = report(write(tmp_path / "a", [BASE], record(n_trials=1)))
     assert "Trial 0 is best: mean return" in page.text
     assert "nothing was varied" in page.text
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged"])
 def test_all_trials_lost(tmp_path, status):
-    base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(25, base, ["lr"]), record(), base=base,
-                 status=lambda trial, seed: status)  # fmt: skip
+    configs = sampled(25, BASE, ["lr"])
+    path = write(tmp_path / "a", configs, record(), status=lambda trial, seed: status)
     page = report(path, "--metric", "test_return")
     assert f"No trial has a finite test: of 75 trainings 75 {status}." in page.text
     assert "0 of 75 trainings solved the task, 75 diverged or failed." in page.text
@@ -139,9 +135,8 @@ def test_all_trials_lost(tmp_path, status):
 
 
 def test_pruned_and_lost_trials_are_counted(tmp_path):
-    base = Config(seeds=3, episodes=30)
     path = write(
-        tmp_path / "a", sampled(30, base, ["lr"]), record(), base=base,
+        tmp_path / "a", sampled(30, BASE, ["lr"]), record(),
         status=lambda trial, seed: {0: "pruned", 1: "diverged"}.get(trial % 5, "done"),
     )  # fmt: skip
     page = report(path, "--metric", "test_return")
@@ -153,8 +148,7 @@ def test_pruned_and_lost_trials_are_counted(tmp_path):
 
 
 def test_what_was_validated_is_the_headline(study, tmp_path):
-    base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(30, base, ["lr"]), record(), base=base)
+    path = write(tmp_path / "a", sampled(30, BASE, ["lr"]), record())
     main(["report", str(path)])
     found = re.compile(r"<tr><td>[12]</td><td>(\d+)</td>")
     first, second = found.findall((path / "report.html").read_text())
@@ -180,8 +174,7 @@ def test_what_was_validated_is_the_headline(study, tmp_path):
     ],
 )
 def test_a_validation_edited_by_hand_is_refused(tmp_path, capsys, old, new, text):
-    base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(3, base, ["lr"]), record(), base=base)
+    path = write(tmp_path / "a", sampled(3, BASE, ["lr"]), record())
     (path / "validation.csv").write_text(VALIDATION.format(best=0, second=1).replace(old, new, 1))
     assert main(["report", str(path)]) == 1
     err = capsys.readouterr().err
@@ -210,8 +203,7 @@ def test_names_and_values_stay_text(tmp_path):
 
 
 def test_episodes_that_cannot_be_read_cost_the_curves_alone(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(8, base, ["lr"]), record(), base=base)
+    path = write(tmp_path / "a", sampled(8, BASE, ["lr"]), record())
     part = path / "episodes.parquet" / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:100])
     page = report(path)
@@ -256,9 +248,9 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, capsys):
 
 
 def test_a_thousand_trials_stay_below_ten_megabytes(tmp_path):
-    base = Config(seeds=1, episodes=20)
-    path = write(tmp_path / "a", sampled(1000, base), record(seeds=1, n_trials=1000), base=base,
-                 seeds=1, episodes=20)  # fmt: skip
+    configs = sampled(1000, Config(seeds=1, episodes=20))
+    sweep = record(seeds=1, n_trials=1000)
+    path = write(tmp_path / "a", configs, sweep, seeds=1, episodes=20)
     page = report(path)
     assert (path / "report.html").stat().st_size < 10e6
     assert "Show all 1,000" in page.text

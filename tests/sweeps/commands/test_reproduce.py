@@ -1,15 +1,17 @@
 """`python -m sweeps reproduce`, and the machines a folder keeps."""
 
 import dataclasses
-import json
+import shutil
 
 import pytest
 import yaml
-from trainings import result
+from sweep_commands import plain, refusal
+from trainings import filled, result
 
 from dqn import session
 from dqn.config import Config
 from dqn.storage import machines
+from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
 from dqn.training.trial_source import FixedTrials, Trial
 from sweeps.__main__ import main
@@ -31,11 +33,6 @@ def swept(tmp_path_factory):
     return path
 
 
-def said(capsys, *arguments):
-    status = main(["reproduce", *map(str, arguments), "--json"])
-    return status, json.loads(capsys.readouterr().out)
-
-
 def edited(path, old, new):
     file = path / "seeds.csv"
     text = file.read_text()
@@ -45,29 +42,25 @@ def edited(path, old, new):
 
 @pytest.fixture
 def copy(swept, tmp_path):
-    import shutil
-
     return shutil.copytree(swept, tmp_path / "copy")
 
 
 @pytest.mark.parametrize("trial", [0, 1])
 def test_a_row_is_trained_again_to_the_last_bit_from_its_record_alone(swept, capsys, trial):
-    status, plain = said(capsys, swept, "--trial", trial, "--seed", 1)
-    assert plain["differ"] == {}
-    assert (status, plain["identical"], plain["machine_changed"]) == (0, True, [])
+    status, text = plain(capsys, "reproduce", swept, "--trial", trial, "--seed", 1)
+    assert text["differ"] == {}
+    assert (status, text["identical"], text["machine_changed"]) == (0, True, [])
 
 
 def mean_of(path, trial, seed):
-    from dqn.storage.reader import read
-
     return next(row for row in read(path).rows[trial] if row["seed"] == seed)["mean_return"]
 
 
 def test_a_row_that_is_not_what_it_says_is_found_out(copy, capsys):
     mean = mean_of(copy, 1, 1)
     edited(copy, f",{mean},", f",{mean * (1 + 1e-15) + 1e-13},")
-    status, plain = said(capsys, copy, "--trial", 1, "--seed", 1)
-    assert (status, plain["identical"], list(plain["differ"])) == (1, False, ["mean_return"])
+    status, text = plain(capsys, "reproduce", copy, "--trial", 1, "--seed", 1)
+    assert (status, text["identical"], list(text["differ"])) == (1, False, ["mean_return"])
     assert main(["reproduce", str(copy), "--trial", "1", "--seed", "1"]) == 1
     assert "is NOT the same, though machine and versions" in capsys.readouterr().out
 
@@ -78,10 +71,10 @@ def test_elsewhere_it_is_compared_within_a_tolerance(copy, capsys):
     (copy / machines.FILE).write_text(yaml.safe_dump([then]))
     mean = mean_of(copy, 1, 1)
     edited(copy, f",{mean},", f",{mean * 1.02},")
-    status, plain = said(capsys, copy, "--trial", 1, "--seed", 1)
-    assert (status, plain["identical"], plain["within_tolerance"]) == (0, False, True)
-    assert plain["machine_changed"][0].startswith("numpy 1.0 is now")
-    status, _ = said(capsys, copy, "--trial", 1, "--seed", 1, "--tolerance", 0.001)
+    status, text = plain(capsys, "reproduce", copy, "--trial", 1, "--seed", 1)
+    assert (status, text["identical"], text["within_tolerance"]) == (0, False, True)
+    assert text["machine_changed"][0].startswith("numpy 1.0 is now")
+    status, _ = plain(capsys, "reproduce", copy, "--trial", 1, "--seed", 1, "--tolerance", 0.001)
     assert status == 1
 
 
@@ -98,15 +91,13 @@ def test_a_folder_keeps_each_machine_that_wrote_to_it_once(tmp_path, monkeypatch
 
 
 def test_what_cannot_be_trained_again_is_refused_in_one_line(tmp_path, capsys):
-    with ResultsDir(tmp_path, BASE, {"kind": "study"}) as folder:
-        folder.add(result(0, 0, config=BASE, status="pruned"))
+    pruned = result(0, 0, config=BASE, status="pruned")
+    filled(tmp_path, pruned, config=BASE, sweep={"kind": "study"})
     for arguments, part in [
         (["--seed", "0"], "must be done or diverged, is pruned"),
         (["--seed", "7"], "trial 0 must have seed 7, has 0"),
         (["--trial", "3", "--seed", "0"], "trial 3 must have a row in seeds.csv"),
         ([], "required: --seed"),
     ]:
-        assert main(["reproduce", str(tmp_path), *arguments]) == 2
-        err = capsys.readouterr().err
-        assert part in err
-        assert err.count("\n") == 1
+        status, line = refusal(capsys, "reproduce", tmp_path, *arguments)
+        assert (status, part in line) == (2, True), line

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 import yaml
+from sweep_commands import refusal
 from trainings import filled, result
 
 from dqn.compose.compose import CONFIG_NAME, VERSION_BASE
@@ -33,12 +34,17 @@ LRS = (1e-3, 1e-2, 1e-4)
 
 def study(path, claims=(30.0, 20.0, 40.0), **changes):
     """Trials whose claims are made up; what they hold is trained."""
-    with ResultsDir(path, BASE, {"kind": "grid"}, swept=("lr",)) as folder:
-        for trial, (lr, claim) in enumerate(zip(LRS, claims, strict=True)):
-            config = dataclasses.replace(BASE, lr=lr, **changes)
-            for seed in range(2):
-                returns = [claim + seed] * 12
-                folder.add(result(trial, seed, returns=returns, config=config))
+    of_seeds = [
+        result(
+            trial,
+            seed,
+            returns=[claim + seed] * 12,
+            config=dataclasses.replace(BASE, lr=lr, **changes),
+        )
+        for trial, (lr, claim) in enumerate(zip(LRS, claims, strict=True))
+        for seed in range(2)
+    ]
+    filled(path, *of_seeds, config=BASE, sweep={"kind": "grid"}, swept=("lr",))
     return path
 
 
@@ -209,13 +215,6 @@ def test_the_exercise_has_no_number_for_a_person(copy, capsys):
     assert " exercise " in board
 
 
-def refusal(capsys, *arguments):
-    status = main(["validate", *map(str, arguments)])
-    text = capsys.readouterr().err
-    assert text.count("\n") == 1
-    return status, text
-
-
 def test_another_trial_is_added_and_what_was_trained_stays(copy, capsys):
     before = (copy / "validation" / "seeds.csv").read_text().splitlines()
     assert main(["validate", str(copy), "--top", "3", "--seeds", "3"]) == 0
@@ -233,7 +232,7 @@ def test_seeds_that_the_study_has_used_since_are_refused(copy, capsys):
     with ResultsDir(copy, BASE, {"kind": "grid"}, swept=("lr",)) as folder:
         config = dataclasses.replace(BASE, lr=1e-4)
         folder.add(result(2, 2, returns=[40.0] * 12, config=config))
-    status, text = refusal(capsys, copy, "--top", "2", "--seeds", "3")
+    status, text = refusal(capsys, "validate", copy, "--top", "2", "--seeds", "3")
     assert status == 2
     assert "must begin with seed 3, the first that the study has not used, begins with 2" in text
 
@@ -256,15 +255,15 @@ def test_a_study_whose_validation_is_stopped_ends_as_any_that_is(capsys, monkeyp
 
 def test_what_cannot_be_validated_is_refused_in_one_line(tmp_path, capsys):
     filled(tmp_path / "run", result())
-    assert refusal(capsys, tmp_path / "run")[0] == 2
-    assert refusal(capsys, tmp_path / "none")[0] == 2
-    assert refusal(capsys, tmp_path / "run", "--seeds", "1") == (
+    assert refusal(capsys, "validate", tmp_path / "run")[0] == 2
+    assert refusal(capsys, "validate", tmp_path / "none")[0] == 2
+    assert refusal(capsys, "validate", tmp_path / "run", "--seeds", "1") == (
         2,
         "python -m sweeps validate: argument --seeds: must be a whole number >= 2, got 1; "
         "--help shows examples\n",
     )
     longer = study(tmp_path / "longer", episodes=13)
-    status, text = refusal(capsys, longer)
+    status, text = refusal(capsys, "validate", longer)
     assert (status, "trial 2 has another episodes than the study's" in text) == (2, True)
     assert not (longer / "validation").exists()
 
@@ -275,10 +274,12 @@ def of_study(path, aggregate, *trials, exercise=None):
     base = dataclasses.replace(BASE, seeds=len(trials[0]), first_seed=first_seed)
     record = {"kind": "study", "objective": "mean_return", "aggregate": aggregate}
     numbered = dict(enumerate(trials)) | ({EXERCISE: exercise} if exercise else {})
-    with ResultsDir(path, base, record) as folder:
-        for trial, levels in numbered.items():
-            for seed, level in enumerate(levels, first_seed):
-                folder.add(result(trial, seed, returns=[level] * 12, config=base))
+    of_seeds = [
+        result(trial, seed, returns=[level] * 12, config=base)
+        for trial, levels in numbered.items()
+        for seed, level in enumerate(levels, first_seed)
+    ]
+    filled(path, *of_seeds, config=base, sweep=record)
     return read(path)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from commands import here
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from sweep_commands import presets, table
 from trainings import filled, result
 
 from dqn.config import Config, EnvConfig
@@ -15,23 +16,19 @@ from dqn.storage.columns import differing_env
 from dqn.storage.ranking import incomparable_settings, task_folders
 from dqn.storage.results_dir import ResultsDir
 from sweeps.__main__ import main
-from sweeps.plugins.grid_trials import Meaning, points, same_params, trials_of, varied
+from sweeps.plugins.grid import in_order, meaning_by, same_params, trials_of, varied
 
 SMALL = ["hidden=[8]", "batch_size=8", "episodes=4", "test_episodes=0", "workers=0"]
 
 
 @pytest.fixture(scope="module")
 def meaning():
-    return Meaning(OverridesParser.create())
+    return meaning_by(OverridesParser.create())
 
 
-def grid(folder, *overrides, flags=()):
-    return here(*flags, "-m", f"hydra.sweep.dir={folder}", *SMALL, *overrides)
-
-
-def table(folder):
-    frame = pd.read_csv(folder / "seeds.csv").sort_values(["trial", "seed"])
-    return frame.drop(columns="seconds").reset_index(drop=True)
+def grid(folder, *words, small=SMALL):
+    flags = [word for word in words if word.startswith("-")]
+    return here(*flags, "-m", f"hydra.sweep.dir={folder}", *small, *words[len(flags) :])
 
 
 def without_a_line(folder, begin):
@@ -99,10 +96,7 @@ def test_points_follow_the_recorded_order_and_meaning(meaning):
     jobs = [["b=x", "lr=1e-2"], ["b=y", "lr=1e-2"], ["b=x", "lr=0.001"], ["b=y", "lr=0.001"]]
     recorded = {"lr": ["1e-3", "0.01"], "b": ["x", "y"]}
     assert same_params(meaning, recorded, varied(jobs))
-    assert [point.sets for point in points(jobs, recorded, meaning)] == [
-        {"b": "x", "lr": "0.001"}, {"b": "y", "lr": "0.001"},
-        {"b": "x", "lr": "1e-2"}, {"b": "y", "lr": "1e-2"},
-    ]  # fmt: skip
+    assert in_order(jobs, recorded, meaning) == [jobs[2], jobs[3], jobs[0], jobs[1]]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +113,7 @@ def test_points_follow_the_recorded_order_and_meaning(meaning):
     ],
 )
 def test_two_ways_to_write_a_value_mean_the_same(meaning, name, one, other):
-    assert meaning.of(name, one) == meaning.of(name, other)
+    assert meaning(name, one) == meaning(name, other)
 
 
 @pytest.mark.parametrize(
@@ -132,14 +126,14 @@ def test_two_ways_to_write_a_value_mean_the_same(meaning, name, one, other):
     ],
 )
 def test_two_values_do_not(meaning, name, one, other):
-    assert meaning.of(name, one) != meaning.of(name, other)
+    assert meaning(name, one) != meaning(name, other)
 
 
 def test_of_a_key_that_a_job_sets_twice_the_last_value_counts(meaning):
     jobs = [["a=1", "b=1", "++a=2"], ["a=1", "b=2", "++a=2"]]
     assert varied(jobs) == {"b": ["1", "2"]}
-    assert len(points(jobs, varied(jobs), meaning)) == 2
-    assert len(points([["a=1", "++a=2"]], {}, meaning)) == 1
+    assert len(in_order(jobs, varied(jobs), meaning)) == 2
+    assert len(in_order([["a=1", "++a=2"]], {}, meaning)) == 1
 
 
 def test_of_two_jobs_with_one_configuration_the_first_has_the_seeds(meaning):
@@ -149,7 +143,7 @@ def test_of_two_jobs_with_one_configuration_the_first_has_the_seeds(meaning):
     def config(job):
         return made[max(int(text[-1]) for text in job)]
 
-    trials = trials_of(points(jobs, varied(jobs), meaning), config, (0, 1))
+    trials = trials_of(in_order(jobs, varied(jobs), meaning), config, (0, 1))
     assert [(trial.number, trial.seeds, trial.same_as) for trial in trials] == [
         (0, (0, 1), None), (1, (0, 1), None), (2, (), 1), (3, (), 1),
     ]  # fmt: skip
@@ -230,15 +224,12 @@ def test_its_report_has_a_part_for_each_task(tasks, capfd):
 
 
 def test_what_a_preset_sets_of_the_environment_is_on_record(tmp_path, capfd):
-    presets = tmp_path / "conf" / "preset"
-    presets.mkdir(parents=True)
-    for name, value in (("a", "true"), ("b", "false")):
-        (presets / f"{name}.yaml").write_text(
-            f"# @package _global_\nenv:\n  kwargs: {{sutton_barto_reward: {value}}}\n"
-        )
-    folder = tmp_path / "g"
-    flags = "--config-dir", str(tmp_path / "conf")
-    assert grid(folder, "env=cartpole_v1", "preset=a,b", "seeds=1", flags=flags) == 0
+    texts = {
+        n: f"env:\n  kwargs: {{sutton_barto_reward: {v}}}"
+        for n, v in (("a", "true"), ("b", "false"))
+    }
+    folder, flag = tmp_path / "g", presets(tmp_path, **texts)
+    assert grid(folder, flag, "env=cartpole_v1", "preset=a,b", "seeds=1") == 0
     out = capfd.readouterr().out
     assert "trials differ in env.kwargs.sutton_barto_reward: their returns may not compare" in out
     assert table(folder)["env.kwargs.sutton_barto_reward"].tolist() == [True, False]
@@ -262,13 +253,9 @@ def test_a_swept_setting_of_the_environment_has_a_column_and_a_warning(tmp_path,
 
 @pytest.mark.parametrize("key", ["seeds: 2", "first_seed: 5", "test_episodes: 3", "workers: 0"])
 def test_what_must_be_one_for_all_trials_is_refused_in_a_group_that_is_swept(tmp_path, key, capfd):
-    presets = tmp_path / "conf" / "preset"
-    presets.mkdir(parents=True)
-    (presets / "a.yaml").write_text(f"# @package _global_\n{key}\n")
-    flags = "--config-dir", str(tmp_path / "conf")
     small = [text for text in SMALL if not text.startswith(("test_episodes", "workers"))]
-    folder = tmp_path / "g"
-    assert here(*flags, "-m", f"hydra.sweep.dir={folder}", *small, "preset=exercise,a") == 2
+    folder, flag = tmp_path / "g", presets(tmp_path, a=key)
+    assert grid(folder, flag, "preset=exercise,a", small=small) == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"{key.partition(':')[0]} must be the same for all trials")
     assert not (folder / "seeds.csv").exists()
@@ -310,18 +297,16 @@ def test_each_task_has_a_folder_of_its_own_that_every_file_system_takes():
 
 
 def test_a_preset_that_was_changed_since_is_refused_with_the_difference(tmp_path, capfd):
-    presets = tmp_path / "conf" / "preset"
-    presets.mkdir(parents=True)
-    setting = "# @package _global_\nenv:\n  kwargs: {{sutton_barto_reward: {}}}\n"
-    (presets / "a.yaml").write_text("# @package _global_\n{}\n")
-    (presets / "b.yaml").write_text(setting.format("true"))
-    flags = "--config-dir", str(tmp_path / "conf")
-    folder, asked = tmp_path / "g", ("env=cartpole_v1", "preset=a,b")
-    assert grid(folder, *asked, "seeds=1", flags=flags) == 0
+    swept = "env=cartpole_v1", "preset=a,b"
+    folder, flag = (
+        tmp_path / "g",
+        presets(tmp_path, a="{}", b="env:\n  kwargs: {sutton_barto_reward: true}"),
+    )
+    assert grid(folder, flag, *swept, "seeds=1") == 0
     before = (folder / "seeds.csv").read_bytes()
-    (presets / "b.yaml").write_text("# @package _global_\ngamma: 0.5\n")
+    presets(tmp_path, b="gamma: 0.5")
     capfd.readouterr()
-    assert grid(folder, *asked, "seeds=2", flags=flags) == 2
+    assert grid(folder, flag, *swept, "seeds=2") == 2
     assert "trial 1 must have env.kwargs.sutton_barto_reward" in capfd.readouterr().err
     assert (folder / "seeds.csv").read_bytes() == before
 

@@ -3,37 +3,34 @@
 import json
 import math
 import random
-import sqlite3
 
 import optuna
 import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from tabular import TPE, World, compose, row_of
+from tabular import (
+    CMAES,
+    GRID,
+    MEDIAN,
+    QMC,
+    RANDOM,
+    TPE,
+    World,
+    compose,
+    dying_before,
+    edit_study,
+    row_of,
+    study_in,
+    trials_in,
+)
 
 from dqn.runtime.errors import UserError
 from sweeps.search import study_storage
 from sweeps.search.settings import Settings
 from sweeps.search.study import Study
 
-RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
-QMC = {"_target_": "optuna.samplers.QMCSampler"}
-CMAES = {"_target_": "optuna.samplers.CmaEsSampler"}
-MEDIAN = {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 1}
 FEW = ("lr=choice(1e-4,1e-3,1e-2)", "gamma=choice(0.9,0.99)")  # six configurations
 WHOLE = ("train_freq=range(1,4)", "batch_size=range(16,19)")  # nine, all of whole numbers
-
-
-def opened(path):
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    return optuna.load_study(study_name=None, storage=f"sqlite:///{path / 'study.db'}")
-
-
-def killed(world, seed, **changes):
-    rng = random.Random(seed)
-    while not world.run(rng, stop_after=rng.randrange(1, 9), **changes):
-        pass
-    return world
 
 
 def by_settings(config, seed):
@@ -42,30 +39,25 @@ def by_settings(config, seed):
 
 @pytest.mark.parametrize(("sampler", "texts"), [(TPE, FEW), (QMC, WHOLE)], ids=["learns", "counts"])
 def test_a_configuration_that_is_sampled_again_is_trained_once(tmp_path, sampler, texts):
-    worlds = []
-    for folder in ("calm", "cut"):
-        (tmp_path / folder).mkdir()
-        worlds.append(
-            World(tmp_path / folder, *texts, value=by_settings, sampler=sampler, n_trials=14)
-        )
-    calm, cut = worlds
+    settings = {"value": by_settings, "sampler": sampler, "n_trials": 14}
+    calm, cut = worlds = [World(tmp_path / name, *texts, **settings) for name in ("calm", "cut")]
     assert calm.run(random.Random(0))
-    killed(cut, 1)
+    cut.killed(1)
     assert calm.params == cut.params
     assert calm.rows == cut.rows
     trained = {n for n, _ in calm.rows}
     assert 0 < len(calm.same) == len(calm.params) - len(trained)
-    settings = [tuple(calm.params[n].values()) for n in sorted(trained)]
-    assert len({*settings}) == len(settings)
+    sampled = [tuple(calm.params[n].values()) for n in sorted(trained)]
+    assert len({*sampled}) == len(sampled)
     for world in worlds:
-        trials = opened(world.path).trials
+        trials = trials_in(world.path)
         assert {t.number: t.params for t in trials} == world.params
         for number, original in world.same.items():
             assert calm.params[number] == calm.params[original]
             assert trials[number].user_attrs == {"same_as": original}
             assert trials[number].state == TrialState.COMPLETE
             assert trials[number].value == trials[original].value
-        assert opened(world.path).best_trial.number in trained
+        assert study_in(world.path).best_trial.number in trained
 
 
 def test_twenty_in_a_row_end_the_study_and_so_does_the_same_command_again(tmp_path):
@@ -78,7 +70,7 @@ def test_twenty_in_a_row_end_the_study_and_so_does_the_same_command_again(tmp_pa
         assert len({n for n, _ in world.rows}) == 2
         first_twenty = max(n for n, _ in world.rows) + 20
         assert max(world.params) == first_twenty
-        trials = opened(tmp_path).trials
+        trials = trials_in(tmp_path)
         assert len(trials) == first_twenty + 1
         assert {t.state for t in trials} == {TrialState.COMPLETE}
     study = world.study()
@@ -96,7 +88,7 @@ def test_what_is_refused_counts_among_those_that_bring_nothing_new(tmp_path):
     world = World(tmp_path, *texts, value=lambda *of: 1.0, sampler=RANDOM, n_trials=200)
     assert world.run(random.Random(0))
     assert len({n for n, _ in world.rows}) == 2
-    states = [t.state for t in opened(tmp_path).trials]
+    states = [t.state for t in trials_in(tmp_path)]
     assert len(states) < 60
     assert TrialState.FAIL in states[-20:]
     assert TrialState.COMPLETE in states[-20:]
@@ -146,20 +138,21 @@ def test_what_a_race_leaves_behind_is_no_best_trial(tmp_path):
     assert world.run(random.Random(0))
     counts = [sum(n == number for n, _ in world.rows) for number in range(6)]
     assert counts == [3, 3, 3, 3, 1, 1]
-    study = opened(tmp_path)
+    study = study_in(tmp_path)
     states = [t.state for t in study.trials]
     assert states == [TrialState.COMPLETE] * 4 + [TrialState.PRUNED] * 2
     assert [t.value for t in study.trials[4:]] == [9.0, 19.0]
     assert study.best_trial.number == 2  # the IQM of (20, 0, 0) is less
-    with sqlite3.connect(tmp_path / "study.db") as connection:  # as an earlier version had it
-        connection.execute("update trials set state='COMPLETE'")
-        connection.execute("delete from trial_user_attributes where key='raced'")
-    connection.close()
-    assert opened(tmp_path).best_trial.number == 5
+    edit_study(  # as an earlier version had it
+        tmp_path / "study.db",
+        "update trials set state='COMPLETE'",
+        "delete from trial_user_attributes where key='raced'",
+    )
+    assert study_in(tmp_path).best_trial.number == 5
     rows = dict(world.rows)
     assert world.run(random.Random(0))
     assert world.rows == rows
-    assert [t.state for t in opened(tmp_path).trials] == states
+    assert [t.state for t in trials_in(tmp_path)] == states
 
 
 class Broken:
@@ -177,7 +170,6 @@ class Broken:
 def lr_of(tmp_path, number, *texts, **settings):
     """What a study samples for a trial whose number is below `parallel`."""
     folder = tmp_path / "asked"
-    folder.mkdir()
     study = World(folder, *texts, **settings, n_trials=number + 1, parallel=number + 1).study()
     lr = [study.next().config.lr for _ in range(number + 1)][-1]
     study.close()
@@ -192,23 +184,23 @@ def test_a_failed_trial_that_is_tried_again_is_a_success_everywhere(tmp_path, sa
     broken = Broken(lr_of(tmp_path, 2, *numbers, sampler=sampler))
     world = World(tmp_path, *numbers, value=broken, sampler=sampler, n_trials=9, parallel=3)
     assert world.run(random.Random(0))
-    failed = [t for t in opened(tmp_path).trials if t.state == TrialState.FAIL]
+    failed = [t for t in trials_in(tmp_path) if t.state == TrialState.FAIL]
     assert len(failed) == 1
     (number,) = [t.number for t in failed]
     assert failed[0].user_attrs["reason"] == "a seed could not be trained"
     assert world.run(random.Random(0))  # it fails again
-    assert [t.state for t in opened(tmp_path).trials].count(TrialState.FAIL) == 1
+    assert [t.state for t in trials_in(tmp_path)].count(TrialState.FAIL) == 1
     broken.mended = True
     before = dict(world.params)
     assert world.run(random.Random(0), n_trials=12)
     assert before.items() <= world.params.items()
-    study = opened(tmp_path)
+    study = study_in(tmp_path)
     assert {t.state for t in study.trials} == {TrialState.COMPLETE}
     assert study.best_trial.number == number
     assert "reason" not in study.best_trial.user_attrs
-    assert killed(world, 3, n_trials=15)
-    assert len(opened(tmp_path).trials) == 15
-    assert {t.number: t.params for t in opened(tmp_path).trials} == world.params
+    assert world.killed(3, n_trials=15)
+    assert len(trials_in(tmp_path)) == 15
+    assert {t.number: t.params for t in trials_in(tmp_path)} == world.params
 
 
 def test_the_repeats_of_a_failed_trial_succeed_with_it(tmp_path):
@@ -218,32 +210,28 @@ def test_the_repeats_of_a_failed_trial_succeed_with_it(tmp_path):
     assert world.run(random.Random(0))
     of_first = [0, *(n for n, original in world.same.items() if original == 0)]
     assert len(of_first) > 1
-    failed = [t.number for t in opened(tmp_path).trials if t.state == TrialState.FAIL]
+    failed = [t.number for t in trials_in(tmp_path) if t.state == TrialState.FAIL]
     assert failed == of_first
     broken.mended = True
     assert world.run(random.Random(0))
-    trials = opened(tmp_path).trials
+    trials = trials_in(tmp_path)
     assert {t.state for t in trials} == {TrialState.COMPLETE}
     assert {trials[n].value for n in of_first} == {trials[0].value}
     assert [n for n in of_first if trials[n].user_attrs.get("same_as") == 0] == of_first[1:]
 
 
 def test_a_pruned_study_tries_a_failed_trial_again_and_asks_the_pruner_anew(tmp_path):
-    settings = {"sampler": RANDOM, "pruner": {**MEDIAN, "n_startup_trials": 5}}
+    settings = {"sampler": RANDOM, "pruner": MEDIAN}
     broken = Broken(lr_of(tmp_path, 3, **settings))
     world = World(tmp_path, value=broken, n_trials=10, parallel=1, **settings)
     assert world.run(random.Random(0))
-    assert opened(tmp_path).trials[3].state == TrialState.FAIL
+    assert trials_in(tmp_path)[3].state == TrialState.FAIL
     broken.mended = True
     assert world.run(random.Random(0))
-    states = [t.state for t in opened(tmp_path).trials]
+    states = [t.state for t in trials_in(tmp_path)]
     assert TrialState.FAIL not in states
     pruned = {n for (n, _), row in world.rows.items() if row["status"] == "pruned"}
     assert {n for n, state in enumerate(states) if state == TrialState.PRUNED} == pruned
-
-
-class KillError(Exception):
-    """What a kill -9 is here."""
 
 
 def test_a_kill_before_any_write_of_a_retry_changes_nothing(tmp_path, monkeypatch):
@@ -253,48 +241,29 @@ def test_a_kill_before_any_write_of_a_retry_changes_nothing(tmp_path, monkeypatc
     lr = lr_of(tmp_path, 0, *texts, sampler=RANDOM)
 
     def history(folder):
-        folder.mkdir()
-        broken, kills = Broken(lr), 0
+        broken = Broken(lr)
         world = World(folder, *texts, value=broken, sampler=RANDOM, n_trials=6, parallel=1)
-        while True:
-            try:
-                done = world.run(random.Random(0))
-            except KillError:
-                kills += 1
-                continue
-            if done and broken.mended:
-                break
-            broken.mended = True
-        return kills, [(t.state, t.value, t.user_attrs) for t in opened(folder).trials]
+        kills = world.survive()
+        broken.mended = True
+        kills += world.survive()
+        return kills, [(t.state, t.value, t.user_attrs) for t in trials_in(folder)]
 
     kills, whole = history(tmp_path / "whole")
     assert kills == 0
-    died = set()
     names = ("set_trial_user_attr", "set_trial_state_values", "_create_new_trial")
-    for owner, name in [*((RDBStorage, name) for name in names), (study_storage, "reopened")]:
-        write = getattr(owner, name)
-
-        def dying(*values, name=name, write=write, **named):
-            what = f"{name} {[v for v in values if isinstance(v, int | str | tuple)]} {named}"
-            if what not in died:
-                died.add(what)
-                raise KillError
-            return write(*values, **named)
-
-        monkeypatch.setattr(owner, name, dying)
+    calls = [*((RDBStorage, name) for name in names), (study_storage, "reopened")]
+    died = dying_before(monkeypatch, *calls)
     kills, cut = history(tmp_path / "killed")
     assert kills == len(died) > len(whole)
     assert cut == whole
 
 
 def test_the_study_of_a_renamed_folder_is_found_and_stays_the_only_one(tmp_path):
-    old = tmp_path / "old"
-    old.mkdir()
-    world = World(old, value=by_settings, name="old", sampler=RANDOM, n_trials=4)
+    world = World(tmp_path / "old", value=by_settings, name="old", sampler=RANDOM, n_trials=4)
     world.run(random.Random(0))
-    world.path = old.rename(tmp_path / "new")
+    world.path = world.path.rename(tmp_path / "new")
     assert world.run(random.Random(0), name="new", n_trials=6)
-    assert len(opened(world.path).trials) == 6
+    assert len(trials_in(world.path)) == 6
 
 
 def test_of_two_studies_that_an_earlier_version_made_one_is_left(tmp_path, capsys):
@@ -303,11 +272,11 @@ def test_of_two_studies_that_an_earlier_version_made_one_is_left(tmp_path, capsy
     url = f"sqlite:///{tmp_path / 'study.db'}"
     second = optuna.create_study(storage=url, study_name="new", direction="maximize")
     second.set_user_attr("dqn-study", "a")
-    for trial in opened_as(url, "old").trials:
+    for trial in study_in(tmp_path, "old").trials:
         second.add_trial(trial)
     second.ask(world.space)
     assert world.run(random.Random(0), name="new", n_trials=6)
-    assert len(opened(tmp_path).trials) == 6
+    assert len(trials_in(tmp_path)) == 6
     text = capsys.readouterr().err
     assert text.count("\n") == 1
     (copy,) = tmp_path.glob("study.db.twice-*")
@@ -315,15 +284,10 @@ def test_of_two_studies_that_an_earlier_version_made_one_is_left(tmp_path, capsy
     assert len(optuna.get_all_study_names(f"sqlite:///{copy}")) == 2
 
 
-def opened_as(url, name):
-    return optuna.load_study(study_name=name, storage=url)
-
-
 def test_a_shared_storage_holds_each_folders_study_once(tmp_path):
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     worlds = {}
     for name in ("a", "b"):
-        (tmp_path / name).mkdir()
         worlds[name] = World(tmp_path / name, value=by_settings, sampler=RANDOM, storage=url,
                              name=name, n_trials=3)  # fmt: skip
         study = worlds[name].study(identity=name)
@@ -340,18 +304,17 @@ def test_the_study_of_another_folder_in_the_place_of_this_ones_is_refused(tmp_pa
     world.run(random.Random(0))
     with pytest.raises(UserError, match=r"study.db must hold the study of this folder, got that "):
         world.study(identity="b", name="mine")
-    assert len(opened(tmp_path).trials) == 2
+    assert len(trials_in(tmp_path)) == 2
 
 
 def test_parameters_with_a_plus_are_those_without(tmp_path):
     """An earlier version kept the + of `+env.kwargs.x=` in the names of study.db."""
     world = World(tmp_path, *FEW, value=by_settings, sampler=RANDOM, n_trials=3)
     world.run(random.Random(0))
-    with sqlite3.connect(tmp_path / "study.db") as connection:
-        connection.execute("update trial_params set param_name='+gamma' where param_name='gamma'")
-    connection.close()
+    plus = "update trial_params set param_name='+gamma' where param_name='gamma'"
+    edit_study(tmp_path / "study.db", plus)
     world.run(random.Random(0), n_trials=5)
-    trials = opened(tmp_path).trials
+    trials = trials_in(tmp_path)
     assert {t.number: t.params for t in trials} == world.params
     assert {frozenset(t.params) for t in trials} == {frozenset({"lr", "gamma"})}
     assert not list(tmp_path.glob("*damaged*"))
@@ -361,11 +324,8 @@ def test_samplers_know_a_parameter_by_the_name_the_study_was_begun_with(tmp_path
     """They sort names: a grid under other names would be another order of the same points."""
 
     def order(folder, names):
-        folder.mkdir()
         world = World(folder, *FEW)
-        settings = Settings(
-            name="s", n_trials=6, sampler={"_target_": "optuna.samplers.GridSampler"}
-        )
+        settings = Settings(name="s", n_trials=6, sampler=GRID)
         study = Study(settings, world.space, folder, world.base, compose, "a", {}, sampled_as=names)
         params = [study._params[study.next().number] for _ in range(6)]
         study.close()
@@ -384,11 +344,11 @@ def test_a_repeat_ends_as_what_it_repeats_pruned_or_diverged(tmp_path):
     def value(config, seed):
         return {1e-4: math.nan, 1e-3: -1.0, 1e-2: 1.0}[config.lr] + config.gamma
 
-    pruner = {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 2}
+    pruner = {**MEDIAN, "n_startup_trials": 2}
     settings = {"sampler": RANDOM, "pruner": pruner, "rungs": [0.5], "parallel": 1}
     world = World(tmp_path, *FEW, value=value, n_trials=20, **settings)
-    killed(world, 2)
-    trials = opened(tmp_path).trials
+    world.killed(2)
+    trials = trials_in(tmp_path)
     seen = {trials[original].state for original in world.same.values()}
     assert seen == {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
     for number, original in world.same.items():

@@ -5,15 +5,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from tabular import PARSER, compose, row_of, space_of
+from tabular import PARSER, compose, refused, row_of, space_of
 
 from dqn.compose.arguments import grammar_text
 from dqn.config import Config, EnvConfig
 from dqn.runtime.errors import UserError
 from dqn.storage.columns import hyperparameters
-from sweeps.search.recorded_study import recorded
 from sweeps.search.space import overrides_of, params_of_row, points_of, written
-from sweeps.search.space_parser import search_space
+from sweeps.search.space_parser import recorded, search_space
 
 
 @pytest.mark.parametrize(
@@ -64,42 +63,34 @@ def test_a_row_tells_its_sample():
     params = {"lr": 0.0031, "hidden": "[4,4]", "double": True}
     row = row_of(0, 0, compose(params), 1.0)
     row["hidden"] = "4x4"
-    assert params_of_row(row, space) == params
-    assert params_of_row({**row, "lr": 0.5}, space) is None
+    assert params_of_row(row, space, compose) == params
+    assert params_of_row({**row, "lr": 0.5}, space, compose) is None
 
 
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("lrr=interval(0.1,1)", ("lrr", "did you mean")),
-        ("lr=interval(1e-2,1e-4)", ("lr must", "low < high", "write the lower end first")),
-        ("lr=interval(1e-3,1e-3)", ("lr must", "low < high", "write the lower end first")),
-        ("gamma=tag(log,interval(0,0.9))", ("from > 0 with log", "raise its lower end")),
-        ("lr=interval(-1,0.1)", ("lr must", "got -1", "(in lr=interval(-1,0.1))")),
-        ("train_freq=range(9,1)", ("not empty", "got train_freq=range(9,1)", "range(1,17)")),
-        ("train_freq=range(1,4,0.5)", ("whole numbers", "range(1,17)")),
-        ("hidden=interval(1,9)", ("must be a choice", "hidden=choice(A,B)")),
-        ("lr=choice(0.1,0.1)", ("different values", "got 0.1 twice", "leave one out")),
-        ("seeds=choice(1,2)", ("one for the whole study", "write one value")),
-        ("lr=tag(big,interval(0.1,1))", ("the tag log alone", "tag(log,interval(low,high))")),
+        ("lrr=interval(0.1,1)", "lrr … did you mean"),
+        ("lr=interval(1e-2,1e-4)", "lr must … low < high … write the lower end first"),
+        ("lr=interval(1e-3,1e-3)", "lr must … low < high … write the lower end first"),
+        ("gamma=tag(log,interval(0,0.9))", "from > 0 with log … raise its lower end"),
+        ("lr=interval(-1,0.1)", "lr must … got -1 … (in lr=interval(-1,0.1))"),
+        ("train_freq=range(9,1)", "not empty … got train_freq=range(9,1) … range(1,17)"),
+        ("train_freq=range(1,4,0.5)", "whole numbers … range(1,17)"),
+        ("hidden=interval(1,9)", "must be a choice … hidden=choice(A,B)"),
+        ("preset=interval(1,9)", "must be a choice … preset=choice(A,B)"),
+        ("lr=choice(0.1,0.1)", "different values … got 0.1 twice … leave one out"),
+        ("seeds=choice(1,2)", "one for the whole study … write one value"),
+        ("lr=tag(big,interval(0.1,1))", "nothing but log … tag(log,interval(low,high))"),
+        ("lr=0.1", "a study must have a parameter to search, got none (for example"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_in_one_line(text, parts):
-    with pytest.raises(UserError) as caught:
-        space_of(text)
-    line = str(caught.value)
-    assert "\n" not in line
-    assert all(part in line for part in parts), line
-
-
-def test_a_study_without_a_parameter_is_refused():
-    with pytest.raises(UserError, match="must have a parameter to search, got none; write"):
-        space_of("lr=0.1")
+    refused(lambda: space_of(text), parts)
 
 
 def test_an_empty_choice_is_refused():
-    with pytest.raises(UserError, match=r"^lr"):
-        space_of(params={"lr": []})
+    refused(lambda: space_of(params={"lr": []}), "lr")
 
 
 def test_the_plus_of_a_name_is_no_part_of_it():

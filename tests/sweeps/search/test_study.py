@@ -5,29 +5,43 @@ import math
 import random
 import sqlite3
 
-import optuna
 import pytest
 from optuna.pruners import HyperbandPruner, MedianPruner
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from tabular import TPE, TRIALS, World, quadratic, space_of
+from tabular import (
+    CMAES,
+    GRID,
+    HYPERBAND,
+    QMC,
+    RANDOM,
+    TPE,
+    TRIALS,
+    KillError,
+    World,
+    dying_before,
+    edit_study,
+    quadratic,
+    space_of,
+    trials_in,
+)
+from tabular import MEDIAN as MEDIAN_DEFAULTS
 
 from dqn.runtime.errors import RunError, UserError
 from dqn.storage.results_dir import ResultsDir
 from sweeps.plugins.study import GROWS, record_of
 from sweeps.search.settings import Settings
+from sweeps.search.space import written
 
-RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
-MEDIAN = {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 3}
-HYPERBAND = {"_target_": "optuna.pruners.HyperbandPruner"}
+MEDIAN = {**MEDIAN_DEFAULTS, "n_startup_trials": 3}
 NUMBERS = ("lr=tag(log,interval(1e-5,1e-1))", "gamma=interval(0.9,0.999)")
 CHOICES = ("lr=choice(1e-4,1e-3,1e-2)", "gamma=choice(0.9,0.95,0.99)")
 SAMPLERS = {
     "tpe": (TPE, NUMBERS),
     "random": (RANDOM, NUMBERS),
-    "grid": ({"_target_": "optuna.samplers.GridSampler"}, CHOICES),
-    "qmc": ({"_target_": "optuna.samplers.QMCSampler"}, NUMBERS),
-    "cmaes": ({"_target_": "optuna.samplers.CmaEsSampler"}, NUMBERS),
+    "grid": (GRID, CHOICES),
+    "qmc": (QMC, NUMBERS),
+    "cmaes": (CMAES, NUMBERS),
     "gp": ({"_target_": "optuna.samplers.GPSampler", "n_startup_trials": 4}, NUMBERS),
     "one_at_a_time": (
         {"_target_": "sweeps.search.samplers.OneAtATime"},
@@ -35,25 +49,6 @@ SAMPLERS = {
     ),
 }
 PACKAGES = {"cmaes": "cmaes", "gp": "torch"}
-
-
-def stored(path, name="s"):
-    return optuna.load_study(study_name=name, storage=f"sqlite:///{path / 'study.db'}").trials
-
-
-def execute(file, statement):
-    connection = sqlite3.connect(file)
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
-
-
-def killed(world, seed):
-    """Run to the end through kills at random moments, in random orders."""
-    rng = random.Random(seed)
-    while not world.run(rng, stop_after=rng.randrange(1, 12)):
-        pass
-    return world
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +64,14 @@ def test_samples_depend_on_neither_order_nor_kills(tmp_path, name):
     if name in PACKAGES:
         pytest.importorskip(PACKAGES[name])
     sampler, texts = SAMPLERS[name]
-    worlds = []
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        worlds.append(World(tmp_path / folder, *texts, sampler=sampler))
-    assert worlds[0].run(random.Random(0))
-    killed(worlds[1], 1)
-    assert len(worlds[0].params) == min(TRIALS, {"grid": 9, "one_at_a_time": 5}.get(name, TRIALS))
-    assert worlds[0].params == worlds[1].params
-    assert worlds[0].rows == worlds[1].rows
-    trials = stored(tmp_path / "b")
-    assert [t.number for t in trials] == [*range(len(worlds[0].params))]
-    assert {t.number: t.params for t in trials} == worlds[0].params
+    calm, cut = (World(tmp_path / name, *texts, sampler=sampler) for name in "ab")
+    assert calm.run(random.Random(0))
+    cut.killed(1)
+    assert len(calm.params) == min(TRIALS, {"grid": 9, "one_at_a_time": 5}.get(name, TRIALS))
+    assert (calm.params, calm.rows) == (cut.params, cut.rows)
+    trials = trials_in(tmp_path / "b")
+    assert [t.number for t in trials] == [*range(len(calm.params))]
+    assert {t.number: t.params for t in trials} == calm.params
     assert {t.state for t in trials} == {TrialState.COMPLETE}
 
 
@@ -116,7 +107,7 @@ def test_a_damaged_or_missing_storage_is_written_anew(tmp_path, damage, undistur
     elif damage == "truncated":
         file.write_bytes(whole[: len(whole) // 2])
     elif damage in DAMAGE:
-        execute(file, DAMAGE[damage])
+        edit_study(file, DAMAGE[damage])
     else:
         file.write_bytes(random.Random(3).randbytes(5000))
     if damage == "journal":
@@ -126,7 +117,7 @@ def test_a_damaged_or_missing_storage_is_written_anew(tmp_path, damage, undistur
     aside = sorted(p for p in tmp_path.glob("study.db.damaged-*") if "journal" not in p.name)
     assert [p.read_bytes() for p in aside] == ([] if broken is None else [broken])
     assert ("is damaged" in capsys.readouterr().err) == (broken is not None)
-    assert {t.number: t.params for t in stored(tmp_path)} == world.params
+    assert {t.number: t.params for t in trials_in(tmp_path)} == world.params
     assert world.params == undisturbed
 
 
@@ -172,7 +163,7 @@ def test_damage_to_the_storage_that_is_met_on_the_way_costs_nothing(tmp_path, un
 def test_a_damaged_storage_of_a_url_is_left_alone(tmp_path):
     world = World(tmp_path, storage=f"sqlite:///{tmp_path / 'other.db'}")
     world.run(random.Random(0), stop_after=5)
-    execute(tmp_path / "other.db", DAMAGE["samples"])
+    edit_study(tmp_path / "other.db", DAMAGE["samples"])
     before = (tmp_path / "other.db").read_bytes()
     with pytest.raises(RunError, match=r"trial 0 must have lr, gamma as .* has nothing.; mend it,"):
         world.study()
@@ -187,7 +178,7 @@ def test_a_full_disk_costs_nothing_that_was_finished(tmp_path, full, undisturbed
         world.run(random.Random(0), stop_after=1)
     file, connect = tmp_path / "study.db", sqlite3.connect
     if file.exists():
-        execute(file, "vacuum")
+        edit_study(file, "vacuum")
     pages = file.stat().st_size // 4096 if file.exists() else 10
 
     def connected(*arguments, **named):
@@ -205,7 +196,7 @@ def test_a_full_disk_costs_nothing_that_was_finished(tmp_path, full, undisturbed
     assert kept.items() <= world.rows.items()
     assert not list(tmp_path.glob("*damaged*"))
     assert undisturbed.items() <= world.params.items()
-    assert {t.number: t.params for t in stored(tmp_path)} == world.params
+    assert {t.number: t.params for t in trials_in(tmp_path)} == world.params
 
 
 def test_another_study_of_the_name_is_refused(tmp_path):
@@ -242,7 +233,8 @@ def test_a_study_that_is_begun_keeps_its_settings(tmp_path, change, line):
 
     def begun(space=(), **changes):
         settings = Settings(**{**world.settings, **changes})
-        record = record_of(settings, world.space | dict(space), world.base)
+        params = {name: written(of) for name, of in {**world.space, **dict(space)}.items()}
+        record = record_of(settings, params, world.base)
         ResultsDir(tmp_path, world.base, record, growable_keys=GROWS).close()
 
     begun()
@@ -257,7 +249,7 @@ def test_the_storage_is_read_while_the_study_is_open(tmp_path):
     study = World(tmp_path).study()
     trial = study.next()
     assert trial is not None
-    (seen,) = stored(tmp_path)
+    (seen,) = trials_in(tmp_path)
     assert seen.state == TrialState.RUNNING
     assert seen.params == study._params[0]
     study.close()
@@ -269,25 +261,24 @@ def test_a_trial_whose_seeds_all_diverged_has_failed_without_a_nan(tmp_path):
 
     world = World(tmp_path, value=value)
     assert world.run(random.Random(0))
-    trials = stored(tmp_path)
+    trials = trials_in(tmp_path)
     failed = [t for t in trials if t.params["lr"] > 1e-3]
     assert 0 < len(failed) < len(trials)
     for trial in failed:
         assert trial.state == TrialState.FAIL
         assert trial.user_attrs["reason"] == "no finite mean_return: 2 of 2 seeds diverged"
-    with sqlite3.connect(tmp_path / "study.db") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "study.db")) as connection:
         for table in ("trial_values", "trial_intermediate_values"):
             column = "value" if table == "trial_values" else "intermediate_value"
             for (number,) in connection.execute(f"select {column} from {table}"):
                 assert math.isfinite(number)
-    connection.close()
 
 
 def test_what_config_refuses_fails_and_the_study_goes_on(tmp_path):
     texts = ("epsilon_start=choice(0.05,1.0)", "epsilon_min=interval(0.06,0.1)")
     world = World(tmp_path, *texts, value=lambda config, seed: 1.0, sampler=RANDOM)
-    assert killed(world, 0)
-    trials = stored(tmp_path)
+    assert world.killed(0)
+    trials = trials_in(tmp_path)
     assert len(trials) == TRIALS
     for trial in trials:
         refused = trial.params["epsilon_start"] == 0.05
@@ -300,7 +291,7 @@ def test_twenty_refused_in_a_row_end_the_study(tmp_path):
     world = World(tmp_path, *texts, n_trials=50)
     with pytest.raises(UserError, match="got 20 in a row that cannot, the last: "):
         world.run(random.Random(0))
-    assert len(stored(tmp_path)) == 20
+    assert len(trials_in(tmp_path)) == 20
 
 
 def test_a_race_leaves_behind_what_its_first_seeds_say(tmp_path):
@@ -318,10 +309,6 @@ def test_a_race_leaves_behind_what_its_first_seeds_say(tmp_path):
     counts = [sum(n == number for n, _ in world.rows) for number in range(8)]
     # the seventh: one ahead (5), of ceil(0.34 * 7) = 3; the eighth: 5, 4.5, 4, as many as its 3
     assert counts == [3, 3, 3, 3, 3, 1, 3, 1]
-
-
-class KillError(Exception):
-    """What a kill -9 is here."""
 
 
 @pytest.mark.parametrize(("node", "kind"), [(MEDIAN, MedianPruner), (HYPERBAND, HyperbandPruner)])
@@ -346,18 +333,14 @@ def test_a_kill_at_any_report_changes_no_answer(tmp_path, node, kind, monkeypatc
         raise KillError
 
     def history(folder, report):
-        folder.mkdir()
         monkeypatch.setattr(RDBStorage, "set_trial_intermediate_value", report)
         settings = {"n_trials": 9, "parallel": 1, "sampler": RANDOM, "pruner": node}
         world = World(folder, value=value, **settings)
         del asked[:], reported[:]
-        over = False
-        while not over:
-            with contextlib.suppress(KillError):
-                over = world.run(random.Random(0))
+        world.survive()
         assert asked == reported
         assert len(set(asked)) == len(asked)
-        return [(t.state, t.value, t.intermediate_values) for t in stored(folder)]
+        return [(t.state, t.value, t.intermediate_values) for t in trials_in(folder)]
 
     monkeypatch.setattr(kind, "prune", asking)
     whole = history(tmp_path / "whole", reporting)
@@ -372,33 +355,16 @@ def test_a_kill_before_any_write_changes_nothing_that_hyperband_decides(tmp_path
         return 100 * abs(math.sin(1e6 * config.lr)) + seed
 
     def history(folder):
-        folder.mkdir()
         settings = {"n_trials": 12, "parallel": 1, "sampler": RANDOM, "pruner": HYPERBAND}
-        world, kills = World(folder, value=value, **settings), 0
-        while True:
-            try:
-                if world.run(random.Random(0)):
-                    break
-            except KillError:
-                kills += 1
-        return kills, [(t.state, t.value, t.intermediate_values) for t in stored(folder)]
+        kills = World(folder, value=value, **settings).survive()
+        return kills, [(t.state, t.value, t.intermediate_values) for t in trials_in(folder)]
 
     kills, whole = history(tmp_path / "whole")
     assert kills == 0
     assert {state for state, *_ in whole} == {TrialState.COMPLETE, TrialState.PRUNED}
 
-    died = set()
-    for name in ("set_trial_user_attr", "set_trial_system_attr", "set_trial_intermediate_value"):
-        write = getattr(RDBStorage, name)
-
-        def dying(storage, *values, name=name, write=write, **named):
-            what = f"{name} {values} {named}"
-            if what not in died:
-                died.add(what)
-                raise KillError
-            write(storage, *values, **named)
-
-        monkeypatch.setattr(RDBStorage, name, dying)
+    names = ("set_trial_user_attr", "set_trial_system_attr", "set_trial_intermediate_value")
+    died = dying_before(monkeypatch, *((RDBStorage, name) for name in names))
     kills, killed = history(tmp_path / "killed")
     assert kills == len(died) > 3 * len(whole)
     assert killed == whole
@@ -411,8 +377,8 @@ def test_a_trial_far_below_the_median_is_pruned_at_its_first_rung(tmp_path):
         return values.setdefault(config.lr, -100.0 if len(values) == 6 else 1.0)
 
     world = World(tmp_path, value=value, n_trials=8, parallel=1, sampler=RANDOM, pruner=MEDIAN)
-    killed(world, 4)
-    trials = stored(tmp_path)
+    world.killed(4)
+    trials = trials_in(tmp_path)
     assert [t.number for t in trials if t.state == TrialState.PRUNED] == [6]
     assert [{*t.intermediate_values} for t in trials] == [{1, 2, 3}] * 6 + [{1}] + [{1, 2, 3}]
     assert {n for (n, _), row in world.rows.items() if row["status"] == "pruned"} == {6}
@@ -429,5 +395,5 @@ def test_wilcoxon_compares_the_same_seeds(tmp_path):
     settings = {"n_trials": 4, "parallel": 1, "sampler": RANDOM, "pruner": pruner}
     world = World(tmp_path, value=value, seeds=10, **settings)
     world.run(random.Random(0))
-    assert [t.state for t in stored(tmp_path)] == [TrialState.COMPLETE] * 3 + [TrialState.PRUNED]
+    assert [t.state for t in trials_in(tmp_path)] == [TrialState.COMPLETE] * 3 + [TrialState.PRUNED]
     assert 0 < sum(r["status"] == "pruned" for (n, _), r in world.rows.items() if n == 3) < 10

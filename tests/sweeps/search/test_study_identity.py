@@ -5,19 +5,20 @@ import shutil
 import sys
 from pathlib import Path
 
-import optuna
 import pandas as pd
 import pytest
 import yaml
 from commands import here
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
+from sweep_commands import presets, table
+from tabular import study_in, trials_in
 
 from dqn.config import Config, EnvConfig
 from dqn.storage.columns import differing_env
 from dqn.storage.reader import read
 from sweeps.__main__ import main
-from sweeps.search.tasks import alternatives
+from sweeps.search.space import alternatives
 
 STUDY = ["-m", "hydra/sweeper=optuna", "hydra/sweeper/sampler=random", "seeds=1", "episodes=3",
          "test_episodes=0", "workers=0", "hidden=[8]", "batch_size=8"]  # fmt: skip
@@ -35,16 +36,6 @@ def study(folder, *arguments):
     kept = [word for word in STUDY if word.partition("=")[0] not in given]
     words = [*kept, f"hydra.sweep.dir={folder}", *arguments]
     return here(*sorted(words, key=lambda word: not word.startswith("-")))
-
-
-def table(folder):
-    frame = pd.read_csv(folder / "seeds.csv")
-    return frame.drop(columns="seconds").sort_values(["trial", "seed"], ignore_index=True)
-
-
-def stored(folder):
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    return optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'study.db'}")
 
 
 def trials(folder):
@@ -68,14 +59,14 @@ def test_each_configuration_is_trained_once_and_twenty_repeats_end_the_study(tmp
     assert len(once) == once["lr"].nunique() == 2
     same = trials(folder)["same_as"]
     assert same.notna().sum() == 7
-    assert [t.user_attrs.get("same_as") for t in stored(folder).trials] == [
+    assert [t.user_attrs.get("same_as") for t in trials_in(folder)] == [
         None if pd.isna(original) else original for original in same
     ]
-    assert stored(folder).best_trial.number == read(folder).ranked()[0]
+    assert study_in(folder).best_trial.number == read(folder).ranked()[0]
     for _ in range(2):
         assert study(folder, LRS, "hydra.sweeper.n_trials=80") == 0
         text = capsys.readouterr().out
-        assert f"ends with {len(stored(folder).trials)} of 80 trials" in text.splitlines()[-1]
+        assert f"ends with {len(trials_in(folder))} of 80 trials" in text.splitlines()[-1]
         assert "20 samples in a row" in text
         pd.testing.assert_frame_equal(table(folder), once)
     assert main(["validate", str(folder), "--top", "5", "--seeds", "2"]) == 0
@@ -101,16 +92,16 @@ def test_a_folder_that_is_renamed_has_one_study(tmp_path, capsys):
     assert study(folder, space, "hydra.sweeper.n_trials=2") == 0
     folder = folder.rename(tmp_path / "new")
     assert study(folder, space, "hydra.sweeper.n_trials=3") == 0
-    assert [t.number for t in stored(folder).trials] == [0, 1, 2]
+    assert [t.number for t in trials_in(folder)] == [0, 1, 2]
     (folder / "study.db").unlink()
     before = table(folder)
     assert study(folder, space, "hydra.sweeper.n_trials=3") == 0
-    assert len(stored(folder).trials) == 3
+    assert len(trials_in(folder)) == 3
     pd.testing.assert_frame_equal(table(folder), before)
     capsys.readouterr()
     shutil.copytree(folder, tmp_path / "copy")
     assert study(tmp_path / "copy", space, "hydra.sweeper.n_trials=4") == 0
-    assert (len(stored(tmp_path / "copy").trials), len(stored(folder).trials)) == (4, 3)
+    assert (len(trials_in(tmp_path / "copy")), len(trials_in(folder))) == (4, 3)
 
 
 def test_an_argument_of_the_environment_is_a_hyperparameter(tmp_path):
@@ -123,32 +114,29 @@ def test_an_argument_of_the_environment_is_a_hyperparameter(tmp_path):
     kwargs = [results.config(n).env.kwargs for n in sorted(results.rows)]
     assert [one["sutton_barto_reward"] for one in kwargs] == frame[column].tolist()
     assert [*yaml.safe_load((folder / "sweep.yaml").read_text())["params"]] == [column]
-    assert {*stored(folder).trials[0].params} == {column}
+    assert {*trials_in(folder)[0].params} == {column}
     assert study(folder, *(word.replace(swept, swept.lstrip("+")) for word in asked)) == 0
     pd.testing.assert_frame_equal(table(folder), frame)
     for trial in ("0", "1"):
         assert main(["reproduce", str(folder), "--trial", trial, "--seed", "0"]) == 0
 
 
-def presets(tmp_path, **texts):
-    (tmp_path / "conf" / "preset").mkdir(parents=True)
-    for name, text in texts.items():
-        (tmp_path / "conf" / "preset" / f"{name}.yaml").write_text(f"# @package _global_\n{text}\n")
-    return [f"--config-dir={tmp_path / 'conf'}", f"preset={','.join(texts)}"]
-
-
 def test_a_study_over_presets_goes_on_from_its_rows_alone(tmp_path):
-    space = presets(
-        tmp_path, fast="lr: 0.01\nenv:\n  kwargs:\n    sutton_barto_reward: true", slow="lr: 0.002"
+    fast = "lr: 0.01\nenv:\n  kwargs:\n    sutton_barto_reward: true"
+    folder, flag = tmp_path / "s", presets(tmp_path, fast=fast, slow="lr: 0.002")
+    asked = (
+        flag,
+        "preset=fast,slow",
+        "gamma=choice(0.9,0.99)",
+        "hydra/sweeper/sampler=grid",
+        "env=cartpole_v1",
     )
-    folder = tmp_path / "s"
-    asked = (*space, "gamma=choice(0.9,0.99)", "hydra/sweeper/sampler=grid", "env=cartpole_v1")
     assert study(folder, *asked, "hydra.sweeper.n_trials=3") == 0
     (folder / "study.db").unlink()
     assert study(folder, *asked) == 0
     frame = table(folder)
     assert len(frame) == len({*zip(frame["lr"], frame["gamma"], strict=True)}) == 4
-    known = [t.params for t in stored(folder).trials]
+    known = [t.params for t in trials_in(folder)]
     assert {(one["preset"], one["gamma"]) for one in known} == {
         (preset, gamma) for preset in ("fast", "slow") for gamma in (0.9, 0.99)
     }
@@ -167,7 +155,7 @@ def test_a_study_over_presets_goes_on_from_its_rows_alone(tmp_path):
 def test_a_preset_that_sets_what_is_one_for_all_trials_is_refused(
     tmp_path, capsys, monkeypatch, line, key
 ):
-    space = presets(tmp_path, few=line, many="lr: 0.01")
+    space = presets(tmp_path, few=line, many="lr: 0.01"), "preset=few,many"
     monkeypatch.setattr(sys.modules[__name__], "STUDY", [w for w in STUDY if w[:4] != key[:4]])
     text = refused(capsys, tmp_path / "s", *space)
     assert text.startswith(f"{key} must be the same for all trials, got {key}={line.split()[1]}")
@@ -229,17 +217,17 @@ def test_a_failed_trial_is_tried_again_and_then_a_success_everywhere(tmp_path, m
     for _ in range(2):
         assert study(folder, *asked) == 1
         assert "the port is taken" in capsys.readouterr().err
-        states = [t.state for t in stored(folder).trials]
+        states = [t.state for t in trials_in(folder)]
         assert sorted(state.name for state in states) == ["COMPLETE", "FAIL"]
         assert sorted(trials(folder)["status"]) == ["done", "failed"]
-        assert stored(folder).best_trial.number == read(folder).ranked()[0]
+        assert study_in(folder).best_trial.number == read(folder).ranked()[0]
     flag.unlink()
     assert study(folder, *asked) == 0
     assert {*table(folder)["status"]} == {"done"}
     assert len(table(folder)) == 4
     assert {*trials(folder)["status"]} == {"done"}
-    assert {t.state for t in stored(folder).trials} == {TrialState.COMPLETE}
-    best = stored(folder).best_trial
+    assert {t.state for t in trials_in(folder)} == {TrialState.COMPLETE}
+    best = study_in(folder).best_trial
     assert best.params["env.kwargs.gravity_of_mars"] is True
     assert best.number == read(folder).ranked()[0] == states.index(TrialState.FAIL)
     sys.modules.pop("flaky_env")
@@ -292,7 +280,7 @@ def test_a_study_of_before_whose_parameter_has_a_plus_goes_on(tmp_path, capsys):
     column = "env.kwargs.sutton_barto_reward"
     assert after[column].tolist() == [False, False, True, True]
     assert after["double"].tolist() == [True, False, False, True]
-    assert [t.params for t in stored(folder).trials] == [
+    assert [t.params for t in trials_in(folder)] == [
         {column: bool(one), "double": bool(other)}
         for one, other in zip(after[column], after["double"], strict=True)
     ]
