@@ -27,7 +27,7 @@ from dqn.config.config import KEYS
 from dqn.config.familiar import advice_on_sweeper
 from dqn.config.fields import override_text
 from dqn.config.interpolation import escaped, refuse_literal
-from dqn.config.nesting import refuse_dotted
+from dqn.config.env_config import refuse_dotted
 from dqn.runtime.errors import UserError, must_be, unknown_key
 
 _KEY_AND_NUMBER = re.compile(

@@ -27,7 +27,7 @@ _MODULES = {
     "replay=replay_buffer",
     "dqn.compose": "dqn: arguments composer=fast_compose help=help_page hydra_errors "
     "origin=value_source overrides program=resume_command traps trust=allowlist",
-    "dqn.config": "dqn: habits=familiar nesting schema=fields values variables=interpolation",
+    "dqn.config": "dqn: habits=familiar nesting=env_config schema=fields values variables=interpolation",
     "dqn.envs": "dqn.envs: compiled=registry host=gymnasium_env lookup=registry_errors",
     "dqn.plotting": "dqn.results: artefacts drawable figures=training_figures frames "
     "pictures=result_pictures recorder=episode_recorder",
