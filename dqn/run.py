@@ -9,8 +9,7 @@ import importlib.util
 import io
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,10 +55,9 @@ def _run(arguments: list[str]) -> int:
     from dqn.compose.hydra_errors import one_line
     from dqn.compose.hydra_private import get_args_parser
 
-    arguments = normalize(arguments)
     parser = get_args_parser()
     parser.error = _refuse_flag
-    args = parser.parse_args(arguments)
+    args = parser.parse_args(normalize(arguments))
     compose.name_folder_by_time(datetime.now())
     if args.experimental_rerun:
         raise must_be(
@@ -70,7 +68,7 @@ def _run(arguments: list[str]) -> int:
         )
     shows = args.cfg or args.info or args.hydra_help or args.shell_completion
     if shows or args.resolve or (args.run and args.multirun):  # the last two are refused by Hydra
-        _have_hydra_show(arguments, args)
+        _have_hydra_show(args, parser)
         return 0
     statuses = []
 
@@ -85,30 +83,26 @@ def _run(arguments: list[str]) -> int:
     configs = command.configs
     before_training(configs[0], configs, corners=() if command.is_study else None)
     with one_line():
-        command.run(job)
+        command.run()
     return max(statuses, default=0)
 
 
-def _have_hydra_show(arguments: list[str], args: Any) -> None:
-    """Have Hydra show what its own flags ask for; nothing is trained."""
-    import hydra
-
+def _have_hydra_show(args: Any, parser: Any) -> None:
+    """Have Hydra show what its own flags ask for, without passwords; nothing is trained."""
     from dqn.compose import compose
     from dqn.compose.hydra_errors import one_line
+    from dqn.config.interpolation import without_literals
 
     def job(composed: "DictConfig") -> None:
         raise AssertionError
 
-    if args.cfg or args.info:
-        compose.remember_all(args, job)
-    decorate = hydra.main(
-        config_path=str(help_page.CONF),
-        config_name=compose.CONFIG_NAME,
-        version_base=compose.VERSION_BASE,
-    )
-    # Hydra is to raise what it would otherwise print, over several lines, and exit with.
-    with one_line(), variable_set(FULL_ERROR, "1"), _read_by_hydra(arguments), _clean_output():
-        decorate(job)()
+    printed = io.StringIO()
+    try:
+        # Hydra is to raise what it would otherwise print, over several lines, and exit with.
+        with one_line(), variable_set(FULL_ERROR, "1"), redirect_stdout(printed):
+            compose.show(args, parser, job)
+    finally:
+        print(without_literals(hidden(printed.getvalue())), end="")
 
 
 def _train(config: Config) -> int:
@@ -137,30 +131,6 @@ def _load_sweeps() -> None:
     spec: Any = importlib.util.spec_from_file_location("sweeps", path)
     sys.modules["sweeps"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules["sweeps"])
-
-
-@contextmanager
-def _read_by_hydra(arguments: list[str]) -> Iterator[None]:
-    """Have Hydra, which reads `sys.argv` itself, read these words."""
-    before = sys.argv
-    sys.argv = [before[0], *arguments]
-    try:
-        yield
-    finally:
-        sys.argv = before
-
-
-@contextmanager
-def _clean_output() -> Iterator[None]:
-    """Leave passwords out of what Hydra prints of a configuration."""
-    from dqn.config.interpolation import without_literals
-
-    printed = io.StringIO()
-    try:
-        with redirect_stdout(printed):
-            yield
-    finally:
-        print(without_literals(hidden(printed.getvalue())), end="")
 
 
 def _refuse_flag(message: str) -> None:

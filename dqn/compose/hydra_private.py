@@ -8,6 +8,7 @@ loads it too.
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
+from hydra._internal.utils import _run_hydra as run_hydra
 from hydra._internal.utils import (
     create_automatic_config_search_path,
     detect_calling_file_or_module_from_task_function,
@@ -23,4 +24,5 @@ __all__ = [
     "detect_calling_file_or_module_from_task_function",
     "detect_task_name",
     "get_args_parser",
+    "run_hydra",
 ]

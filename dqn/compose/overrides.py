@@ -17,23 +17,10 @@ from dqn.config.fields import closest_match, override_text
 from dqn.config.values import flag_in, number_in
 from dqn.runtime.errors import UserError, must_be, unknown_key
 
-_SEVERAL_OBJECTIVES = (
-    "nsgaii",
-    "nsgaiii",
-    "motpe",
-    "nsga2",
-    "nsga3",
-    "partial_fixed",
-    "brute_force",
-)
+_SEVERAL_OBJECTIVES = "nsgaii nsgaiii motpe nsga2 nsga3 partial_fixed brute_force"
 _GROUPS = (
-    "launcher",
-    "sweeper",
-    "sweeper/sampler",
-    "sweeper/pruner",
-    "job_logging",
-    "hydra_logging",
-)
+    "launcher", "sweeper", "sweeper/sampler", "sweeper/pruner", "job_logging", "hydra_logging"
+)  # fmt: skip
 LARGEST_GRID = 100_000  # points; they are all held in memory
 
 
@@ -43,7 +30,7 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
     options = options_of(loader, key) if key else []
     if override.is_hydra_override() and not options:
         if override.is_sweep_override():
-            raise must_be(key, "one value", text, _of_hydra(override))
+            raise must_be(key, "one value", text, _one_value(override))
         if "/" in key:
             near = closest_match(key, [f"hydra/{group}" for group in _GROUPS])
             advice = f"did you mean {near}?" if near else f"Hydra has {', '.join(_GROUPS)}"
@@ -71,7 +58,7 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
 
 def _advice(group: str, word: str, options: Sequence[str]) -> str:
     """What to write instead of an option that a group does not have."""
-    if group == "hydra/sweeper/sampler" and word.lower() in _SEVERAL_OBJECTIVES:
+    if group == "hydra/sweeper/sampler" and word.lower() in _SEVERAL_OBJECTIVES.split():
         return SAMPLERS
     if near := closest_match(word, options):
         return f"did you mean {group}={near}?"
@@ -82,20 +69,15 @@ def _advice(group: str, word: str, options: Sequence[str]) -> str:
     return f"write {group}={options[0]}, or leave it out"
 
 
-def _of_hydra(override: Override) -> str:
-    """What to write instead of several values of a key of Hydra's own."""
+def _one_value(override: Override) -> str:
+    """What to write instead of several values, which may have been one text with commas."""
     key, text = str(override.key_or_group), str(override.input_line).partition("=")[2]
     if (name := key.removeprefix("hydra.sweeper.params.")) != key:
         return f"write the sweep itself, {name}={text}"
-    return f"quoted with its comma it is {shell_word(key, text)}"
-
-
-def _one_value(override: Override) -> str:
-    """What to write instead of several, which may have been one text with commas."""
-    text = str(override.input_line).partition("=")[2]
-    if override.key_or_group not in TEXTS or "(" in text:
-        return "write one value"
-    return f"write one value; quoted with its comma it is {shell_word(override.key_or_group, text)}"
+    advice = f"quoted with its comma it is {shell_word(key, text)}"
+    if override.is_hydra_override():
+        return advice
+    return f"write one value; {advice}" if key in TEXTS and "(" not in text else "write one value"
 
 
 def refuse_run_keys(base: Config, others: Iterable[tuple[str, Config]]) -> None:
@@ -107,25 +89,9 @@ def refuse_run_keys(base: Config, others: Iterable[tuple[str, Config]]) -> None:
         for key in fields_of("run"):
             one, other = (override_text(getattr(of, key)) for of in (base, config))
             if one != other:
-                raise must_be(
-                    key,
-                    "the same for all trials",
-                    f"{key}={other} for {what} and {key}={one} for the others",
-                    f"write {key}={one}, or another value, for all of them",
-                    value=other,
-                )
-
-
-def refuse_no_mapping(params: Any) -> None:
-    """Refuse `hydra.sweeper.params` that name nothing."""
-    if not isinstance(params, Mapping):
-        raise must_be(
-            "hydra.sweeper.params",
-            "a mapping of keys to sweeps",
-            override_text(params),
-            example="'+hydra.sweeper.params.lr=\"1e-3,1e-2\"'",
-            value=params,
-        )
+                got = f"{key}={other} for {what} and {key}={one} for the others"
+                advice = f"write {key}={one}, or another value, for all of them"
+                raise must_be(key, "the same for all trials", got, advice, value=other)
 
 
 def sweep_texts(params: Any) -> list[str]:
@@ -133,7 +99,10 @@ def sweep_texts(params: Any) -> list[str]:
 
     Raises `UserError` for what is no mapping of keys to sweeps.
     """
-    refuse_no_mapping(params)
+    if not isinstance(params, Mapping):
+        got, example = override_text(params), "'+hydra.sweeper.params.lr=\"1e-3,1e-2\"'"
+        rule = "a mapping of keys to sweeps"
+        raise must_be("hydra.sweeper.params", rule, got, example=example, value=params)
     return [f"{name}={_sweep_text(str(name), value)}" for name, value in params.items()]
 
 
@@ -197,15 +166,12 @@ def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
     for override in overrides:
         sweep = override.value()
         if isinstance(sweep, ChoiceSweep) and not sweep.simple_form:  # whose text has lost quotes
-            sweep.list = [
-                QuotedString(item, Quote.single)
-                if isinstance(item, str) and needs_quotes(item)
-                else item
-                for item in sweep.list
-            ]
+            for place, item in enumerate(sweep.list):
+                if isinstance(item, str) and needs_quotes(item):
+                    sweep.list[place] = QuotedString(item, Quote.single)
     return [list(job) for job in BasicSweeper.split_arguments(list(overrides), None)[0]]
 
 
-def fixed(overrides: Sequence[Override]) -> list[Override]:
-    """Those that are not swept."""
-    return [override for override in overrides if not override.is_sweep_override()]
+def fixed(overrides: Sequence[Override]) -> list[str]:
+    """Those that are not swept, as text."""
+    return [one.input_line or "" for one in overrides if not one.is_sweep_override()]
