@@ -19,7 +19,6 @@ from dqn.config import Config
 from dqn.config.config import KEYS
 from dqn.config.familiar import advice_on
 from dqn.runtime import machine
-from dqn.runtime.environment_variable import variable_set
 from dqn.runtime.errors import UserError, must_be
 from dqn.runtime.exit_codes import FULL_ERROR, INTERRUPTED, exit_code, remember_tracebacks
 from dqn.runtime.secrets import clean, hidden
@@ -92,6 +91,7 @@ def _have_hydra_show(args: Any, parser: Any) -> None:
     from dqn.compose import compose
     from dqn.compose.hydra_errors import one_line
     from dqn.config.interpolation import without_literals
+    from dqn.runtime.tensorflow import variable_set
 
     def job(composed: "DictConfig") -> None:
         raise AssertionError

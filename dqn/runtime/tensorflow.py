@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dqn.runtime.environment_variable import variable_set
 from dqn.runtime.errors import must_be
 
 GPU_SWITCH = "DQN_GPU"  # 1: TensorFlow may use the GPUs that it sees
@@ -45,22 +44,18 @@ def import_keras() -> Any:
             importlib.import_module("keras")
         except (ValueError, AttributeError, TypeError, OSError) as error:
             # Of a keras.json that it cannot read, or that asks for what it does not know.
-            _forget("keras")
+            for name in [name for name in sys.modules if f"{name}.".startswith("keras.")]:
+                del sys.modules[name]  # what was imported in part
             with variable_set("KERAS_HOME", os.devnull):
                 importlib.import_module("keras")
             line = " ".join(str(error).split())
             print(f"keras.json is ignored, as Keras cannot use it: {line}", file=sys.stderr)
         sys.modules["keras"].config.set_floatx("float32")
-    keras = importlib.import_module("keras")
-    if keras.config.backend() != "tensorflow":
-        backend = keras.config.backend()
-        raise must_be(
-            "the backend of Keras",
-            "tensorflow",
-            f"{backend}, with which this process imported it before",
-            "import dqn first, or set KERAS_BACKEND=tensorflow",
-            value=backend,
-        )
+    keras: Any = sys.modules["keras"]
+    if (backend := keras.config.backend()) != "tensorflow":
+        got = f"{backend}, with which this process imported it before"
+        advice = "import dqn first, or set KERAS_BACKEND=tensorflow"
+        raise must_be("the backend of Keras", "tensorflow", got, advice, value=backend)
     return keras
 
 
@@ -77,6 +72,19 @@ def leave_gpus() -> None:
         else:
             for gpu in config.list_physical_devices("GPU"):
                 config.experimental.set_memory_growth(gpu, True)
+
+
+@contextmanager
+def variable_set(name: str, value: str) -> Iterator[None]:
+    """Have the variable `name` of the environment be `value`, then what it was before."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
 
 
 @contextmanager
@@ -104,12 +112,6 @@ def _stderr_aside() -> Iterator[None]:
             os.dup2(kept, 2)
 
 
-def _forget(package: str) -> None:
-    """Have a package imported again that was imported in part."""
-    for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
-        del sys.modules[name]
-
-
 @contextmanager
 def _without_keras() -> Iterator[None]:
     """Keep TensorFlow from ending in an import of Keras: half a second that lanes do without.
@@ -118,11 +120,11 @@ def _without_keras() -> Iterator[None]:
     """
     modules: dict[str, Any] = sys.modules
     wanted = "keras.src.optimizers"
-    if wanted in modules:
-        yield
-        return
-    modules[wanted] = None
+    is_there = wanted in modules
+    if not is_there:
+        modules[wanted] = None
     try:
         yield
     finally:
-        del modules[wanted]
+        if not is_there:
+            del modules[wanted]

@@ -7,34 +7,28 @@ knows a program by its names, its text and the places in the source that its ope
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol
 
 import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 from tensorflow.python.eager import context  # adds and calls a graph: not under a public name
 
-T = TypeVar("T")
 Results = Callable[..., Any]
 """Of a function's arguments: anything nested as what it returns, None where a tensor will be."""
 
 
 class Kept(Protocol):
-    """Where graphs are kept: by a text that says what of, but not by which code."""
+    """Where graphs are kept: by a text that says what of, but not by which code.
+
+    Where compiled programs are kept too, it has `compiled(name, call, again)`: the result of
+    `call`, the first one of a program; `again` is one under another name.
+    """
 
     def get(self, name: str, /) -> bytes | None:
         """The graph of that name, if it is there."""
         ...
 
     def __setitem__(self, name: str, graph: bytes, /) -> None: ...
-
-
-@runtime_checkable
-class KeptPrograms(Protocol):
-    """Where compiled programs are kept, too."""
-
-    def compiled(self, name: str, call: Callable[[], T], again: Callable[[], T], /) -> T:
-        """`call()`, the first one of a program; `again` is one under another name."""
-        ...
 
 
 class Compiled:
@@ -77,10 +71,10 @@ class Compiled:
             self._programs[key] = _Program(FunctionDefLibrary.FromString(graph), nesting)
             return self._programs[key](tensors)
 
-        if not isinstance(self._kept, KeptPrograms):
+        if (compiled := getattr(self._kept, "compiled", None)) is None:
             return call(graph)
         name = self._full_name(tensors, static)
-        return self._kept.compiled(name, lambda: call(graph), lambda: call(_under_new_name(graph)))
+        return compiled(name, lambda: call(graph), lambda: call(_under_new_name(graph)))
 
     def _full_name(self, tensors, static) -> str:
         types = [f"{x.dtype.name}{x.shape.as_list()}" for x in tf.nest.flatten(tensors)]
@@ -152,18 +146,14 @@ def _named(functions: list, name: str) -> bytes:
         function.signature.name = names[function.signature.name]
         for called in _called(function):
             called.name = names[called.name]
-        _name_arguments(function)
+        arguments = {x.name: f"argument_{i}" for i, x in enumerate(function.signature.input_arg)}
+        for argument in function.signature.input_arg:
+            argument.name = arguments[argument.name]
+        for node in function.node_def:
+            node.input[:] = [arguments.get(x, x) for x in node.input]
+        for output, x in list(function.ret.items()):
+            function.ret[output] = arguments.get(x, x)
     return FunctionDefLibrary(function=functions).SerializeToString(deterministic=True)
-
-
-def _name_arguments(function) -> None:
-    names = {x.name: f"argument_{i}" for i, x in enumerate(function.signature.input_arg)}
-    for argument in function.signature.input_arg:
-        argument.name = names[argument.name]
-    for node in function.node_def:
-        node.input[:] = [names.get(x, x) for x in node.input]
-    for output, x in list(function.ret.items()):
-        function.ret[output] = names.get(x, x)
 
 
 def _called(function) -> Iterator[Any]:
