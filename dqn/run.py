@@ -7,6 +7,7 @@ HYDRA_FULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are n
 
 import importlib.util
 import io
+import os
 import re
 import sys
 from contextlib import redirect_stdout
@@ -20,7 +21,7 @@ from dqn.config.config import KEYS
 from dqn.config.familiar import advice_on
 from dqn.runtime import machine
 from dqn.runtime.errors import UserError, must_be
-from dqn.runtime.exit_codes import FULL_ERROR, INTERRUPTED, exit_code, remember_tracebacks
+from dqn.runtime.exit_codes import FULL_ERROR, INTERRUPTED, exit_code
 from dqn.runtime.secrets import clean, hidden
 from dqn.runtime.standard_streams import prepare_streams, refuse_system
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 def main() -> int:
     """Do what `sys.argv` asks for and give the exit status."""
     prepare_streams()
-    remember_tracebacks()
     try:
         return exit_code(lambda: _run(sys.argv[1:]))
     except KeyboardInterrupt:
@@ -91,7 +91,7 @@ def _have_hydra_show(args: Any, parser: Any) -> None:
     from dqn.compose import compose
     from dqn.compose.hydra_errors import one_line
     from dqn.config.interpolation import without_literals
-    from dqn.runtime.tensorflow import variable_set
+    from dqn.runtime.tensorflow import set_for_now
 
     def job(composed: "DictConfig") -> None:
         raise AssertionError
@@ -99,7 +99,7 @@ def _have_hydra_show(args: Any, parser: Any) -> None:
     printed = io.StringIO()
     try:
         # Hydra is to raise what it would otherwise print, over several lines, and exit with.
-        with one_line(), variable_set(FULL_ERROR, "1"), redirect_stdout(printed):
+        with one_line(), set_for_now(os.environ, FULL_ERROR, "1"), redirect_stdout(printed):
             compose.show(args, parser, job)
     finally:
         print(without_literals(hidden(printed.getvalue())), end="")

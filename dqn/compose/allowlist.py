@@ -35,7 +35,12 @@ def refuse_calls(composed: DictConfig) -> None:
         _refuse_targets(name, node, LAUNCHERS if name == "hydra.launcher" else choose)
     for name in ("hydra.job_logging", "hydra.hydra_logging"):
         for place, last, value in _leaves(name, _plain(composed, name)):
-            _refuse_logging(place, last, str(value))
+            text, called = str(value), last in ("()", "class")
+            allowed = _LOGGING if called else _STREAMS
+            named = called or text.startswith("ext://")
+            if (named and text not in allowed) or ("${" in text and last not in _FREE_TEXT):
+                rule = f"{', '.join(sorted(allowed))} or left out"
+                raise must_be(place, rule, override_text(text))
 
 
 def _refuse_targets(where: str, node: Mapping[str, Any], advice: str) -> None:
@@ -50,14 +55,6 @@ def _refuse_targets(where: str, node: Mapping[str, Any], advice: str) -> None:
             rule = f"false where {name} is {override_text(value)}, or Hydra calls that"
             got = override_text(node.get("_recursive_", True))
             raise must_be(f"{where}._recursive_", rule, got, "leave out one of them")
-
-
-def _refuse_logging(name: str, last: str, text: str) -> None:
-    called = last in ("()", "class")
-    allowed = _LOGGING if called else _STREAMS
-    named = called or text.startswith("ext://")
-    if (named and text not in allowed) or ("${" in text and last not in _FREE_TEXT):
-        raise must_be(name, f"{', '.join(sorted(allowed))} or left out", override_text(text))
 
 
 def _plain(composed: DictConfig, name: str, resolve: bool = False) -> Any:

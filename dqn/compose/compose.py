@@ -11,46 +11,34 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra import version
-from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.utils import setup_globals
 from hydra.errors import ConfigCompositionException
-from hydra.types import RunMode
+from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from dqn.compose.allowlist import refuse_calls
 from dqn.compose.fast_compose import Composer, own_keys
 from dqn.compose.help_page import CONF
 from dqn.compose.hydra_errors import one_line
-from dqn.compose.hydra_private import (
-    ConfigLoaderImpl,
-    Hydra,
-    create_automatic_config_search_path,
-    detect_calling_file_or_module_from_task_function,
-    detect_task_name,
-    run_hydra,
-)
-from dqn.compose.overrides import refuse_wrong
-from dqn.compose.setting_advice import advice_on_setting
+from dqn.compose.hydra_private import ConfigLoaderImpl, hydra_for, run_hydra
+from dqn.compose.overrides import advice_on_setting, refuse_wrong
 from dqn.compose.value_source import composed_files, naming_undecoded, refuse_misread
 from dqn.config import Config
 from dqn.config.config import KEYS, choices_of
-from dqn.config.interpolation import remember_literals, remember_secrets
+from dqn.config.interpolation import literals
 from dqn.runtime.errors import must_be, only_for, unknown_key
+from dqn.runtime.secrets import remember, remember_secrets
 from dqn.storage.format_version import refuse_unfit
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
-
-Task = Callable[[DictConfig], Any]
 
 
 @dataclass(frozen=True)
@@ -64,27 +52,15 @@ class Command:
     """Have Hydra make the folder and call the task, or its sweeper call ours."""
 
 
-class _Loader(ConfigLoaderImpl):
-    """Hydra's loader, which composes a command once: Hydra asks for it again when it runs it."""
-
-    known: tuple[str, list[str], DictConfig] | None = None
-
-    def load_configuration(self, config_name, overrides, *others, **options) -> DictConfig:
-        """As Hydra's."""
-        if self.known is not None and self.known[:2] == (config_name, list(overrides)):
-            return self.known[2]
-        return super().load_configuration(config_name, overrides, *others, **options)
-
-
-def validate_command(args: argparse.Namespace, task: Task) -> Command:
+def validate_command(args: argparse.Namespace, task: TaskFunction) -> Command:
     """Compose and check all that `args`, of Hydra's own parser, asks of `task`.
 
     Whether its environments can be made is not asked. Raises `UserError`, one line, at the first
     thing that is wrong; leaves nothing on disk.
     """
     with one_line():
-        hydra = _hydra(args, task)
-        loader: Any = hydra.config_loader
+        version.setbase(VERSION_BASE)
+        hydra, loader = hydra_for(args, task, CONF)
         parsed = OverridesParser.create(loader).parse_overrides(args.overrides)
         for override in parsed:
             refuse_wrong(override, loader)
@@ -95,8 +71,7 @@ def validate_command(args: argparse.Namespace, task: Task) -> Command:
         refuse_calls(composed)
         many = composed.hydra.mode == RunMode.MULTIRUN
         if not many:
-            for override in parsed:
-                _refuse_sweep(override)
+            _refuse_sweeps(parsed)
             if composed.hydra.mode is None:  # as Hydra does where it is asked for a run
                 composed.hydra.mode = RunMode.RUN
                 composed.hydra.overrides.hydra.append("hydra.mode=RUN")
@@ -107,27 +82,27 @@ def validate_command(args: argparse.Namespace, task: Task) -> Command:
         _refuse_unwritable(composed, many)
     HydraConfig.instance().cfg = None
     loader.known = name, overrides, composed
-    run = partial(hydra.multirun if many else hydra.run, name, task, overrides)
-    return Command(configs, many and not composer.is_grid, partial(_run, hydra, run))
+
+    def run() -> None:
+        GlobalHydra.instance().initialize(hydra)
+        try:
+            (hydra.multirun if many else hydra.run)(name, task, overrides)
+        finally:
+            GlobalHydra.instance().clear()
+
+    return Command(configs, many and not composer.is_grid, run)
 
 
-def _run(hydra: Hydra, run: Callable[[], Any]) -> None:
-    GlobalHydra.instance().initialize(hydra)
-    try:
-        run()
-    finally:
-        GlobalHydra.instance().clear()
-
-
-def show(args: argparse.Namespace, parser: argparse.ArgumentParser, task: Task) -> None:
+def show(args: argparse.Namespace, parser: argparse.ArgumentParser, task: TaskFunction) -> None:
     """Have Hydra print what its own flags ask for; `hidden` then knows every secret in it."""
+    version.setbase(VERSION_BASE)
     if args.cfg or args.info:
         with contextlib.suppress(Exception):  # Hydra says itself what is wrong, and prints nothing
-            loader: Any = _hydra(args, task).config_loader
+            _, loader = hydra_for(args, task, CONF)
             composed = _composed(loader, args.config_name or CONFIG_NAME, args.overrides, many=True)
             _remember_secrets(composed)
-            remember_literals(OmegaConf.to_container(composed.env, resolve=False))
-    version.setbase(VERSION_BASE)
+            for _, text in literals(OmegaConf.to_container(composed.env, resolve=False), ""):
+                remember(text)
     run_hydra(args, parser, task, str(CONF), CONFIG_NAME)
 
 
@@ -137,28 +112,10 @@ def name_folder_by_time(now: datetime) -> None:
     OmegaConf.register_new_resolver("name_or_time", lambda name: name or unnamed, replace=True)
 
 
-def _hydra(args: argparse.Namespace, task: Task) -> Hydra:
-    """Hydra with a loader over the folders that `hydra.main` would search."""
-    version.setbase(VERSION_BASE)
-    setup_globals()
-    caller = detect_calling_file_or_module_from_task_function(task)
-    path = create_automatic_config_search_path(*caller, args.config_path or str(CONF))
-    if args.config_dir is not None:
-        folder = Path(args.config_dir).absolute()
-        if not folder.is_dir():
-            raise must_be("--config-dir", "a folder", args.config_dir, "write the path of one")
-        query = SearchPathQuery(provider="schema")
-        path.prepend(provider="command-line", path=f"file://{folder}", anchor=query)
-    return Hydra(detect_task_name(*caller), _Loader(path))
-
-
 def _composed(
     loader: ConfigLoaderImpl, name: str, overrides: Sequence[str], many: bool
 ) -> DictConfig:
-    """What Hydra makes of a command line that may hold sweeps.
-
-    A run and a sweep are composed alike, but that a sweep may leave open what its jobs choose.
-    """
+    """What Hydra makes of a command line; a sweep may leave open what its jobs choose."""
     mode = RunMode.MULTIRUN if many else RunMode.RUN
     try:
         with naming_undecoded(loader):
@@ -192,13 +149,14 @@ def _remember_secrets(composed: DictConfig) -> None:
             remember_secrets(OmegaConf.to_container(node, resolve=False))
 
 
-def _refuse_sweep(override: Override) -> None:
-    key = str(override.key_or_group)
-    if key.startswith(("hydra/sweeper", "hydra.sweeper")):
-        raise only_for(key, "sweeps", "add -m", override.value())
-    if override.is_sweep_override():
-        advice = "add -m to train them all (a list is written [32,32])"
-        raise must_be(key, "one value", override.input_line, advice)
+def _refuse_sweeps(overrides: Sequence[Override]) -> None:
+    for override in overrides:
+        key = str(override.key_or_group)
+        if key.startswith(("hydra/sweeper", "hydra.sweeper")):
+            raise only_for(key, "sweeps", "add -m", override.value())
+        if override.is_sweep_override():
+            advice = "add -m to train them all (a list is written [32,32])"
+            raise must_be(key, "one value", override.input_line, advice)
 
 
 def _refuse_unwritable(composed: DictConfig, many: bool) -> None:

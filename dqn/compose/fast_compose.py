@@ -36,9 +36,6 @@ from dqn.runtime.errors import UserError, first_line, must_be, unknown_key
 
 Number = bool | int | float
 
-_CONFIGS: dict[tuple[str, ...], Config] = {}
-"""By search path, name of the configuration, Hydra's own overrides and those of the job."""
-
 
 class Composer:
     """Makes the `Config` of any job of one command, whose composed configuration is `composed`.
@@ -51,8 +48,7 @@ class Composer:
         self.parser = OverridesParser.create(loader)
         given: Any = OmegaConf.to_container(composed.hydra.overrides, resolve=False)
         self._task, self._hydra = given["task"], given["hydra"]
-        self._command = (str(loader.config_search_path), composed.hydra.job.config_name)
-        self._command += (*self._hydra, "")
+        self._name = composed.hydra.job.config_name
         self._parsed: dict[str, Override] = {}
         self._bases: dict[tuple[str, ...], tuple[DictConfig, str | None, dict | None]] = {}
 
@@ -71,8 +67,7 @@ class Composer:
         """Every job of a grid, checked; of a sweeper that names its jobs later, the base alone."""
         sweeper = self.composed.hydra.sweeper
         if not self.is_grid:
-            overrides = self._refused_wrong(self._task)
-            return [self.config(fixed(overrides))]
+            return [self.config(fixed(map(self._override, self._task)))]
         for name, value in sweeper.items():
             if name not in ("_target_", "max_batch_size", "params"):  # added with a +
                 known = advice_on_sweeper(str(name), is_study=False)
@@ -80,7 +75,7 @@ class Composer:
                 got = f"hydra.sweeper.{name}={override_text(value)}, for a grid"
                 raise unknown_key(f"hydra.sweeper.{name}", got, advice, value)
         params = sweep_texts(settings_of(sweeper).get("params") or {})
-        overrides = self._refused_wrong([*params, *self._task])  # the command line's win
+        overrides = [self._override(text) for text in (*params, *self._task)]  # the last win
         refuse_vast(overrides)
         for override in overrides:
             if override.is_sweep_override() and not override.is_discrete_sweep():
@@ -98,18 +93,12 @@ class Composer:
         return configs
 
     def config(self, job: Sequence[str]) -> Config:
-        """The configuration of one job, given by all of its overrides.
-
-        It is remembered: a grid's jobs are checked, and then asked for again by Hydra.
-        """
-        known = (*self._command, *job)
-        if known not in _CONFIGS:
+        """The configuration of one job, given by all of its overrides."""
+        known = _known(self.loader)
+        if tuple(job) not in known:
             with self._naming_files(job):
-                config, tied = self._composed(job, {})
-            if tied:
-                return config
-            _CONFIGS[known] = config
-        return _CONFIGS[known]
+                known[tuple(job)] = self._composed(job, {})
+        return known[tuple(job)]
 
     def sampled(self, job: Sequence[str], numbers: Mapping[str, Number]) -> Config:
         """The configuration of a study's trial: its overrides, then `numbers` by key.
@@ -117,10 +106,9 @@ class Composer:
         It is not remembered: there may be thousands.
         """
         with self._naming_files([*job, *(f"{name}=" for name in numbers)]):
-            return self._composed(job, numbers)[0]
+            return self._composed(job, numbers)
 
-    def _composed(self, job: Sequence[str], sampled: Mapping[str, Number]) -> tuple[Config, bool]:
-        """The configuration of one job, and whether one of its values depends on another."""
+    def _composed(self, job: Sequence[str], sampled: Mapping[str, Number]) -> Config:
         with one_line():
             overrides = [self._override(text) for text in job]
             groups = [bool(options_of(self.loader, one.key_or_group)) for one in overrides]
@@ -129,24 +117,20 @@ class Composer:
             if values is None or any("${" in str(key.value()) for key in keys):
                 one = copy.deepcopy(base)
                 texts = (f"++{name}={override_text(value)}" for name, value in sampled.items())
-                ConfigLoaderImpl._apply_overrides_to_config(
-                    [*keys, *map(self._override, texts)], one
-                )
-                return self._whole(one), True
+                keys += map(self._override, texts)
+                ConfigLoaderImpl._apply_overrides_to_config(keys, one)
+                return self._whole(one)
             pairs = [(key.key_or_group, key.value()) for key in keys]
             for name, value in (*pairs, *sampled.items()):  # of a key given twice the last counts
                 values = _with(values, name.split("."), value)
-            return self._config_of(values, choice), False
+            return self._config_of(values, choice)
 
     def _whole(self, composed: DictConfig) -> Config:
         """The configuration of one composed job."""
         return self._config_of(_values_of(composed), composed.hydra.runtime.choices.get("env"))
 
     def _config_of(self, values: dict[str, Any], choice: str | None) -> Config:
-        """The configuration of plain values, with the option `choice` of the group env.
-
-        Refuses an id that would train with the limit or the threshold of another environment.
-        """
+        """Refuse, too, an id that would train with the limits of another environment `choice`."""
         env, own = values.get("env"), _env_option(self.loader, choice)
         if own is not None and isinstance(env, dict) and own["id"] != env.get("id"):
             limits = ("max_episode_steps", "solved_return")
@@ -167,7 +151,7 @@ class Composer:
             key = error.key.partition(" ")[0]  # of "episodes or steps" the first
             if not key:
                 raise
-            files = composed_files(self.loader, self._command[1], [*self._hydra, *job])
+            files = composed_files(self.loader, self._name, [*self._hydra, *job])
             refuse_without_package(key, files)
             if any(word.lstrip("+").startswith(f"{key}=") for word in (*job, *self._task)):
                 raise
@@ -178,30 +162,26 @@ class Composer:
     def _override(self, text: str) -> Override:
         """What Hydra reads `text` as; it takes 0.3 ms."""
         if text not in self._parsed:
-            (self._parsed[text],) = self._refused_wrong([text])
+            (self._parsed[text],) = self.parser.parse_overrides([text])
+            refuse_wrong(self._parsed[text], self.loader)
         return self._parsed[text]
 
-    def _refused_wrong(self, texts: Sequence[str]) -> list[Override]:
-        """What Hydra reads them as, each refused that is wrong."""
-        overrides = self.parser.parse_overrides(list(texts))
-        for override in overrides:
-            refuse_wrong(override, self.loader)
-        return overrides
-
     def _base(self, groups: tuple[str, ...]) -> tuple[DictConfig, str | None, dict | None]:
-        """What `groups` alone make; of it the option of the group env, and the values.
-
-        None of the values where one of them depends on another key.
-        """
+        """What `groups` make, its option of the group env, its values if none needs another."""
         if groups not in self._bases:
             with naming_undecoded(self.loader):
-                base = self.loader.load_configuration(
-                    self._command[1], [*self._hydra, *groups], RunMode.RUN
-                )
+                words = [*self._hydra, *groups]
+                base = self.loader.load_configuration(self._name, words, RunMode.RUN)
             tied = "${" in OmegaConf.to_yaml(own_keys(base), resolve=False)
             choice = base.hydra.runtime.choices.get("env")
             self._bases[groups] = base, choice, None if tied else _values_of(base)
         return self._bases[groups]
+
+
+@functools.cache
+def _known(loader: ConfigLoaderImpl) -> dict[tuple[str, ...], Config]:
+    """By overrides: a grid's jobs are checked, and then asked for again by Hydra."""
+    return {}
 
 
 @functools.cache

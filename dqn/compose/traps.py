@@ -108,10 +108,10 @@ def _floor(config: Config, most: float) -> Found:
 def _actions_to_floor(config: Config) -> float:
     if config.epsilon_schedule == "linear":
         return config.exploration_steps
-    if config.epsilon_decay in (0.0, 1.0):
-        return 1 if config.epsilon_decay else math.inf
+    if config.epsilon_decay == 1:
+        return 1
     floor = max(config.epsilon_min, _AS_GOOD_AS_ZERO * config.epsilon_start)
-    if not floor > 0:  # of an epsilon_start that is hardly a number
+    if not floor or not config.epsilon_decay:  # of an epsilon_start that is hardly a number
         return math.inf
     actions = math.log(floor / config.epsilon_start) / math.log1p(-config.epsilon_decay)
     return math.ceil(actions) if math.isfinite(actions) else math.inf

@@ -48,10 +48,8 @@ def file_that_sets(key: str, files: Files) -> Path | None:
 def refuse_misread(key: str, value: object, files: Files) -> None:
     """Refuse a text that YAML reads as a number other than it looks: 12:30:00 is 45000."""
     for path, _, node in files:
-        if not isinstance(node, dict) or node.get(key) != value:
-            continue
-        written = texts_of(path).get(key)
-        if written != str(value):
+        is_it = isinstance(node, dict) and node.get(key) == value
+        if is_it and (written := texts_of(path).get(key)) != str(value):
             got, advice = f"{written}, which YAML reads as {value}", f"write {key}: '{written}'"
             raise must_be(key, f"in quotes in {path}", got, advice, value=value)
 

@@ -90,23 +90,17 @@ _OTHER = {
     "gym_packages gym_package env_module": "write the module before the id: env=gymnasium "
     "env.id=MODULE:ID",
     "multirun": "did you mean the flag -m?",
+    "storage": f"did you mean hydra.sweeper.storage? {_OF_A_STUDY}",
+    "n_trials max_trials num_trials": f"did you mean hydra.sweeper.n_trials? {_OF_A_STUDY}",
+    "objective": f"did you mean hydra.sweeper.objective? {_OF_A_STUDY}",
+    "aggregate": f"did you mean hydra.sweeper.aggregate? {_OF_A_STUDY}",
+    "racing": f"did you mean hydra.sweeper.racing? {_OF_A_STUDY}",
+    "rungs": f"did you mean hydra.sweeper.rungs? {_OF_A_STUDY}",
+    "pruner": f"did you mean hydra/sweeper/pruner? {_OF_A_STUDY}",
+    "sampler": f"did you mean hydra/sweeper/sampler? {_OF_A_STUDY}",
+    "n_startup_trials": f"did you mean hydra.sweeper.sampler.n_startup_trials? {_OF_A_STUDY}",
 }
-_STUDY = {
-    "hydra.sweeper.storage": "storage",
-    "hydra.sweeper.n_trials": "n_trials max_trials num_trials",
-    "hydra.sweeper.objective": "objective",
-    "hydra.sweeper.aggregate": "aggregate",
-    "hydra.sweeper.racing": "racing",
-    "hydra.sweeper.rungs": "rungs",
-    "hydra/sweeper/pruner": "pruner",
-    "hydra/sweeper/sampler": "sampler",
-    "hydra.sweeper.sampler.n_startup_trials": "n_startup_trials",
-}
-ADVICE = {
-    **{name: f"there is none: {why}" for name, why in _by_name(_NONE).items()},
-    **_by_name(_OTHER),
-    **_by_name({n: f"did you mean {key}? {_OF_A_STUDY}" for key, n in _STUDY.items()}),
-}
+ADVICE = _by_name({names: f"there is none: {why}" for names, why in _NONE.items()} | _OTHER)
 """A name elsewhere, and what to write where no key of ours takes the same value."""
 
 # What hydra-optuna-sweeper and Optuna call a setting of a study, below hydra.sweeper.

@@ -136,10 +136,6 @@ def _mapping(value: object, about: FieldInfo) -> dict[str, Any]:
     return dict(value)
 
 
-def _count(value: object, about: FieldInfo) -> int | str:
-    return AUTO if value == AUTO else _whole(value, about)
-
-
 _NUMBER, _WHOLE = "a number", "a whole number"
 # By a field's annotation: what a value must be, its reader, an example where the default is null.
 _READERS: dict[object, tuple[str, Any, object]] = {
@@ -147,7 +143,7 @@ _READERS: dict[object, tuple[str, Any, object]] = {
     int: (_WHOLE, _whole, 500),
     bool: ("true or false", _flag, None),
     str: ("a", _text, "first_try"),
-    int | str: ("auto or a whole number", _count, None),
+    int | str: ("auto or a whole number", lambda x, of: x if x == AUTO else _whole(x, of), None),
     tuple[int, ...]: ("a non-empty list of whole numbers, each", _widths, None),
     Mapping[str, Any]: ("a mapping of names to values", _mapping, "{}"),
 }

@@ -77,10 +77,7 @@ def own_folder(path: Path) -> Path:
 
 
 def refuse_links(folder: Path, is_ours: Callable[[str], bool] = lambda name: True) -> None:
-    """Raise `OSError` where a name in `folder` that `is_ours` is a link.
-
-    What is written there stays there.
-    """
+    """Raise `OSError` where a name in `folder` that `is_ours` is a link, which leads elsewhere."""
     for path in folder.iterdir():
         if path.is_symlink() and is_ours(path.name):
             raise OSError(errno.ELOOP, f"{path.name} in it is a link to another place")

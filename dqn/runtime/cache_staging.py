@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 import secrets
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -41,10 +40,7 @@ class Staging:
 
     @contextlib.contextmanager
     def holding(self, place: Path, name: str, program: bytes) -> Iterator[Path]:
-        """The folder, in `place`, with `program` in a file of that name if there is one.
-
-        It is removed afterwards.
-        """
+        """The folder, in `place`, with `program` in a file of that name if any; then removed."""
         assert self.path is not None
         folder = place / self._name
         try:
@@ -67,8 +63,7 @@ class Staging:
 
 def places(folder: Path | None) -> list[Path]:
     """Where such a folder may be: beside what is kept, in memory, among temporary files."""
-    found = [] if folder is None else [folder]
-    found.append(Path("/dev/shm"))
+    found = [*([folder] if folder else []), Path("/dev/shm")]
     with contextlib.suppress(OSError):  # there is none that can be written to
         found.append(Path(tempfile.gettempdir()))
     return found
@@ -93,8 +88,7 @@ def _has_room(place: Path) -> bool:
 
 def _sweep(place: Path) -> None:
     """Remove what processes that were killed while they compiled have left."""
-    with contextlib.suppress(OSError):
-        for left in place.glob(f"{PREFIX}*"):
-            with contextlib.suppress(OSError):
-                if time.time() - left.lstat().st_mtime > _AGE and left.is_dir():
-                    shutil.rmtree(left, ignore_errors=True)
+    for left in place.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.lstat().st_mtime > _AGE and left.is_dir():
+                remove(left)

@@ -44,9 +44,9 @@ def prepare(quiet: bool = False) -> None:
     if "persistent_cache" in flags or os.environ.get(SWITCH) == "0" or not _code():
         return
     folder, lack = _cache()
-    staging = Staging(places(folder))
+    staging = Staging(tried := places(folder))
     if staging.path is None or folder is None:
-        lack = lack or f"there is no space to compile in ({', '.join(map(str, places(folder)))})"
+        lack = lack or f"there is no space to compile in ({', '.join(map(str, tried))})"
     else:
         _stores[str(staging.path)] = Graphs(folder, staging)
         os.environ["TF_XLA_FLAGS"] = f"{flags} {_CACHE_FLAG}{staging.path}".strip()
@@ -116,16 +116,9 @@ _stores: dict[str, Graphs] = {}
 
 
 def graphs() -> Graphs | None:
-    """What this process keeps; None unless `prepare` has found a place for it.
-
-    And None where there is no source to tell today's code by.
-    """
-    if not _code():
-        return None
-    for flag in os.environ.get("TF_XLA_FLAGS", "").split():
-        if (store := _stores.get(flag.removeprefix(_CACHE_FLAG))) is not None:
-            return store
-    return None
+    """What this process keeps; None unless `prepare` has found a place for it."""
+    flags = os.environ.get("TF_XLA_FLAGS", "").split()
+    return next((kept for path, kept in _stores.items() if f"{_CACHE_FLAG}{path}" in flags), None)
 
 
 def _own_flags() -> str:
@@ -171,8 +164,6 @@ def _cache() -> tuple[Path | None, str]:
     """The folder to keep in, None where there is none; and why nothing can be kept, or ""."""
     try:
         folder = cache_folder()
-        if folder is None:
-            return None, ""
         folder.mkdir(parents=True, exist_ok=True)
         if not os.environ.get(SWITCH) and folder.stat().st_uid not in (0, os.geteuid()):
             return None, f"{folder} is another user's"
@@ -186,16 +177,14 @@ def _cache() -> tuple[Path | None, str]:
     return folder, ""
 
 
-def cache_folder() -> Path | None:
-    """The folder for this TensorFlow on this processor, or None where the cache is switched off.
+def cache_folder() -> Path:
+    """The folder for this TensorFlow on this processor.
 
     Compiled code fits one version of the compiler and one set of instructions, so both are in the
     folder's name: what another version or machine has left is never read. Raises `RuntimeError`
     where this user has no folder of his own, `PackageNotFoundError` without TensorFlow.
     """
-    chosen = os.environ.get(SWITCH, "")
-    if chosen == "0":
-        return None
+    chosen = os.environ.get(SWITCH)
     root = Path(chosen or platformdirs.user_cache_dir("dqn-study")).absolute()
     parts = [version("tensorflow"), version("numpy"), platform.machine(), sys.version]
     parts.append("\n".join(cpuinfo("model name", "flags", "Features")) or platform.processor())

@@ -1,5 +1,6 @@
 """Where and with what a number came about: no number means anything without."""
 
+import contextlib
 import platform
 from collections.abc import Iterable
 from datetime import date
@@ -28,10 +29,8 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     """Installed versions, and this program's own; what is not installed is left out."""
     found = {}
     for package in packages:
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             found[package] = VERSION if package == OWN else version(package)
-        except PackageNotFoundError:
-            continue
     return found
 
 

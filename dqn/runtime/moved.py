@@ -101,11 +101,10 @@ class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
         if not fullname.startswith(("dqn.", "sweeps.")):
             return None
-        if fullname in _PACKAGES or fullname == "dqn.bench.__main__":
-            is_package = fullname in _PACKAGES
-            return importlib.util.spec_from_loader(fullname, _OldPackage(), is_package=is_package)
         if fullname in moved_modules():
             raise _moved(fullname)
+        if (is_old := fullname in _PACKAGES) or fullname == "dqn.bench.__main__":
+            return importlib.util.spec_from_loader(fullname, _OldPackage(), is_package=is_old)
         return None
 
 

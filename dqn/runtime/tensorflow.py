@@ -6,9 +6,9 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from dqn.runtime.errors import must_be
 
@@ -23,8 +23,11 @@ def import_tensorflow() -> None:
     """
     if "tensorflow" in sys.modules:
         return
-    # It would read keras.json too, for the old Keras inside it.
-    with _without_keras(), variable_set("KERAS_HOME", os.devnull), _stderr_aside():
+    # It would read keras.json, for the old Keras inside it, and end in an import of the new one,
+    # which lanes do without: half a second. Whoever imports Keras later gets it as usual.
+    modules, keras = cast(dict[str, Any], sys.modules), "keras.src.optimizers"
+    no_keras = set_for_now(modules, keras, modules.get(keras))
+    with no_keras, set_for_now(os.environ, "KERAS_HOME", os.devnull), _stderr_aside():
         importlib.import_module("tensorflow")
         leave_gpus()
     # It takes the programs of different shapes for one function that is compiled again and again.
@@ -46,7 +49,7 @@ def import_keras() -> Any:
             # Of a keras.json that it cannot read, or that asks for what it does not know.
             for name in [name for name in sys.modules if f"{name}.".startswith("keras.")]:
                 del sys.modules[name]  # what was imported in part
-            with variable_set("KERAS_HOME", os.devnull):
+            with set_for_now(os.environ, "KERAS_HOME", os.devnull):
                 importlib.import_module("keras")
             line = " ".join(str(error).split())
             print(f"keras.json is ignored, as Keras cannot use it: {line}", file=sys.stderr)
@@ -75,16 +78,15 @@ def leave_gpus() -> None:
 
 
 @contextmanager
-def variable_set(name: str, value: str) -> Iterator[None]:
-    """Have the variable `name` of the environment be `value`, then what it was before."""
-    before = os.environ.get(name)
-    os.environ[name] = value
+def set_for_now(mapping: MutableMapping[str, Any], name: str, value: Any) -> Iterator[None]:
+    """Have a name be `value`, in `os.environ` or the like, then again what it was before."""
+    before = {name: mapping[name]} if name in mapping else {}
+    mapping[name] = value
     try:
         yield
     finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
+        mapping.pop(name, None)
+        mapping.update(before)
 
 
 @contextmanager
@@ -110,21 +112,3 @@ def _stderr_aside() -> Iterator[None]:
             raise
         finally:
             os.dup2(kept, 2)
-
-
-@contextmanager
-def _without_keras() -> Iterator[None]:
-    """Keep TensorFlow from ending in an import of Keras: half a second that lanes do without.
-
-    TensorFlow works without Keras; whoever imports Keras later gets it as usual.
-    """
-    modules: dict[str, Any] = sys.modules
-    wanted = "keras.src.optimizers"
-    is_there = wanted in modules
-    if not is_there:
-        modules[wanted] = None
-    try:
-        yield
-    finally:
-        if not is_there:
-            del modules[wanted]

@@ -49,7 +49,7 @@ class Compiled:
     ):
         self._function, self._name, self._results = function, name, results
         self._kept: Kept = {} if kept is None else kept
-        self._programs: dict[tuple, _Program] = {}
+        self._programs: dict[tuple, Callable] = {}
 
     @property
     def compilations(self) -> int:
@@ -59,16 +59,13 @@ class Compiled:
     def __call__(self, *tensors, **static):
         """The function's results, nested as it nests them."""
         key = tuple(static.values())
-        if key not in self._programs:
-            return self._first_call(key, tensors, static)
-        return self._programs[key](tensors)
-
-    def _first_call(self, key: tuple, tensors, static):
-        """What compiles the program, or takes the one that was kept."""
+        if key in self._programs:
+            return self._programs[key](tensors)
+        # What follows compiles the program, or takes the one that was kept.
         graph, nesting = self.graph(*tensors, **static), self._results(*tensors)
 
         def call(graph: bytes):
-            self._programs[key] = _Program(FunctionDefLibrary.FromString(graph), nesting)
+            self._programs[key] = _program(FunctionDefLibrary.FromString(graph), nesting)
             return self._programs[key](tensors)
 
         if (compiled := getattr(self._kept, "compiled", None)) is None:
@@ -83,10 +80,8 @@ class Compiled:
     def graph(self, *tensors, **static) -> bytes:
         """A library of the functions that it consists of, itself the last of them."""
         name = self._full_name(tensors, static)
-        graph = self._kept.get(name)
-        if graph is None:
-            graph = self._trace(tensors, static)
-            self._kept[name] = graph
+        if (graph := self._kept.get(name)) is None:
+            self._kept[name] = graph = self._trace(tensors, static)
         return graph
 
     def _trace(self, tensors, static) -> bytes:
@@ -104,21 +99,20 @@ class Compiled:
         return _named(functions, f"{label}_{hashlib.sha256(graph).hexdigest()[:16]}")
 
 
-class _Program:
-    """A graph that TensorFlow knows, compiled when it is first called."""
+def _program(graph: Any, nesting) -> Callable:
+    """A graph that TensorFlow knows from now; compiled when it is first called."""
+    known: Any = context.context()
+    for function in graph.function:
+        known.add_function_def(function)
+    signature = graph.function[-1].signature
+    name, results = signature.name.encode(), len(signature.output_arg)
+    nesting = tf.nest.map_structure(lambda _: None, nesting)
 
-    def __init__(self, graph: Any, nesting):
-        self._context: Any = context.context()
-        for function in graph.function:
-            self._context.add_function_def(function)
-        signature = graph.function[-1].signature
-        self._name, self._results = signature.name.encode(), len(signature.output_arg)
-        self._nesting = tf.nest.map_structure(lambda _: None, nesting)
-
-    def __call__(self, tensors):
+    def program(tensors):
         given = [x.handle if isinstance(x, tf.Variable) else x for x in tf.nest.flatten(tensors)]
-        flat = self._context.call_function(self._name, given, self._results)
-        return tf.nest.pack_sequence_as(self._nesting, flat)
+        return tf.nest.pack_sequence_as(nesting, known.call_function(name, given, results))
+
+    return program
 
 
 def _callees_first(function, others: dict[str, Any]) -> Iterator[Any]:

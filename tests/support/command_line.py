@@ -63,7 +63,6 @@ class Line:
 def line(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-    monkeypatch.setenv("DQN_TRACEBACKS", "")  # a run sets it anew; no later test is to see that
     return Line(monkeypatch, capfd)
 
 

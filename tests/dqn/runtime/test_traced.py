@@ -156,6 +156,8 @@ def test_graphs_are_kept_beside_the_compiled_programs(monkeypatch, tmp_path):
     (folder,) = tmp_path.iterdir()
     assert len(list(folder.iterdir())) == 1
     monkeypatch.setattr(compile_cache, "_code", lambda: "")
+    monkeypatch.setattr(compile_cache, "_stores", {})
+    compile_cache.prepare()
     assert compile_cache.graphs() is None
 
 
