@@ -136,18 +136,12 @@ def _load_sweeps() -> None:
 def _refuse_flag(message: str) -> None:
     """In the place of argparse's own error, which prints the whole usage."""
     found = re.search(r"(?<![\w-])--?([A-Za-z][\w-]+)", message)
-    advice = found and _advice_on_flag(found[1])
-    advice = advice or "write flags before or after all key=value; --hydra-help lists them"
-    raise UserError(f"{message}; {advice}", found[0] if found else "")
-
-
-def _advice_on_flag(name: str) -> str:
-    """What to write instead of a flag that is a key, here or in another program; "" of others."""
-    word = name.replace("-", "_")
+    word = found[1].replace("-", "_") if found else ""
+    advice = advice_on(word) or "write flags before or after all key=value; --hydra-help lists them"
     if word in KEYS or word in help_page.default_groups():
         example = "env=gymnasium env.id=ID" if word == "env" else f"{word}=VALUE"
-        return f"write a setting without dashes: {example}"
-    return advice_on(word) or ""
+        advice = f"write a setting without dashes: {example}"
+    raise UserError(f"{message}; {advice}", found[0] if found else "")
 
 
 if __name__ == "__main__":

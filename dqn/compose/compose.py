@@ -24,7 +24,7 @@ from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from dqn.compose.allowlist import refuse_calls
-from dqn.compose.fast_compose import Composer, own_keys
+from dqn.compose.fast_compose import Composer
 from dqn.compose.help_page import CONF
 from dqn.compose.hydra_errors import one_line
 from dqn.compose.hydra_private import ConfigLoaderImpl, hydra_for, run_hydra
@@ -142,8 +142,8 @@ def _composed(
 
 def _remember_secrets(composed: DictConfig) -> None:
     """Have `hidden` leave out all that may be a secret: not the name and folders of results."""
-    shown = {"name", *(key for key in KEYS if choices_of(key))}
-    keys = OmegaConf.masked_copy(own_keys(composed), [key for key in composed if key not in shown])
+    shown = {"hydra", "name", *(key for key in KEYS if choices_of(key))}
+    keys = OmegaConf.masked_copy(composed, [str(key) for key in composed if key not in shown])
     for node in (keys, composed.hydra.sweeper):
         if OmegaConf.is_config(node):
             remember_secrets(OmegaConf.to_container(node, resolve=False))
