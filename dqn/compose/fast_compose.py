@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
+from dqn.compose.help_page import default_groups
 from dqn.compose.hydra_errors import one_line
 from dqn.compose.hydra_private import ConfigLoaderImpl
 from dqn.compose.overrides import fixed, jobs_of, options_of, refuse_vast, refuse_wrong, sweep_texts
@@ -149,13 +150,13 @@ class Composer:
             yield
         except UserError as error:
             key = error.key.partition(" ")[0]  # of "episodes or steps" the first
-            if not key:
+            words = (*job, *self._task)
+            is_typed = any(word.lstrip("+").startswith(f"{key}=") for word in words)
+            if not key or (is_typed and key not in default_groups()):
                 raise
             files = composed_files(self.loader, self._name, [*self._hydra, *job])
             refuse_without_package(key, files)
-            if any(word.lstrip("+").startswith(f"{key}=") for word in (*job, *self._task)):
-                raise
-            if (file := file_that_sets(key, files)) is None:
+            if is_typed or (file := file_that_sets(key, files)) is None:
                 raise
             raise error.followed_by(f" (in {file})") from error
 
