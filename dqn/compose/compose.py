@@ -29,7 +29,7 @@ from dqn.compose.help_page import CONF
 from dqn.compose.hydra_errors import one_line
 from dqn.compose.hydra_private import ConfigLoaderImpl, hydra_for, run_hydra
 from dqn.compose.overrides import advice_on_setting, refuse_wrong
-from dqn.compose.value_source import composed_files, naming_undecoded, refuse_misread
+from dqn.compose.value_source import composed_files, refuse_misread
 from dqn.config import Config
 from dqn.config.config import KEYS, choices_of
 from dqn.config.interpolation import literals
@@ -118,10 +118,8 @@ def _composed(
     """What Hydra makes of a command line; a sweep may leave open what its jobs choose."""
     mode = RunMode.MULTIRUN if many else RunMode.RUN
     try:
-        with naming_undecoded(loader):
-            return loader.load_configuration(
-                name, list(overrides), mode, validate_sweep_overrides=False
-            )
+        words = list(overrides)
+        return loader.load_configuration(name, words, mode, validate_sweep_overrides=False)
     except ConfigCompositionException as error:
         if not many:
             with contextlib.suppress(Exception):  # a sweep without -m, as sweep=tune makes one

@@ -22,12 +22,7 @@ from dqn.compose.help_page import default_groups
 from dqn.compose.hydra_errors import one_line
 from dqn.compose.hydra_private import ConfigLoaderImpl
 from dqn.compose.overrides import fixed, jobs_of, options_of, refuse_vast, refuse_wrong, sweep_texts
-from dqn.compose.value_source import (
-    composed_files,
-    file_that_sets,
-    naming_undecoded,
-    refuse_without_package,
-)
+from dqn.compose.value_source import composed_files, file_that_sets, refuse_without_package
 from dqn.config import Config
 from dqn.config.env_config import refuse_dotted
 from dqn.config.familiar import advice_on_sweeper
@@ -170,9 +165,8 @@ class Composer:
     def _base(self, groups: tuple[str, ...]) -> tuple[DictConfig, str | None, dict | None]:
         """What `groups` make, its option of the group env, its values if none needs another."""
         if groups not in self._bases:
-            with naming_undecoded(self.loader):
-                words = [*self._hydra, *groups]
-                base = self.loader.load_configuration(self._name, words, RunMode.RUN)
+            words = [*self._hydra, *groups]
+            base = self.loader.load_configuration(self._name, words, RunMode.RUN)
             tied = "${" in OmegaConf.to_yaml(own_keys(base), resolve=False)
             choice = base.hydra.runtime.choices.get("env")
             self._bases[groups] = base, choice, None if tied else _values_of(base)

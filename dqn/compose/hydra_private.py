@@ -23,6 +23,8 @@ from dqn.runtime.errors import must_be
 
 __all__ = ["BasicSweeper", "ConfigLoaderImpl", "get_args_parser", "hydra_for", "run_hydra"]
 
+FILE = "file://"  # how a place on a search path begins that is a folder
+
 
 class Loader(ConfigLoaderImpl):
     """Hydra's loader, which composes a command once: Hydra asks for it again when it runs it."""
@@ -31,10 +33,19 @@ class Loader(ConfigLoaderImpl):
     """Name of the configuration, overrides, what they make."""
 
     def load_configuration(self, config_name, overrides, *others, **options) -> DictConfig:
-        """As Hydra's."""
+        """As Hydra's; raises `UserError` for a file that is not UTF-8."""
         if self.known is not None and self.known[:2] == (config_name, list(overrides)):
             return self.known[2]
-        return super().load_configuration(config_name, overrides, *others, **options)
+        try:
+            return super().load_configuration(config_name, overrides, *others, **options)
+        except UnicodeDecodeError as error:
+            places = [place.path or "" for place in self.config_search_path.get_path()]
+            folders = [Path(place.removeprefix(FILE)) for place in places if FILE in place]
+            for path in (path for folder in folders for path in folder.rglob("*.yaml")):
+                if error.object in path.read_bytes():
+                    got = f"the byte 0x{error.object[error.start]:02x} in it"
+                    raise must_be(str(path), "UTF-8 text", got, "save it as UTF-8") from error
+            raise
 
 
 def hydra_for(args: argparse.Namespace, task: TaskFunction, conf: Path) -> tuple[Hydra, Loader]:
@@ -47,6 +58,6 @@ def hydra_for(args: argparse.Namespace, task: TaskFunction, conf: Path) -> tuple
         if not folder.is_dir():
             raise must_be("--config-dir", "a folder", args.config_dir, "write the path of one")
         query = SearchPathQuery(provider="schema")
-        path.prepend(provider="command-line", path=f"file://{folder}", anchor=query)
+        path.prepend(provider="command-line", path=f"{FILE}{folder}", anchor=query)
     loader = Loader(path)
     return Hydra(utils.detect_task_name(*caller), loader), loader

@@ -1,7 +1,6 @@
 """Which file of the user's own a value came from: a refusal names it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,12 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from dqn.compose.help_page import CONF, default_groups
-from dqn.compose.hydra_private import ConfigLoaderImpl
+from dqn.compose.hydra_private import FILE, ConfigLoaderImpl
 from dqn.runtime.errors import must_be
 from dqn.storage.safe_yaml import texts_of
 
 Files = list[tuple[Path, str, Any]]
 """Files in the order in which they are composed: path, package, what it says."""
-
-_FILE = "file://"
 
 
 def composed_files(loader: ConfigLoaderImpl, name: str | None, overrides: Sequence[str]) -> Files:
@@ -30,8 +27,8 @@ def composed_files(loader: ConfigLoaderImpl, name: str | None, overrides: Sequen
     files = []
     for default in defaults:
         found = loader.repository.load_config(default.config_path or "")
-        if found is not None and found.path.startswith(_FILE):
-            path = Path(found.path.removeprefix(_FILE), f"{default.config_path}.yaml")
+        if found is not None and found.path.startswith(FILE):
+            path = Path(found.path.removeprefix(FILE), f"{default.config_path}.yaml")
             text = OmegaConf.to_container(found.config, resolve=False)
             files.append((path, default.package or "", text))
     return files
@@ -52,21 +49,6 @@ def refuse_misread(key: str, value: object, files: Files) -> None:
         if is_it and (written := texts_of(path).get(key)) != str(value):
             got, advice = f"{written}, which YAML reads as {value}", f"write {key}: '{written}'"
             raise must_be(key, f"in quotes in {path}", got, advice, value=value)
-
-
-@contextmanager
-def naming_undecoded(loader: ConfigLoaderImpl) -> Iterator[None]:
-    """Turn a file that is not UTF-8 into a `UserError` that names it."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        places = [place.path or "" for place in loader.config_search_path.get_path()]
-        folders = [Path(place.removeprefix(_FILE)) for place in places if place.startswith(_FILE)]
-        for path in (path for folder in folders for path in folder.rglob("*.yaml")):
-            if error.object in path.read_bytes():
-                got = f"the byte 0x{error.object[error.start]:02x} in it"
-                raise must_be(str(path), "UTF-8 text", got, "save it as UTF-8") from error
-        raise
 
 
 def refuse_without_package(key: str, files: Files) -> None:
