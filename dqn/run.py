@@ -7,10 +7,10 @@ HYDRA_FULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are n
 
 import importlib.util
 import io
+import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,8 @@ from dqn.config import Config
 from dqn.config.config import KEYS
 from dqn.config.familiar import advice_on
 from dqn.runtime import machine
-from dqn.runtime.environment_variable import variable_set
 from dqn.runtime.errors import UserError, must_be
-from dqn.runtime.exit_codes import FULL_ERROR, INTERRUPTED, exit_code, remember_tracebacks
+from dqn.runtime.exit_codes import FULL_ERROR, INTERRUPTED, exit_code
 from dqn.runtime.secrets import clean, hidden
 from dqn.runtime.standard_streams import prepare_streams, refuse_system
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 def main() -> int:
     """Do what `sys.argv` asks for and give the exit status."""
     prepare_streams()
-    remember_tracebacks()
     try:
         return exit_code(lambda: _run(sys.argv[1:]))
     except KeyboardInterrupt:
@@ -56,10 +54,9 @@ def _run(arguments: list[str]) -> int:
     from dqn.compose.hydra_errors import one_line
     from dqn.compose.hydra_private import get_args_parser
 
-    arguments = normalize(arguments)
     parser = get_args_parser()
     parser.error = _refuse_flag
-    args = parser.parse_args(arguments)
+    args = parser.parse_args(normalize(arguments))
     compose.name_folder_by_time(datetime.now())
     if args.experimental_rerun:
         raise must_be(
@@ -70,7 +67,7 @@ def _run(arguments: list[str]) -> int:
         )
     shows = args.cfg or args.info or args.hydra_help or args.shell_completion
     if shows or args.resolve or (args.run and args.multirun):  # the last two are refused by Hydra
-        _have_hydra_show(arguments, args)
+        _have_hydra_show(args, parser)
         return 0
     statuses = []
 
@@ -85,30 +82,27 @@ def _run(arguments: list[str]) -> int:
     configs = command.configs
     before_training(configs[0], configs, corners=() if command.is_study else None)
     with one_line():
-        command.run(job)
+        command.run()
     return max(statuses, default=0)
 
 
-def _have_hydra_show(arguments: list[str], args: Any) -> None:
-    """Have Hydra show what its own flags ask for; nothing is trained."""
-    import hydra
-
+def _have_hydra_show(args: Any, parser: Any) -> None:
+    """Have Hydra show what its own flags ask for, without passwords; nothing is trained."""
     from dqn.compose import compose
     from dqn.compose.hydra_errors import one_line
+    from dqn.config.interpolation import without_literals
+    from dqn.runtime.tensorflow import set_for_now
 
     def job(composed: "DictConfig") -> None:
         raise AssertionError
 
-    if args.cfg or args.info:
-        compose.remember_all(args, job)
-    decorate = hydra.main(
-        config_path=str(help_page.CONF),
-        config_name=compose.CONFIG_NAME,
-        version_base=compose.VERSION_BASE,
-    )
-    # Hydra is to raise what it would otherwise print, over several lines, and exit with.
-    with one_line(), variable_set(FULL_ERROR, "1"), _read_by_hydra(arguments), _clean_output():
-        decorate(job)()
+    printed = io.StringIO()
+    try:
+        # Hydra is to raise what it would otherwise print, over several lines, and exit with.
+        with one_line(), set_for_now(os.environ, FULL_ERROR, "1"), redirect_stdout(printed):
+            compose.show(args, parser, job)
+    finally:
+        print(without_literals(hidden(printed.getvalue())), end="")
 
 
 def _train(config: Config) -> int:
@@ -139,45 +133,15 @@ def _load_sweeps() -> None:
     spec.loader.exec_module(sys.modules["sweeps"])
 
 
-@contextmanager
-def _read_by_hydra(arguments: list[str]) -> Iterator[None]:
-    """Have Hydra, which reads `sys.argv` itself, read these words."""
-    before = sys.argv
-    sys.argv = [before[0], *arguments]
-    try:
-        yield
-    finally:
-        sys.argv = before
-
-
-@contextmanager
-def _clean_output() -> Iterator[None]:
-    """Leave passwords out of what Hydra prints of a configuration."""
-    from dqn.config.interpolation import without_literals
-
-    printed = io.StringIO()
-    try:
-        with redirect_stdout(printed):
-            yield
-    finally:
-        print(without_literals(hidden(printed.getvalue())), end="")
-
-
 def _refuse_flag(message: str) -> None:
     """In the place of argparse's own error, which prints the whole usage."""
     found = re.search(r"(?<![\w-])--?([A-Za-z][\w-]+)", message)
-    advice = found and _advice_on_flag(found[1])
-    advice = advice or "write flags before or after all key=value; --hydra-help lists them"
-    raise UserError(f"{message}; {advice}", found[0] if found else "")
-
-
-def _advice_on_flag(name: str) -> str:
-    """What to write instead of a flag that is a key, here or in another program; "" of others."""
-    word = name.replace("-", "_")
+    word = found[1].replace("-", "_") if found else ""
+    advice = advice_on(word) or "write flags before or after all key=value; --hydra-help lists them"
     if word in KEYS or word in help_page.default_groups():
         example = "env=gymnasium env.id=ID" if word == "env" else f"{word}=VALUE"
-        return f"write a setting without dashes: {example}"
-    return advice_on(word) or ""
+        advice = f"write a setting without dashes: {example}"
+    raise UserError(f"{message}; {advice}", found[0] if found else "")
 
 
 if __name__ == "__main__":

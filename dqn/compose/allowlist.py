@@ -14,69 +14,56 @@ from dqn.config.fields import override_text
 from dqn.runtime.errors import must_be
 
 _LOGGING = {
-    "logging.StreamHandler",
-    "logging.FileHandler",
-    "logging.NullHandler",
-    "logging.handlers.RotatingFileHandler",
-    "logging.Formatter",
-    "colorlog.ColoredFormatter",
-}
+    "logging.StreamHandler", "logging.FileHandler", "logging.NullHandler",
+    "logging.handlers.RotatingFileHandler", "logging.Formatter", "colorlog.ColoredFormatter",
+}  # fmt: skip
 _STREAMS = {"ext://sys.stdout", "ext://sys.stderr"}
 _FREE_TEXT = {"filename", "format"}
-
-Leaf = tuple[str, str, Any]
-"""Dotted name, its last part, value."""
 
 
 def refuse_calls(composed: DictConfig) -> None:
     """Raise `UserError` where the node `hydra` of a composed configuration has others called."""
-    hydra = composed.hydra
-    for name in ("callbacks", "job.env_set"):
-        if OmegaConf.select(hydra, name):
+    for name in ("hydra.callbacks", "hydra.job.env_set"):
+        if node := _plain(composed, name):
             rule = "empty, as nothing that a configuration names is run"
-            raise must_be(f"hydra.{name}", rule, override_text(_plain(hydra, name)), "leave it out")
-    for name in ("launcher", "sweeper"):
-        if not OmegaConf.is_config(hydra[name]):
-            got, rule = override_text(hydra[name]), "a mapping with a _target_"
-            raise must_be(f"hydra.{name}", rule, got, f"choose one with hydra/{name}=")
-        _refuse_targets(f"hydra.{name}", OmegaConf.to_container(hydra[name], resolve=True))
-    for name in ("job_logging", "hydra_logging"):
-        for leaf in _leaves(f"hydra.{name}", _plain(hydra, name)):
-            _refuse_logging(*leaf)
+            raise must_be(name, rule, override_text(node), "leave it out")
+    for name in ("hydra.launcher", "hydra.sweeper"):
+        node = _plain(composed, name, resolve=True)
+        choose = f"choose one with {name.replace('.', '/')}="
+        if not isinstance(node, Mapping):
+            raise must_be(name, "a mapping with a _target_", override_text(node), choose)
+        _refuse_targets(name, node, LAUNCHERS if name == "hydra.launcher" else choose)
+    for name in ("hydra.job_logging", "hydra.hydra_logging"):
+        for place, last, value in _leaves(name, _plain(composed, name)):
+            text, called = str(value), last in ("()", "class")
+            allowed = _LOGGING if called else _STREAMS
+            named = called or text.startswith("ext://")
+            if (named and text not in allowed) or ("${" in text and last not in _FREE_TEXT):
+                rule = f"{', '.join(sorted(allowed))} or left out"
+                raise must_be(place, rule, override_text(text))
 
 
-def _refuse_targets(where: str, node: Any) -> None:
+def _refuse_targets(where: str, node: Mapping[str, Any], advice: str) -> None:
     """Hydra makes a node's inner nodes as well, unless it has `_recursive_: false`."""
     for name, last, value in _leaves(where, node):
-        own = name == f"{where}._target_"
-        if last != "_target_" or (own and str(value).startswith("hydra_plugins.")):
+        if last != "_target_":
             continue
-        if own:
-            advice = f"choose one with {where.replace('.', '/')}="
-            advice = LAUNCHERS if where == "hydra.launcher" else advice
-            raise must_be(name, "a plug-in of this program", override_text(value), advice)
-        if node.get("_recursive_") is not False:
+        if name == f"{where}._target_":
+            if not str(value).startswith("hydra_plugins."):
+                raise must_be(name, "a plug-in of this program", override_text(value), advice)
+        elif node.get("_recursive_") is not False:
             rule = f"false where {name} is {override_text(value)}, or Hydra calls that"
             got = override_text(node.get("_recursive_", True))
             raise must_be(f"{where}._recursive_", rule, got, "leave out one of them")
 
 
-def _refuse_logging(name: str, last: str, value: Any) -> None:
-    text = str(value)
-    allowed = _LOGGING if last in ("()", "class") else _STREAMS
-    named = last in ("()", "class") or text.startswith("ext://")
-    if (named and text not in allowed) or ("${" in text and last not in _FREE_TEXT):
-        raise must_be(name, f"{', '.join(sorted(allowed))} or left out", override_text(value))
+def _plain(composed: DictConfig, name: str, resolve: bool = False) -> Any:
+    node: Any = OmegaConf.select(composed, name)
+    return OmegaConf.to_container(node, resolve=resolve) if OmegaConf.is_config(node) else node
 
 
-def _plain(node: DictConfig, name: str) -> Any:
-    selected: Any = OmegaConf.select(node, name)
-    if not OmegaConf.is_config(selected):
-        return selected
-    return OmegaConf.to_container(selected, resolve=False)
-
-
-def _leaves(where: str, node: Any, last: str = "") -> Iterator[Leaf]:
+def _leaves(where: str, node: Any, last: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Dotted name, its last part and value of all that is in plain nested values."""
     if isinstance(node, Mapping):
         for name, inner in node.items():
             yield from _leaves(f"{where}.{name}", inner, str(name))

@@ -39,7 +39,7 @@ def normalize(arguments: Sequence[str]) -> list[str]:
     Raises `UserError` for a `~` where there is no home directory.
     """
     parser = OverridesParser.create()
-    groups = default_groups()
+    texts = {*TEXTS, *default_groups()}
     words = []
     for before, word in zip(["", *arguments], arguments, strict=False):
         flag, equals, value = word.partition("=")
@@ -49,16 +49,15 @@ def normalize(arguments: Sequence[str]) -> list[str]:
             word = _at_home(before, word)
         elif found := _WORD.fullmatch(word):
             plus, key, text = found.groups()
-            word = f"{plus}{key}={_value(key, text, parser, groups)}"
+            word = f"{plus}{key}={_value(key, text, parser, texts)}"
         words.append(word)
     return words
 
 
 def quoted(text: str) -> str:
     """A text as it stands behind `key=`: in quotes, unless it is read as that text without."""
-    if re.fullmatch(r"[A-Za-z_./][\w./-]*", text) and not _is_read_as_other(text):
-        return text
-    return QuotedString(text, Quote.single).with_quotes()
+    plain = re.fullmatch(r"[A-Za-z_./][\w./-]*", text) and not _is_read_as_other(text)
+    return text if plain else _in_quotes(text)
 
 
 def grammar_text(value: Any) -> str:
@@ -87,22 +86,20 @@ def _name(name: Any) -> str:
 
 def shell_word(key: str, text: str) -> str:
     """`key=text` as a shell and then Hydra read it as that text."""
-    word = f"{key}={QuotedString(text, Quote.single).with_quotes()}"
+    word = f"{key}={_in_quotes(text)}"
     return shlex.quote(word) if set(word) & set('"$`\\!') else f'"{word}"'
 
 
-def _value(key: str, value: str, parser: OverridesParser, groups: Collection[str]) -> str:
+def _value(key: str, value: str, parser: OverridesParser, texts: Collection[str]) -> str:
+    """The value of a key as Hydra is to read it; that of one of `texts` is text."""
     if value == "~":
         return quoted(_at_home(key, value)) if key in FOLDERS else "null"
-    if key in FOLDERS and _HOME.fullmatch(_unquoted(value)):
-        return quoted(_at_home(key, _unquoted(value)))
-    if (key in TEXTS or key in groups) and value and not value.startswith(_OF_THE_GRAMMAR):
-        return _text(key, value, parser)
-    return value
-
-
-def _text(key: str, value: str, parser: OverridesParser) -> str:
-    """A text, in quotes where Hydra would read it as something else or not at all."""
+    closed = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    path = value[1:-1] if closed else value
+    if key in FOLDERS and _HOME.fullmatch(path):
+        return quoted(_at_home(key, path))
+    if key not in texts or not value or value.startswith(_OF_THE_GRAMMAR):
+        return value
     try:
         override = parser.parse_overrides([f"{key}={value}"])[0]
     except HydraException:
@@ -115,13 +112,8 @@ def _text(key: str, value: str, parser: OverridesParser) -> str:
     return value if same else _in_quotes(value)
 
 
-def _in_quotes(value: str) -> str:
-    return QuotedString(value, Quote.single).with_quotes()
-
-
-def _unquoted(value: str) -> str:
-    closed = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if closed else value
+def _in_quotes(text: str) -> str:
+    return QuotedString(text, Quote.single).with_quotes()
 
 
 def needs_quotes(text: str) -> bool:
@@ -137,13 +129,8 @@ def _is_read_as_other(text: str) -> bool:
 
 
 def _at_home(key: str, path: str) -> str:
-    if not path.startswith("~"):
-        return path
-    try:
-        found = os.path.expanduser(path)
-    except (OSError, RuntimeError, KeyError):
-        found = path
-    if found == path and not Path(path).exists():
+    found = os.path.expanduser(path)
+    if found == path and path.startswith("~") and not Path(path).exists():
         got = f"{path}, and no such home directory is known"
         raise must_be(key, "a folder that can be found", got, "write the whole path", value=path)
     return found

@@ -71,21 +71,21 @@ def _groups() -> list[str]:
         files = {file.stem: file for file in (CONF / group).glob("*.yaml")}
         for option in sorted(files, key=lambda name: (name != default, name)):
             about = re.search(r"^# (?!@)(.*)$", files[option].read_text("utf-8"), re.M)
-            choice = f"{group}={option}"
-            mark = " (default)" if option == default else ""
-            lines.append(f"  {choice:<22}{about.group(1) if about else ''}{mark}")
+            choice, mark = f"{group}={option}", " (default)" if option == default else ""
+            lines.append(f"  {choice:<22}{about[1] if about else ''}{mark}")
     return lines
 
 
 def _keys() -> list[str]:
     """The table of keys, a heading above each section."""
-    titles = ("key", "symbol", "default", "range", "unit", "meaning")
-    rows = {name: _row(name, setting) for name, setting in KEYS.items()}
-    widths = [max(len(row[i]) for row in (titles, *rows.values())) for i in range(len(titles))]
-    lines = [_aligned(titles, widths)]
+    titles = {"": ("key", "symbol", "default", "range", "unit", "meaning")}
+    rows = titles | {name: _row(name, setting) for name, setting in KEYS.items()}
+    widths = [max(map(len, column)) for column in zip(*rows.values(), strict=True)]
+    lines = []
     for name, row in rows.items():
         lines += [SECTIONS[name]] if name in SECTIONS else []
-        lines.append(_aligned(row, widths))
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append(("  " + "  ".join(cells)).rstrip())
     return lines
 
 
@@ -98,8 +98,3 @@ def _row(name: str, setting: Field) -> tuple[str, ...]:
     default = getattr(_DEFAULT.env if name.startswith("env.") else _DEFAULT, setting.name)
     cells = (about.symbol, override_text(default), span, about.unit)
     return (name + shape, *(cell or "-" for cell in cells), meaning)
-
-
-def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:
-    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-    return ("  " + "  ".join(padded)).rstrip()

@@ -9,7 +9,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from dqn.config.fields import override_text
-from dqn.runtime.errors import RunError, UserError
+from dqn.runtime.errors import RunError, UserError, first_line
 
 
 @contextmanager
@@ -26,12 +26,13 @@ def one_line() -> Iterator[None]:
             str(error.override).partition("=")[0],
         ) from error
     except OmegaConfBaseException as error:
-        key = str(error.full_key)
-        raise UserError(f"{key}: {first_line(error)}{_unset(error)}", key) from error
+        key, unset = str(error.full_key), re.search(r"variable '(.+?)' not found", str(error))
+        advice = f"; set it, or write ${{oc.env:{unset[1]},DEFAULT}}" if unset else ""
+        raise UserError(f"{key}: {first_line(error)}{advice}", key) from error
     except yaml.YAMLError as error:
         raise UserError(_of_yaml(error)) from error
     except (HydraException, ValueError, ArithmeticError) as error:  # range(1,nan)
-        cause = first_line(error.__cause__ or "")
+        cause = first_line(error.__cause__) if error.__cause__ else ""
         raise UserError(": ".join(part for part in (str(error), cause) if part)) from error
     except BrokenPipeError:
         raise
@@ -41,25 +42,12 @@ def one_line() -> Iterator[None]:
 
 def _of_yaml(error: yaml.YAMLError) -> str:
     """Which line of which file cannot be read, and what to do about it."""
-    mark = getattr(error, "problem_mark", None)
-    if mark is None:
+    if not isinstance(error, yaml.MarkedYAMLError) or (mark := error.problem_mark) is None:
         return f"a file must be YAML, got {' '.join(str(error).split())}; correct it"
-    problem = str(getattr(error, "problem", "") or "it cannot be read")
-    advice = "correct that line"
+    problem, advice = error.problem or "it cannot be read", "correct that line"
     if "duplicate key" in problem:
         advice = "leave one of them out"
     elif "'\\t'" in problem:
         advice = "write spaces instead of the tab"
     where = f"line {mark.line + 1}, column {mark.column + 1}"
     return f"{mark.name} must be YAML, {where}: {problem}; {advice}"
-
-
-def _unset(error: object) -> str:
-    """What to do about an environment variable that is not set."""
-    found = re.search(r"Environment variable '(.+?)' not found", str(error))
-    return f"; set it, or write ${{oc.env:{found[1]},DEFAULT}}" if found else ""
-
-
-def first_line(error: object) -> str:
-    """Of what was raised."""
-    return str(error).partition("\n")[0]

@@ -2,38 +2,28 @@
 
 import functools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, RangeSweep
+from omegaconf import DictConfig, OmegaConf
 
 from dqn.compose.arguments import TEXTS, grammar_text, needs_quotes, quoted, shell_word
 from dqn.compose.help_page import CONF, default_groups
 from dqn.compose.hydra_private import BasicSweeper, ConfigLoaderImpl
 from dqn.config import Config
 from dqn.config.config import KEYS, fields_of, refuse_unknown
-from dqn.config.familiar import LAUNCHERS, SAMPLERS
+from dqn.config.familiar import LAUNCHERS, SAMPLERS, advice_on_sweeper
 from dqn.config.fields import closest_match, override_text
 from dqn.config.values import flag_in, number_in
 from dqn.runtime.errors import UserError, must_be, unknown_key
 
-_SEVERAL_OBJECTIVES = (
-    "nsgaii",
-    "nsgaiii",
-    "motpe",
-    "nsga2",
-    "nsga3",
-    "partial_fixed",
-    "brute_force",
-)
+_SEVERAL_OBJECTIVES = "nsgaii nsgaiii motpe nsga2 nsga3 partial_fixed brute_force"
 _GROUPS = (
-    "launcher",
-    "sweeper",
-    "sweeper/sampler",
-    "sweeper/pruner",
-    "job_logging",
-    "hydra_logging",
-)
+    "launcher", "sweeper", "sweeper/sampler", "sweeper/pruner", "job_logging", "hydra_logging"
+)  # fmt: skip
 LARGEST_GRID = 100_000  # points; they are all held in memory
 
 
@@ -43,7 +33,7 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
     options = options_of(loader, key) if key else []
     if override.is_hydra_override() and not options:
         if override.is_sweep_override():
-            raise must_be(key, "one value", text, _of_hydra(override))
+            raise must_be(key, "one value", text, _one_value(override))
         if "/" in key:
             near = closest_match(key, [f"hydra/{group}" for group in _GROUPS])
             advice = f"did you mean {near}?" if near else f"Hydra has {', '.join(_GROUPS)}"
@@ -71,7 +61,7 @@ def refuse_wrong(override: Override, loader: ConfigLoaderImpl) -> None:
 
 def _advice(group: str, word: str, options: Sequence[str]) -> str:
     """What to write instead of an option that a group does not have."""
-    if group == "hydra/sweeper/sampler" and word.lower() in _SEVERAL_OBJECTIVES:
+    if group == "hydra/sweeper/sampler" and word.lower() in _SEVERAL_OBJECTIVES.split():
         return SAMPLERS
     if near := closest_match(word, options):
         return f"did you mean {group}={near}?"
@@ -82,20 +72,58 @@ def _advice(group: str, word: str, options: Sequence[str]) -> str:
     return f"write {group}={options[0]}, or leave it out"
 
 
-def _of_hydra(override: Override) -> str:
-    """What to write instead of several values of a key of Hydra's own."""
+def _one_value(override: Override) -> str:
+    """What to write instead of several values, which may have been one text with commas."""
     key, text = str(override.key_or_group), str(override.input_line).partition("=")[2]
     if (name := key.removeprefix("hydra.sweeper.params.")) != key:
         return f"write the sweep itself, {name}={text}"
-    return f"quoted with its comma it is {shell_word(key, text)}"
+    advice = f"quoted with its comma it is {shell_word(key, text)}"
+    if override.is_hydra_override():
+        return advice
+    return f"write one value; {advice}" if key in TEXTS and "(" not in text else "write one value"
 
 
-def _one_value(override: Override) -> str:
-    """What to write instead of several, which may have been one text with commas."""
-    text = str(override.input_line).partition("=")[2]
-    if override.key_or_group not in TEXTS or "(" in text:
-        return "write one value"
-    return f"write one value; quoted with its comma it is {shell_word(override.key_or_group, text)}"
+def advice_on_setting(parent: str, last: str, composed: DictConfig) -> str | None:
+    """What to write instead of the setting `last` below `parent`, which is not there."""
+    node, key = OmegaConf.select(composed, parent), f"{parent}.{last}"
+    known = _names(node)
+    own, is_study = key.startswith("hydra.sweeper."), "n_trials" in _names(composed.hydra.sweeper)
+    if own and (advice := advice_on_sweeper(key.removeprefix("hydra.sweeper."), is_study)):
+        return advice
+    group = parent.replace(".", "/")  # a sampler's or a pruner's: another option may have it
+    files = sorted((CONF / group).glob("*.yaml")) if own and parent != "hydra.sweeper" else []
+    if others := [f"{group}={path.stem}" for path in files if last in _settings_in(path)]:
+        return f"it belongs to {' or '.join(others)}"
+    if near := closest_match(last, known):
+        return f"did you mean {parent}.{near}?"
+    if not own:
+        return _near_setting(key, composed)
+    if is_study:
+        return f"known are {', '.join(known)}" if known else None
+    near = closest_match(last, _settings_in(CONF / "hydra" / "sweeper" / "optuna.yaml"))
+    meant = "" if near in ("", last) else f"did you mean {parent}.{near}? "
+    return f"{meant}if it belongs to a study, add -m hydra/sweeper=optuna"
+
+
+def _settings_in(path: Path) -> list[str]:
+    """Names of the settings that a file of conf/ has."""
+    return re.findall(r"^(\w+):", path.read_text("utf-8"), re.MULTILINE)
+
+
+def _names(node: object) -> list[str]:
+    return [str(name) for name in node] if isinstance(node, DictConfig) else []
+
+
+def _near_setting(key: str, composed: DictConfig) -> str | None:
+    """The setting of Hydra's own that is most like `key`, whichever part of it is wrong."""
+    node, words = composed.hydra, key.split(".")[1:]
+    for place, word in enumerate(words):
+        if word not in _names(node):
+            near = closest_match(word, _names(node), 0.7)
+            meant = ".".join(["hydra", *words[:place], near, *words[place + 1 :]])
+            return near and f"did you mean {meant}?"
+        node = node.get(word)
+    return None
 
 
 def refuse_run_keys(base: Config, others: Iterable[tuple[str, Config]]) -> None:
@@ -107,25 +135,9 @@ def refuse_run_keys(base: Config, others: Iterable[tuple[str, Config]]) -> None:
         for key in fields_of("run"):
             one, other = (override_text(getattr(of, key)) for of in (base, config))
             if one != other:
-                raise must_be(
-                    key,
-                    "the same for all trials",
-                    f"{key}={other} for {what} and {key}={one} for the others",
-                    f"write {key}={one}, or another value, for all of them",
-                    value=other,
-                )
-
-
-def refuse_no_mapping(params: Any) -> None:
-    """Refuse `hydra.sweeper.params` that name nothing."""
-    if not isinstance(params, Mapping):
-        raise must_be(
-            "hydra.sweeper.params",
-            "a mapping of keys to sweeps",
-            override_text(params),
-            example="'+hydra.sweeper.params.lr=\"1e-3,1e-2\"'",
-            value=params,
-        )
+                got = f"{key}={other} for {what} and {key}={one} for the others"
+                advice = f"write {key}={one}, or another value, for all of them"
+                raise must_be(key, "the same for all trials", got, advice, value=other)
 
 
 def sweep_texts(params: Any) -> list[str]:
@@ -133,7 +145,10 @@ def sweep_texts(params: Any) -> list[str]:
 
     Raises `UserError` for what is no mapping of keys to sweeps.
     """
-    refuse_no_mapping(params)
+    if not isinstance(params, Mapping):
+        got, example = override_text(params), "'+hydra.sweeper.params.lr=\"1e-3,1e-2\"'"
+        rule = "a mapping of keys to sweeps"
+        raise must_be("hydra.sweeper.params", rule, got, example=example, value=params)
     return [f"{name}={_sweep_text(str(name), value)}" for name, value in params.items()]
 
 
@@ -197,15 +212,12 @@ def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
     for override in overrides:
         sweep = override.value()
         if isinstance(sweep, ChoiceSweep) and not sweep.simple_form:  # whose text has lost quotes
-            sweep.list = [
-                QuotedString(item, Quote.single)
-                if isinstance(item, str) and needs_quotes(item)
-                else item
-                for item in sweep.list
-            ]
+            for place, item in enumerate(sweep.list):
+                if isinstance(item, str) and needs_quotes(item):
+                    sweep.list[place] = QuotedString(item, Quote.single)
     return [list(job) for job in BasicSweeper.split_arguments(list(overrides), None)[0]]
 
 
-def fixed(overrides: Sequence[Override]) -> list[Override]:
-    """Those that are not swept."""
-    return [override for override in overrides if not override.is_sweep_override()]
+def fixed(overrides: Iterable[Override]) -> list[str]:
+    """Those that are not swept, as text."""
+    return [one.input_line or "" for one in overrides if not one.is_sweep_override()]

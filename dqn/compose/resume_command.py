@@ -1,9 +1,11 @@
 """The command that resumes this one, as it can be typed into the same shell."""
 
+import contextlib
 import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +22,14 @@ def resume_command(settings: Any) -> str:
 
     A password in it is left out, and a second line says what to write instead.
     """
-    arguments = sys.argv[1:]
-    many = settings.mode == RunMode.MULTIRUN
-    key, folder = (
-        ("hydra.sweep.dir", settings.sweep.dir) if many else ("hydra.run.dir", settings.run.dir)
-    )
-    given = [word.lstrip("+") for word in arguments]
-    named = any(
-        word.startswith((f"{key}=", "name=")) and word.lower() != "name=null" for word in given
-    )
-    if not named:  # beside the other overrides: flags stand before or after all of them
-        places = [i for i, word in enumerate(arguments) if "=" in word and word[0] not in "-"]
-        place = places[-1] + 1 if places else len(arguments)
-        arguments = [*arguments[:place], f"{key}={quoted(str(folder))}", *arguments[place:]]
+    arguments, kind = sys.argv[1:], "sweep" if settings.mode == RunMode.MULTIRUN else "run"
+    key, folder = f"hydra.{kind}.dir", settings[kind].dir
+    given = [word.lstrip("+") for word in arguments if word.lower().lstrip("+") != "name=null"]
+    if not any(word.startswith((f"{key}=", "name=")) for word in given):
+        # beside the other overrides: flags stand before or after all of them
+        places = [i for i, word in enumerate(arguments, 1) if "=" in word and word[0] not in "-"]
+        place = places[-1] if places else len(arguments)
+        arguments.insert(place, f"{key}={quoted(str(folder))}")
     command = shlex.join([*program(), *map(without_passwords, arguments)])
     return f"{command}\n{REMEDY}" if any(map(has_secret, arguments)) else command
 
@@ -40,28 +37,18 @@ def resume_command(settings: Any) -> str:
 def program() -> list[str]:
     """How this program was started: `dqn-run`, or an interpreter that a shell finds again."""
     typed = sys.argv[0]
-    if Path(typed).name == SCRIPT:
-        found = shutil.which(typed)
-        if (by_name := shutil.which(SCRIPT)) and found and _is(by_name, found):
-            return [SCRIPT]
-        if found:
-            return [typed]
-    return [_interpreter(), "-m", MODULE]
+    if Path(typed).name == SCRIPT and (found := shutil.which(typed)):
+        return [_name_of(found, [SCRIPT]) or typed]
+    names = [*sys.orig_argv[:1], "python", "python3"]
+    return [_name_of(sys.executable, names) or sys.executable or "python3", "-m", MODULE]
 
 
-def _interpreter() -> str:
-    """As it was typed, if that leads to the very one that runs; its whole path otherwise."""
-    for name in (*sys.orig_argv[:1], "python", "python3"):
-        found = shutil.which(name)
-        if found and _is(found, sys.executable):
-            return name
-    return sys.executable or "python3"
-
-
-def _is(one: str, other: str) -> bool:
-    """Whether both are the same file of the same folder: an environment's python is a link."""
-    one, other = os.path.abspath(one), os.path.abspath(other)
-    try:
-        return os.path.dirname(one) == os.path.dirname(other) and os.path.samefile(one, other)
-    except OSError:
-        return False
+def _name_of(path: str, names: Sequence[str]) -> str | None:
+    """The first of `names` by which a shell finds `path`, and not a link as an environment has."""
+    for name in names:
+        found = os.path.abspath(shutil.which(name) or "")
+        with contextlib.suppress(OSError):
+            same_folder = os.path.dirname(found) == os.path.dirname(os.path.abspath(path))
+            if same_folder and os.path.samefile(found, path):
+                return name
+    return None

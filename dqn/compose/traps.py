@@ -6,10 +6,9 @@ training goes ahead.
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from dqn.config import Config, EnvConfig
-from dqn.config.fields import override_text
 
 KEYS = (
     "epsilon_start", "epsilon_min", "epsilon_decay", "epsilon_schedule", "exploration_steps",
@@ -25,6 +24,9 @@ _AS_GOOD_AS_START = 0.999
 _SMALLEST = 2.0**-149  # of the 32-bit numbers above 0
 _DEFAULT = Config()
 _shown: set[str] = set()  # kinds that this process has printed a line of
+
+Found = Iterator[tuple[str, str]]
+"""Kinds of traps, each with its line."""
 
 
 def warn_of_traps(
@@ -55,8 +57,10 @@ def warnings_for(
     """
     found: dict[str, list[tuple[int, str]]] = {}
     for number, (config, limit) in enumerate(zip(configs, limits, strict=True)):
-        for kind, line in _traps(config, most_steps(config, limit)):
-            found.setdefault(kind, []).append((number, line))
+        most = most_steps(config, limit)
+        for check in (_floor, _learning, _random, _schedule, _beyond_32_bits):
+            for kind, line in check(config, most):
+                found.setdefault(kind, []).append((number, line))
     if of_all:
         return {
             kind: f"{got[0][1]} (every trial is like that)"
@@ -68,71 +72,52 @@ def warnings_for(
 
 def most_steps(config: Config, limit: int) -> float:
     """The environment steps that a training cannot exceed; infinite where nothing bounds them."""
-    by_steps = config.steps or math.inf
     by_episodes = config.episodes * limit if config.episodes and limit else math.inf
-    return min(by_steps, by_episodes)
+    return min(config.steps or math.inf, by_episodes)
 
 
 def _counted(got: Sequence[tuple[int, str]], configs: int) -> str:
     (first, line), *others = got
-    if configs == 1:
-        return line
-    return f"{line} (job {first}{f', and {len(others)} more' if others else ''})"
+    more = f", and {len(others)} more" if others else ""
+    return line if configs == 1 else f"{line} (job {first}{more})"
 
 
-def _traps(config: Config, most: float) -> Iterator[tuple[str, str]]:
-    """The kinds of traps a configuration is in, each with its line."""
-    for kind, line in (
-        ("floor", _floor(config)),
-        *_learning(config, most),
-        ("random", _random(config, most)),
-        ("schedule", _schedule(config)),
-        *_beyond_32_bits(config),
-    ):
-        if line:
-            yield kind, line
-
-
-def _floor(config: Config) -> str:
+def _floor(config: Config, most: float) -> Found:
     """ε at its floor before there is a minibatch to learn from."""
-    start, minimum, first = config.epsilon_start, config.epsilon_min, 2 * config.batch_size
-    if start <= minimum:
-        return ""
-    actions = _actions_to_floor(config)
-    if actions > first:
-        return ""
-    text = (
-        f"epsilon falls from {_format_number(start)} to its floor {_format_number(minimum)} "
-        f"within {actions:,} "
-        f"action{'s' * (actions != 1)}, and the first update is after {first} steps"
-    )
-    if config.epsilon_schedule == "linear":
-        steps = config.exploration_steps
-        return f"exploration_steps={steps}: {text}; write more, for example exploration_steps=5000"
-    decay = config.epsilon_decay
+    first, actions = 2 * config.batch_size, _actions_to_floor(config)
+    if config.epsilon_start <= config.epsilon_min or actions > first:
+        return
+    key, decay = f"epsilon_decay={config.epsilon_decay}", config.epsilon_decay
     advice = "write less, for example epsilon_decay=0.0005"
-    if 0.5 < decay < 1:
+    if config.epsilon_schedule == "linear":
+        key = f"exploration_steps={config.exploration_steps}"
+        advice = "write more, for example exploration_steps=5000"
+    elif 0.5 < decay < 1:
         advice = (
-            f"epsilon_decay is the share that is lost: for a factor of {_format_number(decay)} "
-            "per action "
-            f"write epsilon_decay={1 - decay:.6g}"
+            f"epsilon_decay is the share that is lost: for a factor of {decay} per action write "
+            f"epsilon_decay={1 - decay:.6g}"
         )
-    return f"epsilon_decay={_format_number(decay)}: {text}; {advice}"
+    yield (
+        "floor",
+        f"{key}: epsilon falls from {config.epsilon_start} to its floor {config.epsilon_min} "
+        f"within {actions:,} action{'s' * (actions != 1)}, and the first update is after {first} "
+        f"steps; {advice}",
+    )
 
 
 def _actions_to_floor(config: Config) -> float:
     if config.epsilon_schedule == "linear":
         return config.exploration_steps
-    if config.epsilon_decay in (0.0, 1.0):
-        return 1 if config.epsilon_decay else math.inf
+    if config.epsilon_decay == 1:
+        return 1
     floor = max(config.epsilon_min, _AS_GOOD_AS_ZERO * config.epsilon_start)
-    if not floor > 0:  # of an epsilon_start that is hardly a number
+    if not floor or not config.epsilon_decay:  # of an epsilon_start that is hardly a number
         return math.inf
     actions = math.log(floor / config.epsilon_start) / math.log1p(-config.epsilon_decay)
     return math.ceil(actions) if math.isfinite(actions) else math.inf
 
 
-def _learning(config: Config, most: float) -> Iterator[tuple[str, str]]:
+def _learning(config: Config, most: float) -> Found:
     """No update within the budget; or none that a moved target network is read by."""
     if not math.isfinite(most):
         return
@@ -154,54 +139,44 @@ def _learning(config: Config, most: float) -> Iterator[tuple[str, str]]:
         )
 
 
-def _random(config: Config, most: float) -> str:
+def _random(config: Config, most: float) -> Found:
     """Actions that stay random to the end though ε is to fall."""
-    start, minimum = config.epsilon_start, config.epsilon_min
+    start, minimum, decay = config.epsilon_start, config.epsilon_min, config.epsilon_decay
     if start < 1 or start <= minimum:
-        return ""
+        return
     if config.epsilon_schedule == "linear":
         key = f"exploration_steps={config.exploration_steps}"
-        share = min(most / config.exploration_steps, 1.0)
-        end = start + (minimum - start) * share
+        end = start + (minimum - start) * min(most / config.exploration_steps, 1.0)
     else:
-        key = f"epsilon_decay={_format_number(config.epsilon_decay)}"
-        end = start if config.epsilon_decay == 0 else 0.0
-        if config.epsilon_decay and math.isfinite(most):
-            end = start * math.exp(most * math.log1p(-min(config.epsilon_decay, 1 - 1e-7)))
-    if end < _AS_GOOD_AS_START:
-        return ""
-    return (
-        f"{key}: every action of the training is random, as epsilon does not fall from 1 towards "
-        f"its floor {_format_number(minimum)} within the budget; write for example "
-        "epsilon_decay=0.0005"
-    )
+        key, end = f"epsilon_decay={decay}", 0.0 if decay else start
+        if decay and math.isfinite(most):
+            end = start * math.exp(most * math.log1p(-min(decay, 1 - 1e-7)))
+    if end >= _AS_GOOD_AS_START:
+        yield (
+            "random",
+            f"{key}: every action of the training is random, as epsilon does not fall from 1 "
+            f"towards its floor {minimum} within the budget; write for example "
+            "epsilon_decay=0.0005",
+        )
 
 
-def _schedule(config: Config) -> str:
+def _schedule(config: Config, most: float) -> Found:
     """A number of steps that the schedule does not read."""
-    if config.epsilon_schedule == "linear":
-        return ""
-    if config.exploration_steps == _DEFAULT.exploration_steps:
-        return ""
-    return (
-        f"exploration_steps={config.exploration_steps} has no effect with epsilon_schedule="
-        f"{config.epsilon_schedule}; write epsilon_schedule=linear with it, or epsilon_decay="
-    )
+    is_default = config.exploration_steps == _DEFAULT.exploration_steps
+    if config.epsilon_schedule != "linear" and not is_default:
+        yield (
+            "schedule",
+            f"exploration_steps={config.exploration_steps} has no effect with epsilon_schedule="
+            f"{config.epsilon_schedule}; write epsilon_schedule=linear with it, or epsilon_decay=",
+        )
 
 
-def _beyond_32_bits(config: Config) -> Iterable[tuple[str, str]]:
+def _beyond_32_bits(config: Config, most: float) -> Found:
     """Numbers above 0 that are 0 in 32 bits, and finite ones that are infinite."""
     for name in SCALES:
         value = getattr(config, name)
         if value < _SMALLEST / 2:
             yield name, f"{name}={value:g} is 0 as a 32-bit number: nothing is learnt; write more"
         if value >= LARGEST and name in ("lr", "reward_scale"):
-            yield (
-                f"{name} too large",
-                f"{name}={value:g} is infinite as a 32-bit number: every training diverges at its "
-                f"first update; write less",
-            )
-
-
-def _format_number(number: float) -> str:
-    return override_text(int(number) if number == int(number) else number)
+            text = "is infinite as a 32-bit number: every training diverges at its first update"
+            yield f"{name} too large", f"{name}={value:g} {text}; write less"

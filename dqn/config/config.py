@@ -9,26 +9,26 @@ A key's kind tells what may differ between networks that train side by side in o
 many seeds, where the results go; a network never sees it).
 """
 
-import copy
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
-from dqn.config.env_config import EnvConfig
-from dqn.config.familiar import advice_on, known_names
+from dqn.config.env_config import EnvConfig, nested, no_mapping, refuse_dotted
+from dqn.config.familiar import ADVICE, SYNONYMS, advice_on
 from dqn.config.fields import (
     INT_BOUND,
     FieldInfo,
     Kind,
     closest_match,
-    config_field,
+    lane,
     override_text,
+    run,
+    shape,
     short_repr,
     validate,
 )
-from dqn.config.nesting import nested, refuse_dotted
 from dqn.runtime.errors import must_be, unknown_key
 from dqn.runtime.secrets import without_secrets
 
@@ -45,104 +45,59 @@ class Config:
         metadata={"key": FieldInfo("shape", "", "", "", "the environment")},
     )
 
-    lr: float = config_field(1e-3, "lane", "α", "per update", "> 0", "learning rate")
-    gamma: float = config_field(0.99, "lane", "γ", "per step", "[0, 1]", "discount")
-    optimizer: str = config_field("adam", "shape", "", "", "adam | rmsprop", "update rule")
+    lr: float = lane(1e-3, "α", "per update", "> 0", "learning rate")
+    gamma: float = lane(0.99, "γ", "per step", "[0, 1]", "discount")
+    optimizer: str = shape("adam", "", "", "adam | rmsprop", "update rule")
 
-    network: str = config_field("mlp", "shape", "", "", "mlp | dueling", "architecture")
-    hidden: tuple[int, ...] = config_field(
-        (64, 64), "shape", "H", "units", ">= 1", "width of each hidden layer"
-    )
-    activation: str = config_field(
-        "relu", "shape", "", "", "relu | tanh | elu | silu | gelu", "hidden layers"
-    )
+    network: str = shape("mlp", "", "", "mlp | dueling", "architecture")
+    hidden: tuple[int, ...] = shape((64, 64), "H", "units", ">= 1", "width of each hidden layer")
+    activation: str = shape("relu", "", "", "relu | tanh | elu | silu | gelu", "hidden layers")
 
-    batch_size: int = config_field(
-        32, "shape", "B", "transitions", ">= 1", "minibatch of one update"
-    )
-    buffer_size: int = config_field(
-        5000, "lane", "C", "transitions", ">= 1", "replay capacity, at least 2 B"
-    )
-    learning_starts: int = config_field(
-        0, "lane", "", "transitions", ">= 0", "stored before updates, at least 2 B"
-    )
-    train_freq: int = config_field(
-        4, "lane", "T_train", "steps", ">= 1", "environment steps per update"
-    )
+    batch_size: int = shape(32, "B", "transitions", ">= 1", "minibatch of one update")
+    buffer_size: int = lane(5000, "C", "transitions", ">= 1", "replay capacity, at least 2 B")
+    learning_starts: int = lane(0, "", "transitions", ">= 0", "stored before updates, at least 2 B")
+    train_freq: int = lane(4, "T_train", "steps", ">= 1", "environment steps per update")
 
-    target_update: int = config_field(
-        100, "lane", "T_target", "steps", ">= 1", "environment steps between target updates"
+    target_update: int = lane(
+        100, "T_target", "steps", ">= 1", "environment steps between target updates"
     )
-    tau: float = config_field(1.0, "lane", "τ", "per update", "(0, 1]", "Polyak factor: 1 copies")
+    tau: float = lane(1.0, "τ", "per update", "(0, 1]", "Polyak factor: 1 copies")
 
-    epsilon_start: float = config_field(
-        1.0, "lane", "ε_0", "probability", "[0, 1]", "of a random action at the start"
+    epsilon_start: float = lane(
+        1.0, "ε_0", "probability", "[0, 1]", "of a random action at the start"
     )
-    epsilon_min: float = config_field(
-        0.05, "lane", "ε_min", "probability", "[0, 1]", "never below; <= ε_0"
+    epsilon_min: float = lane(0.05, "ε_min", "probability", "[0, 1]", "never below; <= ε_0")
+    epsilon_decay: float = lane(
+        5e-4, "d", "per action", "[0, 1]", "exponential: ε becomes ε (1 - d)"
     )
-    epsilon_decay: float = config_field(
-        5e-4, "lane", "d", "per action", "[0, 1]", "exponential: ε becomes ε (1 - d)"
-    )
-    epsilon_schedule: str = config_field(
-        "exponential", "lane", "", "", "exponential | linear", "how ε falls"
-    )
-    exploration_steps: int = config_field(
-        5000, "lane", "T_ε", "steps", ">= 1", "linear: from ε_0 down to ε_min"
-    )
+    epsilon_schedule: str = lane("exponential", "", "", "exponential | linear", "how ε falls")
+    exploration_steps: int = lane(5000, "T_ε", "steps", ">= 1", "linear: from ε_0 down to ε_min")
 
-    reward_scale: float = config_field(
-        1.0, "lane", "c", "", "> 0", "factor of r in the target only"
+    reward_scale: float = lane(1.0, "c", "", "> 0", "factor of r in the target only")
+    double: bool = lane(False, "", "", "true | false", "double DQN: online net picks the action")
+    huber_delta: float = lane(
+        math.inf, "κ", "TD error", "> 0 or inf", "squared loss to here, then absolute"
     )
-    double: bool = config_field(
-        False, "lane", "", "", "true | false", "double DQN: online net picks the action"
+    grad_clip: float = lane(
+        math.inf, "g_max", "norm", "> 0 or inf", "clips the gradient's global norm"
     )
-    huber_delta: float = config_field(
-        math.inf, "lane", "κ", "TD error", "> 0 or inf", "squared loss to here, then absolute"
-    )
-    grad_clip: float = config_field(
-        math.inf, "lane", "g_max", "norm", "> 0 or inf", "clips the gradient's global norm"
-    )
-    timeout_terminal: bool = config_field(
-        False, "lane", "", "", "true | false", "true: a time-out ends the return"
-    )
+    timeout_terminal: bool = lane(False, "", "", "true | false", "true: a time-out ends the return")
 
-    episodes: int = config_field(
-        150, "lane", "M", "episodes", ">= 0", "training episodes; 0: steps alone decide"
-    )
-    steps: int = config_field(
-        0, "lane", "T", "steps", ">= 0", "training steps; 0: episodes alone decide"
-    )
+    episodes: int = lane(150, "M", "episodes", ">= 0", "training episodes; 0: steps alone decide")
+    steps: int = lane(0, "T", "steps", ">= 0", "training steps; 0: episodes alone decide")
 
-    seeds: int = config_field(5, "run", "", "seeds", ">= 1", "trainings of this configuration")
-    first_seed: int = config_field(
-        0, "run", "", "", ">= 0", "seeds are first_seed, first_seed + 1, ..."
+    seeds: int = run(5, "", "seeds", ">= 1", "trainings of this configuration")
+    first_seed: int = run(0, "", "", ">= 0", "seeds are first_seed, first_seed + 1, ...")
+    test_episodes: int = run(20, "", "episodes", ">= 0", "greedy episodes after training")
+    workers: int | str = run("auto", "", "processes", ">= 0", "auto: one per core; 0: this process")
+    fleet: str = run("processes", "", "", "processes | ray", "where workers run")
+    ray_address: str | None = run(
+        None, "", "", "host:port", "Ray cluster; null: RAY_ADDRESS or a new one"
     )
-    test_episodes: int = config_field(
-        20, "run", "", "episodes", ">= 0", "greedy episodes after training"
-    )
-    workers: int | str = config_field(
-        "auto", "run", "", "processes", ">= 0", "auto: one per core; 0: this process"
-    )
-    fleet: str = config_field("processes", "run", "", "", "processes | ray", "where workers run")
-    ray_address: str | None = config_field(
-        None, "run", "", "", "host:port", "Ray cluster; null: RAY_ADDRESS or a new one"
-    )
-    name: str | None = config_field(
-        None, "run", "", "", "folder name", "outputs/runs/NAME; null: date and time"
-    )
+    name: str | None = run(None, "", "", "folder name", "outputs/runs/NAME; null: date and time")
 
     def __post_init__(self) -> None:
-        if isinstance(self.env, Mapping):
-            object.__setattr__(self, "env", _env_of(self.env))
-        if not isinstance(self.env, EnvConfig):
-            raise must_be(
-                "env",
-                "a mapping with an id",
-                f"env={override_text(self.env)}",
-                "choose one with env=cartpole",
-                value=self.env,
-            )
+        object.__setattr__(self, "env", _env_of(self.env))
         for setting in fields(self)[1:]:
             value = validate(setting.name, setting, getattr(self, setting.name))
             object.__setattr__(self, setting.name, value)
@@ -160,8 +115,8 @@ class Config:
             raise must_be("a configuration", "a mapping of keys to values", got, example=example)
         values = nested(dict(mapping))
         for name, value in values.items():
-            if name not in KEYS and name != "env":
-                refuse_unknown(name, f"{override_text(name)}={override_text(value)}", value=value)
+            if name != "env":
+                refuse_unknown(name, value=value)
         return cls(**values)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -169,11 +124,8 @@ class Config:
 
         But for the password of a `ray_address`, which is left out.
         """
-        env = {setting.name: getattr(self.env, setting.name) for setting in fields(self.env)}
-        plain = {setting.name: getattr(self, setting.name) for setting in fields(self)}
-        env["kwargs"] = copy.deepcopy(env["kwargs"])
-        plain["ray_address"] = without_secrets(self.ray_address)
-        return {**plain, "env": env, "hidden": list(self.hidden)}
+        address = without_secrets(self.ray_address)
+        return asdict(self) | {"hidden": list(self.hidden), "ray_address": address}
 
     def hyperparameters(self) -> dict[str, float | int | bool | str]:
         """What a table of results names a trial by: the environment's id, each lane and shape key.
@@ -214,53 +166,50 @@ def fields_of(kind: Kind) -> tuple[str, ...]:
 
 
 def refuse_unknown(
-    name: object, got: str, groups: Iterable[str] = (), value: object = None
+    name: object, got: str = "", groups: Iterable[str] = (), value: object = None
 ) -> None:
-    """Raise `UserError`, with the nearest known key or group, unless `name` is a key."""
+    """Raise `UserError`, with the nearest known key or group, unless `name` is a key.
+
+    `got` is what was written; without it NAME=VALUE.
+    """
     if name in KEYS:
         return
     word = override_text(name)
     advice = advice_on(word)
     if advice is None:
         own = [*KEYS, *groups]
-        near = closest_match(
-            word, [*own, *known_names(word)], 0.7 if word.startswith("env.") else 0.5
-        )
+        elsewhere = closest_match(word, [*SYNONYMS, *ADVICE], 0.8)
+        near = closest_match(word, [*own, elsewhere], 0.7 if word.startswith("env.") else 0.5)
         advice = (near not in own and advice_on(near)) or (near and f"did you mean {near}?")
     if not advice and re.fullmatch(r"env\.\w+", word):
         advice = f"an argument of the environment's own is +env.kwargs.{word[4:]}=VALUE"
-    advice = advice or "see --help for all of them"
-    raise unknown_key(word, got, advice, value)
+    got = got or f"{word}={override_text(value)}"
+    raise unknown_key(word, got, advice or "see --help for all of them", value)
 
 
-def _env_of(mapping: Mapping[Any, Any]) -> EnvConfig:
-    """The environment of a mapping; raises `UserError` for an unknown key."""
-    for name, value in mapping.items():
+def _env_of(env: object) -> EnvConfig:
+    """An environment, of a mapping too; raises `UserError` for other keys and for neither."""
+    if isinstance(env, EnvConfig):
+        return env
+    if not isinstance(env, Mapping):
+        raise no_mapping(env)
+    for name, value in env.items():
         if str(name).startswith("kwargs."):
             refuse_dotted(f"env.{name}", value)
-        if f"env.{name}" not in KEYS:
-            got = f"env.{override_text(name)}={override_text(value)}"
-            refuse_unknown(f"env.{name}", got, value=value)
-    return EnvConfig(**{str(name): value for name, value in mapping.items()})
+        refuse_unknown(f"env.{override_text(name)}", value=value)
+    return EnvConfig(**{str(name): value for name, value in env.items()})
 
 
 def _check_rules(config: Config) -> None:
     """What must hold between two values, and for a folder's name."""
     if config.epsilon_min > config.epsilon_start:
-        raise must_be(
-            "epsilon_min",
-            f"at most epsilon_start={config.epsilon_start}",
-            config.epsilon_min,
-            "lower epsilon_min or raise epsilon_start",
-        )
-    if config.buffer_size < 2 * config.batch_size:
-        raise must_be(
-            "buffer_size",
-            f"at least 2 x batch_size = {2 * config.batch_size}",
-            f"buffer_size={config.buffer_size} with batch_size={config.batch_size}",
-            "raise buffer_size or lower batch_size",
-            value=config.buffer_size,
-        )
+        rule = f"at most epsilon_start={config.epsilon_start}"
+        advice = "lower epsilon_min or raise epsilon_start"
+        raise must_be("epsilon_min", rule, config.epsilon_min, advice)
+    if config.buffer_size < (least := 2 * config.batch_size):
+        got = f"buffer_size={config.buffer_size} with batch_size={config.batch_size}"
+        rule, advice = f"at least 2 x batch_size = {least}", "raise buffer_size or lower batch_size"
+        raise must_be("buffer_size", rule, got, advice, value=config.buffer_size)
     if config.episodes == config.steps == 0:
         got = "episodes=0 with steps=0"
         raise must_be("episodes or steps", "> 0", got, example="episodes=150", value=0)
@@ -273,19 +222,10 @@ def _check_rules(config: Config) -> None:
     if config.fleet == "ray" and config.workers == 0:
         advice = "leave it out, or write fleet=processes"
         raise must_be("workers", "auto or >= 1 with fleet=ray", 0, advice)
-    if config.first_seed + config.seeds > INT_BOUND:
-        raise must_be(
-            "first_seed + seeds",
-            "at most 2^31",
-            f"first_seed={config.first_seed} with seeds={config.seeds}",
-            "lower first_seed",
-            value=config.first_seed,
-        )
+    if (first := config.first_seed) + config.seeds > INT_BOUND:
+        got, advice = f"first_seed={first} with seeds={config.seeds}", "lower first_seed"
+        raise must_be("first_seed + seeds", "at most 2^31", got, advice, value=first)
     if config.name is not None and ("/" in config.name or config.name.startswith(".")):
-        raise must_be(
-            "name",
-            "a folder name without / that does not begin with a dot",
-            short_repr(config.name),
-            "write for example name=first_try, or hydra.run.dir=PATH for another place",
-            value=config.name,
-        )
+        rule = "a folder name without / that does not begin with a dot"
+        advice = "write for example name=first_try, or hydra.run.dir=PATH for another place"
+        raise must_be("name", rule, short_repr(config.name), advice, value=config.name)

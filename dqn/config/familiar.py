@@ -1,110 +1,80 @@
 """What other programs call a setting, and what to write here."""
 
-import difflib
-import re
+from collections.abc import Mapping
 
 _OF_A_STUDY = "it belongs to a study: -m hydra/sweeper=optuna"
 
-SYNONYMS = {
-    "learning_rate": "lr",
-    "alpha": "lr",
-    "adam_lr": "lr",
-    "step_size": "lr",
-    "discount": "gamma",
-    "discount_factor": "gamma",
-    "discount_rate": "gamma",
-    "network_arch": "hidden",
-    "layers": "hidden",
-    "net_arch": "hidden",
-    "hidden_sizes": "hidden",
-    "hidden_layers": "hidden",
-    "hidden_dims": "hidden",
-    "minibatch_size": "batch_size",
-    "memory_size": "buffer_size",
-    "replay_size": "buffer_size",
-    "replay_buffer_size": "buffer_size",
-    "replay_capacity": "buffer_size",
-    "replay_memory_size": "buffer_size",
-    "replay_start_size": "learning_starts",
-    "buffer_capacity": "buffer_size",
-    "warmup": "learning_starts",
-    "warmup_steps": "learning_starts",
-    "min_replay_size": "learning_starts",
-    "update_every": "train_freq",
-    "update_freq": "train_freq",
-    "update_frequency": "train_freq",
-    "train_frequency": "train_freq",
-    "target_update_interval": "target_update",
-    "target_update_freq": "target_update",
-    "target_update_frequency": "target_update",
-    "target_network_frequency": "target_update",
-    "target_network_update_freq": "target_update",
-    "sync_freq": "target_update",
-    "target_network_update_rate": "tau",
-    "target_tau": "tau",
-    "soft_update": "tau",
-    "soft_update_tau": "tau",
-    "initial_epsilon": "epsilon_start",
-    "max_epsilon": "epsilon_start",
-    "final_epsilon": "epsilon_min",
-    "min_epsilon": "epsilon_min",
-    "epsilon_decay_steps": "exploration_steps",
-    "epsilon": "epsilon_start",
-    "start_e": "epsilon_start",
-    "eps_start": "epsilon_start",
-    "exploration_initial_eps": "epsilon_start",
-    "end_e": "epsilon_min",
-    "eps_end": "epsilon_min",
-    "epsilon_end": "epsilon_min",
-    "epsilon_final": "epsilon_min",
-    "exploration_final_eps": "epsilon_min",
-    "double_dqn": "double",
-    "double_q": "double",
-    "ddqn": "double",
-    "max_grad_norm": "grad_clip",
-    "clip_grad": "grad_clip",
-    "gradient_clip": "grad_clip",
-    "gradient_clipping": "grad_clip",
-    "clip_gradients": "grad_clip",
-    "clip_gradient": "grad_clip",
-    "clipnorm": "grad_clip",
-    "nb_episodes": "episodes",
-    "n_episodes": "episodes",
-    "num_episodes": "episodes",
-    "n_seeds": "seeds",
-    "num_seeds": "seeds",
-    "seed": "first_seed",
-    "random_seed": "first_seed",
-    "n_jobs": "workers",
-    "num_workers": "workers",
-    "n_workers": "workers",
-    "num_threads": "workers",
-    "n_threads": "workers",
-    "cluster": "fleet",
-    "address": "ray_address",
-    "study_name": "name",
-    "exp_name": "name",
-    "run_name": "name",
-    "experiment": "name",
-    "n_eval_episodes": "test_episodes",
-    "eval_episodes": "test_episodes",
-    "n_evaluations": "test_episodes",
-    "time_limit": "env.max_episode_steps",
-    "max_steps_per_episode": "env.max_episode_steps",
-    "max_episode_length": "env.max_episode_steps",
-    "gym_id": "env.id",
-    "env_id": "env.id",
-    "env_name": "env.id",
-    "environment": "env",
+
+def _by_name(table: Mapping[str, str]) -> dict[str, str]:
+    """A table by single names; several with one meaning stand in one text."""
+    return {name: text for names, text in table.items() for name in names.split()}
+
+
+_SAME = {
+    "lr": "learning_rate alpha adam_lr step_size",
+    "gamma": "discount discount_factor discount_rate",
+    "hidden": "network_arch layers net_arch hidden_sizes hidden_layers hidden_dims",
+    "batch_size": "minibatch_size",
+    "buffer_size": "memory_size replay_size replay_buffer_size replay_capacity replay_memory_size "
+    "buffer_capacity",
+    "learning_starts": "replay_start_size warmup warmup_steps min_replay_size",
+    "train_freq": "update_every update_freq update_frequency train_frequency",
+    "target_update": "target_update_interval target_update_freq target_update_frequency "
+    "target_network_frequency target_network_update_freq sync_freq",
+    "tau": "target_network_update_rate target_tau soft_update soft_update_tau",
+    "epsilon_start": "initial_epsilon max_epsilon epsilon start_e eps_start "
+    "exploration_initial_eps",
+    "epsilon_min": "final_epsilon min_epsilon end_e eps_end epsilon_end epsilon_final "
+    "exploration_final_eps",
+    "exploration_steps": "epsilon_decay_steps",
+    "double": "double_dqn double_q ddqn",
+    "grad_clip": "max_grad_norm clip_grad gradient_clip gradient_clipping clip_gradients "
+    "clip_gradient clipnorm",
+    "episodes": "nb_episodes n_episodes num_episodes",
+    "seeds": "n_seeds num_seeds",
+    "first_seed": "seed random_seed",
+    "workers": "n_jobs num_workers n_workers num_threads n_threads",
+    "fleet": "cluster",
+    "ray_address": "address",
+    "name": "study_name exp_name run_name experiment",
+    "test_episodes": "n_eval_episodes eval_episodes n_evaluations",
+    "env.max_episode_steps": "time_limit max_steps_per_episode max_episode_length",
+    "env.id": "gym_id env_id env_name",
+    "env": "environment",
 }
+SYNONYMS = {name: key for key, names in _SAME.items() for name in names.split()}
 """A name elsewhere, with _ for -, and the key of ours that takes the same value."""
 
-_BUDGET = "steps, with episodes=0 unless the episodes may end it first"
-ADVICE = {
-    **dict.fromkeys(
-        ("total_timesteps", "n_timesteps", "num_timesteps", "timesteps", "num_steps", "frames"),
-        f"did you mean {_BUDGET}?",
-    ),
+_EXPORT = "python -m sweeps export FOLDER --to tensorboard"
+_NONE = {
+    "loss loss_fn loss_function loss_type": "huber_delta=inf is the squared loss, huber_delta=1.0 "
+    "is Huber's",
+    "gradient_steps": "one update is made every train_freq steps",
+    "n_envs num_envs vec_env": "a training has one environment, and seeds= trains several of them "
+    "side by side",
+    "algo": "this program trains DQN; double=true is double DQN",
+    "policy": "see network=, hidden= and activation=",
+    "tensorboard_log tensorboard wandb wandb_project_name track": _EXPORT,
+    "device cuda gpu use_gpu": "networks of this size train on processor cores, see workers=",
+    "verbose progress log_interval": "progress is shown where there is a terminal",
+    "eval_freq eval_interval evaluate_every": "a network is tested after training, see "
+    "test_episodes=",
+    "save_freq save_model checkpoint_freq": "what is finished is saved at once, and the same "
+    "command resumes",
+    "render render_mode capture_video video": "episode.gif is drawn after training",
+    "n_steps n_step nstep multi_step": "targets look one step ahead",
+    "prioritized_replay prioritized per prioritized_replay_alpha": "minibatches are drawn evenly "
+    "from the replay memory",
+    "timeout": "Ctrl-C stops, and the same command resumes; steps= and episodes= bound a training, "
+    "hydra.sweeper.n_trials= a study",
+    "direction": "it follows from hydra.sweeper.objective, as solved_at is minimised and every "
+    "return maximised",
+    "env_wrapper wrapper wrappers": "register the wrapped environment in a module of your own and "
+    "write env=gymnasium env.id=MODULE:ID",
+}
+_OTHER = {
+    "total_timesteps n_timesteps num_timesteps timesteps num_steps frames": "did you mean steps, "
+    "with episodes=0 unless the episodes may end it first?",
     "exploration_fraction": "did you mean exploration_steps, in environment steps and not as a "
     "share, with epsilon_schedule=linear?",
     "eps_decay": "did you mean epsilon_decay, the share of epsilon that is lost per action "
@@ -112,31 +82,16 @@ ADVICE = {
     "polyak": "did you mean tau, which is 1 - polyak?",
     "policy_kwargs": "write hidden=[64,64] and activation=relu instead",
     "env_kwargs": "write +env.kwargs.KEY=VALUE for each",
-    "loss": "there is none: huber_delta=inf is the squared loss, huber_delta=1.0 is Huber's",
-    "loss_fn": "there is none: huber_delta=inf is the squared loss, huber_delta=1.0 is Huber's",
     "huber_loss": "did you mean huber_delta? huber_delta=1.0 is Huber's usual loss",
-    "gradient_steps": "there is none: one update is made every train_freq steps",
-    "n_envs": "there is none: a training has one environment, and seeds= trains several of them "
-    "side by side",
-    "algo": "there is none: this program trains DQN; double=true is double DQN",
-    "policy": "there is none: see network=, hidden= and activation=",
-    "tensorboard_log": "there is none: python -m sweeps export FOLDER --to tensorboard",
-    "track": "there is none: python -m sweeps export FOLDER --to tensorboard",
-    "device": "there is none: networks of this size train on processor cores, see workers=",
-    "verbose": "there is none: progress is shown where there is a terminal",
-    "eval_freq": "there is none: a network is tested after training, see test_episodes=",
-    "save_freq": "there is none: what is finished is saved at once, and the same command resumes",
-    "render": "there is none: episode.gif is drawn after training",
-    "n_steps": "there is none: targets look one step ahead",
-    "dueling": "write the name of one of the networks, network=NAME; --help lists them",
-    "prioritized_replay": "there is none: minibatches are drawn evenly from the replay memory",
-    "timeout": "there is none: Ctrl-C stops, and the same command resumes; steps= and episodes= "
-    "bound a training, hydra.sweeper.n_trials= a study",
-    "output_dir": "did you mean name=NAME, or hydra.run.dir=PATH (hydra.sweep.dir=PATH with -m)?",
-    "direction": "there is none: it follows from hydra.sweeper.objective, as solved_at is "
-    "minimised and every return maximised",
+    "dueling dueling_dqn": "write the name of one of the networks, network=NAME; --help lists them",
+    "output_dir log_dir logdir log_folder save_path outdir out": "did you mean name=NAME, or "
+    "hydra.run.dir=PATH (hydra.sweep.dir=PATH with -m)?",
+    "optimize_hyperparameters optimize": "write -m sweep=tune, a study of the hyperparameters",
+    "gym_packages gym_package env_module": "write the module before the id: env=gymnasium "
+    "env.id=MODULE:ID",
+    "multirun": "did you mean the flag -m?",
     "storage": f"did you mean hydra.sweeper.storage? {_OF_A_STUDY}",
-    "n_trials": f"did you mean hydra.sweeper.n_trials? {_OF_A_STUDY}",
+    "n_trials max_trials num_trials": f"did you mean hydra.sweeper.n_trials? {_OF_A_STUDY}",
     "objective": f"did you mean hydra.sweeper.objective? {_OF_A_STUDY}",
     "aggregate": f"did you mean hydra.sweeper.aggregate? {_OF_A_STUDY}",
     "racing": f"did you mean hydra.sweeper.racing? {_OF_A_STUDY}",
@@ -144,32 +99,9 @@ ADVICE = {
     "pruner": f"did you mean hydra/sweeper/pruner? {_OF_A_STUDY}",
     "sampler": f"did you mean hydra/sweeper/sampler? {_OF_A_STUDY}",
     "n_startup_trials": f"did you mean hydra.sweeper.sampler.n_startup_trials? {_OF_A_STUDY}",
-    "optimize_hyperparameters": "write -m sweep=tune, a study of the hyperparameters",
-    "env_wrapper": "there is none: register the wrapped environment in a module of your own and "
-    "write env=gymnasium env.id=MODULE:ID",
-    "gym_packages": "write the module before the id: env=gymnasium env.id=MODULE:ID",
-    "multirun": "did you mean the flag -m?",
 }
+ADVICE = _by_name({names: f"there is none: {why}" for names, why in _NONE.items()} | _OTHER)
 """A name elsewhere, and what to write where no key of ours takes the same value."""
-for _name, _others in {
-    "n_envs": ("num_envs", "vec_env"),
-    "device": ("cuda", "gpu", "use_gpu"),
-    "tensorboard_log": ("tensorboard", "wandb", "wandb_project_name"),
-    "output_dir": ("log_dir", "logdir", "log_folder", "save_path", "outdir", "out"),
-    "render": ("render_mode", "capture_video", "video"),
-    "dueling": ("dueling_dqn",),
-    "prioritized_replay": ("prioritized", "per", "prioritized_replay_alpha"),
-    "n_steps": ("n_step", "nstep", "multi_step"),
-    "n_trials": ("max_trials", "num_trials"),
-    "optimize_hyperparameters": ("optimize",),
-    "loss": ("loss_function", "loss_type"),
-    "env_wrapper": ("wrapper", "wrappers"),
-    "gym_packages": ("gym_package", "env_module"),
-    "verbose": ("progress", "log_interval"),
-    "save_freq": ("save_model", "checkpoint_freq"),
-    "eval_freq": ("eval_interval", "evaluate_every"),
-}.items():
-    ADVICE.update(dict.fromkeys(_others, ADVICE[_name]))
 
 # What hydra-optuna-sweeper and Optuna call a setting of a study, below hydra.sweeper.
 _SWEEPER = {
@@ -213,7 +145,7 @@ SAMPLERS = (
 
 def advice_on(name: str) -> str | None:
     """What to write instead of a key of another program; None where nothing is known."""
-    word = re.sub(r"^-+", "", name).replace("-", "_").lower()
+    word = name.lstrip("-").replace("-", "_").lower()
     if word in SYNONYMS or word in ADVICE:
         return f"did you mean {SYNONYMS[word]}?" if word in SYNONYMS else ADVICE[word]
     first, _, rest = word.partition(".")
@@ -232,8 +164,3 @@ def advice_on_sweeper(name: str, is_study: bool = True) -> str | None:
     if advice and not is_study and "hydra.sweeper." in advice:
         return f"{advice} ({_OF_A_STUDY})"
     return advice
-
-
-def known_names(word: str) -> list[str]:
-    """Names of other programs that are close to `word`."""
-    return difflib.get_close_matches(word.lower(), [*SYNONYMS, *ADVICE], n=1, cutoff=0.8)

@@ -16,17 +16,19 @@ from datetime import date
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args
 
-from dqn.config.values import flag_in, is_written, list_in, number_in, plain
+from dqn.config.values import flag_in, is_yaml, number_in, plain
 from dqn.runtime.errors import must_be
 
 Kind = Literal["lane", "shape", "run"]
 
-_INTERVAL = re.compile(r"(>=? |[\[(])([\d.]+)(?:, ([\d.]+)\])?( or inf)?")
 INT_BOUND = 2**31  # whole numbers live in 32-bit integers
+AUTO = "auto"  # a number that is found when it is needed
+_MISSING = "???"  # how Hydra's YAML files mark a value that the user has to give
 _LONGEST_TEXT = 200  # characters of a name, well below what a file system allows
 _LONGEST_SHOWN = 60  # characters of a value in a message
-AUTO = "auto"  # a number that is found when it is needed
-MISSING = "???"  # how Hydra's YAML files mark a value that the user has to give
+
+_INTERVAL = re.compile(r"(>=? |[\[(])([\d.]+)(?:, ([\d.]+)\])?( or inf)?")
+_LIST = re.compile(r"\s*[\[(]([^\[\]()]*)[\])]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +68,15 @@ def _interval(text: str) -> tuple[float, bool, float, bool]:
     return float(low), opening not in (">= ", "["), float(high or math.inf), bool(unbounded)
 
 
-def config_field(default: Any, *about: Any) -> Any:
-    """A dataclass field with its default and the parts of its `FieldInfo`, in that order."""
-    metadata = {"key": FieldInfo(*about)}
+def config_field(kind: Kind, default: Any, *about: str) -> Any:
+    """A dataclass field of a kind, with its default and the rest of its `FieldInfo`, in order."""
+    metadata = {"key": FieldInfo(kind, *about)}
     if isinstance(default, Mapping):  # a mapping has no hash
         return field(default_factory=dict, hash=False, metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
-def _number(value: object, about: FieldInfo) -> float:
-    value = _counted(value)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not about.allows(float(value))
-    ):
-        raise ValueError
-    return float(value)
-
-
-def _whole(value: object, about: FieldInfo) -> int:
-    value = _counted(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError
-    if isinstance(value, float) and not value.is_integer():
-        raise ValueError
-    if value >= INT_BOUND:
-        raise ValueError(" and < 2^31")
-    if not about.allows(value):
-        raise ValueError
-    return int(value)
+lane, shape, run = (functools.partial(config_field, kind) for kind in get_args(Kind))
 
 
 def _counted(value: object) -> object:
@@ -104,16 +85,31 @@ def _counted(value: object) -> object:
     return value if number is None else number
 
 
-def _flag(value: object, about: FieldInfo) -> bool:
-    if isinstance(value, str):
-        value = flag_in(value)
-    if not isinstance(value, bool):
+def _number(value: object, about: FieldInfo) -> float:
+    number: Any = _counted(value)
+    if type(number) not in (int, float) or not about.allows(float(number)):
         raise ValueError
-    return value
+    return float(number)
+
+
+def _whole(value: object, about: FieldInfo) -> int:
+    number: Any = _counted(value)
+    if type(number) not in (int, float) or number % 1 != 0:
+        raise ValueError
+    if number >= INT_BOUND:
+        raise ValueError(" and < 2^31")
+    return int(_number(number, about))
+
+
+def _flag(value: object, about: FieldInfo) -> bool:
+    flag = flag_in(value) if isinstance(value, str) else value
+    if not isinstance(flag, bool):
+        raise ValueError
+    return flag
 
 
 def _text(value: object, about: FieldInfo) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:
         value = str(value)  # name=17
     if isinstance(value, date):
         value = value.isoformat()  # YAML 1.1's
@@ -125,9 +121,9 @@ def _text(value: object, about: FieldInfo) -> str:
 
 
 def _widths(value: object, about: FieldInfo) -> tuple[int, ...]:
-    if isinstance(value, str):
-        value = list_in(value)
-    if not isinstance(value, list | tuple) or not value:
+    if isinstance(value, str) and (found := _LIST.fullmatch(value)):
+        value = found[1].split(",")
+    if not isinstance(value, list) or not value:
         raise ValueError
     return tuple(_whole(width, about) for width in value)
 
@@ -135,13 +131,9 @@ def _widths(value: object, about: FieldInfo) -> tuple[int, ...]:
 def _mapping(value: object, about: FieldInfo) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise ValueError
-    if not is_written(value):
+    if not is_yaml(value):
         raise ValueError(" that YAML has (numbers, text, true, false, null, lists and mappings)")
     return dict(value)
-
-
-def _count(value: object, about: FieldInfo) -> int | str:
-    return AUTO if value == AUTO else _whole(value, about)
 
 
 _NUMBER, _WHOLE = "a number", "a whole number"
@@ -151,17 +143,10 @@ _READERS: dict[object, tuple[str, Any, object]] = {
     int: (_WHOLE, _whole, 500),
     bool: ("true or false", _flag, None),
     str: ("a", _text, "first_try"),
-    int | str: ("auto or a whole number", _count, None),
+    int | str: ("auto or a whole number", lambda x, of: x if x == AUTO else _whole(x, of), None),
     tuple[int, ...]: ("a non-empty list of whole numbers, each", _widths, None),
     Mapping[str, Any]: ("a mapping of names to values", _mapping, "{}"),
 }
-
-
-@functools.cache
-def _reader(annotation: Any) -> tuple[bool, str, Any, object]:
-    """Whether a field may be null, and the entry of `_READERS` that it has."""
-    optional = isinstance(annotation, UnionType) and NoneType in get_args(annotation)
-    return optional, *_READERS[get_args(annotation)[0] if optional else annotation]
 
 
 def validate(name: str, setting: Field, value: object) -> Any:
@@ -170,45 +155,45 @@ def validate(name: str, setting: Field, value: object) -> Any:
     `name` is the key as a user writes it, such as "env.id". Raises `UserError`.
     """
     about: FieldInfo = setting.metadata["key"]
-    optional, noun, read, example = _reader(setting.type)
+    kind: Any = setting.type
+    optional = isinstance(kind, UnionType) and NoneType in get_args(kind)
+    noun, read, example = _READERS[get_args(kind)[0] if optional else kind]
     # Whatever an object of another library, or of the user's own, raises: it is no value of ours.
     with contextlib.suppress(Exception):
         value = plain(value)
-    missing = isinstance(value, str) and value == MISSING
-    is_null = isinstance(value, str) and value == "null" and read is not _text
-    if optional and (value is None or is_null):
+    text = value if isinstance(value, str) else ""
+    if optional and (value is None or (text == "null" and read is not _text)):
         return None
-    bound = ""
-    if not missing:
-        try:
-            return read(value, about)
-        except (ValueError, OverflowError) as error:
-            bound = str(error) if isinstance(error, ValueError) else " and finite"
     default = setting.default if setting.default not in (None, dataclasses.MISSING) else example
     example = f"{name}={override_text(default)}"
-    if missing:
+    if text == _MISSING:
         raise must_be(name, "given", "nothing", example=example, value=value)
+    try:
+        return read(value, about)
+    except OverflowError:
+        bound = " and finite"
+    except ValueError as error:
+        bound = str(error)
     if about.choices:
         *others, last = about.choices
-        rule = f"{', '.join(others)} or {last}" if others else last
+        rule = f"{', '.join(others)} or {last}"
         if near := closest_match(override_text(value), about.choices):
             advice = f"did you mean {name}={near}?"
             raise must_be(name, rule, short_repr(value), advice, value=value)
     else:
         span = f"in {about.range}" if about.range.startswith(("[", "(")) else about.range
-        rule = " ".join(part for part in (_noun(noun, value, span), span) if part) + bound
+        rule = f"{_noun(noun, value, span)} {span}".strip() + bound
     raise must_be(name, rule, short_repr(value), example=example, value=value)
 
 
 def _noun(noun: str, value: object, span: str) -> str:
     """What a value must be besides in its range; "" where it is that, and only out of range."""
-    number = _counted(value)
-    if noun not in (_NUMBER, _WHOLE) or isinstance(number, bool):
+    number: Any = _counted(value)
+    if noun not in (_NUMBER, _WHOLE) or type(number) not in (int, float):
         return noun
     if isinstance(number, float) and not math.isfinite(number):
         return noun.replace("a ", "a finite ")
-    fits = isinstance(number, int) or (isinstance(number, float) and noun == _NUMBER)
-    return "" if span and (fits or (isinstance(number, float) and number.is_integer())) else noun
+    return "" if span and (noun == _NUMBER or number % 1 == 0) else noun
 
 
 def closest_match(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:

@@ -2,17 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
-from dqn.runtime.errors import UserError, must_be
-from dqn.runtime.secrets import (
-    STARS,
-    has_password,
-    remember,
-    remember_password,
-    remember_variables,
-    texts_in,
-)
+from dqn.runtime.errors import UserError, first_line, must_be
+from dqn.runtime.secrets import STARS, has_password, map_texts, remember_secrets
 
 _NAME = re.compile(
     r"(?:(?:^|_)(?:pwd|secret|credential|pin|auth|authorization|bearer|"
@@ -44,11 +37,7 @@ def is_variable(value: object) -> bool:
 
 def escaped(value: Any) -> Any:
     """Plain nested values in which OmegaConf leaves every `${oc.env:VAR}` as it is."""
-    if isinstance(value, dict):
-        return {name: escaped(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [escaped(part) for part in value]
-    return value.replace("${", "\\${") if is_variable(value) else value
+    return map_texts(lambda x: x.replace("${", "\\${") if is_variable(x) else x, value)
 
 
 def looked_up(value: Any, key: str) -> Any:
@@ -65,20 +54,24 @@ def looked_up(value: Any, key: str) -> Any:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    remember_variables(value)
+    remember_secrets(value)
     try:
         return OmegaConf.create({"_": value})["_"]
     except OmegaConfBaseException as error:
-        reason = str(error).partition("\n")[0]
-        advice = "set it, or write ${oc.env:VAR,DEFAULT}"
+        got, advice = f"{value} ({first_line(error)})", "set it, or write ${oc.env:VAR,DEFAULT}"
         rule = "given by an environment variable that is set"
-        raise must_be(key, rule, f"{value} ({reason})", advice, value=value) from error
+        raise must_be(key, rule, got, advice, value=value) from error
 
 
 def refuse_literal(kwargs: Any, key: str) -> None:
     """Refuse a password among the arguments of an environment: they are kept in every table."""
     for where, _ in literals(kwargs, key):
-        _refuse(where)
+        raise UserError(
+            f"{where} must not be a password in plain text, as it is saved with the results, got "
+            f"{STARS}; put it into an environment variable VAR and write "
+            f"'+{where}=${{oc.env:VAR}}'",
+            where,
+        )
 
 
 def literals(value: Any, key: str, named: str = "") -> Iterator[tuple[str, str]]:
@@ -105,23 +98,9 @@ def _is_literal(text: str) -> bool:
     """Whether a text under the name of a secret is one, or has one as a variable's default."""
     if not is_variable(text):
         return bool(text)
-    before = ""
-    while text != before:
-        before, text = text, _LOOKED_UP.sub("", text)
+    while (rest := _LOOKED_UP.sub("", text)) != text:
+        text = rest
     return is_variable(text)
-
-
-def remember_secrets(composed: Any) -> None:
-    """Have `hidden` leave out every secret that plain nested values, unresolved, name or hold."""
-    for text in texts_in(composed):
-        remember_variables(text)
-        remember_password(text)
-
-
-def remember_literals(kwargs: Any) -> None:
-    """Have `hidden` leave out what `refuse_literal` would refuse."""
-    for _, text in literals(kwargs, ""):
-        remember(text)
 
 
 def without_literals(text: str) -> str:
@@ -134,12 +113,3 @@ def _without_literal(found: re.Match[str]) -> str:
     bare = value.strip("'\"")
     named = _NAME.search(_WORDS.sub("_", name)) and bare not in ("null", "true", "false")
     return f"{start}{name}{equals}{STARS}" if named and _is_literal(bare) else found[0]
-
-
-def _refuse(key: str) -> NoReturn:
-    raise UserError(
-        f"{key} must not be a password in plain text, as it is saved with the results, got "
-        f"{STARS}; put it into an environment variable VAR and write "
-        f"'+{key}=${{oc.env:VAR}}'",
-        key,
-    )

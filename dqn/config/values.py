@@ -13,12 +13,20 @@ from fractions import Fraction
 from numbers import Integral, Real
 from typing import Any
 
-_PLAIN = (bool, int, float, str)
-_NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?")
-_INFINITE = re.compile(r"([+-]?)\.?(inf(?:inity)?|nan)", re.IGNORECASE)
 _DEEPEST = 40  # nested lists and mappings, fewer than a reader of ours takes
-_FLAGS = {"true": True, "false": False}
-_WIDTHS = re.compile(r"\s*[\[(]([^\[\]()]*)[\])]\s*")
+_DIGITS = re.compile(r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?")
+_INFINITE = re.compile(r"([+-]?)\.?(inf(?:inity)?|nan)", re.IGNORECASE)
+_PLAIN = (bool, int, float, str)
+_KINDS: tuple[tuple[Any, Any], ...] = (
+    (str, str.__str__),
+    (float, float),
+    (Integral, int),
+    ((Decimal, Fraction), lambda value: int(value) if float(value).is_integer() else float(value)),
+    (Real, float),
+    (date, lambda value: value),
+    (os.PathLike, os.fspath),
+)
+"""What is no plain Python, and how it becomes it; the first kind that fits holds."""
 
 
 def plain(value: Any) -> Any:
@@ -31,7 +39,7 @@ def plain(value: Any) -> Any:
     if value is None or type(value) in _PLAIN:
         return value
     if isinstance(value, Enum):
-        return plain(value.value) if isinstance(value, *_OF_ENUM) else value
+        return plain(value.value) if isinstance(value, str | int | float) else value
     for kind, make in _KINDS:
         if isinstance(value, kind):
             return make(value)
@@ -52,7 +60,7 @@ def number_in(text: str) -> int | float | None:
     text = text.strip()
     if found := _INFINITE.fullmatch(text):
         return float(found[1] + found[2])
-    if not _NUMBER.fullmatch(text):
+    if not _DIGITS.fullmatch(text):
         return None
     digits = text.replace("_", "")
     try:
@@ -63,40 +71,12 @@ def number_in(text: str) -> int | float | None:
 
 def flag_in(text: str) -> bool | None:
     """True or false, where a text plainly says so."""
-    return _FLAGS.get(text.strip().lower())
+    return {"true": True, "false": False}.get(text.strip().lower())
 
 
-def list_in(text: str) -> list[str] | None:
-    """The parts of a text such as "[64, 64]"; None of any other."""
-    found = _WIDTHS.fullmatch(text)
-    return [part.strip() for part in found[1].split(",")] if found else None
-
-
-def is_written(value: Any, depth: int = 0) -> bool:
+def is_yaml(value: Any, depth: int = 0) -> bool:
     """Whether YAML holds a plain value, and gives back the same."""
-    if isinstance(value, Mapping):
-        parts = (*value, *value.values())
-    elif isinstance(value, list):
-        parts = value
-    else:
+    if not isinstance(value, Mapping | list):
         return value is None or isinstance(value, (*_PLAIN, bytes, date))
-    return depth < _DEEPEST and all(is_written(part, depth + 1) for part in parts)
-
-
-def _real(value: Any) -> Any:
-    """A whole number as one, exactly; any other as a float."""
-    if isinstance(value, Decimal) and not value.is_finite():
-        return float(value)
-    return int(value) if value == int(value) else float(value)
-
-
-_OF_ENUM = ((str, int, float),)
-_KINDS: tuple[tuple[Any, Any], ...] = (
-    (str, str.__str__),
-    (float, float),
-    (Integral, int),
-    ((Decimal, Fraction), _real),
-    (Real, float),
-    (date, lambda value: value),
-    (os.PathLike, os.fspath),
-)
+    parts = (*value, *value.values()) if isinstance(value, Mapping) else value
+    return depth < _DEEPEST and all(is_yaml(part, depth + 1) for part in parts)

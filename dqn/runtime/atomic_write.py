@@ -39,7 +39,7 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
             _sync(temporary)
         os.replace(temporary, path)
         if durable:
-            _sync_folder(path.parent)
+            _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -55,7 +55,7 @@ def replacing_folder(
     everywhere, so a kill between two renames can leave no `path`; `remove_temporaries` then brings
     the old one back.
     """
-    fresh, old = (temporary_name(path, f"{n}-") for n in (0, int(_OLD)))
+    fresh, old = temporary_name(path, "0-"), temporary_name(path, f"{_OLD}-")
     try:
         fresh.mkdir()
         yield fresh
@@ -77,10 +77,7 @@ def own_folder(path: Path) -> Path:
 
 
 def refuse_links(folder: Path, is_ours: Callable[[str], bool] = lambda name: True) -> None:
-    """Raise `OSError` where a name in `folder` that `is_ours` is a link.
-
-    What is written there stays there.
-    """
+    """Raise `OSError` where a name in `folder` that `is_ours` is a link, which leads elsewhere."""
     for path in folder.iterdir():
         if path.is_symlink() and is_ours(path.name):
             raise OSError(errno.ELOOP, f"{path.name} in it is a link to another place")
@@ -102,10 +99,16 @@ def remove_temporaries(folder: Path, inner: Iterable[str] = ()) -> None:
             _, order, name = found.groups()
             if order == _OLD and path.is_dir() and not os.path.lexists(place / name):
                 os.replace(path, place / name)
-            elif path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
             else:
-                path.unlink(missing_ok=True)
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder, whichever is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_at_work(process: int) -> bool:
@@ -123,18 +126,18 @@ def _is_at_work(process: int) -> bool:
 
 def _keep_others(old: Path, fresh: Path, is_ours: Callable[[str], bool]) -> None:
     """Have in `fresh` too what is in `old` and not ours, or in the place of nothing of ours."""
-    for root, folders, files in os.walk(old):
-        there = Path(root).relative_to(old)
-        links = [name for name in folders if (Path(root) / name).is_symlink()]
-        for name in (*files, *links):
-            inner = there / name
-            if is_ours(inner.as_posix()) or os.path.lexists(fresh / inner):
-                continue
-            (fresh / inner).parent.mkdir(parents=True, exist_ok=True)
-            _link_or_copy(old / inner, fresh / inner)
-        for name in folders:
-            if not any((old / there / name).iterdir()) and not is_ours((there / name).as_posix()):
-                (fresh / there / name).mkdir(parents=True, exist_ok=True)
+    for path in old.rglob("*"):
+        name = path.relative_to(old)
+        is_folder = path.is_dir() and not path.is_symlink()
+        if is_ours(name.as_posix()) or os.path.lexists(fresh / name):
+            continue
+        if is_folder and any(path.iterdir()):  # made where something in it is kept
+            continue
+        (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+        if is_folder:
+            (fresh / name).mkdir()
+        else:
+            _link_or_copy(path, fresh / name)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
@@ -166,24 +169,14 @@ def _say_once(line: str) -> None:
 
 
 def _sync(path: Path) -> None:
-    with _opened(path) as file:
-        sync(file)
-
-
-def _sync_folder(path: Path) -> None:
-    """Have the names in a folder on the disk itself, where the file system can do that."""
+    """Have a file, or the names in a folder where the file system can do that, on the disk."""
+    is_folder = path.is_dir()
     try:
-        with _opened(path) as folder:
-            os.fsync(folder)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            (os.fsync if is_folder else sync)(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        if error.errno not in _NO_SYNC_OF_FOLDERS:
+        if not is_folder or error.errno not in _NO_SYNC_OF_FOLDERS:
             raise
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -6,10 +6,8 @@ import gc
 import hashlib
 import os
 import platform
-import shutil
 import stat
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -19,8 +17,9 @@ from typing import TypeVar
 import platformdirs
 
 from dqn.runtime import atomic_write
-from dqn.runtime.cache_staging import PREFIX, Staging, has_room, places
+from dqn.runtime.cache_staging import PREFIX, Staging, places, refuse_full
 from dqn.runtime.errors import RunError
+from dqn.runtime.machine import cpuinfo
 
 T = TypeVar("T")
 
@@ -45,9 +44,9 @@ def prepare(quiet: bool = False) -> None:
     if "persistent_cache" in flags or os.environ.get(SWITCH) == "0" or not _code():
         return
     folder, lack = _cache()
-    staging = Staging(places(folder))
+    staging = Staging(tried := places(folder))
     if staging.path is None or folder is None:
-        lack = lack or f"there is no space to compile in ({', '.join(map(str, places(folder)))})"
+        lack = lack or f"there is no space to compile in ({', '.join(map(str, tried))})"
     else:
         _stores[str(staging.path)] = Graphs(folder, staging)
         os.environ["TF_XLA_FLAGS"] = f"{flags} {_CACHE_FLAG}{staging.path}".strip()
@@ -87,24 +86,18 @@ class Graphs:
         if staging is None or staging.path is None:
             return call()
         file, _, program = (_read(path) or b"").partition(b"\n")
-        try:
-            with staging.holding(file.decode(), program or None) as folder:
-                result = call()
-                _keep(path, folder, beside=file.decode())
-                return result
-        except Exception as error:
-            if program:
-                _remove(path)
-                return self.compiled(name, again, again)
-            if staging.path.name not in str(error):
-                raise
-            lack = error
-        for folder in staging.elsewhere():
+        lack = None
+        for place in staging.places:
             try:
-                result = call()
-                _keep(path, folder)
-                return result
+                with staging.holding(place, file.decode(), program) as folder:
+                    result = call()
+                    _keep(path, folder, beside=file.decode())
+                    return result
             except Exception as error:
+                if program:
+                    with contextlib.suppress(OSError):
+                        atomic_write.remove(path)
+                    return self.compiled(name, again, again)
                 if staging.path.name not in str(error):
                     raise
                 lack = error
@@ -123,24 +116,15 @@ _stores: dict[str, Graphs] = {}
 
 
 def graphs() -> Graphs | None:
-    """What this process keeps; None unless `prepare` has found a place for it.
-
-    And None where there is no source to tell today's code by.
-    """
-    if not _code():
-        return None
-    for flag in os.environ.get("TF_XLA_FLAGS", "").split():
-        if (store := _stores.get(flag.removeprefix(_CACHE_FLAG))) is not None:
-            return store
-    return None
+    """What this process keeps; None unless `prepare` has found a place for it."""
+    flags = os.environ.get("TF_XLA_FLAGS", "").split()
+    return next((kept for path, kept in _stores.items() if f"{_CACHE_FLAG}{path}" in flags), None)
 
 
 def _own_flags() -> str:
     """TF_XLA_FLAGS as the user has them, without those of the process that started this one."""
-    given = os.environ.get("TF_XLA_FLAGS", "")
-    if PREFIX not in given:
-        return given
-    return " ".join(flag for flag in given.split() if PREFIX not in flag)
+    given = os.environ.get("TF_XLA_FLAGS", "").split()
+    return " ".join(flag for flag in given if PREFIX not in flag)
 
 
 def _read(path: Path) -> bytes | None:
@@ -156,7 +140,7 @@ def _read(path: Path) -> bytes | None:
 def _write(path: Path, content: bytes) -> None:
     with contextlib.suppress(OSError):
         if path.is_dir():
-            _remove(path)
+            atomic_write.remove(path)
         with atomic_write.replacing(path) as temporary:
             temporary.write_bytes(hashlib.sha256(content).digest() + content)
 
@@ -167,14 +151,6 @@ def _keep(path: Path, folder: Path, beside: str = "") -> None:
         for made in folder.glob("*.pb"):
             if made.name != beside:
                 _write(path, made.name.encode() + b"\n" + made.read_bytes())
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
 
 
 @functools.cache
@@ -188,8 +164,6 @@ def _cache() -> tuple[Path | None, str]:
     """The folder to keep in, None where there is none; and why nothing can be kept, or ""."""
     try:
         folder = cache_folder()
-        if folder is None:
-            return None, ""
         folder.mkdir(parents=True, exist_ok=True)
         if not os.environ.get(SWITCH) and folder.stat().st_uid not in (0, os.geteuid()):
             return None, f"{folder} is another user's"
@@ -197,27 +171,23 @@ def _cache() -> tuple[Path | None, str]:
         return None, str(error)
     try:
         _shrink(folder)
-        with tempfile.TemporaryFile(dir=folder, prefix=PREFIX) as file:
-            file.write(b"0")
-        if not has_room(folder):
-            return folder, f"{folder}: the disk is full"
+        refuse_full(folder)
     except OSError as error:
         return folder, f"{folder}: {error.strerror or error}"
     return folder, ""
 
 
-def cache_folder() -> Path | None:
-    """The folder for this TensorFlow on this processor, or None where the cache is switched off.
+def cache_folder() -> Path:
+    """The folder for this TensorFlow on this processor.
 
     Compiled code fits one version of the compiler and one set of instructions, so both are in the
     folder's name: what another version or machine has left is never read. Raises `RuntimeError`
     where this user has no folder of his own, `PackageNotFoundError` without TensorFlow.
     """
-    chosen = os.environ.get(SWITCH, "")
-    if chosen == "0":
-        return None
+    chosen = os.environ.get(SWITCH)
     root = Path(chosen or platformdirs.user_cache_dir("dqn-study")).absolute()
-    parts = [version("tensorflow"), version("numpy"), platform.machine(), sys.version, _processor()]
+    parts = [version("tensorflow"), version("numpy"), platform.machine(), sys.version]
+    parts.append("\n".join(cpuinfo("model name", "flags", "Features")) or platform.processor())
     parts += [os.environ.get("XLA_FLAGS", ""), _own_flags()]
     key = hashlib.sha256("\n".join(parts).encode(errors="replace")).hexdigest()[:16]
     return root / f"xla-{version('tensorflow')}-{key}"
@@ -232,14 +202,13 @@ def _shrink(folder: Path, most: int = CACHE_BYTES) -> None:
             if stat.S_ISREG(about.st_mode):
                 programs.append((about.st_mtime, about.st_size, program))
     size = sum(bytes for _, bytes, _ in programs)
-    if size <= most:
-        return
+    enough = size if size <= most else most // 2
     for _, bytes, program in sorted(programs):
+        if size <= enough:
+            return
         with contextlib.suppress(OSError):
             program.unlink(missing_ok=True)
         size -= bytes
-        if size <= most // 2:
-            return
 
 
 @contextlib.contextmanager
@@ -254,13 +223,3 @@ def nothing_collected() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def _processor() -> str:
-    """The processor's model and instruction sets."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return platform.processor()
-    wanted = ("model name", "flags", "Features")
-    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))

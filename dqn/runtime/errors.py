@@ -32,25 +32,17 @@ class UserError(_LineError):
         return UserError(f"{self}{text}", self.key, self.value)
 
 
-_AS_SHOWN = object()
-
-
 def must_be(
-    key: str,
-    rule: str,
-    got: object,
-    advice: str = "",
-    *,
-    example: str = "",
-    value: object = _AS_SHOWN,
+    key: str, rule: str, got: object, advice: str = "", *, example: str = "", value: object = ...
 ) -> UserError:
     """KEY must be RULE, got GOT; ADVICE. Or, where there is an example: (for example EXAMPLE).
 
     `value` is what was given where `got` is a text about it.
     """
     ending = f" (for example {example})" if example else f"; {advice}" if advice else ""
-    value = got if value is _AS_SHOWN else value
-    return UserError(f"{key} must be {rule}, got {got}{ending}", key, value)
+    return UserError(
+        f"{key} must be {rule}, got {got}{ending}", key, got if value is ... else value
+    )
 
 
 def unknown_key(key: str, got: str, advice: str, value: object = None) -> UserError:

@@ -10,17 +10,11 @@ from dqn.runtime.secrets import hidden
 
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 FULL_ERROR = "HYDRA_FULL_ERROR"
-_TRACEBACKS = "DQN_TRACEBACKS"  # FULL_ERROR as the user set it: while Hydra runs it is always 1
-
-
-def remember_tracebacks() -> None:
-    """Note, before Hydra is made to raise its errors, whether the user wants tracebacks."""
-    os.environ[_TRACEBACKS] = os.environ.get(FULL_ERROR, "")
 
 
 def show_tracebacks() -> bool:
     """Whether tracebacks are shown, in this process and in its workers."""
-    return os.environ.get(_TRACEBACKS, os.environ.get(FULL_ERROR)) == "1"
+    return os.environ.get(FULL_ERROR) == "1"
 
 
 def exit_code(call: Callable[[], int]) -> int:
@@ -43,9 +37,6 @@ def exit_code(call: Callable[[], int]) -> int:
 
 
 def printable(text: str) -> str:
-    """`text` in one line that a terminal shows and does not obey, whatever file it comes from.
-
-    Passwords are left out of it.
-    """
+    """`text` in one line that a terminal shows and does not obey, without passwords."""
     line = " ".join(hidden(text).split())
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)

@@ -7,30 +7,28 @@ of version 1 or 2: each of them counts, from the process's own up to the outermo
 import contextlib
 import math
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path("/")
 """Of /proc and /sys."""
 _GROUPS = Path("sys/fs/cgroup")
+_MOUNT = re.compile(r"^(?:\S+ ){3}(\S+) (\S+) .*?- (cgroup2?) \S+ (\S+)", re.MULTILINE)
 _UNLIMITED = 1 << 60  # version 1 says "no limit" by a number as large as this
 
 
 def cores() -> int:
-    """Processors this process may use, at least 1; a part of one that a quota grants is one.
-
-    Those it may run on, and no more than the quotas of its control groups come to.
-    """
-    if hasattr(os, "sched_getaffinity"):
-        found = len(os.sched_getaffinity(0))
-    else:  # macOS
-        found = os.cpu_count() or 1
+    """Processors this process may use, at least 1, within its quotas; a part of one is one."""
+    on_linux = hasattr(os, "sched_getaffinity")  # macOS has none
+    found = len(os.sched_getaffinity(0)) if on_linux else os.cpu_count() or 1
     return max(1, min([found, *map(math.ceil, _quotas())]))
 
 
 def free_bytes() -> int | None:
     """Bytes that this process may take besides, or None where the system does not say."""
-    found = [*_available(), *_left_in_groups(), *_left_of_addresses()]
+    available = re.findall(r"^MemAvailable:\s+(\d+)\b", _text(ROOT / "proc/meminfo"), re.M)
+    found = [*(1024 * int(kib) for kib in available), *_left_in_groups(), *_left_of_addresses()]
     return max(0, min(found)) if found else None
 
 
@@ -45,30 +43,16 @@ def _quotas() -> Iterator[float]:
                 yield share
 
 
-def _available() -> Iterator[int]:
-    for line in _text(ROOT / "proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            with contextlib.suppress(ValueError, IndexError):
-                yield int(line.split()[1]) * 1024
-
-
 def _left_in_groups() -> Iterator[int]:
     """What each control group leaves; what it has cached of files is given back on demand."""
     for group in _groups("memory"):
-        limits = [
-            limit
-            for name in ("memory.max", "memory.high", "memory.limit_in_bytes")
-            if (limit := _number(group / name)) is not None and limit < _UNLIMITED
-        ]
-        used = _number(group / "memory.current")
-        if used is None:
-            used = _number(group / "memory.usage_in_bytes")
-        if not limits or used is None:
-            continue
-        pairs = [line.split() for line in _text(group / "memory.stat").splitlines()]
-        kinds = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
-        cached = kinds.get("total_inactive_file", kinds.get("inactive_file", ""))
-        yield min(limits) - used + (int(cached) if cached.isdecimal() else 0)
+        limits = _numbers(group, "memory.max", "memory.high", "memory.limit_in_bytes")
+        limits = [limit for limit in limits if limit < _UNLIMITED]
+        used = _numbers(group, "memory.current", "memory.usage_in_bytes")
+        if limits and used:
+            kinds = dict(re.findall(r"^(\w+) (\d+)$", _text(group / "memory.stat"), re.M))
+            cached = kinds.get("total_inactive_file", kinds.get("inactive_file", 0))
+            yield min(limits) - used[0] + int(cached)
 
 
 def _left_of_addresses() -> Iterator[int]:
@@ -96,32 +80,22 @@ def _groups(controller: str) -> Iterator[Path]:
 def _mounts(controller: str) -> Iterator[tuple[Path, str, str]]:
     """(where a hierarchy is mounted, which of its groups is, the group of this process)."""
     paths = {}
-    for line in _text(ROOT / "proc/self/cgroup").splitlines():
-        number, _, rest = line.partition(":")
-        names, _, path = rest.partition(":")
-        if number == "0" and not names:
-            paths["cgroup2"] = path
-        elif controller in names.split(","):
-            paths["cgroup"] = path
-    for line in _text(ROOT / "proc/self/mountinfo").splitlines():
-        mount, _, about = line.partition(" - ")
-        fields, kind = mount.split(), about.split()
-        if len(fields) < 5 or len(kind) < 3 or kind[0] not in paths:
-            continue
-        if kind[0] == "cgroup2" or controller in kind[2].split(","):
-            yield _below_root(fields[4]), fields[3].rstrip("/"), paths[kind[0]].rstrip("/")
+    for names, path in re.findall(r"^\d+:([^:]*):(.*)$", _text(ROOT / "proc/self/cgroup"), re.M):
+        if not names or controller in names.split(","):
+            paths["cgroup" if names else "cgroup2"] = path.rstrip("/")
+    mounts = _text(ROOT / "proc/self/mountinfo")
+    for seen, point, kind, about in _MOUNT.findall(mounts):
+        if kind in paths and (kind == "cgroup2" or controller in about.split(",")):
+            place = ROOT / point.replace("\\040", " ").lstrip("/")
+            yield place, seen.rstrip("/"), paths[kind]
     for point in (_GROUPS, _GROUPS / controller):  # where they usually are, whatever is listed
         for path in paths.values() or [""]:
-            yield ROOT / point, "", path.rstrip("/")
+            yield ROOT / point, "", path
 
 
-def _below_root(path: str) -> Path:
-    return ROOT / path.replace("\\040", " ").lstrip("/")
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text.isdecimal() else None
+def _numbers(folder: Path, *names: str) -> list[int]:
+    """The numbers in files of a folder, of those that have one."""
+    return [int(text) for name in names if (text := _text(folder / name)).isdecimal()]
 
 
 def _text(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Where and with what a number came about: no number means anything without."""
 
+import contextlib
 import platform
 from collections.abc import Iterable
 from datetime import date
@@ -28,10 +29,8 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     """Installed versions, and this program's own; what is not installed is left out."""
     found = {}
     for package in packages:
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             found[package] = VERSION if package == OWN else version(package)
-        except PackageNotFoundError:
-            continue
     return found
 
 
@@ -43,13 +42,20 @@ def format_versions() -> str:
 
 def processor() -> str:
     """The processor's model name and, where Linux says so, its L2 cache."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
+    models = [line.partition(":")[2].strip() for line in cpuinfo("model name")]
+    if not models:
         return platform.processor() or platform.machine()
     try:
         cache = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
     except OSError:
-        return model
-    return f"{model}, {cache} L2 a core"
+        return models[0]
+    return f"{models[0]}, {cache} L2 a core"
+
+
+def cpuinfo(*names: str) -> list[str]:
+    """Lines of /proc/cpuinfo of these names, in order and each once; none without such a file."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return sorted({line for line in lines if line.startswith(names)})

@@ -5,8 +5,7 @@ import importlib.abc
 import importlib.util
 import sys
 from importlib.machinery import ModuleSpec
-from types import CodeType, ModuleType
-from typing import Any
+from typing import NoReturn
 
 _BENCHMARKS = "python -m benchmarks, in a checkout of this project"
 _PACKAGES = {
@@ -27,7 +26,8 @@ _MODULES = {
     "replay=replay_buffer",
     "dqn.compose": "dqn: arguments composer=fast_compose help=help_page hydra_errors "
     "origin=value_source overrides program=resume_command traps trust=allowlist",
-    "dqn.config": "dqn: habits=familiar nesting schema=fields values variables=interpolation",
+    "dqn.config": "dqn: habits=familiar nesting=env_config schema=fields values "
+    "variables=interpolation",
     "dqn.envs": "dqn.envs: compiled=registry host=gymnasium_env lookup=registry_errors",
     "dqn.plotting": "dqn.results: artefacts drawable figures=training_figures frames "
     "pictures=result_pictures recorder=episode_recorder",
@@ -78,27 +78,21 @@ def moved_modules() -> dict[str, str]:
 class _OldPackage(importlib.abc.InspectLoader):
     """Stands for a package that is gone, so that importing a module of it reaches the finder."""
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return None
+    def get_source(self, fullname: str) -> str:
+        if fullname == "dqn.bench.__main__":  # python -m dqn.bench
+            line = f"dqn.bench is now {_BENCHMARKS}"
+            return f"import sys\nprint({line!r}, file=sys.stderr)\nsys.exit(2)"
+        return (
+            "import functools\nfrom dqn.runtime import moved\n"
+            "__getattr__ = functools.partial(moved.old_attribute, __name__)"
+        )
 
-    def exec_module(self, module: ModuleType) -> None:
-        name = module.__name__
 
-        def attribute(word: str) -> Any:
-            if f"{name}.{word}" in moved_modules():
-                raise _moved(f"{name}.{word}")
-            raise AttributeError(f"{name} is now {_PACKAGES[name]}: it has no {word}")
-
-        module.__dict__["__getattr__"] = attribute
-
-    def get_code(self, fullname: str) -> CodeType | None:
-        """Of `python -m dqn.bench`: one line and exit status 2."""
-        line = f"dqn.bench is now {_BENCHMARKS}"
-        source = f"import sys\nprint({line!r}, file=sys.stderr)\nsys.exit(2)"
-        return compile(source, fullname, "exec")
-
-    def get_source(self, fullname: str) -> str | None:
-        return None
+def old_attribute(package: str, word: str) -> NoReturn:
+    """Raise what `package.word` was, as a module or as any other attribute, of an old package."""
+    if f"{package}.{word}" in moved_modules():
+        raise _moved(f"{package}.{word}")
+    raise AttributeError(f"{package} is now {_PACKAGES[package]}: it has no {word}")
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -107,11 +101,10 @@ class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
         if not fullname.startswith(("dqn.", "sweeps.")):
             return None
-        if fullname in _PACKAGES or fullname == "dqn.bench.__main__":
-            is_package = fullname in _PACKAGES
-            return importlib.util.spec_from_loader(fullname, _OldPackage(), is_package=is_package)
         if fullname in moved_modules():
             raise _moved(fullname)
+        if (is_old := fullname in _PACKAGES) or fullname == "dqn.bench.__main__":
+            return importlib.util.spec_from_loader(fullname, _OldPackage(), is_package=is_old)
         return None
 
 

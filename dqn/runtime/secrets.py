@@ -6,7 +6,7 @@ an error when it is made, and of whatever is kept.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ _KNOWN: dict[str, str] = {}
 
 def hidden(text: str) -> str:
     """`text` without the passwords of URLs, and without what was looked up of `${oc.env:VAR}`."""
-    return _without_known(without_passwords(text), lambda shown: True)
+    return _without_known(without_passwords(text), _KNOWN)
 
 
 def without_passwords(text: str) -> str:
@@ -42,14 +42,15 @@ def without_passwords(text: str) -> str:
 
     What `remember` was given to be shown as `***` is left out too.
     """
-    return _without_urls(_without_known(text, lambda shown: shown == STARS))
+    starred = [value for value, shown in _KNOWN.items() if shown == STARS]
+    return _without_urls(_without_known(text, starred))
 
 
-def _without_known(text: str, chosen: Callable[[str], bool]) -> str:
-    """`text` with what is known shown as it is to be shown, where that is `chosen`."""
-    for value, name in sorted(_KNOWN.items(), key=lambda known: -len(known[0])):
-        if value in text and chosen(name):
-            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", lambda _, name=name: name, text)
+def _without_known(text: str, values: Iterable[str]) -> str:
+    for value in sorted(values, key=len, reverse=True):
+        if value in text:
+            shown = _KNOWN[value]
+            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", lambda _, shown=shown: shown, text)
     return text
 
 
@@ -57,17 +58,13 @@ def _without_urls(text: str) -> str:
     if "://" not in text:
         return text
     kept = list(dict.fromkeys(found[0] for found in VARIABLE.finditer(text) if not found[2]))
-    for number, name in enumerate(kept):
-        text = text.replace(name, _place(number))
+    places = {f"\0{number}\0": name for number, name in enumerate(kept)}  # meanwhile
+    for place, name in places.items():
+        text = text.replace(name, place)
     text = _QUERY.sub(_starred, _TOKEN.sub(_starred, _URL.sub(_starred, text)))
-    for number, name in enumerate(kept):
-        text = text.replace(_place(number), name)
+    for place, name in places.items():
+        text = text.replace(place, name)
     return text
-
-
-def _place(number: int) -> str:
-    """What stands for a `${oc.env:VAR}` of a text while passwords are looked for in it."""
-    return f"\0{number}\0"
 
 
 def _starred(found: re.Match[str]) -> str:
@@ -93,13 +90,18 @@ def _hard_password(text: str) -> str | None:
     return None if _without_urls(text) == text.replace(found[1], STARS) else found[1]
 
 
+def map_texts(change: Callable[[str], str], value: Any) -> Any:
+    """Plain nested values with each text changed."""
+    if isinstance(value, Mapping):
+        return {name: map_texts(change, part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [map_texts(change, part) for part in value]
+    return change(value) if isinstance(value, str) else value
+
+
 def without_secrets(value: Any) -> Any:
     """Plain nested values with every text as `without_passwords` gives it."""
-    if isinstance(value, Mapping):
-        return {name: without_secrets(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_secrets(part) for part in value]
-    return without_passwords(value) if isinstance(value, str) else value
+    return map_texts(without_passwords, value)
 
 
 def clean(folder: Path) -> None:
@@ -119,24 +121,19 @@ def remember(value: str, shown: str = STARS) -> None:
         _KNOWN.setdefault(value, shown)
 
 
-def remember_password(text: str) -> None:
-    """Have the password of a text that is a URL left out, where a search would not find it."""
-    if password := _hard_password(text):
-        remember(password)
-        remember(password.replace("'", "\\'"))  # as an override has it in quotes
+def remember_secrets(value: Any) -> None:
+    """Have `hidden` leave out every secret that plain nested values, unresolved, name or hold.
+
+    That is the value of each `${oc.env:VAR}`, and a URL's password that no search would find.
+    """
+    map_texts(_remember_of, value)
 
 
-def texts_in(value: Any) -> Iterator[str]:
-    """Every text of plain nested values."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            yield from texts_in(part)
-
-
-def remember_variables(text: str) -> None:
-    """Have `hidden` leave out the values of the variables that `text` names by `${oc.env:VAR}`."""
+def _remember_of(text: str) -> str:
     for found in VARIABLE.finditer(text):
         if value := os.environ.get(found[1]):
             remember(value, f"${{oc.env:{found[1]}}}")
+    if password := _hard_password(text):
+        remember(password)
+        remember(password.replace("'", "\\'"))  # as an override has it in quotes
+    return text

@@ -6,11 +6,10 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
-from dqn.runtime.environment_variable import variable_set
 from dqn.runtime.errors import must_be
 
 GPU_SWITCH = "DQN_GPU"  # 1: TensorFlow may use the GPUs that it sees
@@ -24,8 +23,11 @@ def import_tensorflow() -> None:
     """
     if "tensorflow" in sys.modules:
         return
-    # It would read keras.json too, for the old Keras inside it.
-    with _without_keras(), variable_set("KERAS_HOME", os.devnull), _stderr_aside():
+    # It would read keras.json, for the old Keras inside it, and end in an import of the new one,
+    # which lanes do without: half a second. Whoever imports Keras later gets it as usual.
+    modules, keras = cast(dict[str, Any], sys.modules), "keras.src.optimizers"
+    no_keras = set_for_now(modules, keras, modules.get(keras))
+    with no_keras, set_for_now(os.environ, "KERAS_HOME", os.devnull), _stderr_aside():
         importlib.import_module("tensorflow")
         leave_gpus()
     # It takes the programs of different shapes for one function that is compiled again and again.
@@ -45,22 +47,18 @@ def import_keras() -> Any:
             importlib.import_module("keras")
         except (ValueError, AttributeError, TypeError, OSError) as error:
             # Of a keras.json that it cannot read, or that asks for what it does not know.
-            _forget("keras")
-            with variable_set("KERAS_HOME", os.devnull):
+            for name in [name for name in sys.modules if f"{name}.".startswith("keras.")]:
+                del sys.modules[name]  # what was imported in part
+            with set_for_now(os.environ, "KERAS_HOME", os.devnull):
                 importlib.import_module("keras")
             line = " ".join(str(error).split())
             print(f"keras.json is ignored, as Keras cannot use it: {line}", file=sys.stderr)
         sys.modules["keras"].config.set_floatx("float32")
-    keras = importlib.import_module("keras")
-    if keras.config.backend() != "tensorflow":
-        backend = keras.config.backend()
-        raise must_be(
-            "the backend of Keras",
-            "tensorflow",
-            f"{backend}, with which this process imported it before",
-            "import dqn first, or set KERAS_BACKEND=tensorflow",
-            value=backend,
-        )
+    keras: Any = sys.modules["keras"]
+    if (backend := keras.config.backend()) != "tensorflow":
+        got = f"{backend}, with which this process imported it before"
+        advice = "import dqn first, or set KERAS_BACKEND=tensorflow"
+        raise must_be("the backend of Keras", "tensorflow", got, advice, value=backend)
     return keras
 
 
@@ -77,6 +75,18 @@ def leave_gpus() -> None:
         else:
             for gpu in config.list_physical_devices("GPU"):
                 config.experimental.set_memory_growth(gpu, True)
+
+
+@contextmanager
+def set_for_now(mapping: MutableMapping[str, Any], name: str, value: Any) -> Iterator[None]:
+    """Have a name be `value`, in `os.environ` or the like, then again what it was before."""
+    before = {name: mapping[name]} if name in mapping else {}
+    mapping[name] = value
+    try:
+        yield
+    finally:
+        mapping.pop(name, None)
+        mapping.update(before)
 
 
 @contextmanager
@@ -102,27 +112,3 @@ def _stderr_aside() -> Iterator[None]:
             raise
         finally:
             os.dup2(kept, 2)
-
-
-def _forget(package: str) -> None:
-    """Have a package imported again that was imported in part."""
-    for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
-        del sys.modules[name]
-
-
-@contextmanager
-def _without_keras() -> Iterator[None]:
-    """Keep TensorFlow from ending in an import of Keras: half a second that lanes do without.
-
-    TensorFlow works without Keras; whoever imports Keras later gets it as usual.
-    """
-    modules: dict[str, Any] = sys.modules
-    wanted = "keras.src.optimizers"
-    if wanted in modules:
-        yield
-        return
-    modules[wanted] = None
-    try:
-        yield
-    finally:
-        del modules[wanted]

@@ -7,34 +7,28 @@ knows a program by its names, its text and the places in the source that its ope
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol
 
 import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 from tensorflow.python.eager import context  # adds and calls a graph: not under a public name
 
-T = TypeVar("T")
 Results = Callable[..., Any]
 """Of a function's arguments: anything nested as what it returns, None where a tensor will be."""
 
 
 class Kept(Protocol):
-    """Where graphs are kept: by a text that says what of, but not by which code."""
+    """Where graphs are kept: by a text that says what of, but not by which code.
+
+    Where compiled programs are kept too, it has `compiled(name, call, again)`: the result of
+    `call`, the first one of a program; `again` is one under another name.
+    """
 
     def get(self, name: str, /) -> bytes | None:
         """The graph of that name, if it is there."""
         ...
 
     def __setitem__(self, name: str, graph: bytes, /) -> None: ...
-
-
-@runtime_checkable
-class KeptPrograms(Protocol):
-    """Where compiled programs are kept, too."""
-
-    def compiled(self, name: str, call: Callable[[], T], again: Callable[[], T], /) -> T:
-        """`call()`, the first one of a program; `again` is one under another name."""
-        ...
 
 
 class Compiled:
@@ -55,7 +49,7 @@ class Compiled:
     ):
         self._function, self._name, self._results = function, name, results
         self._kept: Kept = {} if kept is None else kept
-        self._programs: dict[tuple, _Program] = {}
+        self._programs: dict[tuple, Callable] = {}
 
     @property
     def compilations(self) -> int:
@@ -65,22 +59,19 @@ class Compiled:
     def __call__(self, *tensors, **static):
         """The function's results, nested as it nests them."""
         key = tuple(static.values())
-        if key not in self._programs:
-            return self._first_call(key, tensors, static)
-        return self._programs[key](tensors)
-
-    def _first_call(self, key: tuple, tensors, static):
-        """What compiles the program, or takes the one that was kept."""
+        if key in self._programs:
+            return self._programs[key](tensors)
+        # What follows compiles the program, or takes the one that was kept.
         graph, nesting = self.graph(*tensors, **static), self._results(*tensors)
 
         def call(graph: bytes):
-            self._programs[key] = _Program(FunctionDefLibrary.FromString(graph), nesting)
+            self._programs[key] = _program(FunctionDefLibrary.FromString(graph), nesting)
             return self._programs[key](tensors)
 
-        if not isinstance(self._kept, KeptPrograms):
+        if (compiled := getattr(self._kept, "compiled", None)) is None:
             return call(graph)
         name = self._full_name(tensors, static)
-        return self._kept.compiled(name, lambda: call(graph), lambda: call(_under_new_name(graph)))
+        return compiled(name, lambda: call(graph), lambda: call(_under_new_name(graph)))
 
     def _full_name(self, tensors, static) -> str:
         types = [f"{x.dtype.name}{x.shape.as_list()}" for x in tf.nest.flatten(tensors)]
@@ -89,10 +80,8 @@ class Compiled:
     def graph(self, *tensors, **static) -> bytes:
         """A library of the functions that it consists of, itself the last of them."""
         name = self._full_name(tensors, static)
-        graph = self._kept.get(name)
-        if graph is None:
-            graph = self._trace(tensors, static)
-            self._kept[name] = graph
+        if (graph := self._kept.get(name)) is None:
+            self._kept[name] = graph = self._trace(tensors, static)
         return graph
 
     def _trace(self, tensors, static) -> bytes:
@@ -110,21 +99,20 @@ class Compiled:
         return _named(functions, f"{label}_{hashlib.sha256(graph).hexdigest()[:16]}")
 
 
-class _Program:
-    """A graph that TensorFlow knows, compiled when it is first called."""
+def _program(graph: Any, nesting) -> Callable:
+    """A graph that TensorFlow knows from now; compiled when it is first called."""
+    known: Any = context.context()
+    for function in graph.function:
+        known.add_function_def(function)
+    signature = graph.function[-1].signature
+    name, results = signature.name.encode(), len(signature.output_arg)
+    nesting = tf.nest.map_structure(lambda _: None, nesting)
 
-    def __init__(self, graph: Any, nesting):
-        self._context: Any = context.context()
-        for function in graph.function:
-            self._context.add_function_def(function)
-        signature = graph.function[-1].signature
-        self._name, self._results = signature.name.encode(), len(signature.output_arg)
-        self._nesting = tf.nest.map_structure(lambda _: None, nesting)
-
-    def __call__(self, tensors):
+    def program(tensors):
         given = [x.handle if isinstance(x, tf.Variable) else x for x in tf.nest.flatten(tensors)]
-        flat = self._context.call_function(self._name, given, self._results)
-        return tf.nest.pack_sequence_as(self._nesting, flat)
+        return tf.nest.pack_sequence_as(nesting, known.call_function(name, given, results))
+
+    return program
 
 
 def _callees_first(function, others: dict[str, Any]) -> Iterator[Any]:
@@ -152,18 +140,14 @@ def _named(functions: list, name: str) -> bytes:
         function.signature.name = names[function.signature.name]
         for called in _called(function):
             called.name = names[called.name]
-        _name_arguments(function)
+        arguments = {x.name: f"argument_{i}" for i, x in enumerate(function.signature.input_arg)}
+        for argument in function.signature.input_arg:
+            argument.name = arguments[argument.name]
+        for node in function.node_def:
+            node.input[:] = [arguments.get(x, x) for x in node.input]
+        for output, x in list(function.ret.items()):
+            function.ret[output] = arguments.get(x, x)
     return FunctionDefLibrary(function=functions).SerializeToString(deterministic=True)
-
-
-def _name_arguments(function) -> None:
-    names = {x.name: f"argument_{i}" for i, x in enumerate(function.signature.input_arg)}
-    for argument in function.signature.input_arg:
-        argument.name = names[argument.name]
-    for node in function.node_def:
-        node.input[:] = [names.get(x, x) for x in node.input]
-    for output, x in list(function.ret.items()):
-        function.ret[output] = names.get(x, x)
 
 
 def _called(function) -> Iterator[Any]:

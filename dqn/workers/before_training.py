@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from dqn.compose.traps import warn_of_traps
 from dqn.config import Config
-from dqn.envs import exclusive, gymnasium_env
+from dqn.envs import exclusive
+from dqn.envs.gymnasium_env import describe
 from dqn.workers.pool import refuse_workers
 
 _warned: set[Config] = set()  # of which this process has looked for traps
@@ -23,14 +24,12 @@ def before_training(
     or not by those workers.
     """
     refuse_workers(base, configs)
-    limits = {}
-    for config in configs:
-        limits[config.env] = gymnasium_env.describe(config.env).max_episode_steps
-        if len(configs) > 1 or base.seeds > 1 or corners is not None:
+    described = {config.env: describe(config.env) for config in (*configs, *(corners or ()))}
+    limits = {env: info.max_episode_steps for env, info in described.items()}
+    if len(configs) > 1 or base.seeds > 1 or corners is not None:
+        for config in configs:
             exclusive.is_exclusive(config)
     if corners is not None:
-        for config in corners:
-            limits[config.env] = gymnasium_env.describe(config.env).max_episode_steps
         warn_of_traps(corners, limits, of_all=True)
     elif not _warned.issuperset(configs):
         warn_of_traps(configs, limits, unless_warned=unless_warned)

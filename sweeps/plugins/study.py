@@ -38,7 +38,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     """Run the study that `arguments`, Hydra's task overrides, ask for; may raise `SystemExit`."""
     composer = Composer(loader, composed)
     overrides = composer.parser.parse_overrides(list(arguments))
-    given = [override.input_line or "" for override in fixed(overrides)]
+    given = fixed(overrides)
 
     def compose(params: Mapping[str, Value]) -> Config:
         texts = {name: value for name, value in params.items() if isinstance(value, str)}

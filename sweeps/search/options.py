@@ -16,7 +16,7 @@ import optuna
 
 from dqn.compose.help_page import CONF
 from dqn.config.familiar import advice_on_sweeper
-from dqn.config.fields import closest_match, config_field, override_text, short_repr, validate
+from dqn.config.fields import closest_match, override_text, run, short_repr, validate
 from dqn.runtime.errors import UserError, must_be, unknown_key
 from dqn.storage.safe_yaml import plain_of
 
@@ -37,7 +37,7 @@ class _File(NamedTuple):
 
 def option(default: Any, unit: str, span: str, meaning: str) -> Any:
     """A field of what `hydra.sweeper` may set: no network sees it, and none has a symbol."""
-    return config_field(default, "run", "", unit, span, meaning)
+    return run(default, "", unit, span, meaning)
 
 
 def chosen(part: str, node: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -63,7 +63,6 @@ class Line:
 def line(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-    monkeypatch.setenv("DQN_TRACEBACKS", "")  # a run sets it anew; no later test is to see that
     return Line(monkeypatch, capfd)
 
 
@@ -72,3 +71,18 @@ def exit_status(line, *arguments):
     with pytest.raises(SystemExit) as ended:
         line(*arguments)
     return ended.value.code
+
+
+def assert_refused(line, folder, typed, parts):
+    """One line says what is wrong, `KEY ; PART; PART` of it are given; nothing is trained or left.
+
+    `typed` are the arguments, parted by single blanks.
+    """
+    assert line(*typed.split(" ")) == 2
+    key, _, others = parts.partition(" ; ")
+    assert line.err.endswith("\n")
+    assert len(line.err.splitlines()) == 1
+    assert [part for part in (key, *others.split("; ")) if part not in line.err] == []
+    assert line.out == ""
+    assert line.trained == []
+    assert list(folder.iterdir()) == []

@@ -4,6 +4,7 @@ Here TensorFlow is loaded and programs are compiled once for many commands; a pr
 for what is killed, interrupted, or read as its user reads it.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,13 @@ from dqn import run
 def argv(*arguments: str) -> list[str]:
     """The command as a process of its own is started."""
     return [sys.executable, "-m", "dqn.run", *map(str, arguments)]
+
+
+def python(*arguments: str, env: dict[str, str] | None = None, **options):
+    """A process of this interpreter that has ended, and imports what this one can."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | (env or {})
+    words = [sys.executable, *map(str, arguments)]
+    return subprocess.run(words, env=environment, capture_output=True, text=True, **options)
 
 
 def ended(*arguments: str) -> subprocess.CompletedProcess:

@@ -2,11 +2,10 @@ import copy
 import dataclasses
 import math
 import re
-import subprocess
-import sys
 
 import gymnasium
 import pytest
+from commands import python
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -30,38 +29,17 @@ def refused(mapping) -> UserError:
 def test_the_defaults_are_the_exercise():
     assert Config().to_mapping() == {
         "env": {"id": "CartPole-v0", "max_episode_steps": 200, "solved_return": 195, "kwargs": {}},
-        "lr": 0.001,
-        "gamma": 0.99,
-        "optimizer": "adam",
-        "network": "mlp",
-        "hidden": [64, 64],
-        "activation": "relu",
-        "batch_size": 32,
-        "buffer_size": 5000,
-        "learning_starts": 0,
-        "train_freq": 4,
-        "target_update": 100,
-        "tau": 1.0,
-        "epsilon_start": 1.0,
-        "epsilon_min": 0.05,
-        "epsilon_decay": 0.0005,
-        "epsilon_schedule": "exponential",
-        "exploration_steps": 5000,
-        "reward_scale": 1.0,
-        "double": False,
-        "huber_delta": math.inf,
-        "grad_clip": math.inf,
-        "timeout_terminal": False,
-        "episodes": 150,
-        "steps": 0,
-        "seeds": 5,
-        "first_seed": 0,
-        "test_episodes": 20,
-        "workers": "auto",
-        "fleet": "processes",
-        "ray_address": None,
-        "name": None,
-    }
+        "lr": 0.001, "gamma": 0.99, "optimizer": "adam",
+        "network": "mlp", "hidden": [64, 64], "activation": "relu",
+        "batch_size": 32, "buffer_size": 5000, "learning_starts": 0, "train_freq": 4,
+        "target_update": 100, "tau": 1.0,
+        "epsilon_start": 1.0, "epsilon_min": 0.05, "epsilon_decay": 0.0005,
+        "epsilon_schedule": "exponential", "exploration_steps": 5000,
+        "reward_scale": 1.0, "double": False, "huber_delta": math.inf, "grad_clip": math.inf,
+        "timeout_terminal": False, "episodes": 150, "steps": 0,
+        "seeds": 5, "first_seed": 0, "test_episodes": 20, "workers": "auto", "fleet": "processes",
+        "ray_address": None, "name": None,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -368,8 +346,6 @@ def test_a_value_is_shown_on_one_short_line():
 
 def test_configuration_and_help_import_nothing_heavy():
     code = "import sys; from dqn.compose.help_page import page; page(); print(*sys.modules)"
-    message = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    message = python("-c", code, check=True)
     heavy = {"tensorflow", "hydra", "omegaconf", "yaml", "numpy", "pandas", "gymnasium"}
     assert heavy.isdisjoint(message.stdout.split())

@@ -1,13 +1,12 @@
 """The compile cache: whatever became of it, everything is compiled anew and nothing is wrong."""
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from commands import python
 
 from dqn.runtime import cache_staging, compile_cache
 from dqn.runtime.cache_staging import PREFIX, Staging
@@ -56,14 +55,8 @@ def stamp(file: Path) -> tuple[int, int]:
     return file.lstat().st_ino, file.lstat().st_mtime_ns
 
 
-def loaded(cache: Path, names) -> subprocess.CompletedProcess:
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, *names],
-        env=os.environ
-        | {compile_cache.SWITCH: str(cache), "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-    )
+def loaded(cache: Path, names):
+    done = python("-c", LOAD, *names, env={compile_cache.SWITCH: str(cache)})
     assert done.returncode == 0, done.stderr
     assert [float(line) for line in done.stdout.split()] == [6.0 + n for n in range(len(names))]
     return done
@@ -92,8 +85,15 @@ def test_a_program_that_is_damaged_in_any_way_is_compiled_anew_and_replaced(tmp_
         assert compile_cache._read(folder / file) is not None
 
 
+def failing(error: Exception):
+    def call(*_):
+        raise error
+
+    return call
+
+
 @pytest.fixture
-def places(tmp_path, monkeypatch):
+def places(tmp_path):
     """Two places to compile in, with room."""
     made = [tmp_path / "first", tmp_path / "second"]
     for place in made:
@@ -104,7 +104,7 @@ def places(tmp_path, monkeypatch):
 def test_what_is_compiled_in_is_there_for_that_moment_alone(places):
     made = Staging(places)
     assert made.path.parent == places[0]
-    with made.holding("a.pb", b"program") as folder:
+    with made.holding(places[0], "a.pb", b"program") as folder:
         assert [file.read_bytes() for file in folder.iterdir()] == [b"program"]
         assert folder.stat().st_mode & 0o77 == 0
     assert list(places[0].iterdir()) == []
@@ -131,17 +131,13 @@ def test_a_disk_that_is_full_when_a_program_is_written_is_done_without(tmp_path,
 def test_where_no_place_has_room_one_line_says_what_to_do(tmp_path, places):
     made = Staging(places)
 
-    def call():
-        raise OSError(f"{made.path}/xla.pb; No space left on device")
-
+    call = failing(OSError(f"{made.path}/xla.pb; No space left on device"))
     with pytest.raises(RunError, match=r"no space in .* \(.*No space left.*\); free some, or"):
         compile_cache.Graphs(tmp_path, made).compiled("a", call, call)
 
 
 def test_an_error_of_the_program_itself_is_none_of_the_cache(tmp_path, places):
-    def call():
-        raise ValueError("its own")
-
+    call = failing(ValueError("its own"))
     with pytest.raises(ValueError, match="its own"):
         compile_cache.Graphs(tmp_path, Staging(places)).compiled("a", call, call)
 
@@ -152,9 +148,7 @@ def test_a_kept_program_that_tensorflow_refuses_is_dropped_and_made_under_anothe
     store = compile_cache.Graphs(tmp_path, Staging(places))
     compile_cache._write(store._path("program", "a"), b"xla.pb\nof another day")
 
-    def refuse():
-        raise ValueError("Serialized cache key does not match.")
-
+    refuse = failing(ValueError("Serialized cache key does not match."))
     assert store.compiled("a", refuse, lambda: 7) == 7
     assert list(tmp_path.glob("program-*")) == []
 
@@ -194,9 +188,7 @@ def fresh(monkeypatch):
 
 
 def test_without_a_home_it_is_said_once_that_nothing_is_kept(fresh, capsys):
-    def homeless(*_):
-        raise RuntimeError("Could not determine home directory.")
-
+    homeless = failing(RuntimeError("Could not determine home directory."))
     fresh.setattr(compile_cache.platformdirs, "user_cache_dir", homeless)
     compile_cache.prepare()
     (line,) = capsys.readouterr().err.splitlines()
@@ -239,7 +231,7 @@ def test_a_cache_that_is_read_only_is_read(fresh, tmp_path, capsys):
 
 def test_a_cache_on_a_full_disk_is_done_without_with_a_line(fresh, tmp_path, capsys):
     fresh.setenv(compile_cache.SWITCH, str(tmp_path))
-    fresh.setattr(compile_cache, "has_room", lambda place: False)
+    fresh.setattr(cache_staging, "_LEAST", 1 << 62)
     compile_cache.prepare()
     assert f"{compile_cache.cache_folder()}: the disk is full" in capsys.readouterr().err
 

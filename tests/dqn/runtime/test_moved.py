@@ -2,10 +2,10 @@
 
 import importlib
 import importlib.util
-import subprocess
 import sys
 
 import pytest
+from commands import python
 
 from dqn.runtime.moved import moved_modules
 
@@ -67,8 +67,7 @@ def test_what_never_was_there_is_not_found_as_ever(name):
     [("dqn.bench", "python -m benchmarks"), ("sweeps course", "python -m examples.exercise")],
 )
 def test_a_command_that_moved_says_what_to_type_now(command, now):
-    words = [sys.executable, "-m", *command.split()]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    done = python("-m", *command.split(), timeout=60)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert f"{command.split()[-1]} is now {now}" in line

@@ -1,13 +1,12 @@
 """TensorFlow and Keras as this program needs them, whatever the machine's user has set up."""
 
 import json
-import os
-import subprocess
 import sys
 from types import SimpleNamespace
 from unittest import mock
 
 import pytest
+from commands import python
 
 from dqn.runtime import tensorflow
 from dqn.runtime.errors import UserError
@@ -37,14 +36,8 @@ WRONG = {
 
 def made(tmp_path, home, **environment):
     (tmp_path / "here").mkdir(exist_ok=True)
-    path = os.pathsep.join(sys.path)
-    return subprocess.run(
-        [sys.executable, "-c", MODELS],
-        env=os.environ | {"PYTHONPATH": path, "KERAS_HOME": str(home)} | environment,
-        cwd=tmp_path / "here",
-        capture_output=True,
-        text=True,
-    )  # fmt: skip
+    environment |= {"KERAS_HOME": str(home)}
+    return python("-c", MODELS, env=environment, cwd=tmp_path / "here")
 
 
 def home_with(tmp_path, text):

@@ -1,12 +1,11 @@
 """A graph is traced once ever, and the same in every process: else no cache would find it again."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from commands import python
 
 from dqn.runtime import compile_cache
 from dqn.runtime.traced import Compiled
@@ -41,8 +40,7 @@ for width in map(int, sys.argv[1:]):
 
 
 def graphs_of(*widths: int) -> set[str]:
-    command = [sys.executable, "-c", GRAPHS, *map(str, widths)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = python("-c", GRAPHS, *map(str, widths))
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines())
 
@@ -156,6 +154,8 @@ def test_graphs_are_kept_beside_the_compiled_programs(monkeypatch, tmp_path):
     (folder,) = tmp_path.iterdir()
     assert len(list(folder.iterdir())) == 1
     monkeypatch.setattr(compile_cache, "_code", lambda: "")
+    monkeypatch.setattr(compile_cache, "_stores", {})
+    compile_cache.prepare()
     assert compile_cache.graphs() is None
 
 

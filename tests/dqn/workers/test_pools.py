@@ -253,7 +253,7 @@ def test_a_trial_that_loses_its_worker_three_times_fails(pool, capfd):
 
 
 def test_the_trace_of_an_error_in_a_worker_is_shown_on_demand(pool, capfd, monkeypatch):
-    monkeypatch.setenv("DQN_TRACEBACKS", "1")
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     everything(pool, jobs_of(0, RAISER))
     assert capfd.readouterr().err.count('raise ValueError("two\\nlines")') == MAX_WORKER_DEATHS
 
