@@ -1,4 +1,4 @@
-"""The small table a command ends with: of a run a row a seed, of a sweep a row a trial."""
+"""Tables as text: the small one that a command ends with, and those of `python -m sweeps`."""
 
 import io
 import sys
@@ -22,25 +22,34 @@ _WIDTH = 120
 _ORDER = "ordered by"  # a column of a leaderboard beside those of trials.csv
 
 
+def table(
+    titles: Iterable[str], rows: Iterable[Iterable[str]], left: Iterable[int] = (0,)
+) -> Table:
+    """Rows of cells in the house's style; columns at the places `left` are flush left."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for place, title in enumerate(titles):
+        made.add_column(title, justify="left" if place in left else "right")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
 def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     """The table of seeds.csv's `rows` of one `trial`, its row of trials.csv, as text."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("seed", justify="right")
-    table.add_column("status")
-    for title in ("episodes", "steps", *(METRICS[name].title for name in _OF_A_RUN)):
-        table.add_column(title, justify="right")
-    for row in rows.sort_values("seed").to_dict("records"):
-        cells = str(row["seed"]), row["status"], f"{row['episodes']:,}", f"{row['steps']:,}"
-        table.add_row(*cells, *(metric_cell(row, name) for name in _OF_A_RUN))
-    table.add_section()
+    titles = "seed", "status", "episodes", "steps", *(METRICS[name].title for name in _OF_A_RUN)
+    cells = [
+        [f"{row['seed']}", row["status"], f"{row['episodes']:,}", f"{row['steps']:,}"]
+        + [metric_cell(row, name) for name in _OF_A_RUN]
+        for row in rows.sort_values("seed").to_dict("records")
+    ]
+    made = table(titles, cells, left=(1,))
+    made.add_section()
     averaged = [name for name in _OF_A_RUN if not METRICS[name].is_episode]
-    came = f"{rows.solved_at.notna().sum()} of {len(rows)}"
+    solved = f"{rows.solved_at.notna().sum()} of {len(rows)}"
     middles = [metric_cell(trial, name) for name in averaged]
-    table.add_row("IQM", count(len(rows), "seed"), "", "", *middles, came)
-    table.add_row(
-        "", "95 % interval", "", "", *(interval_cell(trial, name) for name in averaged), ""
-    )
-    return as_text(table)
+    made.add_row("IQM", count(len(rows), "seed"), "", "", *middles, solved)
+    made.add_row("", "95 % interval", "", "", *(interval_cell(trial, name) for name in averaged))
+    return f"\n{as_text(made)}"
 
 
 def metric_cell(row: Mapping[Any, Any], metric: str) -> str:
@@ -78,7 +87,7 @@ def leaderboard(
     tries += [(keys[:n], []) for n in range(len(keys) - 1, -1, -1)] if room else []
     text, fewer = "", keys
     for fewer, some in tries:
-        text = _leaders(shown, fewer, objective, some, ordered_by)
+        text = _text(_leaders(shown, fewer, objective, some, ordered_by))
         wide = room or _WIDTH
         if _width(text) <= (min(wide, _WIDTH) if some else wide):
             break
@@ -93,32 +102,28 @@ def leaderboard(
 
 def _leaders(
     trials: pd.DataFrame,
-    keys: Iterable[str],
+    keys: Sequence[str],
     objective: str,
     others: Iterable[str],
     ordered_by: str,
-) -> str:
-    columns = {key: COLUMN_OF_KEY.get(key, key) for key in keys}
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("", justify="right")
-    for title in ("trial", *(key.replace("_", "_\n") for key in columns)):
-        table.add_column(title, justify="right")
-    table.add_column("status")
-    table.add_column("seeds", justify="right")
-    own, twice = [METRICS[objective].title], _ORDER in trials
-    if twice:
+) -> Table:
+    own, metric = [METRICS[objective].title], METRICS[objective]
+    if _ORDER in trials:
         own = [f"{own[0]}\n{ordered_by.partition(' of ')[0]}", f"{own[0]}\nIQM"]
-    for title in (*own, "95 % interval", *(METRICS[name].title for name in others)):
-        table.add_column(title, justify="right")
-    for rank, row in enumerate(trials.to_dict("records"), start=1):
-        values = [format_setting(row[column]) for column in columns.values()]
-        order = [format_metric(row[_ORDER], METRICS[objective])] if twice else []
-        metrics = *order, metric_cell(row, objective), interval_cell(row, objective)
-        table.add_row(
-            f"{rank}", numbered(row["trial"]), *values, row["status"],
-            f"{row['seeds_done']}", *metrics, *(metric_cell(row, name) for name in others),
-        )  # fmt: skip
-    return _text(table).strip("\n")
+    titles = ["", "trial", *(key.replace("_", "_\n") for key in keys), "status", "seeds", *own,
+              "95 % interval", *(METRICS[name].title for name in others)]  # fmt: skip
+    rows = [
+        [
+            f"{rank}", numbered(row["trial"]),
+            *(format_setting(row[COLUMN_OF_KEY.get(key, key)]) for key in keys),
+            row["status"], f"{row['seeds_done']}",
+            *([format_metric(row[_ORDER], metric)] if _ORDER in row else []),
+            metric_cell(row, objective), interval_cell(row, objective),
+            *(metric_cell(row, name) for name in others),
+        ]
+        for rank, row in enumerate(trials.to_dict("records"), start=1)
+    ]  # fmt: skip
+    return table(titles, rows, left=(len(keys) + 2,))
 
 
 def terminal_width() -> int | None:
@@ -141,7 +146,7 @@ def as_text(table: Table) -> str:
             parts.append(kept)
             kept = [0]
         kept.append(place)
-    return "\n\n".join(_text(_part(table, places)).strip("\n") for places in (*parts, kept))
+    return "\n\n".join(_text(_part(table, places)) for places in (*parts, kept))
 
 
 def _part(table: Table, places: Iterable[int]) -> Table:
@@ -158,7 +163,7 @@ def _part(table: Table, places: Iterable[int]) -> Table:
 def _text(table: Table) -> str:
     text = io.StringIO()
     Console(file=text, width=500, highlight=False, markup=False).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).strip("\n")
 
 
 def _width(text: str) -> int:

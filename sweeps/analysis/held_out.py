@@ -20,14 +20,13 @@ from dqn.storage.identity import identity_of
 from dqn.storage.layout import refuse_other
 from dqn.storage.reader import Results, read
 from dqn.storage.results_dir import ResultsDir
-from dqn.storage.trials import BASELINE
-from sweeps.analysis.candidates import changes
+from dqn.storage.trials import BASELINE, EXERCISE
+from sweeps.analysis.candidates import changes, terms_of
 from sweeps.analysis.objective import Objective, objective_of
 from sweeps.analysis.validation import (
     PRESET,
     TABLE,
     Validation,
-    place_of,
     recommended_trial,
     title,
     validated_trials,
@@ -53,7 +52,7 @@ def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Vali
 
     Writes validation.csv and recommended.yaml. Best is what the sweep itself was after: a study's
     objective and aggregate. What was trained on those seeds before, for any trial, is not trained
-    again. None if it was stopped by Ctrl-C; the same call then goes on.
+    again. None if it was stopped by Ctrl-C; the same call then resumes.
 
     Raises `UserError` for what cannot be validated, `RunError` where writing or reading fails.
     """
@@ -70,7 +69,7 @@ def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Vali
     objective = objective_of(results)
     base = _base(results, seeds, on)
     chosen = _best(results, objective, base, top)
-    configs = {None: base, **chosen}
+    configs = {EXERCISE: base, **chosen}
     _refuse_other_seeds(path / FOLDER, base.first_seed)
     status, twins = _train(base, path / FOLDER, configs, objective)
     if status == INTERRUPTED:
@@ -106,31 +105,27 @@ def _base(results: Results, seeds: int, on: WorkerOptions) -> Config:
 
 def _best(results: Results, objective: Objective, base: Config, top: int) -> dict[int, Config]:
     """The `top` best configurations by the number of each one's best trial, best first."""
-    chosen: dict[int, Config] = {}
-    known: set[str] = set()
+    chosen: dict[str, tuple[int, Config]] = {}
     for trial in results.ranked(objective.of_rows):
         if len(chosen) == top:
             break
         config = _like(base, results, trial)
-        if identity_of(config) not in known:  # an earlier version trained them again and again
-            known.add(identity_of(config))
-            chosen[trial] = config
-    return chosen
+        # An earlier version trained the same configuration again and again.
+        chosen.setdefault(identity_of(config), (trial, config))
+    return dict(chosen.values())
 
 
 def _like(base: Config, results: Results, trial: int) -> Config:
     """A trial's configuration with the new seeds; refused in another task or budget."""
     config = results.config(trial)
-    for key in ("env.id", "episodes", "steps"):
-        own, other = (of.env.id if key == "env.id" else getattr(of, key) for of in (config, base))
-        if own != other:
-            raise UserError(
-                f"{results.path}: trials must share task and budget to be validated, trial "
-                f"{trial} has another {key} than the study's; give --top less, or use compare"
-            )
+    unlike = [key for key, value in terms_of(config).items() if value != terms_of(base)[key]]
+    if unlike:
+        raise UserError(
+            f"{results.path}: trials must share task and budget to be validated, trial {trial} "
+            f"has another {unlike[0]} than the study's; give --top less, or use compare"
+        )
     kept = ("seeds", "first_seed", "test_episodes", *WorkerOptions._fields)
-    kept = {name: getattr(base, name) for name in kept}
-    return replace(config, name=None, **kept)
+    return replace(config, name=None, **{name: getattr(base, name) for name in kept})
 
 
 def _refuse_other_seeds(path: Path, first_seed: int) -> None:
@@ -146,7 +141,7 @@ def _refuse_other_seeds(path: Path, first_seed: int) -> None:
 def _held(
     path: Path,
     base: Config,
-    configs: Collection[int | None],
+    trials: Collection[int],
     objective: Objective,
     twins: Mapping[int, int] | None = None,
 ) -> Results:
@@ -157,10 +152,14 @@ def _held(
     """
     held = read(path)
     seeds = range(base.first_seed, base.first_seed + base.seeds)
-    rows = {}
-    for place in map(place_of, configs):
-        trained = held.trial((twins or {}).get(place, place))
-        rows[place] = [{**row, "trial": place} for row in trained if row["seed"] in seeds]
+    rows = {
+        trial: [
+            {**row, "trial": trial}
+            for row in held.trial((twins or {}).get(trial, trial))
+            if row["seed"] in seeds
+        ]
+        for trial in trials
+    }
     return replace(held, base=base, rows=rows, sweep=_record(objective))
 
 
@@ -176,16 +175,15 @@ def _kept(path: Path, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _train(
-    base: Config, path: Path, configs: Mapping[int | None, Config], objective: Objective
+    base: Config, path: Path, configs: Mapping[int, Config], objective: Objective
 ) -> tuple[int, dict[int, int]]:
     """Train what is missing; the exit status, and for each twin the trial trained in its place."""
     from dqn import session
     from dqn.training.trial_source import FixedTrials, Trial
 
     seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
-    places = {place_of(number): config for number, config in configs.items()}
     twins: dict[int, int] = {}
-    about = session.SweepSpec(
+    spec = session.SweepSpec(
         record=_kept(path, _record(objective)),
         growable_keys=(),
         swept=tuple(changes([config.to_mapping() for config in configs.values()])),
@@ -193,39 +191,39 @@ def _train(
         objective=objective.metric,
         over=objective.of_rows,
         ordered_by=objective.label,
-        trials=tuple(places),
+        trials=tuple(configs),
         unless_warned=True,
     )
 
     def source(folder: ResultsDir) -> FixedTrials:
-        twins.update(_twins(folder, base, places))
-        trained = {twins.get(place, place): config for place, config in places.items()}
-        trials = [Trial(place, trained[place], seeds) for place in sorted(trained)]
-        same = [Trial(place, places[place], (), twins[place]) for place in sorted(twins)]
+        twins.update(_twins(folder, base, configs))
+        trained = {twins.get(trial, trial): config for trial, config in configs.items()}
+        trials = [Trial(trial, trained[trial], seeds) for trial in sorted(trained)]
+        same = [Trial(trial, configs[trial], (), twins[trial]) for trial in sorted(twins)]
         return FixedTrials([*trials, *same])
 
-    print(f"{count(len(places) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
-    return session.sweep(base, path, about, source)[0], twins
+    print(f"{count(len(configs) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
+    return session.sweep(base, path, spec, source)[0], twins
 
 
-def _twins(folder: ResultsDir, base: Config, places: Mapping[int, Config]) -> dict[int, int]:
-    """For each place of a configuration that is trained at another, or was, that other.
+def _twins(folder: ResultsDir, base: Config, configs: Mapping[int, Config]) -> dict[int, int]:
+    """For each trial whose configuration is trained as another one, or was, that other.
 
-    Raises `UserError` where a place has rows of another configuration than is to be there.
+    Raises `UserError` where a trial has rows of another configuration than it is to have.
     """
     trained: dict[str, int] = {}
-    for place in sorted({int(number) for number in folder.rows()["trial"]}):
-        for config in (config_of(row, base) for row in folder.rows_of(place)):
-            if place in places and identity_of(config) != identity_of(places[place]):
-                key, *_ = changes([config.to_mapping(), places[place].to_mapping()])
+    for trial in sorted({int(number) for number in folder.rows()["trial"]}):
+        for config in (config_of(row, base) for row in folder.rows_of(trial)):
+            if trial in configs and identity_of(config) != identity_of(configs[trial]):
+                key, *_ = changes([config.to_mapping(), configs[trial].to_mapping()])
                 raise UserError(
-                    f"{folder.path}: must be of this study, but its trial {place} was trained with "
+                    f"{folder.path}: must be of this study, but its trial {trial} was trained with "
                     f"another {key} than the study's has; move it away"
                 )
-            trained.setdefault(identity_of(config), place)
+            trained.setdefault(identity_of(config), trial)
     twins = {}
-    for place, config in sorted(places.items()):
-        first = trained.setdefault(identity_of(config), place)
-        if first != place and not folder.rows_of(place):
-            twins[place] = first
+    for trial, config in sorted(configs.items()):
+        first = trained.setdefault(identity_of(config), trial)
+        if first != trial and not folder.rows_of(trial):
+            twins[trial] = first
     return twins

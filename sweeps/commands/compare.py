@@ -2,17 +2,16 @@
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dqn.config.fields import override_text
 from dqn.runtime.errors import UserError
-from dqn.statistics.formatting import NONE, format_estimate, format_p_value
+from dqn.statistics.formatting import NONE, format_p_value
 from dqn.statistics.metrics import METRICS
 from dqn.storage.ranking import incomparable_settings
 from dqn.terminal.console import steps
-from dqn.terminal.tables import as_text
+from dqn.terminal.tables import as_text, table
 from sweeps.analysis.candidates import (
     Candidate,
     SampleComparison,
@@ -27,7 +26,6 @@ from sweeps.analysis.tables import (
     overview,
     overview_values,
     statistics_of,
-    table,
 )
 
 EXAMPLES = """\
@@ -101,7 +99,7 @@ def _compare(
         ],
         "differ": changed,
         "against_first": [
-            {"name": candidate.name, **asdict(each)}
+            {"name": candidate.name, **each.plain()}
             for candidate, each in zip(rest, versus, strict=True)
         ],
         "figures": [str(path) for path in drawn],
@@ -112,32 +110,35 @@ def _compare(
 def _settings(candidates: Sequence[Candidate], changed: Mapping[str, Sequence[Any]]) -> str:
     if not changed:
         return "all have the same configuration" if len(candidates) > 1 else ""
-    made = table("differs in", *(candidate.name for candidate in candidates))
-    for name, values in changed.items():
-        made.add_row(name, *(NONE if v is None else override_text(v) for v in values))
-    return as_text(made).strip("\n")
+    rows = (
+        [name, *(NONE if v is None else override_text(v) for v in values)]
+        for name, values in changed.items()
+    )
+    return as_text(table(["differs in", *(candidate.name for candidate in candidates)], rows))
 
 
 def _versus(
     candidates: Sequence[Candidate], versus: Sequence[SampleComparison], metric: str
 ) -> str:
     digits = METRICS[metric].digits
-    made = table(
+    titles = [
         f"against {candidates[0].name}, in {METRICS[metric].title}",
         "P(better)\n95 % interval",
         "difference of IQMs\n95 % interval",
         "p-value\nof no difference",
         "seeds",
-    )
-    for candidate, each in zip(candidates[1:], versus, strict=True):
-        made.add_row(
+    ]
+    rows = (
+        [
             candidate.name,
-            format_estimate(each.improvement, each.improvement_interval, 2),
-            format_estimate(each.difference, each.difference_interval, digits),
+            each.improvement.text(2),
+            each.difference.text(digits),
             f"{format_p_value(each.p_value)}\n{each.test}",
             "the same: paired" if each.paired else "not the same",
-        )
-    return as_text(made).strip("\n")
+        ]
+        for candidate, each in zip(candidates[1:], versus, strict=True)
+    )
+    return as_text(table(titles, rows))
 
 
 def _statistics(candidate: Candidate, metric: str) -> dict[str, float | None]:

@@ -17,8 +17,7 @@ from dqn.statistics.metrics import METRICS
 from dqn.storage import machines
 from dqn.storage.columns import Cell, Row
 from dqn.storage.reader import read
-from dqn.terminal.tables import as_text
-from sweeps.analysis.tables import table
+from dqn.terminal.tables import as_text, table
 
 EXAMPLES = """\
 examples
@@ -150,10 +149,11 @@ def _render(
         return
     if starts:
         yield starts
-    made = table("", "on record", "trained again")
-    for name, pair in differ.items():
-        made.add_row(name, *("-" if cell is None else str(cell) for cell in pair))
-    yield as_text(made).strip("\n")
+    yield as_text(table(
+        ["", "on record", "trained again"],
+        ([name, *("-" if cell is None else str(cell) for cell in pair)]
+         for name, pair in differ.items()),
+    ))  # fmt: skip
     if not moved:
         yield f"{what} is NOT the same, though machine and versions are those on record"
     elif close:

@@ -15,17 +15,17 @@ from dqn.statistics.comparison import performance_profile, profile_interval
 from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import counted
 from sweeps.analysis.candidates import Candidate
-from sweeps.analysis.learning_curves import curve, over_steps
+from sweeps.analysis.learning_curves import curve, over_steps, with_floor
 from sweeps.report.figures import learning
 
 _POINTS = 101  # of a profile
 
 
-def draw(folder: Path, them: Sequence[Candidate], metric: str) -> list[Path]:
+def draw(folder: Path, candidates: Sequence[Candidate], metric: str) -> list[Path]:
     """Draw both into `folder` and give their paths; `UserError` where it cannot be written."""
     plots = {
-        "learning_curves.png": _curves(them),
-        "performance_profiles.png": _profiles(them, metric),
+        "learning_curves.png": _curves(candidates),
+        "performance_profiles.png": _profiles(candidates, metric),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,32 +39,26 @@ def draw(folder: Path, them: Sequence[Candidate], metric: str) -> list[Path]:
     return [folder / name for name in plots]
 
 
-def _curves(them: Sequence[Candidate]) -> Plot:
-    steps = over_steps(them)
-    curves = [curve(one, steps) for one in them]
-    frame = pd.concat(
-        pd.DataFrame({"region": one.name, "place": c.x, "value": c.middle, "low": c.low,
-                      "high": c.high})
-        for one, c in zip(them, curves, strict=True)
-    )  # fmt: skip
-    ends = frame[["value", "low"]].to_numpy()
-    frame["low"] = frame["low"].clip(ends[np.isfinite(ends)].min(initial=0.0))
-    rules = dict.fromkeys(rule for one in curves for rule in one.rules)
+def _curves(candidates: Sequence[Candidate]) -> Plot:
+    steps = over_steps(candidates)
+    curves = {candidate.name: curve(candidate, steps) for candidate in candidates}
+    frame = pd.concat(frame.assign(region=name) for name, (frame, _) in curves.items())
+    footnote = "; ".join(dict.fromkeys(rule for _, rules in curves.values() for rule in rules))
     title = "Returns, mean of 10 episodes · IQM of seeds, 95 % interval"
     unit = "environment steps" if steps else "episode"
-    return learning(title, frame, unit, footnote="; ".join(rules))
+    return learning(title, with_floor(frame), unit, footnote=footnote)
 
 
-def _profiles(them: Sequence[Candidate], metric: str) -> Plot:
-    samples = [np.array(counted(metric, one.rows)) for one in them]
-    known = np.concatenate([sample[np.isfinite(sample)] for sample in samples])
+def _profiles(candidates: Sequence[Candidate], metric: str) -> Plot:
+    samples = {one.name: np.array(counted(metric, one.rows)) for one in candidates}
+    known = np.concatenate([sample[np.isfinite(sample)] for sample in samples.values()])
     marks: list[Any] = []
-    for place, (one, sample) in enumerate(zip(them, samples, strict=True)):
+    for place, (name, sample) in enumerate(samples.items()):
         if known.size:
             x = np.linspace(min(0.0, known.min()), known.max(), _POINTS)
             style: Any = of_series(place) | {"mark": "", "step": True}
             low, high = profile_interval(sample, x)
-            marks += [Line(x, performance_profile(sample, x), one.name, **style),
+            marks += [Line(x, performance_profile(sample, x), name, **style),
                       Band(x, low, high, colour=style["colour"], step=True)]  # fmt: skip
     share = Axis("share of seeds above", limits=(-0.02, 1.02))
     return Plot("Performance profiles · 95 % interval", Axis(METRICS[metric].title), share, marks)

@@ -16,8 +16,7 @@ from dqn.plotting.plot import Axis, Band, Level, Line, Plot
 from dqn.plotting.png import write_png
 from dqn.plotting.style import BLUE, ORANGE, SKY, VERMILLION, of_series
 from dqn.runtime.atomic_write import own_folder
-from dqn.statistics.formatting import count
-from dqn.statistics.metrics import METRICS
+from dqn.statistics.formatting import ENDS, count
 from dqn.storage.layout import MADE_BY, refuse_other
 from dqn.storage.trials import named
 from sweeps.analysis.frames import reach
@@ -25,8 +24,9 @@ from sweeps.analysis.learning_curves import of_trial
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED
 from sweeps.analysis.validation import statistic_name
-from sweeps.report.data import ReportData, failing
+from sweeps.report.data import ReportData
 
+_MOST_FAILING = 4  # hyperparameters whose failures are shown
 _WIDE = 3  # axes side by side, beyond which a phone has no room for them
 
 
@@ -75,44 +75,45 @@ def best_curve(data: ReportData) -> Figure | None:
 
 
 def validation(data: ReportData) -> Figure | None:
-    """What each validated trial claimed, and what was left of it on new seeds."""
+    """The search score of each validated trial, and what was left of it on new seeds."""
     if not data.findings:
         return None
-    found, metric = pd.DataFrame(data.findings[::-1]), data.tables.metric
+    found, metric = pd.DataFrame(data.findings[::-1]), data.metric.title
     statistic = statistic_name(objective_of(data.tables.results))
     marks = []
     for part, name, mark, colour, aside in (
-        ("claimed", "claimed, on the seeds it was chosen by", "circle-open", ORANGE, 0.12),
-        ("held_out", "held, on new seeds", "square", BLUE, -0.12),
+        ("claimed", "in the search, on the seeds it was chosen by", "circle-open", ORANGE, 0.12),
+        ("held_out", "on new seeds", "square", BLUE, -0.12),
     ):
-        of = found[[part, f"{part}_low", f"{part}_high"]].astype(float)
-        of = of.set_axis(["value", "low", "high"], axis=1)
-        of = pd.DataFrame(of[of["value"].notna()])
+        of = found[[part + end for end in ENDS]].astype(float)
+        of = of.set_axis(["value", "low", "high"], axis=1).dropna(subset="value")
         marks.append(
-            Line(of["value"], of.index + aside, name, colour, 0, mark=mark, size=7,
-                 x_error=reach(of), hover=texts_of("{:.2f}", of["value"]))
+            scatter(of["value"], of.index + aside, name, colour, mark, "{:.2f}", of["value"],
+                    size=7, x_error=reach(of))
         )  # fmt: skip
     y = Axis(ticks=list(enumerate(found["name"])), limits=(-0.6, len(found) - 0.4))
-    measure = METRICS[metric].title
-    title = f"Claimed and held: {measure}, {statistic} and 95 % interval"
+    title = f"Search score and score on new seeds: {metric}, {statistic} and 95 % interval"
     return figure_of(
         data, "validation",
-        "What each trial claimed on the seeds it was chosen by, and what it reached on new ones: "
-        f"the {statistic} of the {measure} over seeds, with its 95 % interval. The "
-        "exercise's settings, trained on the same new seeds, claim nothing.",
-        Plot(title, Axis(measure), y, marks, rows=len(found)), "Claimed and held",
+        "The score of each trial on the seeds it was chosen by, and on new ones: the "
+        f"{statistic} of the {metric} over seeds, with its 95 % interval. The exercise's settings, "
+        "trained on the same new seeds, have no search score.",
+        Plot(title, Axis(metric), y, marks, rows=len(found)), "Search score and score on new seeds",
     )  # fmt: skip
 
 
 def failures(data: ReportData) -> Figure | None:
-    """Shares of trainings that diverged and that collapsed, by region of a few hyperparameters."""
-    frame = failing(data).iloc[::-1]
-    if frame.empty:
+    """Shares of trainings that diverged and that collapsed, by region of what matters most."""
+    frames = list(data.by_hyperparameter.values())[:_MOST_FAILING]
+    frame = pd.concat(frames, ignore_index=True)[::-1] if frames else pd.DataFrame()
+    if frames:
+        frame = frame[frame["trainings"] > 0]
+    if frame.empty or not frame[["diverged", "collapsed"]].gt(0).any(axis=None):
         return None
     rows = np.arange(len(frame))
     marks = [
-        Line(frame[part], rows + aside, name, colour, 0, mark=mark, size=7,
-             hover=texts_of("{:.0%} of {}", frame[part], frame["trainings"]))
+        scatter(frame[part], rows + aside, name, colour, mark, "{:.0%} of {}", frame[part],
+                frame["trainings"], size=7)
         for part, name, mark, colour, aside in (
             ("diverged", "diverged or failed", "x", VERMILLION, 0.2),
             ("collapsed", "collapsed", "circle-open", BLUE, -0.2),
@@ -120,34 +121,34 @@ def failures(data: ReportData) -> Figure | None:
     ]  # fmt: skip
     names = texts_of("{}\n{}", frame["hyperparameter"], frame["region"])
     share = Axis("share of trainings", percent=True, limits=(-0.03, 1.03))
-    y = Axis(ticks=list(zip(rows.tolist(), names, strict=True)))
-    plot = Plot("What goes wrong, and where", share, y, marks, rows=len(frame))
+    y = Axis(ticks=list(enumerate(names)))
     return figure_of(
         data, "failures",
         f"Collapsed: lost more than {COLLAPSED:.0%} of its best by the end. Shown are the "
-        "hyperparameters that matter most.", plot,
+        "hyperparameters that matter most.",
+        Plot("What goes wrong, and where", share, y, marks, rows=len(frame)),
     )  # fmt: skip
 
 
 def pruned(data: ReportData) -> Figure | None:
     """How far each trial was trained, and what it had come to there."""
-    trials, metric = data.tables.trials, data.tables.metric
+    trials = data.tables.trials
     if "pruned" not in set(trials["status"]):
         return None
     finite = trials[np.isfinite(trials["value"])]
-    marks = []
-    for is_pruned, name, mark, colour in (
-        (False, "not pruned", "circle", SKY),
-        (True, "pruned", "triangle-down-open", VERMILLION),
-    ):
-        some = finite[(finite["status"] == "pruned") == is_pruned]
-        texts = texts_of("trial {}\n{:.0%} of it\n{:.1f}", some["trial"], some["budget"],
-                       some["value"])  # fmt: skip
-        marks.append(Line(some["budget"], some["value"], name, colour, 0, mark=mark, hover=texts))
+    is_pruned = finite["status"] == "pruned"
+    marks = [
+        scatter(some["budget"], some["value"], name, colour, mark,
+                "trial {}\n{:.0%} of it\n{:.1f}", some["trial"], some["budget"], some["value"])
+        for some, name, mark, colour in (
+            (finite[~is_pruned], "not pruned", "circle", SKY),
+            (finite[is_pruned], "pruned", "triangle-down-open", VERMILLION),
+        )
+    ]  # fmt: skip
     budget = Axis("share of the budget used", percent=True, limits=(-0.03, 1.05))
     return figure_of(
         data, "pruned", "How far each trial was trained, and what it had come to by then.",
-        Plot("Pruned trials", budget, Axis(METRICS[metric].title), marks),
+        Plot("Pruned trials", budget, Axis(data.metric.title), marks),
     )  # fmt: skip
 
 
@@ -174,6 +175,20 @@ def learning(
 def figure_of(data: ReportData, name: str, caption: str, plot: Plot, title: str = "") -> Figure:
     """A figure; `title` is the page's, where it is not the PNG's."""
     return Figure(data.folder / f"{name}.png", title or plot.title, caption, plot)
+
+
+def scatter(
+    x: Any,
+    y: Any,
+    name: str,
+    colour: str,
+    mark: str,
+    hover: str,
+    *said: Iterable[Any],
+    **style: Any,
+) -> Line:
+    """Marks alone; `hover` is the template of what a page says of each, of the columns `said`."""
+    return Line(x, y, name, colour, 0, mark=mark, hover=texts_of(hover, *said), **style)
 
 
 def texts_of(template: str, *columns: Iterable[Any]) -> list[str]:

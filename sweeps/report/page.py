@@ -26,36 +26,6 @@ _COLOURS = 64
 
 
 @dataclass(frozen=True)
-class Text:
-    """A paragraph, in which `…` between backquotes is code; `style` is its class in page.css."""
-
-    text: str
-    style: str = ""
-
-
-@dataclass(frozen=True)
-class Points:
-    """A list."""
-
-    lines: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Code:
-    """A command or a file; `folded` is what it is hidden behind, if it is."""
-
-    text: str
-    folded: str = ""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Names and values."""
-
-    pairs: Iterable[tuple[str, Any]]
-
-
-@dataclass(frozen=True)
 class Table:
     """Rows of text under their headings."""
 
@@ -72,7 +42,7 @@ class Table:
         return self.rows[: _SHOWN if len(self.rows) > _WHOLE else _WHOLE]
 
 
-Part = Text | Points | Code | Terms | Table | Figure | list[Figure]
+Part = Markup | Table | Figure | list[Figure]
 """Several figures stand side by side where there is room."""
 
 
@@ -115,12 +85,35 @@ def page(title: str, headers: Sequence[Header], sections: Sequence[Section], plo
         "chart": lambda figure: to_plotly(figure.plot),
         "image": _image,
         "marked": _marked,
-        "kind": lambda part: type(part).__name__,
     }
     return environment.get_template("page.html").render(
         title=title, headers=headers, sections=sections, plotly=plotly,
         css=(_HERE / "page.css").read_text("utf-8"), js=(_HERE / "page.js").read_text("utf-8"),
     )  # fmt: skip
+
+
+def paragraph(text: str, style: str = "") -> Markup:
+    """A paragraph, in which `…` between backquotes is code; `style` is its class in page.css."""
+    kind = Markup(' class="{}"').format(style) if style else ""
+    return Markup("<p{}>{}</p>").format(kind, _marked(text))
+
+
+def code(text: str, folded: str = "") -> Markup:
+    """A command or a file; `folded` is what it is hidden behind, if it is."""
+    whole = Markup("<pre>{}</pre>").format(text)
+    hidden = Markup("<details><summary>{}</summary>{}</details>")
+    return hidden.format(folded, whole) if folded else whole
+
+
+def points(lines: Iterable[str]) -> Markup:
+    """A list."""
+    return Markup("<ul>{}</ul>").format(Markup("").join(map(Markup("<li>{}</li>").format, lines)))
+
+
+def terms(pairs: Iterable[tuple[str, Any]]) -> Markup:
+    """Names and values."""
+    each = (Markup("<dt>{}</dt><dd>{}</dd>").format(*pair) for pair in pairs)
+    return Markup("<dl>{}</dl>").format(Markup("").join(each))
 
 
 def _marked(text: str) -> Markup:

@@ -2,7 +2,6 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
 
 from dqn.config.config import NON_RESULT_KEYS
 from dqn.config.fields import override_text
@@ -12,7 +11,7 @@ from dqn.storage import machines
 from dqn.storage.safe_yaml import plain_of, written
 from dqn.storage.trials import named
 from sweeps.report.data import ReportData
-from sweeps.report.page import Code, Part, Points, Section, Table, Terms, Text
+from sweeps.report.page import Part, Section, Table, code, paragraph, points, terms
 from sweeps.report.run_commands import flat, run_command
 
 _NOT_OF_A_TRIAL = ("seeds", "first_seed", *NON_RESULT_KEYS)
@@ -21,30 +20,22 @@ _NOT_OF_A_TRIAL = ("seeds", "first_seed", *NON_RESULT_KEYS)
 def again(data: ReportData) -> Section:
     """The commands for the best trial and for all of it; raises as `Results.config`."""
     results, trial = data.tables.results, data.best
-    sweeps = ["python", "-m", "sweeps"]
+    sweeps, folder = ["python", "-m", "sweeps"], str(results.path)
     what = "this configuration" if results.sweep is None else named(trial)
-    parts: list[Part] = [
-        Text(f"Train {what} anew, with the same seeds:"),
-        Code(run_command(results.config(trial))),
-    ]
+    commands = {f"Train {what} anew, with the same seeds:": run_command(results.config(trial))}
     whole = [row["seed"] for row in results.rows[trial] if row["status"] in ("done", "diverged")]
     if whole:
-        options = ["--trial", f"{trial}", "--seed", f"{whole[0]}"]
-        parts += [
-            Text("Train one of its seeds again and compare every number to the last bit:"),
-            Code(shlex.join([*sweeps, "reproduce", str(results.path), *options])),
-        ]
+        words = [*sweeps, "reproduce", folder, "--trial", f"{trial}", "--seed", f"{whole[0]}"]
+        text = "Train one of its seeds again and compare every number to the last bit:"
+        commands[text] = shlex.join(words)
     if results.sweep is not None and results.part_of is None:
-        parts += [
-            Text("Measure the best trials on seeds that were never used:"),
-            Code(shlex.join([*sweeps, "validate", str(results.path)])),
-        ]
+        text = "Measure the best trials on seeds that were never used:"
+        commands[text] = shlex.join([*sweeps, "validate", folder])
     if overrides := _overrides(results.path):
         many = ["-m"] if results.sweep is not None else []
-        parts += [
-            Text("What was written after `python -m dqn.run` for all of it:"),
-            Code(shlex.join([*many, *overrides])),
-        ]
+        text = "What was written after `python -m dqn.run` for all of it:"
+        commands[text] = shlex.join([*many, *overrides])
+    parts = [part for text, words in commands.items() for part in (paragraph(text), code(words))]
     return Section("again", "Do it again", parts)
 
 
@@ -54,18 +45,20 @@ def made(data: ReportData) -> Section:
     varied = {hyperparameter.name for hyperparameter in data.tables.hyperparameters}
     columns = ["key", "value" if results.sweep is None else named(trial), "varied"]
     rows = [
-        [name, override_text(value), "yes" if {name, name.partition(".")[0]} & varied else ""]
-        for name, value in flat(results.config(trial).to_mapping()) if name not in _NOT_OF_A_TRIAL
-    ]  # fmt: skip
-    parts: list[Any] = [Table("configuration", "Every key of the configuration.", columns, rows,
-                              words=columns)]  # fmt: skip
+        [name, override_text(value), "yes" * bool({name, name.partition(".")[0]} & varied)]
+        for name, value in flat(results.config(trial).to_mapping())
+        if name not in _NOT_OF_A_TRIAL
+    ]
+    parts: list[Part] = [
+        Table("configuration", "Every key of the configuration.", columns, rows, words=columns)
+    ]
     if results.sweep is not None:
-        text = written(dict(results.sweep))
-        parts.append(Code(text.strip(), folded="What was swept, and how (sweep.yaml)"))
+        text = written(dict(results.sweep)).strip()
+        parts.append(code(text, folded="What was swept, and how (sweep.yaml)"))
     known = machines.read(results.path)
-    parts += [Terms(list(flat(machine))) for machine in known]
+    parts += [terms(flat(machine)) for machine in known]
     if not known:
-        parts.append(Text("No machine is on record.", "note"))
+        parts.append(paragraph("No machine is on record.", "note"))
     return Section("made", "How it was made", parts)
 
 
@@ -86,7 +79,7 @@ def reading(data: ReportData) -> Section:
             "differ from others in other hyperparameters, too: an influence is what was got "
             "there, not what one hyperparameter does by itself."
         )
-    return Section("reading", "How to read this", [Points(lines)])
+    return Section("reading", "How to read this", [points(lines)])
 
 
 def _overrides(path: Path) -> list[str]:
@@ -95,4 +88,4 @@ def _overrides(path: Path) -> list[str]:
         text = plain_of(path / ".hydra" / "overrides.yaml")
     except (OSError, ValueError):
         return []
-    return [without_passwords(str(one)) for one in text] if isinstance(text, list) else []
+    return [without_passwords(str(word)) for word in text] if isinstance(text, list) else []

@@ -78,7 +78,7 @@ def test_the_figure_of_a_validation_names_what_it_draws(tmp_path, png, aggregate
     (path / "validation.csv").write_text(VALIDATION.format(best=0, second=1))
     figure = validation(report_data(read(path), "mean_return"))
     title = png(figure).axes[0].get_title(loc="left")
-    assert title == f"Claimed and held: mean return, {name} and 95 % interval"
+    assert title == (f"Search score and score on new seeds: mean return, {name} and 95 % interval")
     assert f"the {name} of the mean return over seeds" in figure.caption
 
 
