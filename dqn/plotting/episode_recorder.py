@@ -127,31 +127,23 @@ def save_model(path: Path, network: Any, weights: Sequence[np.ndarray]) -> None:
 
 
 def _play(q_values: QValues, env: Adapter, seed: int, frames: Frames) -> Rollout:
-    observations, actions, rewards, q = [], [], [], []
+    steps, rewards = [], []
     terminated = truncated = False
     try:
         observation = env.reset(seed)
         while not (terminated or truncated):
-            frames.see(len(actions))
+            frames.see(len(steps))
             values = np.asarray(q_values(observation[None]))[0]  # [A]
             action = int(values.argmax())
-            observations.append(observation)
-            actions.append(action)
-            q.append(values[action])
+            steps.append((observation, action, values[action]))
             observation, reward, terminated, truncated = env.step(action)
             rewards.append(float(reward))
-            truncated = truncated or len(actions) == MAX_STEPS
+            truncated = truncated or len(steps) == MAX_STEPS
     except EnvError as error:
-        raise error.at(seed, len(actions)) from error
-    frames.see(len(actions))
-    return Rollout(
-        np.array(observations),
-        np.array(actions),
-        np.array(rewards),
-        np.array(q),
-        terminated,
-        truncated,
-    )
+        raise error.at(seed, len(steps)) from error
+    frames.see(len(steps))
+    observations, actions, q = map(np.array, zip(*steps, strict=True))
+    return Rollout(observations, actions, np.array(rewards), q, terminated, truncated)
 
 
 def load() -> None:

@@ -11,6 +11,7 @@ from dqn.envs.gymnasium_env import metadata_of
 from dqn.runtime.errors import EnvError
 
 GIF_FPS = 25  # a GIF counts in 1/100 s, so 25 a second is exact where 30 is not
+_CHANNELS = (1, 3, 4)  # of a pixel: grey, colours, and what shines through
 _WANTED = "must give an array [height, width, 3] of 0 to 255"
 
 
@@ -48,7 +49,10 @@ class Frames:
         of_one = all(frame.dtype.kind == "f" and _brightest(frame) <= 1.0 for frame in self.kept)
         frames = [_as_bytes(frame, 255.0 if of_one else 1.0) for frame in self.kept]
         height, width = (max((f.shape[axis] for f in frames), default=0) for axis in (0, 1))
-        return [_on_canvas(frame, height, width) for frame in frames]
+        return [
+            np.pad(frame, [(0, height - frame.shape[0]), (0, width - frame.shape[1]), (0, 0)])
+            for frame in frames
+        ]
 
 
 def _frames_per_second(env: Adapter) -> float:
@@ -77,18 +81,14 @@ def _pixels(frame: Any, name: str) -> np.ndarray:
         pixels = np.array(frame)
     except Exception as error:  # whatever its own class raises
         raise refused from error
-    if pixels.dtype.kind not in "buif" or pixels.size == 0:
-        raise refused
     if pixels.ndim == 2:  # grey
         pixels = pixels[..., None]
-    if pixels.ndim != 3:
-        raise refused
-    if pixels.shape[-1] not in (1, 3, 4) and pixels.shape[0] in (1, 3, 4):
+    if pixels.ndim == 3 and pixels.shape[-1] not in _CHANNELS and pixels.shape[0] in _CHANNELS:
         pixels = pixels.transpose(1, 2, 0)  # as PyTorch has its images
-    if pixels.shape[-1] not in (1, 3, 4):
+    is_image = pixels.ndim == 3 and pixels.shape[-1] in _CHANNELS
+    if not is_image or pixels.dtype.kind not in "buif" or pixels.size == 0:
         raise refused
-    if pixels.dtype.kind in "ui" and pixels.max() > 255:
-        most = pixels.max()
+    if pixels.dtype.kind in "ui" and (most := pixels.max()) > 255:
         raise EnvError(name, "render", f"gave whole numbers up to {most}, {_WANTED}")
     if pixels.dtype == bool:
         pixels = pixels * np.uint8(255)
@@ -105,11 +105,3 @@ def _as_bytes(frame: np.ndarray, factor: float) -> np.ndarray:
     if frame.dtype == np.uint8:
         return frame
     return np.nan_to_num(frame.astype(np.float64) * factor).clip(0, 255).round().astype(np.uint8)
-
-
-def _on_canvas(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    if frame.shape[:2] == (height, width):
-        return np.ascontiguousarray(frame)
-    canvas = np.zeros((height, width, 3), np.uint8)
-    canvas[: frame.shape[0], : frame.shape[1]] = frame
-    return canvas

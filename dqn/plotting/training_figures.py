@@ -1,6 +1,6 @@
 """The three figures of a run: returns, losses, and Q-values along a greedy episode."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,11 @@ def draw_returns(
     """
     raw = _curves(episodes, "return")
     curves, smoothing = _smooth(raw)
-    marks: list[Line | Band | Level] = []
-    if len(raw) == 1:
-        (returns,) = raw.values()
-        marks.append(
-            Line(_numbers(returns), returns, "one episode", GREY, 0, mark="circle", size=3,
-                 opacity=0.6)
-        )  # fmt: skip
+    marks: list[Line | Band | Level] = [
+        Line(_numbers(one), one, "one episode", GREY, 0, mark="circle", size=3, opacity=0.6)
+        for one in raw.values()
+        if len(raw) == 1
+    ]
     marks += _trainings(curves, seeds)
     if threshold is not None:
         marks.append(Level(threshold, f"solved at {threshold:g}"))
@@ -114,10 +112,8 @@ def q_bounds(
 
 
 def _curves(episodes: pd.DataFrame, column: str) -> Curves:
-    curves = {}
-    for (trial, seed), group in episodes.sort_values("episode").groupby(["trial", "seed"]):  # pyright: ignore[reportGeneralTypeIssues]
-        curves[trial, seed] = group[column].to_numpy(float)
-    return curves
+    grouped = episodes.sort_values("episode").groupby(["trial", "seed"])[column]
+    return {key: curve.to_numpy(float) for key, curve in grouped}  # pyright: ignore[reportReturnType]
 
 
 def _smooth(curves: Curves) -> tuple[Curves, str]:
@@ -141,17 +137,17 @@ def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
     Median and band go as far as half the trainings do: further on they would be about the few that
     lasted. A diverged training ends in a cross.
     """
-    if len(curves) == 1:
-        marks: list[Line | Band] = [
-            Line(_numbers(curve), curve, "running mean") for curve in curves.values()
-        ]
-    else:
-        pale: Any = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
-        marks = [
-            Line(_numbers(curve), curve, "" if number else "one seed", **pale)
-            for number, curve in enumerate(curves.values())
-        ]
-        marks += _spread(list(curves.values()))
+    alone = len(curves) == 1
+    pale: Any = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
+    names = iter(["running mean" if alone else "one seed"])
+    marks: list[Line | Band] = [
+        Line(_numbers(curve), curve, next(names, ""), **({} if alone else pale))
+        for curve in curves.values()
+    ]
+    episode, low, median, high = quartiles(list(curves.values()), fewest=2)
+    if len(episode):
+        marks += [Band(episode, low, high, "middle half of seeds"),
+                  Line(episode, median, "median of seeds", width=2.4)]  # fmt: skip
     diverged = seeds[seeds["status"] == "diverged"]
     ends = [
         (known[-1] + 1, curves[key][known[-1]])
@@ -163,14 +159,6 @@ def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
         name = f"diverged ({len(diverged)})"
         marks.append(Line(x, y, name, VERMILLION, 0, mark="x", size=9))
     return marks
-
-
-def _spread(curves: Sequence[NDArray[np.float64]]) -> list[Line | Band]:
-    episode, low, median, high = quartiles(curves, fewest=2)
-    if not len(episode):
-        return []
-    return [Band(episode, low, high, "middle half of seeds"),
-            Line(episode, median, "median of seeds", width=2.4)]  # fmt: skip
 
 
 def _described(seeds: pd.DataFrame) -> str:

@@ -29,8 +29,8 @@ _MODULES = {
     "origin=value_source overrides program=resume_command traps trust=allowlist",
     "dqn.config": "dqn: habits=familiar nesting schema=fields values variables=interpolation",
     "dqn.envs": "dqn.envs: compiled=registry host=gymnasium_env lookup=registry_errors",
-    "dqn.plotting": "dqn.results: artefacts drawable figures=training_figures frames "
-    "pictures=result_pictures recorder=episode_recorder",
+    "dqn.plotting": "dqn.results: artefacts=result_pictures drawable figures=training_figures "
+    "frames pictures=result_pictures recorder=episode_recorder",
     "dqn.runtime": "dqn: errors limits machine quiet=tensorflow secrets status=exit_codes version; "
     "dqn.algorithm: traced; dqn.execution: runtime=compile_cache staging=cache_staging; "
     "dqn.results: atomic=atomic_write",

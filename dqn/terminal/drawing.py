@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from dqn.config import Config
-from dqn.plotting.artefacts import attempt
+from dqn.plotting.result_pictures import attempt
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.console import steps
 from dqn.terminal.run_progress import RunProgress
