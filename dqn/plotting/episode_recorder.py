@@ -15,8 +15,7 @@ from PIL import Image
 from dqn.config import EnvConfig
 from dqn.envs.adapter import Adapter, flat_size, name_of
 from dqn.envs.gymnasium_env import counted_from_zero
-from dqn.plotting.drawable import drawable, stay_off_screen
-from dqn.plotting.frames import GIF_FPS, Frames
+from dqn.plotting.frames import GIF_FPS, Frames, drawable, stay_off_screen
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.errors import EnvError
 

@@ -10,7 +10,7 @@ from dqn.config import Config
 from dqn.plotting.result_pictures import attempt
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.console import steps
-from dqn.terminal.run_progress import RunProgress
+from dqn.terminal.progress import RunProgress
 from dqn.training.messages import PoolUpdate
 
 _SHARE = 0.1  # of the time, at most, goes into drawing while seeds train

@@ -10,10 +10,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dqn.runtime.errors import RunError
 from dqn.statistics.formatting import count, format_interval, format_metric, format_setting
 from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import COLUMN_OF_KEY
-from dqn.storage.trials import numbered
+from dqn.storage.ranking import incomparable_settings, task_folders
+from dqn.storage.trials import named, numbered
 
 # What has room in 120 columns; all others are in seeds.csv and trials.csv.
 _OF_A_RUN = ("mean_return", "best_return", "final_return", "test_return", "collapse", "solved_at")
@@ -62,6 +64,51 @@ def interval_cell(trial: Mapping[Any, Any], metric: str) -> str:
     return format_interval(trial[f"{metric}_low"], trial[f"{metric}_high"])
 
 
+def leaderboards(
+    trials: Any,
+    swept: Sequence[str],
+    objective: str,
+    ordered_by: str,
+    value_of: Callable[[int], float] | None,
+) -> str:
+    """A `leaderboard` for each task of `trials`, and what must be known to read them."""
+    lines, keys = [], swept
+    tasks = trials["env"].unique()
+    for task in tasks:
+        own = trials[(trials["env"] == task) & trials["same_as"].isna()]
+        if len(tasks) > 1:
+            lines.append(f"\n{task}")
+            columns = {key: own.get(COLUMN_OF_KEY.get(key, key)) for key in swept}
+            keys = [key for key, values in columns.items() if len(pd.unique(values)) > 1]
+        lines.append(leaderboard(own, keys, objective, ordered_by, value_of=value_of))
+        if line := incomparable_settings(own.to_dict("records")):
+            lines.append(f"  {line}")
+    if same := int(trials["same_as"].notna().sum()):
+        whose = "its results" if same == 1 else "their results"
+        lines.append(
+            f"{count(same, 'trial')} had a configuration that was trained already, and {whose}: "
+            "same_as in trials.csv"
+        )
+    return "\n".join(lines)
+
+
+def best_of(trials: Mapping[str, int]) -> list[str]:
+    """Which trial best/ is of, by the task; of several tasks each in a folder of its own."""
+    if len(trials) < 2:
+        return [f"best/ is {named(trial)}" for trial in trials.values()]
+    names = task_folders(trials)
+    return [f"best/{names[task]} is {named(trial)}" for task, trial in trials.items()]
+
+
+def unwritten(write: Callable[[], None]) -> list[RunError]:
+    """What went wrong as `write` wrote what the next command writes, too: to be raised last."""
+    try:
+        write()
+    except RunError as error:
+        return [error]
+    return []
+
+
 def leaderboard(
     trials: pd.DataFrame,
     swept: Sequence[str],
@@ -72,10 +119,9 @@ def leaderboard(
 ) -> str:
     """The first `top` of `trials`, rows of trials.csv, with the values of the `swept` keys.
 
-    The IQM of what the trials were ordered by, `objective`, is shown with its 95 % interval. Where
-    they are ordered by something else of it, `ordered_by` says what, and `value_of` a trial's
-    number is that. Of the other metrics as many as fit in 120 columns; of the swept keys all, but
-    on a terminal that is narrower.
+    They are ordered by `objective`: shown is its IQM with the 95 % interval and, where they are
+    ordered by something else of it, by `ordered_by`, also that: `value_of` a trial's number. Of the
+    other metrics as many as fit in 120 columns; of the keys all, but on a narrower terminal.
     """
     others = [name for name in _OF_A_SWEEP if name != objective]
     shown, room = trials.head(top), terminal_width()
@@ -132,11 +178,7 @@ def terminal_width() -> int | None:
 
 
 def as_text(table: Table) -> str:
-    """A table as lines, as wide as its cells need.
-
-    On a terminal that is narrower its columns stand in parts below each other, the first column in
-    front of each.
-    """
+    """A table as lines; on a narrow terminal in parts, each with the first column in front."""
     text, room = _text(table), terminal_width()
     if room is None or _width(text) <= room:
         return text

@@ -172,17 +172,9 @@ def changes(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     Keys that no network sees are left out but for `test_episodes`.
     """
     free = {"seeds", "first_seed", *NON_RESULT_KEYS}
-    names = dict.fromkeys(
-        name
-        for mapping in mappings[1:]
-        for name, *_ in differences(mappings[0], mapping)
-        if name not in free
-    )
-    return {name: [_at(mapping, name) for mapping in mappings] for name in names}
-
-
-def _at(mapping: Mapping[str, Any], name: str) -> Any:
-    value: Any = mapping
-    for part in name.partition("[")[0].split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+    found: dict[str, list[Any]] = {}
+    for place, mapping in enumerate(mappings):
+        for name, first, own in differences(mappings[0], mapping):
+            if name not in free:
+                found.setdefault(name, [first] * len(mappings))[place] = own
+    return found

@@ -27,7 +27,6 @@ from sweeps.analysis.validation import (
     PRESET,
     TABLE,
     Validation,
-    recommended_trial,
     title,
     validated_trials,
     write_table,
@@ -75,12 +74,10 @@ def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Vali
     if status == INTERRUPTED:
         return None
     held = _held(path / FOLDER, base, configs, objective, twins)
-    trials = validated_trials(results, list(chosen), held)
-    winner = recommended_trial(trials, objective)
-    found = Validation(results, base, trials, winner, status)
+    found = Validation(results, held, validated_trials(results, list(chosen), held), status)
     try:
         write_table(path / TABLE, found)
-        if winner is not None:
+        if (winner := found.winner) is not None:
             manifest.write_preset(path / PRESET, configs[winner.trial], title(found, winner))
     except OSError as error:
         raise RunError(f"{path}: writing failed ({error.strerror or error})") from error

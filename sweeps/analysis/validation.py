@@ -2,17 +2,16 @@
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from dqn.config import Config
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.errors import RunError
 from dqn.statistics.formatting import ENDS, NONE, Estimate
-from dqn.statistics.metrics import METRICS
+from dqn.statistics.metrics import METRICS, Metric
 from dqn.storage.columns import Row
 from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import refuse_endless
@@ -32,36 +31,38 @@ class ValidatedTrial:
     By the study's own statistic.
     """
 
-    candidate: Candidate
-    """The trainings on the new seeds."""
+    trial: int
+    """In the study; `trials.EXERCISE` is the baseline."""
     search_rank: int | None
     """None is the baseline, which was in no search."""
-    held_out_rank: int
+    held_out_rank: int | None
     search_score: Estimate
     """On the study's seeds."""
     held_out_score: Estimate
     """On the new seeds."""
     optimism: Estimate
-    """By how much the search's score is above that of the new seeds."""
+    """By how much the search score is above that on the new seeds."""
     improvement: Estimate
     """The probability that a training beats one of the baseline, on the new seeds."""
+    seeds: int
+    """How many new ones."""
+    recommended: bool = False
 
     @property
-    def trial(self) -> int:
-        """In the study; `trials.EXERCISE` is the baseline."""
-        return self.candidate.trial
+    def name(self) -> str:
+        """In a table."""
+        return named(self.trial).removeprefix("the ")
 
 
 @dataclass(frozen=True)
 class Validation:
-    """The trials in order of their search scores, the baseline last, and which of them to use."""
+    """The trials in order of their search scores, the baseline last."""
 
     results: Results
     """Of the study."""
-    base: Config
-    """The baseline, with the new seeds."""
+    held_out: Results
+    """The same trials and the baseline on the new seeds."""
     trials: Sequence[ValidatedTrial]
-    winner: ValidatedTrial | None
     status: int
     """1 where a training could not be run."""
 
@@ -71,19 +72,30 @@ class Validation:
         return objective_of(self.results)
 
     @property
+    def winner(self) -> ValidatedTrial | None:
+        """The trial that is recommended."""
+        return next((trial for trial in self.trials if trial.recommended), None)
+
+    @property
     def seeds(self) -> tuple[int, int]:
         """The first and the last of the new seeds."""
-        return self.base.first_seed, self.base.first_seed + self.base.seeds - 1
+        base = self.held_out.base
+        return base.first_seed, base.first_seed + base.seeds - 1
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The trainings on the new seeds."""
+        return [Candidate(one.name, self.held_out, one.trial) for one in self.trials]
 
 
 def validated_trials(
-    results: Results, chosen: Sequence[int], held: Results
+    results: Results, chosen: Sequence[int], held_out: Results
 ) -> list[ValidatedTrial]:
-    """The `chosen` trials, best search score first, and the baseline; `held` has the new seeds."""
+    """The `chosen` trials, best search score first, and the baseline; one is recommended."""
     objective = objective_of(results)
-    ranked = held.ranked(objective.of_rows)
+    ranked = held_out.ranked(objective.of_rows)
     place = {trial: rank for rank, trial in enumerate([n for n in ranked if n != EXERCISE], 1)}
-    baseline = Candidate(BASELINE, held, EXERCISE)
+    baseline = held_out.rows[EXERCISE]
 
     def compared(rows: Sequence[Row], others: Sequence[Row]) -> SampleComparison:
         return compare_samples(
@@ -94,19 +106,17 @@ def validated_trials(
         values = [value for row in rows if (value := objective.of_seed(row)) is not None]
         return estimate(values, objective.statistic)
 
-    found = []
+    trials = []
     for rank, trial in enumerate(chosen, 1):
-        candidate, searched = Candidate(named(trial), held, trial), results.rows[trial]
-        found.append(
-            ValidatedTrial(
-                candidate, rank, place[trial], score(searched), score(candidate.rows),
-                compared(searched, candidate.rows).difference,
-                compared(candidate.rows, baseline.rows).improvement,
-            )
-        )  # fmt: skip
+        searched, new = results.rows[trial], held_out.rows[trial]
+        optimism, improvement = compared(searched, new).difference, compared(new, baseline)
+        scores = score(searched), score(new), optimism, improvement.improvement
+        trials.append(ValidatedTrial(trial, rank, place[trial], *scores, len(new)))
     none, rank = Estimate(), ranked.index(EXERCISE) + 1
-    of_baseline = ValidatedTrial(baseline, None, rank, none, score(baseline.rows), none, none)
-    return [*found, of_baseline]
+    scores = none, score(baseline), none, none
+    trials.append(ValidatedTrial(EXERCISE, None, rank, *scores, len(baseline)))
+    winner = recommended_trial(trials, objective)
+    return [replace(trial, recommended=trial is winner) for trial in trials]
 
 
 def recommended_trial(
@@ -122,13 +132,15 @@ def render(validation: Validation) -> str:
     """The tables, what is recommended, and what was written where."""
     first, last = validation.seeds
     objective, winner = validation.objective, validation.winner
+    metric, statistic = METRICS[objective.metric], statistic_name(objective)
+    titles, rows = score_table(validation.trials, metric)
     end = "upper" if objective.minimised else "lower"
     lines = [
-        _scores(validation),
+        as_text(table([f"{metric.title}\n{statistic} of seeds", *titles[1:]], rows)),
         "",
-        overview([trial.candidate for trial in validation.trials]),
+        overview(validation.candidates),
         "",
-        "optimism: search score − held-out score; "
+        "optimism: search score − score on new seeds; "
         f"seeds {first} to {last} were never used by the study",
     ]
     if objective.aggregate == "low":
@@ -141,34 +153,32 @@ def render(validation: Validation) -> str:
         )
     else:
         lines.append(
-            f"recommended: by the {end} end of the interval on new seeds, not by the "
-            f"{statistic_name(objective)} itself"
+            f"recommended: by the {end} end of the interval on new seeds, not by the {statistic} "
+            "itself"
         )
     lines.append(f"written: {validation.results.path / TABLE}")
     lines += [f"written: {validation.results.path / PRESET}"] * (winner is not None)
     return "\n".join(lines)
 
 
-def _scores(validation: Validation) -> str:
-    metric, statistic = METRICS[validation.objective.metric], statistic_name(validation.objective)
-    titles = [
-        f"{metric.title}\n{statistic} of seeds", "search score\n95 % interval",
-        f"on {validation.base.seeds} new seeds\n95 % interval", "optimism\n95 % interval", "rank",
-        f"P(better than {BASELINE})\n95 % interval", "",
-    ]  # fmt: skip
+def score_table(
+    trials: Iterable[ValidatedTrial], metric: Metric
+) -> tuple[list[str], list[list[str]]]:
+    """Titles and rows of a table of validated trials."""
+    estimates = ("search score", "on new seeds", "optimism", f"P(better than {BASELINE})")
+    titles = ["trial", *(f"{title}\n95 % interval" for title in estimates), "rank", "seeds", ""]
     rows = [
         [
-            trial.candidate.name,
-            trial.search_score.text(metric.digits),
-            trial.held_out_score.text(metric.digits),
-            trial.optimism.text(metric.digits),
-            NONE if trial.search_rank is None else f"{trial.search_rank} → {trial.held_out_rank}",
-            trial.improvement.text(2),
-            "recommended" * (trial is validation.winner),
+            one.name,
+            *(e.text(metric.digits) for e in (one.search_score, one.held_out_score, one.optimism)),
+            one.improvement.text(2),
+            NONE if one.search_rank is None else f"{one.search_rank} → {one.held_out_rank}",
+            f"{one.seeds}",
+            "recommended" * one.recommended,
         ]
-        for trial in validation.trials
+        for one in trials
     ]
-    return as_text(table(titles, rows))
+    return titles, rows
 
 
 def to_plain(validation: Validation) -> dict[str, Any]:
@@ -182,27 +192,24 @@ def to_plain(validation: Validation) -> dict[str, Any]:
 
 
 def _records(validation: Validation) -> list[dict[str, Any]]:
-    of_new_seeds = [
-        *(f"{name}{end}" for name in ("final_return", "test_return") for end in ENDS),
-        "solved", "collapsed",
-    ]  # fmt: skip
+    returns = [name + end for name in ("final_return", "test_return") for end in ENDS]
     records = []
-    for trial in validation.trials:
-        values = overview_values(trial.candidate)
-        statuses = [row["status"] for row in trial.candidate.rows]
+    for one, candidate in zip(validation.trials, validation.candidates, strict=True):
+        values = overview_values(candidate)
+        statuses = [row["status"] for row in candidate.rows]
         records.append({
-            "trial": None if trial.trial == EXERCISE else trial.trial,
-            "claimed_rank": trial.search_rank,
-            "held_out_rank": trial.held_out_rank,
-            **trial.search_score.plain("claimed"),
-            **trial.held_out_score.plain("held_out"),
-            **trial.optimism.plain("optimism"),
-            **trial.improvement.plain("improvement"),
-            **{name: values[name] for name in of_new_seeds},
-            "seeds": len(statuses),
+            "trial": None if one.trial == EXERCISE else one.trial,
+            "claimed_rank": one.search_rank,
+            "held_out_rank": one.held_out_rank,
+            **one.search_score.plain("claimed"),
+            **one.held_out_score.plain("held_out"),
+            **one.optimism.plain("optimism"),
+            **one.improvement.plain("improvement"),
+            **{name: values[name] for name in (*returns, "solved", "collapsed")},
+            "seeds": one.seeds,
             "diverged": statuses.count("diverged"),
             "failed": statuses.count("failed"),
-            "recommended": trial is validation.winner,
+            "recommended": one.recommended,
         })  # fmt: skip
     return records
 
@@ -215,8 +222,8 @@ def write_table(path: Path, validation: Validation) -> None:
         frame.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def read_table(path: Path) -> list[dict[str, Any]]:
-    """The rows of validation.csv by column, `trial` None in the baseline's; none without a file.
+def read_table(path: Path, metric: str) -> list[ValidatedTrial]:
+    """The rows of validation.csv, if they are of this metric; none without a file.
 
     Raises `RunError`, with line and column, for a cell that is not what `write_table` writes.
     """
@@ -226,9 +233,21 @@ def read_table(path: Path) -> list[dict[str, Any]]:
         refuse_endless(path)
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, strict=True)
-            return [_values(path, reader.line_num, row) for row in reader]
+            rows = [_values(path, reader.line_num, row) for row in reader]
     except (OSError, ValueError, csv.Error) as error:
         raise RunError(f"{path}: must be readable as CSV, is not ({error}); {_AGAIN}") from error
+    return [
+        ValidatedTrial(
+            EXERCISE if row["trial"] is None else row["trial"],
+            row["claimed_rank"],
+            row["held_out_rank"],
+            *(Estimate.in_row(row, name) for name in _ESTIMATES),
+            row["seeds"],
+            row["recommended"],
+        )
+        for row in rows
+        if row["metric"] == metric
+    ]
 
 
 def _values(path: Path, line: int, row: Mapping[str, str]) -> dict[str, Any]:
@@ -264,8 +283,7 @@ def title(validation: Validation, winner: ValidatedTrial) -> str:
     who = named(winner.trial) + f" of {name}" * (winner.trial != EXERCISE)
     return (
         f"{who}: {metric.title} {winner.held_out_score.text(metric.digits)}, "
-        f"{statistic_name(validation.objective)} of {validation.base.seeds} seeds it was not "
-        "chosen by"
+        f"{statistic_name(validation.objective)} of {winner.seeds} seeds it was not chosen by"
     )
 
 

@@ -75,9 +75,9 @@ def _compare(
     drawn = []
     if args.out:
         tell("drawing ...")
-        from sweeps.report.comparison_figures import draw
+        from sweeps.report.figures import draw_comparison
 
-        drawn = draw(args.out, candidates, args.metric)
+        drawn = draw_comparison(args.out, candidates, args.metric)
     texts = [
         overview(candidates, others),
         by_statistic(candidates, args.metric),

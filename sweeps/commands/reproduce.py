@@ -93,7 +93,7 @@ def trained_again(config: Config, swept: tuple[str, ...] = ()) -> Row:
     """The row of seeds.csv of the one seed of `config`, trained in this process."""
     from dqn.runtime import compile_cache
     from dqn.storage.results_dir import ResultsDir
-    from dqn.terminal.run_progress import RunProgress
+    from dqn.terminal.progress import RunProgress
     from dqn.training.scheduler import Scheduler
     from dqn.training.trial_source import FixedTrials, Trial
     from dqn.workers.pool import InProcessPool

@@ -3,24 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from dqn.runtime.errors import RunError
 from dqn.statistics.metrics import METRICS, Metric
 from dqn.storage.reader import Results
-from dqn.storage.trials import BASELINE
 from sweeps.analysis.frames import ReportFrames, effects, of_regions, report_frames
 from sweeps.analysis.hyperparameters import Hyperparameter
 from sweeps.analysis.importance import importance
 from sweeps.analysis.learning_curves import Curves, read_curves
-from sweeps.analysis.validation import TABLE, read_table
+from sweeps.analysis.validation import TABLE, ValidatedTrial, read_table
 
 FOLDER = "figures"
-
-Finding = Mapping[str, Any]
-"""A row of validation.csv, and its `name`."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,7 @@ class ReportData:
     curves: Curves | None
     no_curves: str
     """Why there are none."""
-    findings: Sequence[Finding]
+    validated: Sequence[ValidatedTrial]
     """Of a validation by the same metric, in order of the search scores."""
     importance: pd.DataFrame | None
     method: str
@@ -48,16 +43,16 @@ class ReportData:
         return METRICS[self.tables.metric]
 
     @property
-    def recommended(self) -> Finding | None:
+    def recommended(self) -> ValidatedTrial | None:
         """What is recommended after validation, if it has a score on the new seeds."""
-        held = (finding for finding in self.findings if finding["recommended"])
-        return next((finding for finding in held if finding["held_out"] is not None), None)
+        scored = (one for one in self.validated if one.held_out_score.value is not None)
+        return next((one for one in scored if one.recommended), None)
 
     @property
     def best(self) -> int:
         """The trial that is recommended after validation; else the first in rank."""
-        trial = (self.recommended or {}).get("trial")
-        return trial if trial in self.tables.results.rows else self.first
+        trial = self.recommended.trial if self.recommended else None
+        return trial if trial in self.tables.results.rows else self.first  # pyright: ignore[reportReturnType]
 
     @property
     def first(self) -> int:
@@ -85,12 +80,8 @@ def report_data(results: Results, metric: str, folder: Path | None = None) -> Re
     frames = {one.name: of_regions(tables, one) for one in tables.hyperparameters}
     moved = effects(frames)
     order = (moved if ranking is None else ranking)["hyperparameter"]
-    findings = [
-        {**row, "name": BASELINE if row["trial"] is None else f"trial {row['trial']}"}
-        for row in read_table(results.path / TABLE)
-        if row["metric"] == metric
-    ]
+    validated = read_table(results.path / TABLE, metric)
     return ReportData(
-        folder or results.path / FOLDER, tables, curves, no_curves, findings, ranking, method,
+        folder or results.path / FOLDER, tables, curves, no_curves, validated, ranking, method,
         {name: frames[name] for name in order}, moved,
     )  # fmt: skip

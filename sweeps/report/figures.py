@@ -16,17 +16,22 @@ from dqn.plotting.plot import Axis, Band, Level, Line, Plot
 from dqn.plotting.png import write_png
 from dqn.plotting.style import BLUE, ORANGE, SKY, VERMILLION, of_series
 from dqn.runtime.atomic_write import own_folder
-from dqn.statistics.formatting import ENDS, count
+from dqn.runtime.errors import UserError
+from dqn.statistics.comparison import performance_profile, profile_interval
+from dqn.statistics.formatting import count
+from dqn.statistics.metrics import METRICS
 from dqn.storage.layout import MADE_BY, refuse_other
-from dqn.storage.trials import named
+from dqn.storage.trials import counted, named
+from sweeps.analysis.candidates import Candidate
 from sweeps.analysis.frames import reach
-from sweeps.analysis.learning_curves import of_trial
+from sweeps.analysis.learning_curves import curve, of_trial, over_steps, with_floor
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED
 from sweeps.analysis.validation import statistic_name
 from sweeps.report.data import ReportData
 
 _MOST_FAILING = 4  # hyperparameters whose failures are shown
+_POINTS = 101  # of a performance profile
 _WIDE = 3  # axes side by side, beyond which a phone has no room for them
 
 
@@ -76,22 +81,28 @@ def best_curve(data: ReportData) -> Figure | None:
 
 def validation(data: ReportData) -> Figure | None:
     """The search score of each validated trial, and what was left of it on new seeds."""
-    if not data.findings:
+    if not data.validated:
         return None
-    found, metric = pd.DataFrame(data.findings[::-1]), data.metric.title
+    found, metric = data.validated[::-1], data.metric.title
     statistic = statistic_name(objective_of(data.tables.results))
     marks = []
-    for part, name, mark, colour, aside in (
-        ("claimed", "in the search, on the seeds it was chosen by", "circle-open", ORANGE, 0.12),
-        ("held_out", "on new seeds", "square", BLUE, -0.12),
+    for score, name, mark, colour, aside in (
+        (
+            "search_score",
+            "in the search, on the seeds it was chosen by",
+            "circle-open",
+            ORANGE,
+            0.12,
+        ),
+        ("held_out_score", "on new seeds", "square", BLUE, -0.12),
     ):
-        of = found[[part + end for end in ENDS]].astype(float)
+        of = pd.DataFrame([getattr(one, score).plain("value") for one in found], dtype=float)
         of = of.set_axis(["value", "low", "high"], axis=1).dropna(subset="value")
         marks.append(
             scatter(of["value"], of.index + aside, name, colour, mark, "{:.2f}", of["value"],
                     size=7, x_error=reach(of))
         )  # fmt: skip
-    y = Axis(ticks=list(enumerate(found["name"])), limits=(-0.6, len(found) - 0.4))
+    y = Axis(ticks=[(n, one.name) for n, one in enumerate(found)], limits=(-0.6, len(found) - 0.4))
     title = f"Search score and score on new seeds: {metric}, {statistic} and 95 % interval"
     return figure_of(
         data, "validation",
@@ -194,3 +205,46 @@ def scatter(
 def texts_of(template: str, *columns: Iterable[Any]) -> list[str]:
     """A text of each row."""
     return [template.format(*row) for row in zip(*columns, strict=True)]
+
+
+def draw_comparison(folder: Path, candidates: Sequence[Candidate], metric: str) -> list[Path]:
+    """Draw both into `folder` and give their paths; `UserError` where it cannot be written."""
+    plots = {
+        "learning_curves.png": _compared_curves(candidates),
+        "performance_profiles.png": _profiles(candidates, metric),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, plot in plots.items():
+            write_png(folder / name, plot)
+    except OSError as error:
+        raise UserError(
+            f"--out must be a folder that can be written to, got {folder} "
+            f"({error.strerror or error}); name another"
+        ) from error
+    return [folder / name for name in plots]
+
+
+def _compared_curves(candidates: Sequence[Candidate]) -> Plot:
+    steps = over_steps(candidates)
+    curves = {candidate.name: curve(candidate, steps) for candidate in candidates}
+    frame = pd.concat(frame.assign(region=name) for name, (frame, _) in curves.items())
+    footnote = "; ".join(dict.fromkeys(rule for _, rules in curves.values() for rule in rules))
+    title = "Returns, mean of 10 episodes · IQM of seeds, 95 % interval"
+    unit = "environment steps" if steps else "episode"
+    return learning(title, with_floor(frame), unit, footnote=footnote)
+
+
+def _profiles(candidates: Sequence[Candidate], metric: str) -> Plot:
+    samples = {one.name: np.array(counted(metric, one.rows)) for one in candidates}
+    known = np.concatenate([sample[np.isfinite(sample)] for sample in samples.values()])
+    marks: list[Any] = []
+    for place, (name, sample) in enumerate(samples.items()):
+        if known.size:
+            x = np.linspace(min(0.0, known.min()), known.max(), _POINTS)
+            style: Any = of_series(place) | {"mark": "", "step": True}
+            low, high = profile_interval(sample, x)
+            marks += [Line(x, performance_profile(sample, x), name, **style),
+                      Band(x, low, high, colour=style["colour"], step=True)]  # fmt: skip
+    share = Axis("share of seeds above", limits=(-0.02, 1.02))
+    return Plot("Performance profiles · 95 % interval", Axis(METRICS[metric].title), share, marks)

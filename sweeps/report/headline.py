@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,11 @@ from dqn.statistics.metrics import Metric
 from dqn.storage.columns import Row
 from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import plain_of
-from dqn.storage.trials import BASELINE, named
+from dqn.storage.trials import BASELINE, EXERCISE, named
 from sweeps.analysis.candidates import compare_samples
 from sweeps.analysis.frames import ReportFrames
-from sweeps.report.data import Finding, ReportData
+from sweeps.analysis.validation import ValidatedTrial
+from sweeps.report.data import ReportData
 from sweeps.search.samplers import sampling
 from sweeps.search.space_parser import search_space
 
@@ -101,12 +101,12 @@ def _headline(data: ReportData) -> str:
             f"{what} has a finite {metric.title}: of {count(len(tables.seeds), 'training')} {text}."
         )
     if winner is not None:
-        held = f"{metric.title} {estimate_in(winner, 'held_out', metric)}"
-        seeds = f"{winner['seeds']} new seeds"
-        if winner["trial"] is None:
-            return f"No trial beats the {BASELINE}: {held} on {seeds}."
-        return f"Trial {winner['trial']} is best: {held} on {seeds} that it was not chosen by."
-    value = estimate_in(best, metric.name, metric)
+        score = f"{metric.title} {winner.held_out_score.text(metric.digits)}"
+        seeds = f"{winner.seeds} new seeds"
+        if winner.trial == EXERCISE:
+            return f"No trial beats the {BASELINE}: {score} on {seeds}."
+        return f"Trial {winner.trial} is best: {score} on {seeds} that it was not chosen by."
+    value = Estimate.in_row(best, metric.name).text(metric.digits)
     text = f"{metric.title} {value} over {count(best['rows'], 'seed')}."
     have, asked = progress(tables)
     if not is_run:
@@ -117,7 +117,7 @@ def _headline(data: ReportData) -> str:
 def _sureness(data: ReportData) -> str:
     tables, winner = data.tables, data.recommended
     trials, best, seeds = tables.trials, tables.trials.iloc[0], tables.seeds
-    if winner is not None and winner["trial"] is not None:
+    if winner is not None and winner.trial != EXERCISE:
         return _validated(winner, data.metric)
     if tables.design == "run" or len(trials) == 1 or not math.isfinite(best["value"]):
         solved, lost = (np.count_nonzero(seeds[name]) for name in ("solved", "lost"))
@@ -141,15 +141,14 @@ def _sureness(data: ReportData) -> str:
     return text
 
 
-def _validated(winner: Finding, metric: Metric) -> str:
-    text = f"Validated. Its search score was {estimate_in(winner, 'claimed', metric)}"
-    optimism, improvement = (Estimate.in_row(winner, name) for name in ("optimism", "improvement"))
-    if optimism.value is not None:
-        text += f"; {_luck(optimism, metric)}"
-    if improvement.value is not None:
-        chance = improvement.text(2)
+def _validated(winner: ValidatedTrial, metric: Metric) -> str:
+    text = f"Validated. Its search score was {winner.search_score.text(metric.digits)}"
+    if winner.optimism.value is not None:
+        text += f"; {_luck(winner.optimism, metric)}"
+    if winner.improvement.value is not None:
+        chance = winner.improvement.text(2)
         text += f". One training beats one of the {BASELINE} with probability {chance}"
-        if {0.0, 1.0} & set(improvement.ends or ()):
+        if {0.0, 1.0} & set(winner.improvement.ends or ()):
             text += "; an interval that ends at 0 or 1 is too short"
     return f"{text}."
 
@@ -224,8 +223,3 @@ def _progress(tables: ReportFrames) -> str:
         f"{have} of {count(asked, 'trial')}: the others are not done yet, or their settings were "
         "refused. The same command resumes."
     ) * (have < asked)
-
-
-def estimate_in(row: Any, name: str, metric: Metric) -> str:
-    """A number of a row with its interval, in the metric's digits; - where there is none."""
-    return Estimate.in_row(row, name).text(metric.digits)

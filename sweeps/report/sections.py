@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 
 from dqn.statistics.formatting import (
-    NONE,
-    Estimate,
     count,
     format_interval,
     format_metric,
@@ -19,9 +17,10 @@ from dqn.storage.trials import named, numbered
 from dqn.terminal.tables import interval_cell, metric_cell
 from sweeps.analysis.candidates import Candidate, format_terms
 from sweeps.analysis.tables import COLLAPSED
+from sweeps.analysis.validation import score_table
 from sweeps.report.data import ReportData
 from sweeps.report.figures import best_curve, failures, pruned, validation
-from sweeps.report.headline import estimate_in, summarise
+from sweeps.report.headline import summarise
 from sweeps.report.hyperparameter_figures import axes, curves, importance, influence, pair
 from sweeps.report.page import Header, Section, Table, paragraph
 from sweeps.report.provenance import again, made
@@ -110,31 +109,19 @@ def _hyperparameters(data: ReportData) -> Section:
 
 
 def _validated(data: ReportData) -> Section:
-    metric = data.metric
-    if not data.findings:
+    if not data.validated:
         return Section("validation", "", [])
-    columns = ["trial", "search score", "score on new seeds", "optimism", "rank in the search",
-               "rank on new seeds", "P(better than exercise)", "seeds", "recommended"]  # fmt: skip
-    rows = [
-        [
-            row["name"],
-            *(estimate_in(row, n, metric) for n in ("claimed", "held_out", "optimism")),
-            *(NONE if row[n] is None else f"{row[n]}" for n in ("claimed_rank", "held_out_rank")),
-            Estimate.in_row(row, "improvement").text(2), f"{row['seeds']}",
-            "yes" * row["recommended"],
-        ]
-        for row in data.findings
-    ]  # fmt: skip
-    stale = data.first not in [row["trial"] for row in data.findings] and paragraph(
+    stale = data.first not in [one.trial for one in data.validated] and paragraph(
         f"Trial {data.first}, which has the best search score now, was not validated. Move "
         "`validation/` away and validate again.", "unfinished",
     )  # fmt: skip
     caption = (
-        f"{metric.title}: optimism is the search score less that on new seeds. Recommended is the "
-        "best lower bound on new seeds, not the best search score."
+        f"{data.metric.title}: optimism is the search score less that on new seeds. Recommended is "
+        "the best lower bound on new seeds, not the best search score."
     )
-    table = Table("findings", caption, columns, rows, words=("trial", "recommended"))
-    return Section("validation", "Does it hold on new seeds?", [stale, validation(data), table])
+    columns, rows = score_table(data.validated, data.metric)
+    scores = Table("findings", caption, columns, rows, words=("trial", ""))
+    return Section("validation", "Does it hold on new seeds?", [stale, validation(data), scores])
 
 
 def _wrong(data: ReportData) -> Section:

@@ -20,7 +20,7 @@ from dqn.envs.program_key import Architecture, ProgramKey
 from dqn.runtime.errors import UserError
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
-from dqn.terminal.run_progress import RunProgress
+from dqn.terminal.progress import RunProgress
 from dqn.terminal.tables import summary
 from dqn.training import jobs, memory
 from dqn.training.engine import Engine

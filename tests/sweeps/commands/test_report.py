@@ -20,7 +20,7 @@ from dqn.compose.compose import CONFIG_NAME, VERSION_BASE
 from dqn.compose.help_page import CONF
 from dqn.config import Config, EnvConfig
 from sweeps.__main__ import COMMANDS, main
-from sweeps.report.run_commands import run_command
+from sweeps.report.provenance import run_command
 
 HOSTILE = "a, <b>&\"'</script><script>alert(1)</script>"
 

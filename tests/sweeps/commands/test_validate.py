@@ -316,7 +316,7 @@ def test_the_lower_end_is_what_is_ranked_where_the_study_ranks_it(tmp_path):
 
 def finding(trial, low, high):
     held = Estimate.of((low + high) / 2 if low is not None else 100.0, low, high)
-    return ValidatedTrial(trial, 1, 1, *[held] * 4)
+    return ValidatedTrial(trial, 1, 1, *[held] * 4, seeds=2)
 
 
 def test_the_winner_has_the_best_bound_and_not_the_best_middle():
