@@ -8,7 +8,6 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
 from PIL import Image
 
 from dqn.config import EnvConfig
@@ -153,25 +152,19 @@ def _copied(env: gymnasium.Env) -> tuple[gymnasium.Env, str]:
     while True:
         spec = spec_of(layer)
         if spec is not None and all(one.kwargs is not None for one in spec.additional_wrappers):
+            mode = gymnasium_env.drawing_mode(layer)
+            given = (
+                {} if mode is None and "render_mode" not in spec.kwargs else {"render_mode": mode}
+            )
             try:
-                made = _made_again(spec, gymnasium_env.drawing_mode(layer))
+                made = gymnasium.make(spec, **given)
             except (Exception, SystemExit) as error:  # whatever its constructor raises
                 reason = f"{name_of(env)}: a second one could not be made: {describe_error(error)}"
             else:
                 with contextlib.suppress(Exception):  # of a wrapper that cannot be copied
-                    return _around(made, layer, env), ""
+                    new = {id(layer): made, id(layer.unwrapped): made.unwrapped}
+                    return copy.deepcopy(env, new), ""
                 made.close()
         if not isinstance(layer, gymnasium.Wrapper):
             return env, "" if _draws(env) else reason
         layer = layer.env
-
-
-def _made_again(spec: EnvSpec, mode: str | None) -> gymnasium.Env:
-    if mode is None and "render_mode" not in spec.kwargs:
-        return gymnasium.make(spec)
-    return gymnasium.make(spec, render_mode=mode)
-
-
-def _around(made: gymnasium.Env, layer: gymnasium.Env, env: gymnasium.Env) -> gymnasium.Env:
-    """A copy of `env` whose `layer`, and what is in that, is `made`."""
-    return copy.deepcopy(env, {id(layer): made, id(layer.unwrapped): made.unwrapped})

@@ -1,7 +1,4 @@
-"""All that one looks at in a folder of results, drawn from what is on disk.
-
-Each file is made by itself: one that cannot be made keeps no other away.
-"""
+"""The pictures of a folder of results; one that cannot be made keeps no other away."""
 
 import importlib
 from collections.abc import Iterator

@@ -117,10 +117,7 @@ def _curves(episodes: pd.DataFrame, column: str) -> Curves:
 
 
 def _smooth(curves: Curves) -> tuple[Curves, str]:
-    """Running means, and the words for it; as they are where all are too short to make a line.
-
-    A training that ended within its first window has one point, at its end.
-    """
+    """Running means, and the words for it; as they are where all are too short to make a line."""
     if max(map(len, curves.values()), default=0) < 2 * WINDOW:
         return curves, ""
     smooth = {key: smoothed(curve) for key, curve in curves.items()}
@@ -132,11 +129,7 @@ def _numbers(curve: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
-    """Each training thin; with two or more their median and the band between their quartiles.
-
-    Median and band go as far as half the trainings do: further on they would be about the few that
-    lasted. A diverged training ends in a cross.
-    """
+    """Each training thin, a diverged one to a cross; of two or more their median and quartiles."""
     alone = len(curves) == 1
     pale: Any = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
     names = iter(["running mean" if alone else "one seed"])

@@ -65,10 +65,7 @@ def _solved_at(training: TrainingEpisodes) -> int | None:
 
 
 def _collapse(training: TrainingEpisodes) -> float:
-    """1 - (final - low) / (best - low), `low` being the lowest return; 0 where none differs.
-
-    So it does not depend on where an environment's returns start.
-    """
+    """1 - (final - low) / (best - low), wherever the lowest return is; 0 where none differs."""
     best, low = np.nanmax(training.running), training.returns.min()
     return 1.0 - (training.running[-1] - low) / (best - low) if best > low else 0.0
 

@@ -25,10 +25,7 @@ _ETA_FROM = 0.05  # of the whole: before that, how long it will take is a guess
 
 
 class Screen:
-    """Standard error, or another console, from the moment it is entered with `with`.
-
-    `opening` is its first plain line, if any.
-    """
+    """Standard error, or another console, once entered; `opening` is its first plain line."""
 
     def __init__(self, opening: str, *columns: ProgressColumn, console: Console | None = None):
         self._opening = opening
@@ -82,10 +79,7 @@ class Screen:
         return next(one.speed or 0.0 for one in self.bars.tasks if one.id == task)
 
     def time_left(self, share: float) -> str:
-        """The time that is left once `share` of the whole is done, in words; "" too early to tell.
-
-        The first call begins the count: the time before was the compiler's.
-        """
+        """The time left with `share` of the whole done, since the first call; "" if too early."""
         now = time.monotonic()
         self._first = self._first or (now, share)
         gained = share - self._first[1]

@@ -18,10 +18,7 @@ _FIRST_CURVES = 20.0  # seconds; earlier ones are not worth waiting for
 
 
 def draw_and_report(what: str, draw: Callable[[], list[str] | None]) -> bool:
-    """Draw, and say on standard error what could not be made and why; False after Ctrl-C.
-
-    `draw` gives a line for each file that could not be made; what it raises is one more.
-    """
+    """Draw, and say on standard error what could not be made, a line each; False after Ctrl-C."""
     problems: list[str] = []
     ended = True
     try:

@@ -1,7 +1,4 @@
-"""What a person sees while seeds train: live bars on a terminal, plain lines elsewhere.
-
-Both classes are what `dqn.training.scheduler.ProgressListener` is.
-"""
+"""What a person sees while seeds train: live bars on a terminal, plain lines elsewhere."""
 
 import time
 from collections import deque

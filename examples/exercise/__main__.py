@@ -133,8 +133,8 @@ def _refuse_unlike(candidates: Sequence[Candidate]) -> None:
     for other in incomparable(candidates):
         raise UserError(
             f"what is compared must share environment and budget, got {candidates[0].name}: "
-            f"{format_terms(candidates[0])}, and {other.name}: {format_terms(other)}; leave that "
-            "out, or train it with the same"
+            f"{format_terms(candidates[0].config)}, and {other.name}: "
+            f"{format_terms(other.config)}; leave that out, or train it with the same"
         )
 
 

@@ -81,8 +81,7 @@ def read_candidate(text: str) -> Candidate:
         if not number.isdecimal():
             raise UserError(
                 f"{text}: what follows the colon must be a trial's number, got "
-                f"{short_repr(number)}; "
-                f"write for example {folder}:0"
+                f"{short_repr(number)}; write for example {folder}:0"
             )
         path, trial = Path(folder), int(number)
     results = read(path)
@@ -155,9 +154,8 @@ def terms_of(config: Config) -> dict[str, Any]:
     return {"env.id": config.env.id, "episodes": config.episodes, "steps": config.steps}
 
 
-def format_terms(candidate: Candidate) -> str:
+def format_terms(config: Config) -> str:
     """Environment and budget in words."""
-    config = candidate.config
     env, episodes, steps = config.env, config.episodes, config.steps
     more = [f"{name}={value}" for name, value in (
         ("max_episode_steps", env.max_episode_steps), ("solved_return", env.solved_return),

@@ -123,10 +123,10 @@ def comparable(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataF
 
 
 def effects(by_hyperparameter: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """How far a metric moves with each hyperparameter, `effect`, from the worst region to the best.
+    """How far a metric moves with each hyperparameter, `effect`, from worst to best region.
 
-    From the frames of `of_regions` by hyperparameter. Infinite where everything in a region was
-    lost; NaN where only one region is known. The largest first.
+    From the frames of `of_regions`, the largest first. Infinite where everything in a region was
+    lost; NaN where only one region is known.
     """
     found: dict[str, float] = {}
     for name, frame in by_hyperparameter.items():

@@ -1,10 +1,6 @@
-"""The best trials trained again on seeds that their study never used, beside the exercise.
+"""The best trials trained again on seeds that their study never used, beside the exercise."""
 
-A study's best trial is the best of many on the same few seeds, so part of its lead is luck (the
-winner's curse). Seeds it was not chosen by tell which part.
-"""
-
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,10 +32,7 @@ FOLDER = "validation"
 
 
 class WorkerOptions(NamedTuple):
-    """Who trains: the keys of that name; where `workers` is None, as many as the study's.
-
-    The others are not taken from a folder, which may be a stranger's.
-    """
+    """Keys that a stranger's folder does not decide, but for `workers`: None is the study's."""
 
     workers: int | str | None = None
     fleet: str = "processes"
@@ -67,14 +60,18 @@ def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Vali
     refuse_other(path / PRESET, b"# @package _global_")
     objective = objective_of(results)
     base = _base(results, seeds, on)
-    chosen = _best(results, objective, base, top)
-    configs = {EXERCISE: base, **chosen}
-    _refuse_other_seeds(path / FOLDER, base.first_seed)
-    status, twins = _train(base, path / FOLDER, configs, objective)
-    if status == INTERRUPTED:
+    configs = {EXERCISE: base, **_best(results, objective, base, top)}
+    first = (manifest.read_config(path / FOLDER / manifest.CONFIG) or {}).get("first_seed")
+    if first not in (None, base.first_seed):
+        raise UserError(
+            f"{path / FOLDER}: must begin with seed {base.first_seed}, the first that the study "
+            f"has not used, begins with {first}; move it away"
+        )
+    if (status := _train(base, path / FOLDER, configs, objective)) == INTERRUPTED:
         return None
-    held = _held(path / FOLDER, base, configs, objective, twins)
-    found = Validation(results, held, validated_trials(results, list(chosen), held), status)
+    held = _held(path / FOLDER, base, configs, objective)
+    chosen = [trial for trial in configs if trial != EXERCISE]
+    found = Validation(results, held, validated_trials(results, chosen, held), status)
     try:
         write_table(path / TABLE, found)
         if (winner := found.winner) is not None:
@@ -125,37 +122,12 @@ def _like(base: Config, results: Results, trial: int) -> Config:
     return replace(config, name=None, **{name: getattr(base, name) for name in kept})
 
 
-def _refuse_other_seeds(path: Path, first_seed: int) -> None:
-    """Refuse what was trained on seeds that the study has used since."""
-    config = manifest.read_config(path / manifest.CONFIG)
-    if config is not None and config["first_seed"] != first_seed:
-        raise UserError(
-            f"{path}: must begin with seed {first_seed}, the first that the study has not used, "
-            f"begins with {config['first_seed']}; move it away"
-        )
-
-
-def _held(
-    path: Path,
-    base: Config,
-    trials: Collection[int],
-    objective: Objective,
-    twins: Mapping[int, int] | None = None,
-) -> Results:
-    """What was trained of these trials, on the seeds of `base`; there may be more.
-
-    `twins` has the number of the trial that was trained in the place of another of the same
-    configuration.
-    """
+def _held(path: Path, base: Config, trials: Iterable[int], objective: Objective) -> Results:
+    """What was trained of these trials, on the seeds of `base`; there may be more."""
     held = read(path)
     seeds = range(base.first_seed, base.first_seed + base.seeds)
     rows = {
-        trial: [
-            {**row, "trial": trial}
-            for row in held.trial((twins or {}).get(trial, trial))
-            if row["seed"] in seeds
-        ]
-        for trial in trials
+        n: [{**row, "trial": n} for row in held.trial(n) if row["seed"] in seeds] for n in trials
     }
     return replace(held, base=base, rows=rows, sweep=_record(objective))
 
@@ -165,23 +137,16 @@ def _record(objective: Objective) -> dict[str, Any]:
     return {"kind": FOLDER, "objective": objective.metric, "aggregate": objective.aggregate}
 
 
-def _kept(path: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Of `record` what the folder's own has: those of older versions do not have all of it."""
-    old = manifest.read_sweep(path / manifest.SWEEP)
-    return record if old is None else {name: record[name] for name in record if name in old}
-
-
-def _train(
-    base: Config, path: Path, configs: Mapping[int, Config], objective: Objective
-) -> tuple[int, dict[int, int]]:
-    """Train what is missing; the exit status, and for each twin the trial trained in its place."""
+def _train(base: Config, path: Path, configs: Mapping[int, Config], objective: Objective) -> int:
+    """Train what is missing; the exit status."""
     from dqn import session
     from dqn.training.trial_source import FixedTrials, Trial
 
     seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
-    twins: dict[int, int] = {}
+    record, old = _record(objective), manifest.read_sweep(path / manifest.SWEEP)
     spec = session.SweepSpec(
-        record=_kept(path, _record(objective)),
+        # Folders of older versions do not have all of it.
+        record={key: value for key, value in record.items() if old is None or key in old},
         growable_keys=(),
         swept=tuple(changes([config.to_mapping() for config in configs.values()])),
         configs=tuple(dict.fromkeys(configs.values())),
@@ -193,14 +158,14 @@ def _train(
     )
 
     def source(folder: ResultsDir) -> FixedTrials:
-        twins.update(_twins(folder, base, configs))
+        twins = _twins(folder, base, configs)
         trained = {twins.get(trial, trial): config for trial, config in configs.items()}
         trials = [Trial(trial, trained[trial], seeds) for trial in sorted(trained)]
         same = [Trial(trial, configs[trial], (), twins[trial]) for trial in sorted(twins)]
         return FixedTrials([*trials, *same])
 
     print(f"{count(len(configs) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
-    return session.sweep(base, path, spec, source)[0], twins
+    return session.sweep(base, path, spec, source)[0]
 
 
 def _twins(folder: ResultsDir, base: Config, configs: Mapping[int, Config]) -> dict[int, int]:

@@ -39,17 +39,19 @@ class Objective:
         return STATISTICS.get(self.aggregate, iqm)
 
     def of_rows(self, rows: Iterable[Row]) -> float:
-        """The value over rows of seeds.csv; not finite where too many failed, NaN of none.
+        """The value over rows of seeds.csv; not finite where too many failed, NaN of none."""
+        return self._over(self.values(rows))
 
-        A seed that did not solve its task counts as one more episode than it had, a diverged or
-        failed one as worse than every other in what it never earned. What was never asked for is
-        left out.
-        """
-        values = [value for row in rows if (value := self.of_seed(row)) is not None]
-        return self._over(values)
+    def values(self, rows: Iterable[Row]) -> list[float]:
+        """The metric of each seed that has one."""
+        return [value for row in rows if (value := self.of_seed(row)) is not None]
 
     def of_seed(self, row: Row) -> float | None:
-        """The metric of one seed; None where it has none."""
+        """The metric of one seed; None where it was never asked for.
+
+        A seed that did not solve its task counts as one more episode than it had, a diverged or
+        failed one as worse than every other in what it never earned.
+        """
         value = row[self.metric]
         if value is not None:
             return float(value)

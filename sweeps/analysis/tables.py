@@ -78,10 +78,7 @@ def statistics_of(candidate: Candidate, metric: str) -> dict[str, Estimate]:
 
 
 def _counts(candidate: Candidate) -> tuple[int, int, int]:
-    """Its trainings that were solved, those that collapsed, and the average steps of one.
-
-    A diverged one without returns has collapsed, too.
-    """
+    """Trainings that were solved, those that collapsed or never began, and steps on average."""
     rows = candidate.rows
     solved = sum(row["solved_at"] is not None for row in rows)
     collapsed = sum(value > COLLAPSED for value in counted("collapse", rows))

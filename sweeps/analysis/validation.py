@@ -26,10 +26,7 @@ TABLE, PRESET = "validation.csv", "recommended.yaml"
 
 @dataclass(frozen=True)
 class ValidatedTrial:
-    """One trial's score in the search and on the new seeds, or the baseline's on these.
-
-    By the study's own statistic.
-    """
+    """A trial's scores, or the baseline's, by the study's own statistic."""
 
     trial: int
     """In the study; `trials.EXERCISE` is the baseline."""
@@ -103,8 +100,7 @@ def validated_trials(
         )
 
     def score(rows: Sequence[Row]) -> Estimate:
-        values = [value for row in rows if (value := objective.of_seed(row)) is not None]
-        return estimate(values, objective.statistic)
+        return estimate(objective.values(rows), objective.statistic)
 
     trials = []
     for rank, trial in enumerate(chosen, 1):

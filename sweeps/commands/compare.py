@@ -66,7 +66,8 @@ def _compare(
     if others and not args.anyway:
         raise UserError(
             f"what is compared must share task and budget, got {first.name}: "
-            f"{format_terms(first)}, and {others[0].name}: {format_terms(others[0])}; add "
+            f"{format_terms(first.config)}, and {others[0].name}: "
+            f"{format_terms(others[0].config)}; add "
             "--anyway"
         )
     tell("comparing ...")
@@ -149,7 +150,7 @@ def _statistics(candidate: Candidate, metric: str) -> dict[str, float | None]:
 
 
 def _footnotes(candidates: Sequence[Candidate], others: Sequence[Candidate]) -> str:
-    lines = [f"* another task or budget than {candidates[0].name}: {format_terms(candidate)}"
+    lines = [f"* another task or budget than {candidates[0].name}: {format_terms(candidate.config)}"
              for candidate in others]  # fmt: skip
     envs = [candidate.config.env for candidate in candidates]
     envs = [{f"env.{key}": getattr(env, key) for key in _OF_ENV} for env in envs]

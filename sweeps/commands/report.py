@@ -54,10 +54,10 @@ def _report(
 
     from sweeps.report.data import report_data
     from sweeps.report.figures import draw
-    from sweeps.report.headline import progress
+    from sweeps.report.headline import progress, summarise
     from sweeps.report.page import page
     from sweeps.report.provenance import reading
-    from sweeps.report.sections import header, sections
+    from sweeps.report.sections import sections
 
     path, figures = args.folder / PAGE, args.folder / FOLDER
     refuse_other(path, b"<!doctype html>", b'href="data:,"')
@@ -73,7 +73,7 @@ def _report(
         for task, own in tasks.items():
             folder = own_folder(figures) / names[task] if task else figures
             data = report_data(own, args.metric or results.objective, folder)
-            found[task] = data, header(data)
+            found[task] = data, summarise(data)
             for section in sections(data):
                 title, prefix = section.title, ""
                 if task:
@@ -83,7 +83,7 @@ def _report(
         drawn = draw([one for section in written for one in section.figures], is_again, tell)
         tell("writing the page ...")
         name = results.path.name or results.path.resolve().name
-        headline = "; ".join(top.summary.headline for _, top in found.values())
+        headline = "; ".join(top.headline for _, top in found.values())
         headers = [top for _, top in found.values()]
         text = page(f"{name}: {headline}", headers, written, get_plotlyjs() if drawn else "")
         with replacing(path) as temporary:
@@ -94,14 +94,13 @@ def _report(
             "change its permissions"
         ) from error
     lines = []
-    for task, (_, top) in found.items():
-        text = top.summary
+    for task, (_, text) in found.items():
         message = [task, text.headline, text.progress, text.sureness, text.hyperparameters]
         lines += [*(line for line in message if line), ""]
     lines.append(f"written: {path}")
     lines += [f"{count(len(drawn), 'figure')}: {figures}"] * bool(drawn)
     have, asked = progress(next(iter(found.values()))[0].tables)
-    plain = {task: _plain(data, top.summary) for task, (data, top) in found.items()}
+    plain = {task: _plain(data, top) for task, (data, top) in found.items()}
     return 0, "\n".join(lines), {
         "report": str(path), "figures": [str(one) for one in drawn], "trials": have,
         "expected": asked, **({"tasks": plain} if len(plain) > 1 else plain[""]),

@@ -1,7 +1,4 @@
-"""The figures of a report, each described once; None where there is nothing to draw.
-
-Nothing is said by colour alone: dashes, marks and labels say the same.
-"""
+"""The figures of a report, described once, never by colour alone; None where nothing is drawn."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -54,7 +51,7 @@ class Figure:
 def draw(figures: Sequence[Figure], is_again: bool, tell: Callable[[str], None]) -> list[Path]:
     """Write them as PNGs and give their paths; `tell` hears of each before. May raise `OSError`.
 
-    Unless the folder `is_again` drawn into, a file that is not ours is refused.
+    A file that is not ours is refused, unless the folder `is_again` drawn into.
     """
     for number, figure in enumerate(figures, 1):
         tell(f"figure {number}: {figure.path.name}")
@@ -89,7 +86,7 @@ def validation(data: ReportData) -> Figure | None:
     for score, name, mark, colour, aside in (
         (
             "search_score",
-            "in the search, on the seeds it was chosen by",
+            "on the seeds it was chosen by",
             "circle-open",
             ORANGE,
             0.12,

@@ -14,7 +14,7 @@ from dqn.storage.columns import Row
 from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import plain_of
 from dqn.storage.trials import BASELINE, EXERCISE, named
-from sweeps.analysis.candidates import compare_samples
+from sweeps.analysis.candidates import compare_samples, format_terms
 from sweeps.analysis.frames import ReportFrames
 from sweeps.analysis.validation import ValidatedTrial
 from sweeps.report.data import ReportData
@@ -26,8 +26,9 @@ _MOST_NAMED = 3  # hyperparameters
 
 @dataclass(frozen=True)
 class Summary:
-    """One sentence or two each; `progress` is "" where all is done."""
+    """A title, and one sentence or two each; `progress` is "" where all is done."""
 
+    title: str
     headline: str
     sureness: str
     hyperparameters: str
@@ -35,15 +36,21 @@ class Summary:
 
 
 def summarise(data: ReportData) -> Summary:
-    """The sentences at the top of a report."""
-    return Summary(_headline(data), _sureness(data), _hyperparameters(data), _progress(data.tables))
+    """The first screen: what is best, how sure that is, which hyperparameters matter."""
+    results = data.tables.results
+    kind = (results.sweep or {}).get("kind", "run")
+    name = results.path.name or results.path.resolve().name
+    return Summary(
+        f"{name} · {kind} of {format_terms(results.config(data.best))}",
+        _headline(data),
+        _sureness(data),
+        _hyperparameters(data),
+        _progress(data.tables),
+    )
 
 
 def progress(tables: ReportFrames) -> tuple[int, int]:
-    """How many of the trials that were asked for are over, and how many were asked for.
-
-    Of all tasks together, where the tables are of one of several.
-    """
+    """How many of the trials that were asked for, of all tasks, are over, and how many were."""
     results = tables.results.part_of or tables.results
     asked = expected(results)
     is_study = (results.sweep or {}).get("kind") == "study"
@@ -72,10 +79,7 @@ def expected(results: Results) -> int:
 
 
 def _last_asked(path: Path) -> int | None:
-    """`n_trials` of a study's last command, which may be less than that of one before it.
-
-    sweep.yaml has the most that was ever asked for. None where .hydra/ does not say.
-    """
+    """`n_trials` of a study's last command, if known; sweep.yaml has the most there ever was."""
     try:
         asked = plain_of(path / ".hydra" / "hydra.yaml")["hydra"]["sweeper"]["n_trials"]
     except (OSError, ValueError, TypeError, LookupError):

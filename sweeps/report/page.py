@@ -1,8 +1,4 @@
-"""One HTML file out of headers and sections; it asks no network for anything.
-
-The template page.html writes it, and escapes whatever a name or a value holds; style and behaviour
-are `page.css` and `page.js`.
-"""
+"""One HTML file out of summaries and sections by page.html; it asks no network for anything."""
 
 import base64
 import io
@@ -68,15 +64,7 @@ class Section:
         return [one for row in rows for one in row if isinstance(one, Figure)]
 
 
-@dataclass(frozen=True)
-class Header:
-    """What stands above all sections."""
-
-    title: str
-    summary: Summary
-
-
-def page(title: str, headers: Sequence[Header], sections: Sequence[Section], plotly: str) -> str:
+def page(title: str, summaries: Sequence[Summary], sections: Sequence[Section], plotly: str) -> str:
     """The whole file; `plotly` is the library's JavaScript, "" where no section has a figure."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
@@ -87,7 +75,7 @@ def page(title: str, headers: Sequence[Header], sections: Sequence[Section], plo
         "marked": _marked,
     }
     return environment.get_template("page.html").render(
-        title=title, headers=headers, sections=sections, plotly=plotly,
+        title=title, summaries=summaries, sections=sections, plotly=plotly,
         css=(_HERE / "page.css").read_text("utf-8"), js=(_HERE / "page.js").read_text("utf-8"),
     )  # fmt: skip
 

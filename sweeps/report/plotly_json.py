@@ -1,7 +1,6 @@
-"""A `Plot` as Plotly reads it: for the page, to point at and to zoom.
+"""A `Plot` as plotly.js reads it, in plain dictionaries: Plotly's own objects take far longer.
 
-In plain dictionaries, which plotly.js takes as well as Plotly's own objects: those cost most of a
-report's time. A test holds them against Plotly's validators.
+A test holds them against Plotly's validators.
 """
 
 import html

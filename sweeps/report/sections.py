@@ -15,28 +15,17 @@ from dqn.statistics.formatting import (
 from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import named, numbered
 from dqn.terminal.tables import interval_cell, metric_cell
-from sweeps.analysis.candidates import Candidate, format_terms
 from sweeps.analysis.tables import COLLAPSED
 from sweeps.analysis.validation import score_table
 from sweeps.report.data import ReportData
 from sweeps.report.figures import best_curve, failures, pruned, validation
-from sweeps.report.headline import summarise
 from sweeps.report.hyperparameter_figures import axes, curves, importance, influence, pair
-from sweeps.report.page import Header, Section, Table, paragraph
+from sweeps.report.page import Section, Table, paragraph
 from sweeps.report.provenance import again, made
 
 
-def header(data: ReportData) -> Header:
-    """The first screen: what is best, how sure that is, which hyperparameters matter."""
-    results = data.tables.results
-    kind = (results.sweep or {}).get("kind", "run")
-    name = results.path.name or results.path.resolve().name
-    terms = format_terms(Candidate(name, results, data.best))
-    return Header(f"{name} · {kind} of {terms}", summarise(data))
-
-
 def sections(data: ReportData) -> list[Section]:
-    """All below it but how to read it, without those there is nothing to say in."""
+    """All below the headline but how to read it, without those there is nothing to say in."""
     makers = _leaders, _best, _hyperparameters, _validated, _wrong, again, made
     written = [section(data) for section in makers]
     kept = [replace(s, parts=[part for part in s.parts if part]) for s in written]
