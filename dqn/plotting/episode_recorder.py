@@ -98,24 +98,22 @@ def write_episode(path: Path, frames: Frames) -> str:
     return "" if images else frames.reason
 
 
-def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float = GIF_FPS) -> None:
+def write_gif(path: Path, frames: Sequence[np.ndarray]) -> None:
     """Frames, uint8 [height, width, 3] each, as an endless GIF with one palette for all.
 
-    Each shows for 1 / `fps` seconds, the last for one second.
+    Each shows for 1 / `GIF_FPS` seconds, the last for one second.
     """
-    images = [Image.fromarray(frame) for frame in frames]
-    width, height = images[0].size
     # A few frames from the whole episode have every colour of it.
-    sample = [images[i] for i in np.linspace(0, len(images) - 1, num=4).astype(int)]
-    strip = Image.new("RGB", (width, height * len(sample)))
-    for number, image in enumerate(sample):
-        strip.paste(image, (0, number * height))
-    palette = strip.quantize(COLOURS, Image.Quantize.FASTOCTREE)
-    first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    sample = [frames[i] for i in np.linspace(0, len(frames) - 1, num=4).astype(int)]
+    palette = Image.fromarray(np.concatenate(sample)).quantize(COLOURS, Image.Quantize.FASTOCTREE)
+    first, *rest = [
+        Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+        for frame in frames
+    ]
     with replacing(path) as temporary:
         first.save(
             temporary, format="GIF", save_all=True, append_images=rest,
-            duration=[round(1000 / fps)] * len(rest) + [1000], loop=0,
+            duration=[round(1000 / GIF_FPS)] * len(rest) + [1000], loop=0,
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from dqn.config import Config
-from dqn.plotting.result_pictures import attempt
+from dqn.plotting import result_pictures
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.console import steps
 from dqn.terminal.progress import RunProgress
@@ -22,7 +22,7 @@ def draw_and_report(what: str, draw: Callable[[], list[str] | None]) -> bool:
     problems: list[str] = []
     ended = True
     try:
-        with attempt("figures", problems), steps() as show:
+        with result_pictures.attempt("figures", problems), steps() as show:
             show(f"drawing {what} ...".replace("  ", " "))
             problems += draw() or []
     except KeyboardInterrupt:
@@ -52,8 +52,6 @@ class DrawingProgress:
             return
         began = time.monotonic()
         with contextlib.suppress(Exception):  # shown by whoever draws in the end
-            from dqn.plotting import result_pictures
-
             result_pictures.draw_curves(self._folder, self._config)
         self._due = time.monotonic() + (time.monotonic() - began) / _SHARE
 
@@ -61,6 +59,4 @@ class DrawingProgress:
 def _load_pictures() -> None:
     """Import what draws, beside a training: it takes over a second."""
     with contextlib.suppress(Exception):  # raised again by whoever draws
-        from dqn.plotting import result_pictures
-
         result_pictures.load()

@@ -2,17 +2,16 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import BarColumn, TextColumn
 
 from dqn.config import Config
 from dqn.statistics.formatting import Estimate, count
 from dqn.statistics.metrics import METRICS, WINDOW
-from dqn.storage.columns import Row
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import named, trial_row
 from dqn.terminal.console import Screen
@@ -20,6 +19,7 @@ from dqn.training.messages import PoolUpdate
 from dqn.training.trial_progress import TrialProgress, budget_spent
 
 _BARS = 12  # seeds shown at once
+_TEXT = "{task.fields[text]}"
 _PAUSE = 0.2  # seconds between looks at the bar of a sweep
 
 
@@ -48,16 +48,16 @@ class RunProgress(Screen):
     def __init__(self, seeds: Iterable[int], config: Config, console: Console | None = None):
         self._config = config
         self._seeds = {seed: _Seed(config.epsilon_start) for seed in seeds}
-        columns = (
-            TextColumn("{task.description:>9}"),
-            BarColumn(24),
-            TextColumn("{task.fields[text]}"),
-        )
         opening = f"training {count(len(self._seeds), 'seed')}; compiling the program ..."
+        columns = TextColumn("{task.description:>9}"), BarColumn(24), TextColumn(_TEXT)
         super().__init__(opening, *columns, console=console)
         self._all = self.bars.add_task("all", total=1.0, text="compiling the program ...")
         self._steps = self.bars.add_task("", total=None, visible=False)
-        self._seed_bars: dict[int, TaskID] = {}
+        self._seed_bars = {
+            seed: self.bars.add_task(f"seed {seed}", total=1.0, text="", visible=False)
+            for seed in self._seeds
+        }
+        self._shown: list[int] = []
 
     def begun(self, progress: TrialProgress) -> None:
         """Nothing to show: there is one trial."""
@@ -90,18 +90,13 @@ class RunProgress(Screen):
 
     def _draw_seeds(self) -> None:
         """A bar for each seed that has begun; of many seeds, for some that are not over."""
-        hide_over = len(self._seeds) > _BARS
-        begun = [
-            n for n, seed in self._seeds.items() if seed.step and not (seed.over and hide_over)
-        ]
-        for number in self._seed_bars.keys() - begun[:_BARS]:
-            self.bars.remove_task(self._seed_bars.pop(number))
-        for number in begun[:_BARS]:
-            if number not in self._seed_bars:
-                self._seed_bars[number] = self.bars.add_task(f"seed {number}", total=1.0, text="")
-            seed = self._seeds[number]
+        before, many = self._shown, len(self._seeds) > _BARS
+        begun = [n for n, seed in self._seeds.items() if seed.step and not (seed.over and many)]
+        self._shown = begun[:_BARS]
+        for number in {*before, *self._shown}:
+            seed, bar, shown = self._seeds[number], self._seed_bars[number], number in self._shown
             share = seed.share(self._config)
-            self.bars.update(self._seed_bars[number], completed=share, text=str(seed))
+            self.bars.update(bar, completed=share, text=str(seed), visible=shown)
 
 
 @dataclass
@@ -135,9 +130,8 @@ class SweepProgress(Screen):
         self._saved = 0  # steps that pruned seeds did not take
         self._whole = self._whole_steps = 0  # seeds that were not pruned, and their steps
         self._before = 0  # rows that were on disk already
-        columns = (BarColumn(24), TextColumn("{task.fields[text]}"))
         opening = f"{count(total, 'trial')} of {count(base.seeds, 'seed')}; starting ..."
-        super().__init__(opening, *columns, console=console)
+        super().__init__(opening, BarColumn(24), TextColumn(_TEXT), console=console)
         self._bar = self.bars.add_task("", total=1.0, text="loading TensorFlow, compiling ...")
         self._stepped = self.bars.add_task("", total=None, visible=False)
         self._useful = self.bars.add_task("", total=None, visible=False)  # seconds of each worker
@@ -200,25 +194,17 @@ class SweepProgress(Screen):
 
     def _find_best(self) -> None:
         self._outdated = False
-        rows = {
-            task: self._folder.rows_of(trial) for task, trial in self._folder.best_trials().items()
-        }
+        trials = self._folder.best_trials()
+        rows = {task: self._folder.rows_of(trial) for task, trial in trials.items()}
         best = {task: (own[0]["trial"], len(own)) for task, own in rows.items()}
         if best == self._best:
             return
         self._best = best
-        text = [
-            f"{task} " * (len(rows) > 1) + value
-            for task, own in rows.items()
-            if (value := self._value(own))
-        ]
+        text, name = [], self._folder.objective
+        for task, own in rows.items():
+            if value := Estimate.in_row(trial_row(own, ()), name).text(METRICS[name].digits, ""):
+                trial = f"{task} " * (len(rows) > 1) + named(trials[task])
+                text.append(f"{trial}, {name} {value}, {count(len(own), 'seed')}")
         if text:
             self._best_line = f"best so far: {'; '.join(text)}"
             self.above(self._best_line)
-
-    def _value(self, rows: Sequence[Row]) -> str:
-        """A trial and its value; "" where that is not finite."""
-        row, name = trial_row(rows, ()), self._folder.objective
-        text = Estimate.in_row(row, name).text(METRICS[name].digits, none="")
-        trial = f"{named(int(row['trial'] or 0))}, {name} {text}, {count(len(rows), 'seed')}"
-        return trial if text else ""
