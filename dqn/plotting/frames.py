@@ -54,10 +54,7 @@ class Frames:
     def images(self) -> list[np.ndarray]:
         """All that was kept: uint8 [height, width, 3], the same size for each."""
         of_one = all(frame.dtype.kind == "f" and _brightest(frame) <= 1.0 for frame in self.kept)
-        scaled = [
-            np.nan_to_num(frame.astype(float) * (255 if of_one else 1)) for frame in self.kept
-        ]
-        frames = [frame.clip(0, 255).round().astype(np.uint8) for frame in scaled]
+        frames = [_as_bytes(frame, 255.0 if of_one else 1.0) for frame in self.kept]
         height, width = (max((f.shape[axis] for f in frames), default=0) for axis in (0, 1))
         return [
             np.pad(frame, [(0, height - frame.shape[0]), (0, width - frame.shape[1]), (0, 0)])
@@ -109,6 +106,12 @@ def _pixels(frame: Any, name: str) -> np.ndarray:
 def _brightest(frame: np.ndarray) -> float:
     """The largest finite number in it: one pixel that is none says nothing of the others."""
     return float(np.max(frame, where=np.isfinite(frame), initial=0.0))
+
+
+def _as_bytes(frame: np.ndarray, factor: float) -> np.ndarray:
+    if frame.dtype == np.uint8:
+        return frame
+    return np.nan_to_num(frame.astype(np.float64) * factor).clip(0, 255).round().astype(np.uint8)
 
 
 def stay_off_screen() -> None:

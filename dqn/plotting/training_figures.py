@@ -35,7 +35,9 @@ def draw_returns(
     raw = _curves(episodes, "return")
     curves, smoothing = _smooth(raw)
     marks: list[Line | Band | Level] = [
-        Line(_numbers(one), one, "one episode", GREY, 0, mark="circle", size=3, opacity=0.6)
+        Line(
+            np.arange(len(one)) + 1, one, "one episode", GREY, 0, mark="circle", size=3, opacity=0.6
+        )
         for one in raw.values()
         if len(raw) == 1
     ]
@@ -124,17 +126,13 @@ def _smooth(curves: Curves) -> tuple[Curves, str]:
     return smooth, f", mean of {WINDOW} episodes"
 
 
-def _numbers(curve: NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.arange(1, len(curve) + 1)
-
-
 def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
     """Each training thin, a diverged one to a cross; of two or more their median and quartiles."""
     alone = len(curves) == 1
     pale: Any = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
     names = iter(["running mean" if alone else "one seed"])
     marks: list[Line | Band] = [
-        Line(_numbers(curve), curve, next(names, ""), **({} if alone else pale))
+        Line(np.arange(len(curve)) + 1, curve, next(names, ""), **({} if alone else pale))
         for curve in curves.values()
     ]
     episode, low, median, high = quartiles(list(curves.values()), fewest=2)

@@ -38,13 +38,7 @@ def table(
 
 def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     """The table of seeds.csv's `rows` of one `trial`, its row of trials.csv, as text."""
-    titles = "seed", "status", "episodes", "steps", *(METRICS[name].title for name in _OF_A_RUN)
-    cells = [
-        [f"{row['seed']}", row["status"], f"{row['episodes']:,}", f"{row['steps']:,}"]
-        + [metric_cell(row, name) for name in _OF_A_RUN]
-        for row in rows.sort_values("seed").to_dict("records")
-    ]
-    made = table(titles, cells, left=(1,))
+    made = table(*seed_table(rows.sort_values("seed").to_dict("records"), _OF_A_RUN), left=(1,))
     made.add_section()
     averaged = [name for name in _OF_A_RUN if not METRICS[name].is_episode]
     solved = f"{rows.solved_at.notna().sum()} of {len(rows)}"
@@ -52,6 +46,18 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     made.add_row("IQM", count(len(rows), "seed"), "", "", *middles, solved)
     made.add_row("", "95 % interval", "", "", *(interval_cell(trial, name) for name in averaged))
     return f"\n{as_text(made)}"
+
+
+def seed_table(
+    rows: Iterable[Mapping[Any, Any]], metrics: Iterable[str]
+) -> tuple[list[str], list[list[str]]]:
+    """Titles and cells of rows of seeds.csv, with some metrics."""
+    titles = ["seed", "status", "episodes", "steps", *(METRICS[name].title for name in metrics)]
+    return titles, [
+        [f"{row['seed']}", f"{row['status']}", f"{row['episodes']:,}", f"{row['steps']:,}"]
+        + [metric_cell(row, name) for name in metrics]
+        for row in rows
+    ]
 
 
 def metric_cell(row: Mapping[Any, Any], metric: str) -> str:

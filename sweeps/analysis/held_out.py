@@ -98,28 +98,26 @@ def _base(results: Results, seeds: int, on: WorkerOptions) -> Config:
 
 
 def _best(results: Results, objective: Objective, base: Config, top: int) -> dict[int, Config]:
-    """The `top` best configurations by the number of each one's best trial, best first."""
+    """The `top` best configurations by the number of each one's best trial, best first.
+
+    With the new seeds; refused in another task or budget.
+    """
+    kept = ("seeds", "first_seed", "test_episodes", *WorkerOptions._fields)
+    changed: dict[str, Any] = {name: getattr(base, name) for name in kept}
     chosen: dict[str, tuple[int, Config]] = {}
     for trial in results.ranked(objective.of_rows):
         if len(chosen) == top:
             break
-        config = _like(base, results, trial)
+        config = replace(results.config(trial), name=None, **changed)
+        for key, value in terms_of(config).items():
+            if value != terms_of(base)[key]:
+                raise UserError(
+                    f"{results.path}: trials must share task and budget to be validated, trial "
+                    f"{trial} has another {key} than the study's; give --top less, or use compare"
+                )
         # An earlier version trained the same configuration again and again.
         chosen.setdefault(identity_of(config), (trial, config))
     return dict(chosen.values())
-
-
-def _like(base: Config, results: Results, trial: int) -> Config:
-    """A trial's configuration with the new seeds; refused in another task or budget."""
-    config = results.config(trial)
-    unlike = [key for key, value in terms_of(config).items() if value != terms_of(base)[key]]
-    if unlike:
-        raise UserError(
-            f"{results.path}: trials must share task and budget to be validated, trial {trial} "
-            f"has another {unlike[0]} than the study's; give --top less, or use compare"
-        )
-    kept = ("seeds", "first_seed", "test_episodes", *WorkerOptions._fields)
-    return replace(config, name=None, **{name: getattr(base, name) for name in kept})
 
 
 def _held(path: Path, base: Config, trials: Iterable[int], objective: Objective) -> Results:

@@ -37,8 +37,7 @@ class Hyperparameter:
         """Where `values` are on its axis: numbers as they are, others by their level."""
         if self.numeric:
             return np.array(list(values), float)
-        order = {level: place for place, level in enumerate(self.levels)}
-        return np.array([order[_cell(value)] for value in values], float)
+        return np.array([self.levels.index(plain_cell(value)) for value in values], float)
 
 
 @dataclass(frozen=True)
@@ -113,5 +112,7 @@ def order(value: Cell) -> tuple[bool, float, Sequence[float], str]:
     return value is None, math.inf, [*map(float, text.split("x"))] if is_network else [], text
 
 
-def _cell(value: Any) -> Cell:
+def plain_cell(value: Any) -> Cell:
+    """A value of a frame as it was in seeds.csv: plain Python, None for none."""
+    value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -7,7 +7,6 @@ hyperparameter that does nothing still gets some by chance, the more the fewer t
 values dealt out anew to the trials tell how much.
 """
 
-import math
 import warnings
 from typing import Any
 
@@ -25,7 +24,7 @@ from optuna.trial import create_trial
 
 from dqn.statistics.metrics import METRICS
 from sweeps.analysis.frames import ReportFrames, leading
-from sweeps.analysis.hyperparameters import Hyperparameter
+from sweeps.analysis.hyperparameters import Hyperparameter, plain_cell
 
 FEWEST = 20  # trials: of fewer the best are too few to tell a density from
 _DEALS = 19  # the largest of so many is passed by chance once in twenty times
@@ -122,8 +121,7 @@ def _distribution(hyperparameter: Hyperparameter, values: list[Any]) -> BaseDist
 
 
 def _choice(hyperparameter: Hyperparameter, value: Any) -> Any:
-    """As Optuna takes it: plain Python, blank for none."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if hyperparameter.numeric:
-        return int(value) if float(value).is_integer() else float(value)
-    return None if isinstance(value, float) and math.isnan(value) else value
+    """As Optuna takes it: plain Python, whole numbers as such."""
+    if hyperparameter.numeric and float(value).is_integer():
+        return int(value)
+    return plain_cell(value)

@@ -9,6 +9,8 @@ from dqn.statistics.metrics import METRICS, STATISTICS, Metrics, Statistic, inte
 from dqn.storage.reader import Results
 from dqn.training.trial_source import Row
 
+NAMES = {"iqm": "IQM", "mean": "mean", "median": "median"}
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -27,15 +29,24 @@ class Objective:
         return METRICS[self.metric].lower_is_better
 
     @property
+    def end(self) -> str:
+        """The end of an interval that can be counted on."""
+        return "upper" if self.minimised else "lower"
+
+    @property
     def label(self) -> str:
         """What of the metric is searched, in words."""
-        low = "upper" if self.minimised else "lower"
-        names = {"iqm": "IQM", "low": f"{low} end of the 95 % interval of the IQM"}
-        return names.get(self.aggregate, self.aggregate)
+        low = f"{self.end} end of the 95 % interval of the "
+        return low * (self.aggregate == "low") + self.statistic_name
+
+    @property
+    def statistic_name(self) -> str:
+        """What of seeds is compared, in words: of `low` what it is the end of the interval of."""
+        return NAMES.get(self.aggregate, "IQM")
 
     @property
     def statistic(self) -> Statistic:
-        """What `aggregate` is of seeds; of `low` what it is the end of the interval of."""
+        """The same as a function."""
         return STATISTICS.get(self.aggregate, iqm)
 
     def of_rows(self, rows: Iterable[Row]) -> float:

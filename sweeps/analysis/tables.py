@@ -10,10 +10,10 @@ from dqn.statistics.metrics import METRICS, STATISTICS, Statistic, interval
 from dqn.storage.trials import counted, trial_row
 from dqn.terminal.tables import as_text, interval_cell, metric_cell, table
 from sweeps.analysis.candidates import Candidate
+from sweeps.analysis.objective import NAMES
 
 COLLAPSED = 0.5
 """A training that lost more than this share of its best 10 episodes has collapsed."""
-NAMES = {"iqm": "IQM", "mean": "mean", "median": "median"}
 
 
 def estimate(x: Sequence[float], statistic: Statistic) -> Estimate:

@@ -19,7 +19,7 @@ from dqn.storage.trials import BASELINE, EXERCISE, named
 from dqn.terminal.tables import as_text, table
 from sweeps.analysis.candidates import Candidate, SampleComparison, compare_samples
 from sweeps.analysis.objective import Objective, objective_of
-from sweeps.analysis.tables import NAMES, estimate, overview, overview_values
+from sweeps.analysis.tables import estimate, overview, overview_values
 
 TABLE, PRESET = "validation.csv", "recommended.yaml"
 
@@ -128,9 +128,8 @@ def render(validation: Validation) -> str:
     """The tables, what is recommended, and what was written where."""
     first, last = validation.seeds
     objective, winner = validation.objective, validation.winner
-    metric, statistic = METRICS[objective.metric], statistic_name(objective)
+    metric, statistic = METRICS[objective.metric], objective.statistic_name
     titles, rows = score_table(validation.trials, metric)
-    end = "upper" if objective.minimised else "lower"
     lines = [
         as_text(table([f"{metric.title}\n{statistic} of seeds", *titles[1:]], rows)),
         "",
@@ -149,8 +148,8 @@ def render(validation: Validation) -> str:
         )
     else:
         lines.append(
-            f"recommended: by the {end} end of the interval on new seeds, not by the {statistic} "
-            "itself"
+            f"recommended: by the {objective.end} end of the interval on new seeds, not by the "
+            f"{statistic} itself"
         )
     lines.append(f"written: {validation.results.path / TABLE}")
     lines += [f"written: {validation.results.path / PRESET}"] * (winner is not None)
@@ -279,10 +278,5 @@ def title(validation: Validation, winner: ValidatedTrial) -> str:
     who = named(winner.trial) + f" of {name}" * (winner.trial != EXERCISE)
     return (
         f"{who}: {metric.title} {winner.held_out_score.text(metric.digits)}, "
-        f"{statistic_name(validation.objective)} of {winner.seeds} seeds it was not chosen by"
+        f"{validation.objective.statistic_name} of {winner.seeds} seeds it was not chosen by"
     )
-
-
-def statistic_name(objective: Objective) -> str:
-    """What of seeds a validation compares, in words."""
-    return NAMES.get(objective.aggregate, NAMES["iqm"])

@@ -24,7 +24,6 @@ from sweeps.analysis.frames import reach
 from sweeps.analysis.learning_curves import curve, of_trial, over_steps, with_floor
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED
-from sweeps.analysis.validation import statistic_name
 from sweeps.report.data import ReportData
 
 _MOST_FAILING = 4  # hyperparameters whose failures are shown
@@ -81,7 +80,7 @@ def validation(data: ReportData) -> Figure | None:
     if not data.validated:
         return None
     found, metric = data.validated[::-1], data.metric.title
-    statistic = statistic_name(objective_of(data.tables.results))
+    statistic = objective_of(data.tables.results).statistic_name
     marks = []
     for score, name, mark, colour, aside in (
         (

@@ -1,7 +1,6 @@
 """What a folder of results says, in sentences: the best, how sure that is, what matters."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pandas as pd
 
 from dqn.statistics.formatting import Estimate, count, format_share
 from dqn.statistics.metrics import Metric
-from dqn.storage.columns import Row
 from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import plain_of
 from dqn.storage.trials import BASELINE, EXERCISE, named
@@ -53,8 +51,15 @@ def progress(tables: ReportFrames) -> tuple[int, int]:
     """How many of the trials that were asked for, of all tasks, are over, and how many were."""
     results = tables.results.part_of or tables.results
     asked = expected(results)
-    is_study = (results.sweep or {}).get("kind") == "study"
-    over = {n for n, rows in results.rows.items() if _is_over(results, rows)}
+    sweep = results.sweep or {}
+    is_study, stages = sweep.get("kind") == "study", sweep.get("racing") or []
+    over = {
+        n
+        for n, rows in results.rows.items()
+        if len(rows) in stages
+        or len(rows) >= results.base.seeds
+        or any(row["status"] in ("pruned", "failed") for row in rows)
+    }
     over |= {n for n, original in results.same_as.items() if original in over}
     return sum(n < asked or not is_study for n in over), asked
 
@@ -85,13 +90,6 @@ def _last_asked(path: Path) -> int | None:
     except (OSError, ValueError, TypeError, LookupError):
         return None
     return asked if type(asked) is int and asked > 0 else None
-
-
-def _is_over(results: Results, rows: Sequence[Row]) -> bool:
-    """Whether a trial has all its seeds, or was stopped on the way."""
-    stages = (results.sweep or {}).get("racing") or []
-    full = len(rows) in stages or len(rows) >= results.base.seeds
-    return full or any(row["status"] in ("pruned", "failed") for row in rows)
 
 
 def _headline(data: ReportData) -> str:

@@ -48,9 +48,13 @@ class Section:
 
     name: str
     title: str
-    parts: Sequence[Part]
+    parts: Sequence[Any]
+    """Each a `Part`; what is none of a section, such as None, is left out."""
     prefix: str = ""
     """Of the names of its tables and figures as well, where one page has several tasks."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "parts", [part for part in self.parts if part])
 
     @property
     def id(self) -> str:

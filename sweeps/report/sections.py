@@ -1,6 +1,5 @@
 """What stands on a report's page, from the headline to what it was made with."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from dqn.statistics.formatting import (
 )
 from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import named, numbered
-from dqn.terminal.tables import interval_cell, metric_cell
+from dqn.terminal.tables import interval_cell, metric_cell, seed_table
 from sweeps.analysis.tables import COLLAPSED
 from sweeps.analysis.validation import score_table
 from sweeps.report.data import ReportData
@@ -27,9 +26,7 @@ from sweeps.report.provenance import again, made
 def sections(data: ReportData) -> list[Section]:
     """All below the headline but how to read it, without those there is nothing to say in."""
     makers = _leaders, _best, _hyperparameters, _validated, _wrong, again, made
-    written = [section(data) for section in makers]
-    kept = [replace(s, parts=[part for part in s.parts if part]) for s in written]
-    return [section for section in kept if section.parts]
+    return [section for make in makers if (section := make(data)).parts]
 
 
 def _leaders(data: ReportData) -> Section:
@@ -140,9 +137,8 @@ def _wrong(data: ReportData) -> Section:
 
 def _regions(data: ReportData) -> Table:
     metric, shares = data.metric, ("diverged", "collapsed", "solved")
-    columns = [
-        "hyperparameter", "value", metric.title, "95 % interval", *shares, "trials", "trainings",
-    ]  # fmt: skip
+    columns = ["hyperparameter", "value", metric.title, "95 % interval", *shares, "trials",
+               "trainings"]  # fmt: skip
     rows = [
         [
             row["hyperparameter"], row["region"], format_metric(row["value"], metric),
@@ -158,16 +154,9 @@ def _regions(data: ReportData) -> Table:
 
 
 def _seeds(data: ReportData, trial: int) -> Table:
-    titles = [metric.title for metric in METRICS.values()]
-    columns = ["seed", "status", "episodes", "steps", *titles, "seconds"]
-    rows = [
-        [
-            f"{row['seed']}", f"{row['status']}", f"{row['episodes']:,}", f"{row['steps']:,}",
-            *(metric_cell(row, name) for name in METRICS),
-            format_setting(row["seconds"]),
-        ]
-        for row in data.tables.results.rows[trial]
-    ]  # fmt: skip
-    is_run = data.tables.design == "run"
+    rows, is_run = data.tables.results.rows[trial], data.tables.design == "run"
+    columns, cells = seed_table(rows, METRICS)
+    for row, own in zip(rows, cells, strict=True):
+        own.append(format_setting(row["seconds"]))
     caption = "Every seed." if is_run else f"The seeds of {named(trial)}."
-    return Table("seeds", caption, columns, rows, words=("status",))
+    return Table("seeds", caption, [*columns, "seconds"], cells, words=("status",))
