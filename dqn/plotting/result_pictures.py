@@ -112,16 +112,16 @@ def _draw_curves(folder: ResultsDir, config: Config, trial: int, path: Path) -> 
     problems: list[str] = []
     seeds = folder.rows()
     seeds = seeds.loc[seeds["trial"] == trial]
-    with attempt(RETURNS, problems):
-        from dqn.plotting import training_figures  # here: matplotlib may refuse a user's settings
+    for name in (RETURNS, LOSSES):
+        with attempt(name, problems):
+            from dqn.plotting import training_figures  # here: matplotlib may refuse settings
 
-        solved = gymnasium_env.describe(config.env).solved_return
-        episodes = folder.episodes(trial)
-        training_figures.draw_returns(_figure(path, RETURNS), episodes, seeds, solved)
-    with attempt(LOSSES, problems):
-        from dqn.plotting import training_figures
-
-        training_figures.draw_losses(_figure(path, LOSSES), folder.episodes(trial), seeds)
+            figure, episodes = _figure(path, name), folder.episodes(trial)
+            if name == LOSSES:
+                training_figures.draw_losses(figure, episodes, seeds)
+            else:
+                solved = gymnasium_env.describe(config.env).solved_return
+                training_figures.draw_returns(figure, episodes, seeds, solved)
     return problems
 
 

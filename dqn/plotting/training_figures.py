@@ -32,19 +32,15 @@ def draw_returns(
     `episodes` and `seeds` are rows of episodes.parquet and seeds.csv, of one trial or of several;
     `threshold` is the return that counts as solved.
     """
-    raw = _curves(episodes, "return")
-    curves, smoothing = _smooth(raw)
+    raw, curves, title = _curves("Returns", episodes, seeds, "return")
     marks: list[Line | Band | Level] = [
-        Line(
-            np.arange(len(one)) + 1, one, "one episode", GREY, 0, mark="circle", size=3, opacity=0.6
-        )
-        for one in raw.values()
+        Line(np.arange(len(y)) + 1, y, "one episode", GREY, 0, mark="circle", size=3, opacity=0.6)
+        for y in raw.values()
         if len(raw) == 1
     ]
     marks += _trainings(curves, seeds)
     if threshold is not None:
         marks.append(Level(threshold, f"solved at {threshold:g}"))
-    title = f"Returns{smoothing} · {_described(seeds)}"
     write_png(path, Plot(title, _EPISODE, Axis("return (sum of rewards)"), marks))
 
 
@@ -53,11 +49,10 @@ def draw_losses(path: Path, episodes: pd.DataFrame, seeds: pd.DataFrame) -> None
 
     A loss of 0 has no place on that scale and is left out.
     """
-    curves, smoothing = _smooth(_curves(episodes, "loss"))
+    _, curves, title = _curves("Losses", episodes, seeds, "loss")
     curves = {key: np.where(curve > 0, curve, np.nan) for key, curve in curves.items()}
     some = any(np.isfinite(curve).any() for curve in curves.values())
     marks = _trainings(curves, seeds) if some else [Note(0.5, 0.5, "no loss above 0")]
-    title = f"Losses{smoothing} · {_described(seeds)}"
     loss = Axis("TD loss per update (scaled reward²)", log=some)
     write_png(path, Plot(title, _EPISODE, loss, marks))
 
@@ -113,17 +108,17 @@ def q_bounds(
     return {f"{side} bound, time-out bootstraps: r/(1 − γ)": np.full(length, r / (1.0 - gamma))}
 
 
-def _curves(episodes: pd.DataFrame, column: str) -> Curves:
+def _curves(
+    what: str, episodes: pd.DataFrame, seeds: pd.DataFrame, column: str
+) -> tuple[Curves, Curves, str]:
+    """A number of each episode, its running mean, and a title: as it is where all are too short."""
     grouped = episodes.sort_values("episode").groupby(["trial", "seed"])[column]
-    return {key: curve.to_numpy(float) for key, curve in grouped}  # pyright: ignore[reportReturnType]
-
-
-def _smooth(curves: Curves) -> tuple[Curves, str]:
-    """Running means, and the words for it; as they are where all are too short to make a line."""
-    if max(map(len, curves.values()), default=0) < 2 * WINDOW:
-        return curves, ""
-    smooth = {key: smoothed(curve) for key, curve in curves.items()}
-    return smooth, f", mean of {WINDOW} episodes"
+    raw: Any = {key: curve.to_numpy(float) for key, curve in grouped}
+    trained = ", ".join([*map(str, seeds["env"].unique()), count(len(seeds), "seed")])
+    if max(map(len, raw.values()), default=0) < 2 * WINDOW:
+        return raw, raw, f"{what} · {trained}"
+    smooth = {key: smoothed(curve) for key, curve in raw.items()}
+    return raw, smooth, f"{what}, mean of {WINDOW} episodes · {trained}"
 
 
 def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
@@ -150,7 +145,3 @@ def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
         name = f"diverged ({len(diverged)})"
         marks.append(Line(x, y, name, VERMILLION, 0, mark="x", size=9))
     return marks
-
-
-def _described(seeds: pd.DataFrame) -> str:
-    return ", ".join([*map(str, seeds["env"].unique()), count(len(seeds), "seed")])

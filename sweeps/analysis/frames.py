@@ -4,6 +4,7 @@ A trial's `value` is the IQM of one metric over its seeds, counted as `trials.tr
 trial too many of whose seeds were lost has an infinite one, the worst there is, and is ranked so.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from dqn.statistics.formatting import ENDS, format_number, format_setting
 from dqn.statistics.metrics import METRICS, interval, iqm
 from dqn.storage.reader import Results
 from dqn.storage.trials import rank_key, trial_rows, value_of
-from sweeps.analysis.hyperparameters import Hyperparameter, hyperparameters_of, regions
+from sweeps.analysis.hyperparameters import Hyperparameter, Region, hyperparameters_of, regions
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED
 
@@ -85,26 +86,31 @@ def of_regions(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataF
     are left out. `trials` and `trainings` count those. `diverged` (failed ones too), `collapsed`
     and `solved` are shares of the trainings that were not pruned.
     """
-    trials = comparable(tables, hyperparameter)
-    number, found = regions(hyperparameter, trials[hyperparameter.column])
-    places = hyperparameter.places(trials[hyperparameter.column])
-    rows = []
-    for n, region in enumerate(found):
-        here = trials.loc[number == n]
+    name, rows = hyperparameter.name, []
+    for region, here in by_region(tables, hyperparameter):
         seeds = tables.seeds.loc[tables.seeds["trial"].isin(here["trial"])]
         seeds = seeds.loc[seeds["status"] != "pruned"]
         sample = here["value"] if tables.design == "sampled" else seeds["value"].dropna()
         low, high = interval(sample.to_numpy(float))
+        places = hyperparameter.places(here[hyperparameter.column])
         rows.append({
-            "hyperparameter": hyperparameter.name, "region": region.label,
-            "from": region.low, "to": region.high,
-            "place": np.median(places[number == n]) if len(here) else region.low,
+            "hyperparameter": name, "region": region.label, "from": region.low, "to": region.high,
+            "place": np.median(places) if len(here) else region.low,
             "trials": len(here), "trainings": len(seeds),
             "value": float(iqm(sample.to_numpy(float))), "low": float(low), "high": float(high),
             "diverged": seeds["lost"].mean(), "collapsed": seeds["collapsed"].mean(),
             "solved": seeds["solved"].mean(),
         })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def by_region(
+    tables: ReportFrames, hyperparameter: Hyperparameter, *most: int
+) -> Iterator[tuple[Region, pd.DataFrame]]:
+    """The regions of a hyperparameter with the `comparable` trials in each; `most` as `regions`."""
+    trials = comparable(tables, hyperparameter)
+    number, found = regions(hyperparameter, trials[hyperparameter.column], *most)
+    yield from ((region, trials.loc[number == n]) for n, region in enumerate(found))
 
 
 def reach(frame: pd.DataFrame) -> NDArray[np.float64]:

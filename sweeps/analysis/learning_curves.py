@@ -21,8 +21,8 @@ from dqn.storage.episodes import read_episodes
 from dqn.storage.reader import Results
 from dqn.storage.seeds_text import RowId, row_id
 from sweeps.analysis.candidates import Candidate
-from sweeps.analysis.frames import ReportFrames, comparable
-from sweeps.analysis.hyperparameters import Hyperparameter, regions
+from sweeps.analysis.frames import ReportFrames, by_region
+from sweeps.analysis.hyperparameters import Hyperparameter
 
 POINTS = 400  # of a candidate's curve over environment steps
 _PLACES = 60  # of a curve of a report
@@ -100,12 +100,9 @@ def by_value(curves: Curves, tables: ReportFrames, hyperparameter: Hyperparamete
     As in `frames.of_regions` the band is over trials where a sampler drew them, each the IQM of its
     seeds, and over trainings otherwise. At most five levels, or three regions.
     """
-    trials = comparable(tables, hyperparameter)
-    values = trials[hyperparameter.column]
-    number, found = regions(hyperparameter, values, _MOST_GROUPS, _MOST_LEVELS)
     frames = [pd.DataFrame(columns=["place", "value", "low", "high", "region", "trials"])]
-    for n, region in enumerate(found):
-        here = [curves.of[t] for t in trials["trial"][number == n] if t in curves.of]
+    for region, trials in by_region(tables, hyperparameter, _MOST_GROUPS, _MOST_LEVELS):
+        here = [curves.of[trial] for trial in trials["trial"] if trial in curves.of]
         if tables.design == "sampled":
             here = [iqms(of_seeds)[:1] for of_seeds in here]
         if here:
