@@ -22,12 +22,17 @@ from dqn.config import Config, EnvConfig
 from sweeps.__main__ import COMMANDS, main
 from sweeps.report.provenance import run_command
 
+BASE = Config(seeds=3, episodes=30)
 HOSTILE = "a, <b>&\"'</script><script>alert(1)</script>"
 
 
 def report(path, *arguments) -> Reader:
     assert main(["report", str(path), *arguments]) == 0
     return Reader((path / "report.html").read_text(encoding="utf-8"))
+
+
+def lr_study(tmp_path, trials, **more):
+    return write(tmp_path / "a", sampled(trials, BASE, ["lr"]), record(), base=BASE, **more)
 
 
 @pytest.fixture
@@ -37,9 +42,8 @@ def drawn_figures():
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    base = Config(seeds=3, episodes=30)
-    configs = sampled(30, base)
-    return write(tmp_path_factory.mktemp("report") / "study", configs, record(), base=base)
+    configs = sampled(30, BASE)
+    return write(tmp_path_factory.mktemp("report") / "study", configs, record(), base=BASE)
 
 
 @pytest.mark.usefixtures("drawn_figures")
@@ -102,36 +106,31 @@ def test_a_half_finished_run_says_so(tmp_path):
 
 
 def test_a_half_finished_study_says_so(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    page = report(write(tmp_path / "a", sampled(7, base, ["lr"]), record(), base=base))
+    page = report(lr_study(tmp_path, 7))
     assert "7 of 30 trials: the others are not done yet" in page.text
     assert "is best so far" in page.text
     assert "PED-ANOVA needs 20 trials, here are 7." in page.text
 
 
 def test_a_table_of_points_is_whole_with_its_last_point(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    points = [base, *(dataclasses.replace(base, lr=lr) for lr in (1e-4, 1e-2))]
+    points = [BASE, *(dataclasses.replace(BASE, lr=lr) for lr in (1e-4, 1e-2))]
     sweep = record({"lr": "choice(0.0001,0.001,0.01)"}, n_trials=40,
                    sampler={"_target_": "sweeps.search.samplers.OneAtATime"})  # fmt: skip
-    page = report(write(tmp_path / "a", points, sweep, base=base))
+    page = report(write(tmp_path / "a", points, sweep, base=BASE))
     assert "trials: the others" not in page.text
     assert "lr: best at 0.001" in page.text
     assert "does not apply" in page.text
 
 
 def test_one_trial_of_a_study(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    page = report(write(tmp_path / "a", [base], record(n_trials=1), base=base))
+    page = report(write(tmp_path / "a", [BASE], record(n_trials=1), base=BASE))
     assert "Trial 0 is best: mean return" in page.text
     assert "nothing was varied" in page.text
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged"])
 def test_all_trials_lost(tmp_path, status):
-    base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(25, base, ["lr"]), record(), base=base,
-                 status=lambda trial, seed: status)  # fmt: skip
+    path = lr_study(tmp_path, 25, status=lambda trial, seed: status)
     page = report(path, "--metric", "test_return")
     assert f"No trial has a finite test: of 75 trainings 75 {status}." in page.text
     assert "0 of 75 trainings solved the task, 75 diverged or failed." in page.text
@@ -139,11 +138,8 @@ def test_all_trials_lost(tmp_path, status):
 
 
 def test_pruned_and_lost_trials_are_counted(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    path = write(
-        tmp_path / "a", sampled(30, base, ["lr"]), record(), base=base,
-        status=lambda trial, seed: {0: "pruned", 1: "diverged"}.get(trial % 5, "done"),
-    )  # fmt: skip
+    ends = {0: "pruned", 1: "diverged"}
+    path = lr_study(tmp_path, 30, status=lambda trial, seed: ends.get(trial % 5, "done"))
     page = report(path, "--metric", "test_return")
     assert "6 of 30 trials were pruned, with 67% of their budget unused on average" in page.text
     assert "Of 72 trainings that were not pruned 18 diverged or failed" in page.text
@@ -153,8 +149,7 @@ def test_pruned_and_lost_trials_are_counted(tmp_path):
 
 
 def test_what_was_validated_is_the_headline(study, tmp_path):
-    base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(30, base, ["lr"]), record(), base=base)
+    path = lr_study(tmp_path, 30)
     main(["report", str(path)])
     found = re.compile(r"<tr><td>[12]</td><td>(\d+)</td>")
     first, second = found.findall((path / "report.html").read_text())
@@ -180,8 +175,7 @@ def test_what_was_validated_is_the_headline(study, tmp_path):
     ],
 )
 def test_a_validation_edited_by_hand_is_refused(tmp_path, capsys, old, new, text):
-    base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(3, base, ["lr"]), record(), base=base)
+    path = lr_study(tmp_path, 3)
     (path / "validation.csv").write_text(VALIDATION.format(best=0, second=1).replace(old, new, 1))
     assert main(["report", str(path)]) == 1
     err = capsys.readouterr().err
@@ -194,10 +188,9 @@ def test_names_and_values_stay_text(tmp_path):
         Config(env=EnvConfig("CartPole-v0", 200, 195.0, {"note": note}), seeds=3, episodes=30)
         for note in (HOSTILE, "$5 and $6")
     ]
-    base = configs[0]
     path = tmp_path / HOSTILE.replace("/", "_")
     sweep = record({"env.kwargs.note": f"choice({HOSTILE})"}, n_trials=2)
-    write(path, configs, sweep, base=base, swept=("env.kwargs.note",))
+    write(path, configs, sweep, base=configs[0], swept=("env.kwargs.note",))
     page = report(path)
     assert "<b>" in page.text
     assert "b" not in page.tags
@@ -210,8 +203,7 @@ def test_names_and_values_stay_text(tmp_path):
 
 
 def test_episodes_that_cannot_be_read_cost_the_curves_alone(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    path = write(tmp_path / "a", sampled(8, base, ["lr"]), record(), base=base)
+    path = lr_study(tmp_path, 8)
     part = path / "episodes.parquet" / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:100])
     page = report(path)
