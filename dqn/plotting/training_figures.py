@@ -124,10 +124,11 @@ def _curves(
 def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
     """Each training thin, a diverged one to a cross; of two or more their median and quartiles."""
     alone = len(curves) == 1
-    pale: Any = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
+    pale = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
+    style: Any = {} if alone else pale
     names = iter(["running mean" if alone else "one seed"])
     marks: list[Line | Band] = [
-        Line(np.arange(len(curve)) + 1, curve, next(names, ""), **({} if alone else pale))
+        Line(np.arange(len(curve)) + 1, curve, next(names, ""), **style)
         for curve in curves.values()
     ]
     episode, low, median, high = quartiles(list(curves.values()), fewest=2)

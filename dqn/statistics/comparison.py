@@ -68,7 +68,8 @@ def probability_of_improvement_interval(
     go together by more than half.
     """
     wins = _wins(x, y)
-    if _is_short(*wins.shape, paired):
+    n, m = wins.shape
+    if _is_short(n, m, paired):
         return np.nan, np.nan
     shares_x, ends_x = _shares(wins)
     shares_y, ends_y = _shares(wins.T)

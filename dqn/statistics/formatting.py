@@ -78,9 +78,10 @@ class Estimate:
         cls, value: float | None, low: float | None = None, high: float | None = None
     ) -> "Estimate":
         """From three numbers, finite or not."""
-        is_bounded = low is not None and high is not None and isfinite(low) and isfinite(high)
         value = value if value is not None and isfinite(value) else None
-        return cls(value, (low, high) if is_bounded else None)
+        if low is None or high is None or not (isfinite(low) and isfinite(high)):
+            return cls(value)
+        return cls(value, (low, high))
 
     @classmethod
     def in_row(cls, row: Mapping[Any, Any], name: str) -> "Estimate":

@@ -242,7 +242,8 @@ def ends_of(resamples: int) -> NDArray[np.int64]:
 
     Never between two of them: that keeps an infinite end infinite instead of NaN.
     """
-    return np.quantile(np.arange(resamples), [0.025, 0.975], method="inverted_cdf")
+    ends = np.quantile(np.arange(resamples), [0.025, 0.975], method="inverted_cdf")
+    return ends.astype(np.int64)
 
 
 def _iqms(x: NDArray[np.float64], picks: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -134,7 +134,7 @@ def effects(by_hyperparameter: dict[str, pd.DataFrame]) -> pd.DataFrame:
     From the frames of `of_regions`, the largest first. Infinite where everything in a region was
     lost; NaN where only one region is known.
     """
-    found: dict[str, float] = {}
+    found: dict[str, Any] = {}
     for name, frame in by_hyperparameter.items():
         values = frame["value"].dropna()
         finite = values[np.isfinite(values)]

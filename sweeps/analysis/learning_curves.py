@@ -120,7 +120,7 @@ def _band(curves: Curves, table: NDArray[np.float64], resamples: int) -> pd.Data
     """Where there is a finite IQM; a low end that is not finite stands at the lowest that is."""
     frame = _frame(curves.places, table, resamples)
     drawn = np.isfinite(frame["value"])
-    return with_floor(frame)[drawn].reset_index(drop=True)
+    return pd.DataFrame(with_floor(frame)[drawn].reset_index(drop=True))
 
 
 def with_floor(frame: pd.DataFrame) -> pd.DataFrame:

@@ -237,8 +237,8 @@ def read_table(path: Path, metric: str) -> list[ValidatedTrial]:
             row["claimed_rank"],
             row["held_out_rank"],
             *(Estimate.in_row(row, name) for name in _ESTIMATES),
-            row["seeds"],
-            row["recommended"],
+            seeds=row["seeds"],
+            recommended=row["recommended"],
         )
         for row in rows
         if row["metric"] == metric

@@ -56,7 +56,6 @@ def _report(
     from sweeps.report.figures import draw
     from sweeps.report.headline import progress, summarise
     from sweeps.report.page import page
-    from sweeps.report.provenance import reading
     from sweeps.report.sections import sections
 
     path, figures = args.folder / PAGE, args.folder / FOLDER
@@ -79,7 +78,6 @@ def _report(
                 if task:
                     title, prefix = f"{title} · {task}", f"{names[task]}-"
                 written.append(replace(section, title=title, prefix=prefix))
-        written.append(reading(data))  # once, of whatever tasks there are
         drawn = draw([one for section in written for one in section.figures], is_again, tell)
         tell("writing the page ...")
         name = results.path.name or results.path.resolve().name

@@ -31,6 +31,8 @@ class Summary:
     sureness: str
     hyperparameters: str
     progress: str
+    is_sampled: bool
+    """Whether a sampler chose the trials."""
 
 
 def summarise(data: ReportData) -> Summary:
@@ -44,6 +46,7 @@ def summarise(data: ReportData) -> Summary:
         _sureness(data),
         _hyperparameters(data),
         _progress(data.tables),
+        data.tables.design == "sampled",
     )
 
 
@@ -133,8 +136,8 @@ def _sureness(data: ReportData) -> str:
     if tables.results.part_of is None:
         text += " `python -m sweeps validate` measures it with new ones."
     second = trials.iloc[1]
-    pair = [tables.results.rows[int(trial["trial"])] for trial in (best, second)]
-    gap = compare_samples(*pair, tables.metric).difference
+    mine, other = (tables.results.rows[int(trial["trial"])] for trial in (best, second))
+    gap = compare_samples(mine, other, tables.metric).difference
     if gap.ends is not None:
         low, high = gap.ends
         apart = "differs from" if low > 0 or high < 0 else "cannot be distinguished from"

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup, escape
 from PIL import Image
 
+from dqn.statistics.metrics import METRICS
 from sweeps.report.figures import Figure
 from sweeps.report.headline import Summary
 from sweeps.report.plotly_json import to_plotly
@@ -79,7 +80,8 @@ def page(title: str, summaries: Sequence[Summary], sections: Sequence[Section], 
         "marked": _marked,
     }
     return environment.get_template("page.html").render(
-        title=title, summaries=summaries, sections=sections, plotly=plotly,
+        title=title, metrics=METRICS.values(), summaries=summaries, sections=sections,
+        plotly=plotly,
         css=(_HERE / "page.css").read_text("utf-8"), js=(_HERE / "page.js").read_text("utf-8"),
     )  # fmt: skip
 
@@ -95,11 +97,6 @@ def code(text: str, folded: str = "") -> Markup:
     whole = Markup("<pre>{}</pre>").format(text)
     hidden = Markup("<details><summary>{}</summary>{}</details>")
     return hidden.format(folded, whole) if folded else whole
-
-
-def points(lines: Iterable[str]) -> Markup:
-    """A list."""
-    return Markup("<ul>{}</ul>").format(Markup("").join(map(Markup("<li>{}</li>").format, lines)))
 
 
 def terms(pairs: Iterable[tuple[str, Any]]) -> Markup:

@@ -15,12 +15,11 @@ from dqn.config import Config, EnvConfig
 from dqn.config.config import NON_RESULT_KEYS
 from dqn.config.fields import override_text
 from dqn.runtime.secrets import without_passwords
-from dqn.statistics.metrics import METRICS
 from dqn.storage import machines
 from dqn.storage.safe_yaml import plain_of, written
 from dqn.storage.trials import named
 from sweeps.report.data import ReportData
-from sweeps.report.page import Part, Section, Table, code, paragraph, points, terms
+from sweeps.report.page import Part, Section, Table, code, paragraph, terms
 
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
 _OPEN = "gymnasium"  # the option of the group env that takes any id
@@ -70,26 +69,6 @@ def made(data: ReportData) -> Section:
     if not known:
         parts.append(paragraph("No machine is on record.", "note"))
     return Section("made", "How it was made", parts)
-
-
-def reading(data: ReportData) -> Section:
-    """What the words and the intervals mean."""
-    lines = [
-        "A trial is one configuration, trained with several seeds. IQM, the interquartile mean, "
-        "is the mean of the middle half of them (Agarwal et al. 2021); its 95 % interval is a "
-        "percentile bootstrap over them.",
-        "No seed is dropped in silence. A diverged seed counts with what it earned, and in what it "
-        "never earned as worse than every other. A pruned trial is in no interval of a "
-        "hyperparameter.",
-        " ".join(f"{metric.title}: {metric.meaning}." for metric in METRICS.values()),
-    ]
-    if data.tables.design == "sampled":
-        lines.append(
-            "The sampler tries more values where results are good. So the trials of a region "
-            "differ from others in other hyperparameters, too: an influence is what was got "
-            "there, not what one hyperparameter does by itself."
-        )
-    return Section("reading", "How to read this", [points(lines)])
 
 
 def _overrides(path: Path) -> list[str]:
