@@ -115,7 +115,7 @@ def failures(data: ReportData) -> Figure | None:
     frame = pd.concat(frames, ignore_index=True)[::-1] if frames else pd.DataFrame()
     if frames:
         frame = frame[frame["trainings"] > 0]
-    if frame.empty or not np.any(frame[["diverged", "collapsed"]] > 0):
+    if frame.empty or not np.any(frame[["diverged", "collapsed"]].to_numpy(float) > 0):
         return None
     rows = np.arange(len(frame))
     marks = [
