@@ -137,31 +137,27 @@ def leaderboard(
     # From all of the others to none; then, on a terminal alone, from all of the keys.
     tries = [(keys, others[:n]) for n in range(len(others), -1, -1)]
     tries += [(keys[:n], []) for n in range(len(keys) - 1, -1, -1)] if room else []
-    text, fewer = "", keys
+    text, fewer, wide = "", keys, room or _WIDTH
     for fewer, some in tries:
-        text = _text(_leaders(shown, fewer, objective, some, ordered_by))
-        wide = room or _WIDTH
+        text = _text(_leaders(shown, fewer, objective, some, ordered_by.partition(" of ")[0]))
         if _width(text) <= (min(wide, _WIDTH) if some else wide):
             break
-    more = len(trials) - len(shown)
+    lines = [text]
     if ordered_by != "IQM":
-        text += f"\n  best first by the {ordered_by} of {objective}"
-        text += "" if _ORDER in shown else "; shown is the IQM"
+        known = "" if _ORDER in shown else "; shown is the IQM"
+        lines.append(f"best first by the {ordered_by} of {objective}{known}")
     if left := len(keys) - len(fewer):
-        text += f"\n  {count(left + len(others), 'more column')}: trials.csv"
-    return text + (f"\n  and {count(more, 'more trial')} in trials.csv" if more else "")
+        lines.append(f"{count(left + len(others), 'more column')}: trials.csv")
+    if more := len(trials) - len(shown):
+        lines.append(f"and {count(more, 'more trial')} in trials.csv")
+    return "\n  ".join(lines)
 
 
 def _leaders(
-    trials: pd.DataFrame,
-    keys: Sequence[str],
-    objective: str,
-    others: Iterable[str],
-    ordered_by: str,
+    trials: pd.DataFrame, keys: Sequence[str], objective: str, others: Iterable[str], order: str
 ) -> Table:
-    own, metric = [METRICS[objective].title], METRICS[objective]
-    if _ORDER in trials:
-        own = [f"{own[0]}\n{ordered_by.partition(' of ')[0]}", f"{own[0]}\nIQM"]
+    metric, twice = METRICS[objective], _ORDER in trials
+    own = [f"{metric.title}\n{order}", f"{metric.title}\nIQM"] if twice else [metric.title]
     titles = ["", "trial", *(key.replace("_", "_\n") for key in keys), "status", "seeds", *own,
               "95 % interval", *(METRICS[name].title for name in others)]  # fmt: skip
     rows = [
@@ -169,7 +165,7 @@ def _leaders(
             f"{rank}", numbered(row["trial"]),
             *(format_setting(row[COLUMN_OF_KEY.get(key, key)]) for key in keys),
             row["status"], f"{row['seeds_done']}",
-            *([format_metric(row[_ORDER], metric)] if _ORDER in row else []),
+            *([format_metric(row[_ORDER], metric)] if twice else []),
             metric_cell(row, objective), interval_cell(row, objective),
             *(metric_cell(row, name) for name in others),
         ]

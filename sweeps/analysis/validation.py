@@ -161,15 +161,16 @@ def score_table(
 ) -> tuple[list[str], list[list[str]]]:
     """Titles and rows of a table of validated trials."""
     estimates = ("search score", "on new seeds", "optimism", f"P(better than {BASELINE})")
-    titles = ["trial", *(f"{title}\n95 % interval" for title in estimates), "rank", "seeds", ""]
+    estimates = [f"{title}\n95 % interval" for title in estimates]
+    titles = ["trial", *estimates, "rank", "seeds", "recommended"]
     rows = [
         [
             one.name,
             *(e.text(metric.digits) for e in (one.search_score, one.held_out_score, one.optimism)),
             one.improvement.text(2),
-            NONE if one.search_rank is None else f"{one.search_rank} → {one.held_out_rank}",
+            " → ".join(f"{n}" for n in (one.search_rank, one.held_out_rank) if n) or NONE,
             f"{one.seeds}",
-            "recommended" * one.recommended,
+            "yes" * one.recommended,
         ]
         for one in trials
     ]

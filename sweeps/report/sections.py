@@ -106,7 +106,7 @@ def _validated(data: ReportData) -> Section:
         "the best lower bound on new seeds, not the best search score."
     )
     columns, rows = score_table(data.validated, data.metric)
-    scores = Table("findings", caption, columns, rows, words=("trial", ""))
+    scores = Table("findings", caption, columns, rows, words=("trial", "recommended"))
     return Section("validation", "Does it hold on new seeds?", [stale, validation(data), scores])
 
 
