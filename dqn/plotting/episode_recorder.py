@@ -57,17 +57,15 @@ def record_episode(
 ) -> Rollout:
     """Play one episode, greedy to its end, and write it to `path` as a GIF.
 
-    `policy` is a `DQNAgent`, or any function from observations [N, D] to Q-values [N, A]. `env`
-    says where to play: an environment's configuration, or a Gymnasium environment, by default the
-    agent's own. It is played in a copy, wrappers of one's own included, so that a training is not
-    disturbed; one that was not made by `gymnasium.make`, or cannot exist twice, is played in
-    itself. `seed` fixes the start.
+    `policy` is a `DQNAgent`, or any function from observations [N, D] to Q-values [N, A]; `env` a
+    configuration of an environment or a Gymnasium one, by default the agent's own. It is played in
+    a copy, wrappers included; in itself if it was not made by `gymnasium.make` or cannot exist
+    twice. `seed` fixes the start.
 
-    The GIF has 25 frames a second of the environment's own time and at most 150, so that a longer
-    episode plays faster; the last is held for a second. An environment that cannot draw itself is
-    played all the same: one line of the log says that there is no GIF, and why. The file is there
-    whole or not at all. Raises `TypeError` for a function without an `env`, `EnvError` where the
-    environment cannot be played.
+    The GIF, written whole or not at all, has 25 frames a second and at most 150: longer episodes
+    play faster. Where the environment cannot draw itself, a line of the log says so and the episode
+    is played all the same. Raises `TypeError` for a function without an `env`, `EnvError` where it
+    cannot be played.
     """
     given = getattr(policy, "env", None) if env is None else env
     if given is None:

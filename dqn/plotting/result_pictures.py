@@ -57,10 +57,9 @@ def draw_curves(folder: ResultsDir, config: Config) -> list[str]:
 def draw_best_trial(folder: ResultsDir, base: Config) -> list[str]:
     """best/: what `draw_run` draws, of the best trial, and its config.yaml; or nothing.
 
-    It takes the place of the best/ before it as a whole, but for files that are not ours, and
-    without those that could not be made: a line for each. `base` is the sweep's configuration;
-    config.yaml has the trial's hyperparameters alone, and can be used as a preset. Of several tasks
-    each has a folder in best/.
+    It replaces the best/ before it as a whole, but for files that are not ours; a line says of each
+    file why it could not be made. `base` is the sweep's configuration; config.yaml has the trial's
+    hyperparameters alone, as a preset. Of several tasks each has a folder in best/.
     """
     problems: list[str] = []
     places = _places(folder)

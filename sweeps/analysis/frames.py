@@ -1,7 +1,7 @@
 """Tidy frames of a folder of results: what a report draws and writes, computed once.
 
-A trial's `value` is the IQM of one metric over its seeds, counted as `trials.trial_rows` says: a
-trial too many of whose seeds were lost has an infinite one, the worst there is, and is ranked so.
+A trial's `value` is the IQM of one metric over its seeds, counted as `trials.trial_rows` says:
+infinite, the worst there is, where too many seeds were lost.
 """
 
 from collections.abc import Iterator
@@ -79,12 +79,10 @@ def report_frames(results: Results, metric: str) -> ReportFrames:
 def of_regions(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
     """What was got where a hyperparameter has its values, one row a region, in order.
 
-    `value` with `low` and `high` is the IQM of the metric with its 95 % interval. What it is over
-    depends on how the trials came about. Where a sampler drew them, over the trials' values: other
-    hyperparameters vary as well. In a grid, and where each hyperparameter moves by itself, over
-    the trainings: the trials are the whole of the design, and only seeds are random; pruned trials
-    are left out. `trials` and `trainings` count those. `diverged` (failed ones too), `collapsed`
-    and `solved` are shares of the trainings that were not pruned.
+    `value` with `low` and `high` is the IQM of the metric with its 95 % interval: over the trials'
+    values where a sampler drew them, as other hyperparameters vary as well; else over the trainings
+    that were not pruned, as only seeds are random. `trials` and `trainings` count those. `diverged`
+    (failed ones too), `collapsed` and `solved` are shares of the trainings.
     """
     name, rows = hyperparameter.name, []
     for region, here in by_region(tables, hyperparameter):

@@ -42,9 +42,9 @@ class WorkerOptions(NamedTuple):
 def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Validation | None:
     """Train the `top` best trials of the sweep in `path` and the exercise on `seeds` new seeds.
 
-    Writes validation.csv and recommended.yaml. Best is what the sweep itself was after: a study's
-    objective and aggregate. What was trained on those seeds before, for any trial, is not trained
-    again. None if it was stopped by Ctrl-C; the same call then resumes.
+    Best is what the sweep itself was after. What was trained on those seeds before is not trained
+    again. Writes validation.csv and recommended.yaml; None if it was stopped by Ctrl-C, and the
+    same call resumes.
 
     Raises `UserError` for what cannot be validated, `RunError` where writing or reading fails.
     """

@@ -1,10 +1,9 @@
 """How much each hyperparameter decides if a trial is among the best: PED-ANOVA, beside chance.
 
 Watanabe, Bansal & Hutter (2023), "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
-Arbitrary Subspaces", as Optuna implements it. Of the best trials and of all, the density of a
-hyperparameter's values is estimated; importance is the Pearson divergence of the two. A
-hyperparameter that does nothing still gets some by chance, the more the fewer trials there are:
-values dealt out anew to the trials tell how much.
+Arbitrary Subspaces", as Optuna implements it: the Pearson divergence of the densities of a
+hyperparameter's values, of the best trials and of all. A hyperparameter that does nothing gets some
+by chance; values dealt out anew to the trials tell how much.
 """
 
 import warnings

@@ -1,9 +1,8 @@
 """Learning curves over seeds and trials: IQM and interval of the mean of 10 returns.
 
-Every seed counts, by the rule of `trials.trial_rows`: one that diverged or failed is worse than
-every other from its end on, so that a curve ends once more than a quarter of its seeds have; one
-that was done before the others, its budget being bounded by another number, keeps its last mean; a
-pruned one counts as far as it went.
+Every seed counts, as in `trials.trial_rows`: one that diverged or failed is worse than every other
+from its end on, so that a curve ends once more than a quarter have; one that was done before the
+others keeps its last mean; a pruned one counts as far as it went.
 """
 
 from collections import defaultdict
@@ -57,9 +56,8 @@ def over_steps(candidates: Iterable[Candidate]) -> bool:
 def curve(candidate: Candidate, steps: bool) -> tuple[pd.DataFrame, list[str]]:
     """The learning curve of a candidate over environment steps, or else over episodes.
 
-    Rows `place, value, low, high`: the IQM over seeds of the running mean of 10 returns, and its
-    95 % interval. NaN where there is none; -∞ where too many seeds have diverged. Beside it what
-    was done about seeds that had ended, where any had.
+    Rows `place, value, low, high`: the IQM over seeds of the mean of 10 returns and its interval,
+    NaN where there is none, -∞ where too many diverged; and what was done about ended seeds.
     """
     unit = "step" if steps else "episode"
     curves = _curves(candidate.results, candidate.rows, unit, candidate.trial).values()
