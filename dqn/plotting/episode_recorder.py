@@ -1,7 +1,5 @@
 """One greedy episode, step by step and as a GIF; and the network as a Keras file."""
 
-import contextlib
-import importlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from PIL import Image
 from dqn.config import EnvConfig
 from dqn.envs.adapter import Adapter, flat_size, name_of
 from dqn.envs.gymnasium_env import counted_from_zero
-from dqn.plotting.frames import GIF_FPS, Frames, drawable, stay_off_screen
+from dqn.plotting.frames import GIF_FPS, Frames, drawable
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.errors import EnvError
 
@@ -139,10 +137,3 @@ def _play(q_values: QValues, env: Adapter, seed: int, frames: Frames) -> Rollout
     frames.see(len(steps))
     observations, actions, q = map(np.array, zip(*steps, strict=True))
     return Rollout(observations, actions, np.array(rewards), q, terminated, truncated)
-
-
-def load() -> None:
-    """Import what most environments draw themselves with, where it is installed."""
-    stay_off_screen()
-    with contextlib.suppress(ImportError):
-        importlib.import_module("pygame")

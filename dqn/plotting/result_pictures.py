@@ -1,5 +1,6 @@
 """The pictures of a folder of results; one that cannot be made keeps no other away."""
 
+import contextlib
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,11 +38,11 @@ def attempt(name: str, problems: list[str]) -> Iterator[None]:
 def load() -> None:
     """Import what the functions here import only when they come to it."""
     importlib.import_module("dqn.agents.networks")  # first: TensorFlow, without its lines
-    importlib.import_module("dqn.agents.keras.backend")
-    importlib.import_module("dqn.plotting.training_figures")
-    from dqn.plotting import episode_recorder
-
-    episode_recorder.load()
+    for name in ("dqn.agents.keras.backend", "dqn.plotting.training_figures"):
+        importlib.import_module(name)
+    importlib.import_module("dqn.plotting.frames").stay_off_screen()
+    with contextlib.suppress(ImportError):  # most environments draw themselves with it
+        importlib.import_module("pygame")
 
 
 def draw_run(folder: ResultsDir, config: Config) -> list[str]:
