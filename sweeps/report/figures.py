@@ -28,7 +28,6 @@ from sweeps.report.data import ReportData
 
 _MOST_FAILING = 4  # hyperparameters whose failures are shown
 _POINTS = 101  # of a performance profile
-_WIDE = 3  # axes side by side, beyond which a phone has no room for them
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,6 @@ class Figure:
     title: str
     caption: str
     plot: Plot
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether it needs more room than a phone has, and is moved sideways there."""
-        return self.plot.columns > _WIDE
 
 
 def draw(figures: Sequence[Figure], is_again: bool, tell: Callable[[str], None]) -> list[Path]:

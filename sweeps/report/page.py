@@ -18,7 +18,6 @@ from sweeps.report.headline import Summary
 from sweeps.report.plotly_json import to_plotly
 
 _HERE = Path(__file__).parent
-_SHOWN, _WHOLE = 25, 60  # rows that are there at once of a table of more than so many
 _COLOURS = 64
 
 
@@ -32,11 +31,6 @@ class Table:
     rows: Sequence[Sequence[str]]
     words: Sequence[str] = ()
     """Columns that are flush left."""
-
-    @property
-    def shown(self) -> Sequence[Sequence[str]]:
-        """The rows that are there before one asks for all."""
-        return self.rows[: _SHOWN if len(self.rows) > _WHOLE else _WHOLE]
 
 
 Part = Markup | Table | Figure | list[Figure]
@@ -58,11 +52,6 @@ class Section:
         object.__setattr__(self, "parts", [part for part in self.parts if part])
 
     @property
-    def id(self) -> str:
-        """As links have it."""
-        return self.prefix + self.name
-
-    @property
     def figures(self) -> list[Figure]:
         """All that it shows."""
         rows = [part if isinstance(part, list) else [part] for part in self.parts]
@@ -80,10 +69,12 @@ def page(title: str, summaries: Sequence[Summary], sections: Sequence[Section], 
         "marked": _marked,
     }
     return environment.get_template("page.html").render(
-        title=title, metrics=METRICS.values(), summaries=summaries, sections=sections,
+        title=title,
+        metrics=METRICS.values(),
+        summaries=summaries,
+        sections=sections,
         plotly=plotly,
-        css=(_HERE / "page.css").read_text("utf-8"), js=(_HERE / "page.js").read_text("utf-8"),
-    )  # fmt: skip
+    )
 
 
 def paragraph(text: str, style: str = "") -> Markup:
