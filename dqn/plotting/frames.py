@@ -152,10 +152,9 @@ def _copied(env: gymnasium.Env) -> tuple[gymnasium.Env, str]:
     while True:
         spec = spec_of(layer)
         if spec is not None and all(one.kwargs is not None for one in spec.additional_wrappers):
-            mode = gymnasium_env.drawing_mode(layer)
-            given = (
-                {} if mode is None and "render_mode" not in spec.kwargs else {"render_mode": mode}
-            )
+            given: dict[str, Any] = {"render_mode": gymnasium_env.drawing_mode(layer)}
+            if given["render_mode"] is None and "render_mode" not in spec.kwargs:
+                given.clear()
             try:
                 made = gymnasium.make(spec, **given)
             except (Exception, SystemExit) as error:  # whatever its constructor raises
