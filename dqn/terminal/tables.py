@@ -45,7 +45,7 @@ def summary(rows: pd.DataFrame, trial: Mapping[str, float]) -> str:
     middles = [metric_cell(trial, name) for name in averaged]
     made.add_row("IQM", count(len(rows), "seed"), "", "", *middles, solved)
     made.add_row("", "95 % interval", "", "", *(interval_cell(trial, name) for name in averaged))
-    return f"\n{as_text(made)}"
+    return f"\n{as_text(made)}\n"
 
 
 def seed_table(
