@@ -84,8 +84,10 @@ def leaderboards(
         own = trials[(trials["env"] == task) & trials["same_as"].isna()]
         if len(tasks) > 1:
             lines.append(f"\n{task}")
-            columns = {key: own.get(COLUMN_OF_KEY.get(key, key)) for key in swept}
-            keys = [key for key, values in columns.items() if len(pd.unique(values)) > 1]
+            columns = {key: COLUMN_OF_KEY.get(key, key) for key in swept}
+            keys = [
+                key for key, name in columns.items() if name in own and len(own[name].unique()) > 1
+            ]
         lines.append(leaderboard(own, keys, objective, ordered_by, value_of=value_of))
         if line := incomparable_settings(own.to_dict("records")):
             lines.append(f"  {line}")
