@@ -19,11 +19,9 @@ from dqn.runtime.exit_codes import INTERRUPTED
 from dqn.statistics.formatting import count
 from dqn.storage.columns import Row
 from dqn.storage.results_dir import ResultsDir
-from dqn.terminal.closing_table import best_of, leaderboards, unwritten
 from dqn.terminal.drawing import DrawingProgress, draw_and_report
-from dqn.terminal.run_progress import RunProgress
-from dqn.terminal.sweep_progress import SweepProgress
-from dqn.terminal.tables import summary
+from dqn.terminal.progress import RunProgress, SweepProgress
+from dqn.terminal.tables import best_of, leaderboards, summary, unwritten
 from dqn.training.messages import WorkerPool
 from dqn.training.scheduler import ProgressListener, Scheduler, Timing
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource

@@ -1,7 +1,5 @@
 """One greedy episode, step by step and as a GIF; and the network as a Keras file."""
 
-import contextlib
-import importlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +13,7 @@ from PIL import Image
 from dqn.config import EnvConfig
 from dqn.envs.adapter import Adapter, flat_size, name_of
 from dqn.envs.gymnasium_env import counted_from_zero
-from dqn.plotting.drawable import drawable, stay_off_screen
-from dqn.plotting.frames import GIF_FPS, Frames
+from dqn.plotting.frames import GIF_FPS, Frames, drawable
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.errors import EnvError
 
@@ -58,17 +55,15 @@ def record_episode(
 ) -> Rollout:
     """Play one episode, greedy to its end, and write it to `path` as a GIF.
 
-    `policy` is a `DQNAgent`, or any function from observations [N, D] to Q-values [N, A]. `env`
-    says where to play: an environment's configuration, or a Gymnasium environment, by default the
-    agent's own. It is played in a copy, wrappers of one's own included, so that a training is not
-    disturbed; one that was not made by `gymnasium.make`, or cannot exist twice, is played in
-    itself. `seed` fixes the start.
+    `policy` is a `DQNAgent`, or any function from observations [N, D] to Q-values [N, A]; `env` a
+    configuration of an environment or a Gymnasium one, by default the agent's own. It is played in
+    a copy, wrappers included; in itself if it was not made by `gymnasium.make` or cannot exist
+    twice. `seed` fixes the start.
 
-    The GIF has 25 frames a second of the environment's own time and at most 150, so that a longer
-    episode plays faster; the last is held for a second. An environment that cannot draw itself is
-    played all the same: one line of the log says that there is no GIF, and why. The file is there
-    whole or not at all. Raises `TypeError` for a function without an `env`, `EnvError` where the
-    environment cannot be played.
+    The GIF, written whole or not at all, has 25 frames a second and at most 150: longer episodes
+    play faster. Where the environment cannot draw itself, a line of the log says so and the episode
+    is played all the same. Raises `TypeError` for a function without an `env`, `EnvError` where it
+    cannot be played.
     """
     given = getattr(policy, "env", None) if env is None else env
     if given is None:
@@ -99,24 +94,22 @@ def write_episode(path: Path, frames: Frames) -> str:
     return "" if images else frames.reason
 
 
-def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float = GIF_FPS) -> None:
+def write_gif(path: Path, frames: Sequence[np.ndarray]) -> None:
     """Frames, uint8 [height, width, 3] each, as an endless GIF with one palette for all.
 
-    Each shows for 1 / `fps` seconds, the last for one second.
+    Each shows for 1 / `GIF_FPS` seconds, the last for one second.
     """
-    images = [Image.fromarray(frame) for frame in frames]
-    width, height = images[0].size
     # A few frames from the whole episode have every colour of it.
-    sample = [images[i] for i in np.linspace(0, len(images) - 1, num=4).astype(int)]
-    strip = Image.new("RGB", (width, height * len(sample)))
-    for number, image in enumerate(sample):
-        strip.paste(image, (0, number * height))
-    palette = strip.quantize(COLOURS, Image.Quantize.FASTOCTREE)
-    first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    sample = [frames[i] for i in np.linspace(0, len(frames) - 1, num=4).astype(int)]
+    palette = Image.fromarray(np.concatenate(sample)).quantize(COLOURS, Image.Quantize.FASTOCTREE)
+    first, *rest = [
+        Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+        for frame in frames
+    ]
     with replacing(path) as temporary:
         first.save(
             temporary, format="GIF", save_all=True, append_images=rest,
-            duration=[round(1000 / fps)] * len(rest) + [1000], loop=0,
+            duration=[round(1000 / GIF_FPS)] * len(rest) + [1000], loop=0,
         )  # fmt: skip
 
 
@@ -127,35 +120,20 @@ def save_model(path: Path, network: Any, weights: Sequence[np.ndarray]) -> None:
 
 
 def _play(q_values: QValues, env: Adapter, seed: int, frames: Frames) -> Rollout:
-    observations, actions, rewards, q = [], [], [], []
+    steps, rewards = [], []
     terminated = truncated = False
     try:
         observation = env.reset(seed)
         while not (terminated or truncated):
-            frames.see(len(actions))
+            frames.see(len(steps))
             values = np.asarray(q_values(observation[None]))[0]  # [A]
             action = int(values.argmax())
-            observations.append(observation)
-            actions.append(action)
-            q.append(values[action])
+            steps.append((observation, action, values[action]))
             observation, reward, terminated, truncated = env.step(action)
             rewards.append(float(reward))
-            truncated = truncated or len(actions) == MAX_STEPS
+            truncated = truncated or len(steps) == MAX_STEPS
     except EnvError as error:
-        raise error.at(seed, len(actions)) from error
-    frames.see(len(actions))
-    return Rollout(
-        np.array(observations),
-        np.array(actions),
-        np.array(rewards),
-        np.array(q),
-        terminated,
-        truncated,
-    )
-
-
-def load() -> None:
-    """Import what most environments draw themselves with, where it is installed."""
-    stay_off_screen()
-    with contextlib.suppress(ImportError):
-        importlib.import_module("pygame")
+        raise error.at(seed, len(steps)) from error
+    frames.see(len(steps))
+    observations, actions, q = map(np.array, zip(*steps, strict=True))
+    return Rollout(observations, actions, np.array(rewards), q, terminated, truncated)

@@ -24,6 +24,7 @@ class Axis:
     whole: bool = False
     """Whether it counts, so that between two numbers there is nothing to label."""
     limits: tuple[float, float] | None = None
+    """Numbers, on a logarithmic axis too."""
     ticks: Sequence[tuple[float, str]] | None = None
     """Places and their labels; None leaves them to the renderer."""
     bare: bool = False
@@ -123,7 +124,7 @@ class Plot:
 
     def decades(self, axis: str) -> float:
         """How many powers of ten the points on the axis "x" or "y" span."""
-        lines = [np.ravel(getattr(one, axis)) for one in self.marks if isinstance(one, Line)]
-        values = np.concatenate([*lines, np.empty(0)]).astype(float)
+        lines = [np.ravel(getattr(mark, axis)) for mark in self.marks if isinstance(mark, Line)]
+        values = np.concatenate([*lines, []]).astype(float)
         values = values[np.isfinite(values) & (values > 0)]
         return float(np.ptp(np.log10(values))) if values.size else 0.0

@@ -1,8 +1,4 @@
-"""A `Plot` as a PNG.
-
-Drawn on Matplotlib's `Figure` objects, never through pyplot, so nothing global changes and nothing
-needs a screen.
-"""
+"""A `Plot` as a PNG, drawn without pyplot: nothing global changes, nothing needs a screen."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,14 +4,8 @@ Colours are Okabe & Ito's (2008), distinct without colour vision; what matters a
 width, dash or mark, so that it survives print.
 """
 
-BLUE, SKY, ORANGE, VERMILLION, GREEN, PINK = (
-    "#0072B2",
-    "#56B4E9",
-    "#E69F00",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-)
+BLUE, SKY, ORANGE = "#0072B2", "#56B4E9", "#E69F00"
+VERMILLION, GREEN, PINK = "#D55E00", "#009E73", "#CC79A7"
 BLACK, GREY, OLIVE = "#000000", "#666666", "#999933"
 
 _COLOURS = BLUE, VERMILLION, GREEN, ORANGE, SKY, GREY, PINK, OLIVE
@@ -45,8 +39,5 @@ MARKS = {
 
 def of_series(place: int) -> dict[str, str]:
     """Colour, dash and mark of the series at a `place` among several, as a `Line` takes them."""
-    return {
-        "colour": _COLOURS[place % 8],
-        "dash": list(DASHES)[place % 8],
-        "mark": list(MARKS)[place % 8],
-    }
+    place %= len(_COLOURS)
+    return {"colour": _COLOURS[place], "dash": [*DASHES][place], "mark": [*MARKS][place]}

@@ -1,6 +1,6 @@
 """The three figures of a run: returns, losses, and Q-values along a greedy episode."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +32,15 @@ def draw_returns(
     `episodes` and `seeds` are rows of episodes.parquet and seeds.csv, of one trial or of several;
     `threshold` is the return that counts as solved.
     """
-    raw = _curves(episodes, "return")
-    curves, smoothing = _smooth(raw)
-    marks: list[Line | Band | Level] = []
-    if len(raw) == 1:
-        (returns,) = raw.values()
-        marks.append(
-            Line(_numbers(returns), returns, "one episode", GREY, 0, mark="circle", size=3,
-                 opacity=0.6)
-        )  # fmt: skip
+    raw, curves, title = _curves("Returns", episodes, seeds, "return")
+    marks: list[Line | Band | Level] = [
+        Line(np.arange(len(y)) + 1, y, "one episode", GREY, 0, mark="circle", size=3, opacity=0.6)
+        for y in raw.values()
+        if len(raw) == 1
+    ]
     marks += _trainings(curves, seeds)
     if threshold is not None:
         marks.append(Level(threshold, f"solved at {threshold:g}"))
-    title = f"Returns{smoothing} · {_described(seeds)}"
     write_png(path, Plot(title, _EPISODE, Axis("return (sum of rewards)"), marks))
 
 
@@ -53,11 +49,10 @@ def draw_losses(path: Path, episodes: pd.DataFrame, seeds: pd.DataFrame) -> None
 
     A loss of 0 has no place on that scale and is left out.
     """
-    curves, smoothing = _smooth(_curves(episodes, "loss"))
+    _, curves, title = _curves("Losses", episodes, seeds, "loss")
     curves = {key: np.where(curve > 0, curve, np.nan) for key, curve in curves.items()}
     some = any(np.isfinite(curve).any() for curve in curves.values())
     marks = _trainings(curves, seeds) if some else [Note(0.5, 0.5, "no loss above 0")]
-    title = f"Losses{smoothing} · {_described(seeds)}"
     loss = Axis("TD loss per update (scaled reward²)", log=some)
     write_png(path, Plot(title, _EPISODE, loss, marks))
 
@@ -113,45 +108,33 @@ def q_bounds(
     return {f"{side} bound, time-out bootstraps: r/(1 − γ)": np.full(length, r / (1.0 - gamma))}
 
 
-def _curves(episodes: pd.DataFrame, column: str) -> Curves:
-    curves = {}
-    for (trial, seed), group in episodes.sort_values("episode").groupby(["trial", "seed"]):  # pyright: ignore[reportGeneralTypeIssues]
-        curves[trial, seed] = group[column].to_numpy(float)
-    return curves
-
-
-def _smooth(curves: Curves) -> tuple[Curves, str]:
-    """Running means, and the words for it; as they are where all are too short to make a line.
-
-    A training that ended within its first window has one point, at its end.
-    """
-    if max(map(len, curves.values()), default=0) < 2 * WINDOW:
-        return curves, ""
-    smooth = {key: smoothed(curve) for key, curve in curves.items()}
-    return smooth, f", mean of {WINDOW} episodes"
-
-
-def _numbers(curve: NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.arange(1, len(curve) + 1)
+def _curves(
+    what: str, episodes: pd.DataFrame, seeds: pd.DataFrame, column: str
+) -> tuple[Curves, Curves, str]:
+    """A number of each episode, its running mean, and a title: as it is where all are too short."""
+    grouped = episodes.sort_values("episode").groupby(["trial", "seed"])[column]
+    raw: Any = {key: curve.to_numpy(float) for key, curve in grouped}
+    trained = ", ".join([*map(str, seeds["env"].unique()), count(len(seeds), "seed")])
+    if max(map(len, raw.values()), default=0) < 2 * WINDOW:
+        return raw, raw, f"{what} · {trained}"
+    smooth = {key: smoothed(curve) for key, curve in raw.items()}
+    return raw, smooth, f"{what}, mean of {WINDOW} episodes · {trained}"
 
 
 def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
-    """Each training thin; with two or more their median and the band between their quartiles.
-
-    Median and band go as far as half the trainings do: further on they would be about the few that
-    lasted. A diverged training ends in a cross.
-    """
-    if len(curves) == 1:
-        marks: list[Line | Band] = [
-            Line(_numbers(curve), curve, "running mean") for curve in curves.values()
-        ]
-    else:
-        pale: Any = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
-        marks = [
-            Line(_numbers(curve), curve, "" if number else "one seed", **pale)
-            for number, curve in enumerate(curves.values())
-        ]
-        marks += _spread(list(curves.values()))
+    """Each training thin, a diverged one to a cross; of two or more their median and quartiles."""
+    alone = len(curves) == 1
+    pale = {"colour": SKY, "width": 0.8, "opacity": max(0.25, 0.9 - 0.02 * len(curves))}
+    style: Any = {} if alone else pale
+    names = iter(["running mean" if alone else "one seed"])
+    marks: list[Line | Band] = [
+        Line(np.arange(len(curve)) + 1, curve, next(names, ""), **style)
+        for curve in curves.values()
+    ]
+    episode, low, median, high = quartiles(list(curves.values()), fewest=2)
+    if len(episode):
+        marks += [Band(episode, low, high, "middle half of seeds"),
+                  Line(episode, median, "median of seeds", width=2.4)]  # fmt: skip
     diverged = seeds[seeds["status"] == "diverged"]
     ends = [
         (known[-1] + 1, curves[key][known[-1]])
@@ -163,15 +146,3 @@ def _trainings(curves: Curves, seeds: pd.DataFrame) -> list[Line | Band]:
         name = f"diverged ({len(diverged)})"
         marks.append(Line(x, y, name, VERMILLION, 0, mark="x", size=9))
     return marks
-
-
-def _spread(curves: Sequence[NDArray[np.float64]]) -> list[Line | Band]:
-    episode, low, median, high = quartiles(curves, fewest=2)
-    if not len(episode):
-        return []
-    return [Band(episode, low, high, "middle half of seeds"),
-            Line(episode, median, "median of seeds", width=2.4)]  # fmt: skip
-
-
-def _described(seeds: pd.DataFrame) -> str:
-    return ", ".join([*map(str, seeds["env"].unique()), count(len(seeds), "seed")])

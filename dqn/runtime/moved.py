@@ -29,8 +29,8 @@ _MODULES = {
     "dqn.config": "dqn: habits=familiar nesting=env_config schema=fields values "
     "variables=interpolation",
     "dqn.envs": "dqn.envs: compiled=registry host=gymnasium_env lookup=registry_errors",
-    "dqn.plotting": "dqn.results: artefacts drawable figures=training_figures frames "
-    "pictures=result_pictures recorder=episode_recorder",
+    "dqn.plotting": "dqn.results: artefacts=result_pictures drawable=frames frames "
+    "figures=training_figures pictures=result_pictures recorder=episode_recorder",
     "dqn.runtime": "dqn: errors limits machine quiet=tensorflow secrets status=exit_codes version; "
     "dqn.algorithm: traced; dqn.execution: runtime=compile_cache staging=cache_staging; "
     "dqn.results: atomic=atomic_write",
@@ -39,8 +39,8 @@ _MODULES = {
     "document=safe_yaml episodes folder=results_dir format=format_version identity lines lock "
     "machines opening parts places=layout ranking reading=reader seeds seeds_text thresholds "
     "training=finished trial_table trials",
-    "dqn.terminal": "dqn.execution: closing=closing_table drawing live=sweep_progress "
-    "progress=run_progress screen=console summary=tables",
+    "dqn.terminal": "dqn.execution: closing=tables drawing live=progress progress "
+    "screen=console summary=tables",
     "dqn.training": "dqn.execution: block=lane_block course=trial_progress driver=scheduler engine "
     "jobs memory source=trial_source",
     "dqn.workers": "dqn.execution: cluster=ray crew=remote_pool fleet=pool member=remote_worker "
@@ -54,8 +54,8 @@ _MODULES = {
     "importance knobs=hyperparameters tables=frames",
     "sweeps.commands": "sweeps: compare export reproduce",
     "sweeps.plugins": "sweeps: earlier=older_results grid launcher=grid sweeper=study",
-    "sweeps.report": "sweeps: pictures=comparison_figures; sweeps.reporting: answer=headline "
-    "charts=figures commands=run_commands evidence=data gallery=figures origin=provenance "
+    "sweeps.report": "sweeps: pictures=figures; sweeps.reporting: answer=headline "
+    "charts=figures commands=provenance evidence=data gallery=figures origin=provenance "
     "page sections stills=figures",
     "sweeps.search": "sweeps: endings options pruners race=racing record=study_storage "
     "recorded=space_parser repeats samplers settings space storage=storage_url "

@@ -1,6 +1,7 @@
 """Each kind of value as text, once for all tables, sentences and messages."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ if TYPE_CHECKING:  # formatting is imported before NumPy is needed
 
 NONE = "-"
 """What stands where there is no value."""
+ENDS = ("", "_low", "_high")
+"""What follows a metric's name in the columns of its value and of the ends of its interval."""
 _PLAIN = 1e-4, 1e5  # numbers in between are written without an exponent
 
 
@@ -63,15 +66,39 @@ def _short(end: float) -> str:
     return f"{end:.0f}" if abs(end) >= 100 else f"{end:.3g}" if abs(end) >= 1 else f"{end:.2f}"
 
 
-def format_estimate(
-    value: float | None, ends: Iterable[float | None] | None, digits: int, none: str = NONE
-) -> str:
-    """A number and its interval, "value [low, high]"; without what is missing or not finite."""
-    if value is None or not isfinite(value):
-        return none
-    known = [end for end in ends or () if end is not None and isfinite(end)]
-    interval = f" [{known[0]:z.{digits}f}, {known[1]:z.{digits}f}]" if len(known) == 2 else ""
-    return f"{value:z.{digits}f}{interval}"
+@dataclass(frozen=True)
+class Estimate:
+    """A number and the ends of its 95 % interval; None for what is not known or not finite."""
+
+    value: float | None = None
+    ends: tuple[float, float] | None = None
+
+    @classmethod
+    def of(
+        cls, value: float | None, low: float | None = None, high: float | None = None
+    ) -> "Estimate":
+        """From three numbers, finite or not."""
+        value = value if value is not None and isfinite(value) else None
+        if low is None or high is None or not (isfinite(low) and isfinite(high)):
+            return cls(value)
+        return cls(value, (low, high))
+
+    @classmethod
+    def in_row(cls, row: Mapping[Any, Any], name: str) -> "Estimate":
+        """From the columns `name`, NAME_low and NAME_high of a row."""
+        return cls.of(*(row[name + end] for end in ENDS))
+
+    def plain(self, name: str) -> dict[str, float | None]:
+        """As columns of these names."""
+        low, high = self.ends or (None, None)
+        return {name: self.value, f"{name}_low": low, f"{name}_high": high}
+
+    def text(self, digits: int, none: str = NONE) -> str:
+        """As "value [low, high]", without an interval where there is none."""
+        if self.value is None:
+            return none
+        ends = "" if self.ends is None else " [{:z.{n}f}, {:z.{n}f}]".format(*self.ends, n=digits)
+        return f"{self.value:z.{digits}f}{ends}"
 
 
 def format_share(value: float) -> str:

@@ -1,9 +1,8 @@
 """A learning curve: what trainings have come to at each episode or step, together: pure NumPy.
 
-Each training alone is a running mean of its episodes. Together they are a table [N, P], which says
-of each of N trainings what it had come to by each of P places, and NaN where it does not count. A
-statistic of many is drawn as far as half of them count: further on it would be about the few that
-lasted.
+Each training alone is a running mean of its episodes. Together they are a table [N, P]: what each
+of N trainings had come to by each of P places, NaN where it does not count. A statistic is drawn as
+far as half of them count: further on it would be about the few that lasted.
 """
 
 from collections.abc import Iterator, Sequence

@@ -4,29 +4,47 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from dqn.runtime.secrets import hidden
 
 _PAUSE = 5.0  # seconds between plain lines
 _FIRST = 1.0  # seconds until the first of them
+_WINDOW = 20.0  # seconds that a speed is over
+_ETA_FROM = 0.05  # of the whole: before that, how long it will take is a guess
 
 
 class Screen:
-    """Standard error, or another console, from the moment it is entered with `with`."""
+    """Standard error, or another console, once entered; `opening` is its first plain line."""
 
-    def __init__(self, *columns: ProgressColumn, console: Console | None = None):
+    def __init__(self, opening: str, *columns: ProgressColumn, console: Console | None = None):
+        self._opening = opening
         self._console = console or Console(file=sys.stderr, highlight=False)
         self.bars = Progress(
-            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+            *columns,
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+            speed_estimate_period=_WINDOW,
         )
         """Shown on a terminal alone."""
+        self._first: tuple[float, float] | None = None  # time and share once all is compiled
 
-    def __enter__(self) -> "Screen":
+    def __enter__(self):
         self._last = time.monotonic() - _PAUSE + _FIRST
         self.bars.start()
+        if self._opening:
+            self.line(self._opening)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -56,12 +74,25 @@ class Screen:
         if time.monotonic() - self._last > _PAUSE:
             self.line(text)
 
+    def speed(self, task: TaskID) -> float:
+        """What a task of the bars gains per second; 0 while that is not known."""
+        return next(one.speed or 0.0 for one in self.bars.tasks if one.id == task)
+
+    def time_left(self, share: float) -> str:
+        """The time left with `share` of the whole done, since the first call; "" if too early."""
+        now = time.monotonic()
+        self._first = self._first or (now, share)
+        gained = share - self._first[1]
+        if gained <= _ETA_FROM:
+            return ""
+        return f" · {timedelta(seconds=int((1.0 - share) * (now - self._first[0]) / gained))} left"
+
 
 @contextmanager
 def steps() -> Iterator[Callable[[str], None]]:
     """A function that shows what is being done, to be called at each step of some seconds."""
-    screen = Screen(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with screen:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Screen("", *columns) as screen:
         task = screen.bars.add_task("")
 
         def show(step: str) -> None:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 from dqn.config import Config
-from dqn.plotting.artefacts import attempt
+from dqn.plotting import result_pictures
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.console import steps
-from dqn.terminal.run_progress import RunProgress
+from dqn.terminal.progress import RunProgress
 from dqn.training.messages import PoolUpdate
 
 _SHARE = 0.1  # of the time, at most, goes into drawing while seeds train
@@ -18,14 +18,11 @@ _FIRST_CURVES = 20.0  # seconds; earlier ones are not worth waiting for
 
 
 def draw_and_report(what: str, draw: Callable[[], list[str] | None]) -> bool:
-    """Draw, and say on standard error what could not be made and why; False after Ctrl-C.
-
-    `draw` gives a line for each file that could not be made; what it raises is one more.
-    """
+    """Draw, and say on standard error what could not be made, a line each; False after Ctrl-C."""
     problems: list[str] = []
     ended = True
     try:
-        with attempt("figures", problems), steps() as show:
+        with result_pictures.attempt("figures", problems), steps() as show:
             show(f"drawing {what} ...".replace("  ", " "))
             problems += draw() or []
     except KeyboardInterrupt:
@@ -55,8 +52,6 @@ class DrawingProgress:
             return
         began = time.monotonic()
         with contextlib.suppress(Exception):  # shown by whoever draws in the end
-            from dqn.plotting import result_pictures
-
             result_pictures.draw_curves(self._folder, self._config)
         self._due = time.monotonic() + (time.monotonic() - began) / _SHARE
 
@@ -64,6 +59,4 @@ class DrawingProgress:
 def _load_pictures() -> None:
     """Import what draws, beside a training: it takes over a second."""
     with contextlib.suppress(Exception):  # raised again by whoever draws
-        from dqn.plotting import result_pictures
-
         result_pictures.load()

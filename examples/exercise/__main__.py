@@ -90,9 +90,9 @@ def _write_page(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[
     from examples.exercise.influence import influence
     from examples.exercise.page import page
 
-    them = read_candidates([args.exercise, args.scaled, args.recommended])
-    _refuse_unlike(them)
-    _refuse_disorder(*them[:2])
+    runs = read_candidates([args.exercise, args.scaled, args.recommended])
+    _refuse_unlike(runs)
+    _refuse_disorder(*runs[:2])
     studies = [influence(read_candidate(text).results) for text in args.sweeps]
     _refuse_names([study.name for study in studies])
     for study in studies:
@@ -102,21 +102,21 @@ def _write_page(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[
                 "it in one key, all their seeds trained, has none; sweep=influence makes such a "
                 "study, and a stopped sweep's own command resumes it"
             )
-        _refuse_unlike([them[0], *study.candidates])
+        _refuse_unlike([runs[0], *study.candidates])
     out = args.out or OUT
     try:
         out.mkdir(parents=True, exist_ok=True)
         tell("drawing losses.png ...")
-        draw_losses(out / "losses.png", them)
+        draw_losses(out / "losses.png", runs)
         tell("drawing values.png ...")
-        draw_values(out / "values.png", them)
+        draw_values(out / "values.png", runs)
         for study in studies:
             tell(f"drawing {study.name}.png ...")
             draw_influence(out / f"{study.name}.png", study.hyperparameters)
-        folders = [one.results.path for one in (*them, *studies)]
+        folders = [source.results.path for source in (*runs, *studies)]
         commands = [*map(_command, folders), *_way_here(folders), _own_command(args)]
         with replacing(out / PAGE) as temporary:
-            temporary.write_text(page(them, studies, commands), encoding="utf-8")
+            temporary.write_text(page(runs, studies, commands), encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"--out must be a folder that can be written to, got {out} "
@@ -128,18 +128,18 @@ def _write_page(args: argparse.Namespace, tell: Callable[[str], None]) -> tuple[
     }  # fmt: skip
 
 
-def _refuse_unlike(them: Sequence[Candidate]) -> None:
+def _refuse_unlike(candidates: Sequence[Candidate]) -> None:
     """Refuse what `compare` does without --anyway."""
-    for other in incomparable(them):
+    for other in incomparable(candidates):
         raise UserError(
-            f"what is compared must share environment and budget, got {them[0].name}: "
-            f"{format_terms(them[0])}, and {other.name}: {format_terms(other)}; leave that out, or "
-            "train it with the same"
+            f"what is compared must share environment and budget, got {candidates[0].name}: "
+            f"{format_terms(candidates[0].config)}, and {other.name}: "
+            f"{format_terms(other.config)}; leave that out, or train it with the same"
         )
 
 
 def _refuse_disorder(exercise: Candidate, scaled: Candidate) -> None:
-    scales = [one.config.reward_scale for one in (exercise, scaled)]
+    scales = [run.config.reward_scale for run in (exercise, scaled)]
     if scales[1] >= scales[0]:
         raise UserError(
             "the second run must have a smaller reward_scale than the first, got "

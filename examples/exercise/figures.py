@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dqn.config import EnvConfig
+from dqn.envs.registry_errors import known_registration
 from dqn.plotting.plot import Axis, Band, Line, Plot
 from dqn.plotting.png import write_panels, write_png
 from dqn.plotting.style import BLACK, BLUE, VERMILLION, of_series
@@ -18,7 +20,6 @@ from dqn.statistics.learning_curves import quartiles, smoothed
 from dqn.statistics.metrics import METRICS, WINDOW, interval, median
 from examples.exercise.influence import METRIC, TITLE, Level, seeds_of
 from sweeps.analysis.candidates import Candidate
-from sweeps.analysis.tables import time_limit
 
 WIDTH_OF_TITLE = 5.4
 """Inches that the title of `draw_influence` needs."""
@@ -37,9 +38,9 @@ class Growth:
     seeds: int
 
 
-def episodes_of(one: Candidate) -> pd.DataFrame:
+def episodes_of(run: Candidate) -> pd.DataFrame:
     """Its rows of episodes.parquet, in order of seed and episode."""
-    return one.results.episodes(one.trial).sort_values(["seed", "episode"])
+    return run.results.episodes(run.trial).sort_values(["seed", "episode"])
 
 
 def growth(episodes: pd.DataFrame, column: str) -> Growth | None:
@@ -61,7 +62,7 @@ def growth(episodes: pd.DataFrame, column: str) -> Growth | None:
     )  # fmt: skip
 
 
-def realised(one: Candidate, episodes: pd.DataFrame) -> NDArray[np.float64] | None:
+def realised(run: Candidate, episodes: pd.DataFrame) -> NDArray[np.float64] | None:
     """The discounted sum of scaled rewards that followed, mean over each episode's steps [E].
 
     An episode that fails after T steps of reward r leaves r (1 - γⁿ) / (1 - γ) with n = T ... 1
@@ -69,8 +70,8 @@ def realised(one: Candidate, episodes: pd.DataFrame) -> NDArray[np.float64] | No
     time-outs bootstrap. What follows a state under the policy of the moment, exploration included:
     what a Q-value of the chosen action estimates. None where no such reward is known.
     """
-    config = one.config
-    limit = time_limit(config.env)
+    config = run.config
+    limit = _time_limit(config.env)
     if STEP_REWARD.get(config.env.id) != 1.0 or limit is None or config.gamma == 1.0:
         return None
     endless = config.reward_scale / (1.0 - config.gamma)
@@ -81,28 +82,35 @@ def realised(one: Candidate, episodes: pd.DataFrame) -> NDArray[np.float64] | No
     return np.where(timed_out, endless, value)
 
 
-def draw_losses(path: Path, them: Sequence[Candidate]) -> None:
+def _time_limit(env: EnvConfig) -> int | None:
+    """Steps after which an episode is cut; None: no such limit, or none that is known here."""
+    if env.max_episode_steps is not None:
+        return env.max_episode_steps
+    return getattr(known_registration(env.id), "max_episode_steps", None)
+
+
+def draw_losses(path: Path, runs: Sequence[Candidate]) -> None:
     """Loss by episode, median and middle half of seeds, on a logarithmic scale."""
     marks: list[Any] = []
     positive = False
-    for place, one in enumerate(them):
+    for place, run in enumerate(runs):
         style: Any = of_series(place) | {"mark": ""}
-        episode, low, middle, high = _quartiles(episodes_of(one), "loss")
+        episode, low, middle, high = _quartiles(episodes_of(run), "loss")
         positive |= bool(np.any(low > 0))  # or a logarithm has nothing to show
         marks += [Band(episode, low, high, colour=style["colour"]),
-                  Line(episode, middle, one.name, **style)]  # fmt: skip
+                  Line(episode, middle, run.name, **style)]  # fmt: skip
     title = f"Loss, mean of {WINDOW} episodes · median and middle half of seeds"
     loss = Axis("TD loss, in (scaled reward)²", log=positive)
     write_png(path, Plot(title, Axis("episode", whole=True, from_zero=True), loss, marks))
 
 
-def draw_values(path: Path, them: Sequence[Candidate]) -> None:
+def draw_values(path: Path, runs: Sequence[Candidate]) -> None:
     """What the network says a state is worth, and what followed: a panel per candidate."""
     panels, drawn = [], "Q-values"
-    for one in them:
-        frame = episodes_of(one)
+    for run in runs:
+        frame = episodes_of(run)
         series = [("Q of the chosen action", "q", BLUE, "solid")]
-        if (followed := realised(one, frame)) is not None:
+        if (followed := realised(run, frame)) is not None:
             drawn = "Q-values and what followed"
             frame = frame.assign(followed=followed)
             series.append(("what followed", "followed", VERMILLION, "dash"))
@@ -112,7 +120,7 @@ def draw_values(path: Path, them: Sequence[Candidate]) -> None:
             marks += [Band(episode, low, high, colour=colour),
                       Line(episode, middle, name, colour, dash=dash)]  # fmt: skip
         value = Axis("discounted sum of scaled rewards")
-        panels.append(Plot(one.name, Axis("episode", whole=True), value, marks))
+        panels.append(Plot(run.name, Axis("episode", whole=True), value, marks))
     title = f"{drawn}, mean of {WINDOW} episodes · median of seeds"
     write_panels(path, panels, title, len(panels), (3.2, 3.2))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dqn.statistics.formatting import count, format_estimate, format_setting
+from dqn.statistics.formatting import Estimate, count, format_setting
 from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import COLUMN_OF_KEY, Cell, Row, hyperparameters
 from dqn.storage.reader import Results
@@ -116,8 +116,7 @@ def seeds_of(hyperparameters: Mapping[str, Sequence[Level]]) -> str:
 
 def cell(summary: Mapping[str, Any], metric: str = METRIC) -> str:
     """A metric of a row of trials.csv with its interval."""
-    ends = summary[metric + "_low"], summary[metric + "_high"]
-    return format_estimate(summary[metric], ends, METRICS[metric].digits)
+    return Estimate.in_row(summary, metric).text(METRICS[metric].digits)
 
 
 def section(study: Influence) -> str:
@@ -155,16 +154,14 @@ def _extent(study: Influence) -> str:
 def _chance(versus: SampleComparison | None) -> str:
     if versus is None:
         return "the base is best"
-    if versus.improvement_interval is None:
-        return "not known"
-    return format_estimate(versus.improvement, versus.improvement_interval, 2)
+    return versus.improvement.text(2) if versus.improvement.ends else "not known"
 
 
 def _sure(study: Influence) -> str:
     """The single changes that are surely better, the best first."""
     best = [
         (hyperparameter, level) for hyperparameter, level, _ in ranked(study.hyperparameters)
-        if level.against_base and (level.against_base.improvement_interval or (0.0,))[0] > 0.5
+        if level.against_base and (level.against_base.improvement.ends or (0.0,))[0] > 0.5
     ]  # fmt: skip
     if not best:
         so_far = " so far" * any(study.left_out[reason] for reason in UNFINISHED)

@@ -6,7 +6,7 @@ import numpy as np
 
 from dqn.envs.registry_errors import known_solved_return
 from dqn.plotting.training_figures import STEP_REWARD
-from dqn.statistics.formatting import format_estimate, format_setting
+from dqn.statistics.formatting import format_setting
 from dqn.statistics.metrics import METRICS, WINDOW
 from dqn.storage.trials import trial_row
 from examples.exercise.figures import Growth, episodes_of, growth, realised
@@ -15,21 +15,21 @@ from sweeps.analysis.candidates import Candidate, SampleComparison, changes, com
 
 
 def page(
-    them: Sequence[Candidate],
+    runs: Sequence[Candidate],
     studies: Sequence[Influence],
     commands: Sequence[str],
 ) -> str:
     """The whole page; `commands` made the folders, and it."""
-    exercise, scaled, recommended = them
+    exercise, scaled, recommended = runs
     of_sweeps = " How many a sweep has is said with its results." * bool(studies)
     parts = [
         f"# Deep Q-Networks on {_task(exercise)}: the exercise's questions",
-        f"Every number here was computed by the commands at the end. {_seeds(them)}{of_sweeps} "
+        f"Every number here was computed by the commands at the end. {_seeds(runs)}{of_sweeps} "
         "Brackets hold 95 % intervals; IQM is the interquartile mean.",
         "## Which loss?\n\n" + _which_loss(studies),
-        "## Which output layer?\n\n" + _output_layer(them),
-        "## How does the loss evolve?\n\n" + _how_loss_evolves(them),
-        "## Are the Q-values a good output?\n\n" + _are_values_good(them),
+        "## Which output layer?\n\n" + _output_layer(runs),
+        "## How does the loss evolve?\n\n" + _how_loss_evolves(runs),
+        "## Are the Q-values a good output?\n\n" + _are_values_good(runs),
         "## Does scaling the rewards help?\n\n" + _scaling(exercise, scaled, studies),
         *(f"## What does each parameter do, around {study.base} (`{study.name}`)?\n\n"
           + section(study) for study in studies),
@@ -39,21 +39,21 @@ def page(
     return "\n\n".join(parts) + "\n"
 
 
-def _task(one: Candidate) -> str:
+def _task(run: Candidate) -> str:
     """The environment's name, without its version."""
-    return one.config.env.id.rpartition("-v")[0] or one.config.env.id
+    return run.config.env.id.rpartition("-v")[0] or run.config.env.id
 
 
-def _seeds(them: Sequence[Candidate]) -> str:
+def _seeds(runs: Sequence[Candidate]) -> str:
     """How many seeds each run has, and of how many where some are not in."""
-    asked = [max(one.results.base.seeds, len(one.rows)) for one in them]
+    asked = [max(run.results.base.seeds, len(run.rows)) for run in runs]
     counts = [
-        f"{len(one.rows)}" + f" of its {all_of_them}" * (len(one.rows) < all_of_them)
-        for one, all_of_them in zip(them, asked, strict=True)
+        f"{len(run.rows)}" + f" of its {all_of_them}" * (len(run.rows) < all_of_them)
+        for run, all_of_them in zip(runs, asked, strict=True)
     ]
     if len(set(counts)) == 1:
         return f"Each run has {counts[0]} seed{'s' * (counts[0] != '1')}."
-    each = [f"`{one.name}` has {count}" for one, count in zip(them, counts, strict=True)]
+    each = [f"`{run.name}` has {count}" for run, count in zip(runs, counts, strict=True)]
     return f"Of seeds {', '.join(each)}."
 
 
@@ -66,22 +66,24 @@ def _which_loss(studies: Sequence[Influence]) -> str:
     )
     for study in studies:
         levels = study.hyperparameters.get("huber_delta", ())
-        for level in levels if any(one.is_base and one.value == np.inf for one in levels) else ():
+        for level in (
+            levels if any(other.is_base and other.value == np.inf for other in levels) else ()
+        ):
             if level.against_base is not None:
                 text += (
                     f" Around {study.base} (`{study.name}`, {study.seeds} a setting), "
                     f"δ = {format_setting(level.value)} instead of the squared error changes the "
-                    f"{TITLE} by {_difference(level.against_base)}; "
+                    f"{TITLE} by {level.against_base.difference.text(1)}; "
                     f"{_verdict(level.against_base, 'Huber’s loss', 'the squared error')}."
                 )
     return text
 
 
-def _output_layer(them: Sequence[Candidate]) -> str:
+def _output_layer(runs: Sequence[Candidate]) -> str:
     tops = []
-    for one in them:
-        top = episodes_of(one).groupby("seed")["q"].max()
-        tops.append(f"{top.median():.3g} in `{one.name}`")
+    for run in runs:
+        top = episodes_of(run).groupby("seed")["q"].max()
+        tops.append(f"{top.median():.3g} in `{run.name}`")
     return (
         "Linear, one unit an action. A Q-value is a discounted sum of rewards, so it has no bounds "
         "that an activation could stand for: the largest mean Q-value of an episode was, in the "
@@ -90,20 +92,20 @@ def _output_layer(them: Sequence[Candidate]) -> str:
     )
 
 
-def _how_loss_evolves(them: Sequence[Candidate]) -> str:
+def _how_loss_evolves(runs: Sequence[Candidate]) -> str:
     lines, apart = [], []
-    for one in them:
-        frame = episodes_of(one)
+    for run in runs:
+        frame = episodes_of(run)
         loss, returns = growth(frame, "loss"), growth(frame, "return")
         if loss is None or returns is None:
             continue
         lines.append(
-            f"- `{one.name}`: the loss of the last {WINDOW} episodes is {_times(loss)} that of "
+            f"- `{run.name}`: the loss of the last {WINDOW} episodes is {_times(loss)} that of "
             f"the first {WINDOW} with an update, and higher in {loss.higher} of {loss.seeds} "
             f"seeds; the return is {_times(returns)} what it was."
         )
         if loss.ends[0] > 1.0 and returns.ends[0] > 1.0:
-            apart.append(f"`{one.name}`")
+            apart.append(f"`{run.name}`")
     seen = f"In {' and '.join(apart)} both grew. " * bool(apart)
     return (
         "![Loss by episode](losses.png)\n\n" + "\n".join(lines) + "\n\n"
@@ -114,11 +116,11 @@ def _how_loss_evolves(them: Sequence[Candidate]) -> str:
     )
 
 
-def _are_values_good(them: Sequence[Candidate]) -> str:
+def _are_values_good(runs: Sequence[Candidate]) -> str:
     lines = []
-    for one in them:
-        frame = episodes_of(one)
-        followed = realised(one, frame)
+    for run in runs:
+        frame = episodes_of(run)
+        followed = realised(run, frame)
         if followed is None:
             continue
         late = frame.assign(gap=frame["q"] / followed)
@@ -126,7 +128,7 @@ def _are_values_good(them: Sequence[Candidate]) -> str:
         gaps = late.groupby("seed")["gap"].mean().dropna().to_numpy()
         low, high = np.quantile(gaps, [0.25, 0.75])
         lines.append(
-            f"- `{one.name}`: over the last {WINDOW} episodes Q is {np.median(gaps):.2f} times "
+            f"- `{run.name}`: over the last {WINDOW} episodes Q is {np.median(gaps):.2f} times "
             f"what followed (median of {len(gaps)} seeds; half of them {low:.2f} to {high:.2f})."
         )
     order = "The policy needs only their order: an agent can play well on values that are off."
@@ -138,7 +140,7 @@ def _are_values_good(them: Sequence[Candidate]) -> str:
         )
     return (
         "They can be checked: a Q-value estimates the discounted sum of the scaled rewards that "
-        f"follow, and in {_task(them[0])}, which pays the same at every step, the length of an "
+        f"follow, and in {_task(runs[0])}, which pays the same at every step, the length of an "
         "episode says what that sum was.\n\n![Q-values and what followed](values.png)\n\n"
         + "\n".join(lines)
         + "\n\nNear 1 the values mean what they should. Above 1 they promise more than the policy "
@@ -203,14 +205,14 @@ def _beside_scaling(exercise: Candidate, studies: Sequence[Influence]) -> str:
     return ""
 
 
-def _better(*them: Candidate) -> str:
-    exercise, scaled, recommended = them
+def _better(*runs: Candidate) -> str:
+    exercise, scaled, recommended = runs
     lines = [
-        "| | " + " | ".join(f"`{one.name}`" for one in them) + " |",
-        "|---|" + "---|" * len(them),
+        "| | " + " | ".join(f"`{run.name}`" for run in runs) + " |",
+        "|---|" + "---|" * len(runs),
     ]
     lines += [
-        f"| {metric.title} | " + " | ".join(_metric(one, name) for one in them) + " |"
+        f"| {metric.title} | " + " | ".join(_metric(run, name) for run in runs) + " |"
         for name, metric in METRICS.items()
     ]
     mark = known_solved_return(exercise.config.env)
@@ -222,7 +224,7 @@ def _better(*them: Candidate) -> str:
         if mark is not None
         else ()
     ):
-        cells = [f"{sum(map(share, o.rows))} of {len(o.rows)}" for o in them]
+        cells = [f"{sum(map(share, run.rows))} of {len(run.rows)}" for run in runs]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     versus = compare_samples(recommended.rows, scaled.rows, METRIC)
     verdict = _verdict(versus, f"a seed of `{recommended.name}`", f"one of `{scaled.name}`")
@@ -233,16 +235,16 @@ def _better(*them: Candidate) -> str:
     )
 
 
-def _changes(one: Candidate, other: Candidate, known: Collection[str] = ()) -> list[str]:
-    """The settings of `other` that are not those of `one`, but for the keys that are `known`."""
-    changed = changes([one.config.to_mapping(), other.config.to_mapping()])
+def _changes(run: Candidate, other: Candidate, known: Collection[str] = ()) -> list[str]:
+    """The settings of `other` that `run` has not, but for the keys that are `known`."""
+    changed = changes([run.config.to_mapping(), other.config.to_mapping()])
     return [
         f"`{key}={format_setting(new)}`" for key, (_, new) in changed.items() if key not in known
     ]
 
 
-def _metric(one: Candidate, metric: str) -> str:
-    return cell(trial_row(one.rows, ()), metric)
+def _metric(run: Candidate, metric: str) -> str:
+    return cell(trial_row(run.rows, ()), metric)
 
 
 def _times(growth: Growth) -> str:
@@ -250,16 +252,12 @@ def _times(growth: Growth) -> str:
     return f"{growth.ratio:.2g} [{low:.2g}, {high:.2g}] times"
 
 
-def _difference(versus: SampleComparison) -> str:
-    return format_estimate(versus.difference, versus.difference_interval, 1)
-
-
 def _verdict(versus: SampleComparison, one: str, other: str) -> str:
     """What P(one beats other) says, in words that its interval allows."""
-    if versus.improvement is None or versus.improvement_interval is None:
+    if versus.improvement.ends is None:
         return f"whether {one} beats {other} is not known"
-    low, high = versus.improvement_interval
-    chance = format_estimate(versus.improvement, versus.improvement_interval, 2)
+    low, high = versus.improvement.ends
+    chance = versus.improvement.text(2)
     if low <= 0.5 <= high:
         return f"whether {one} beats {other} is undecided (P = {chance})"
     return f"{one} {'beats' if low > 0.5 else 'loses to'} {other} with P = {chance}"

@@ -1,7 +1,8 @@
 """What is compared: one trial of one folder of results each."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from dqn.statistics.comparison import (
     probability_of_improvement_interval,
     rank_test,
 )
+from dqn.statistics.formatting import Estimate
 from dqn.statistics.metrics import METRICS, Statistic, iqm
 from dqn.storage.columns import Row
 from dqn.storage.reader import Results, read
@@ -42,27 +44,30 @@ class Candidate:
         """Its lines of seeds.csv, in order of their seeds."""
         return self.results.rows[self.trial]
 
-    @property
-    def terms(self) -> tuple[str, int, int]:
-        """What must be the same for two to be comparable: task, episodes and steps."""
-        return self.config.env.id, self.config.episodes, self.config.steps
-
 
 @dataclass(frozen=True)
 class SampleComparison:
-    """One candidate's metric against another's; None where there is no such finite number."""
+    """One candidate's metric against another's."""
 
     paired: bool
     """Whether both were trained with the same seeds; then resamples draw seeds, not trainings."""
-    improvement: float | None
-    improvement_interval: tuple[float, float] | None
-    difference: float | None
+    improvement: Estimate
+    """The probability that a training of the one is better than one of the other."""
+    difference: Estimate
     """Of the IQMs, or of the statistic that was asked for, in the metric's unit and sign."""
-    difference_interval: tuple[float, float] | None
     test: str
     """Name of the rank test that there is no difference."""
     p_value: float | None
     """Its two-sided p-value, of this comparison alone."""
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values, an interval of them as a pair."""
+        return {
+            "paired": self.paired,
+            "improvement": self.improvement.value, "improvement_interval": self.improvement.ends,
+            "difference": self.difference.value, "difference_interval": self.difference.ends,
+            "test": self.test, "p_value": self.p_value,
+        }  # fmt: skip
 
 
 def read_candidate(text: str) -> Candidate:
@@ -76,8 +81,7 @@ def read_candidate(text: str) -> Candidate:
         if not number.isdecimal():
             raise UserError(
                 f"{text}: what follows the colon must be a trial's number, got "
-                f"{short_repr(number)}; "
-                f"write for example {folder}:0"
+                f"{short_repr(number)}; write for example {folder}:0"
             )
         path, trial = Path(folder), int(number)
     results = read(path)
@@ -94,17 +98,16 @@ def read_candidate(text: str) -> Candidate:
 
 
 def read_candidates(texts: Sequence[str]) -> list[Candidate]:
-    """One of each text; their names are made unlike by their folders' parents."""
+    """A candidate of each text, under its name or, where names are alike, under these texts."""
     found = [read_candidate(text) for text in texts]
-    names = [one.name for one in found]
-    if len(set(names)) == len(names):
+    if len({candidate.name for candidate in found}) == len(found):
         return found
-    return [Candidate(text, one.results, one.trial) for text, one in zip(texts, found, strict=True)]
+    return [replace(candidate, name=text) for candidate, text in zip(found, texts, strict=True)]
 
 
 def compare_samples(
-    one: Sequence[Row],
-    other: Sequence[Row],
+    rows: Sequence[Row],
+    others: Sequence[Row],
     metric: str,
     statistic: Statistic = iqm,
     of_seed: Callable[[Row], float | None] | None = None,
@@ -117,35 +120,42 @@ def compare_samples(
     of_seed = of_seed or partial(value_of, metric)
     sign = -1.0 if METRICS[metric].lower_is_better else 1.0
     mine, theirs = (
-        {row["seed"]: value for row in rows if (value := of_seed(row)) is not None}
-        for rows in (one, other)
+        {
+            int(row["seed"] or 0): sign * value
+            for row in sample
+            if (value := of_seed(row)) is not None
+        }
+        for sample in (rows, others)
     )
-    seeds = sorted(mine, key=lambda seed: int(seed or 0))
-    paired = len(mine) > 0 and mine.keys() == theirs.keys()
-    x = [sign * mine[seed] for seed in seeds]
-    y = [sign * theirs[seed] for seed in (seeds if paired else theirs)]
-    low, high = difference_interval(x, y, paired, statistic)
-    gap = float("nan") if not (x and y) else _minus(float(statistic(x)), float(statistic(y)))
+    paired = bool(mine) and mine.keys() == theirs.keys()
+    seeds = sorted(mine)
+    x, y = [mine[seed] for seed in seeds], [theirs[seed] for seed in (seeds if paired else theirs)]
+    gap = float(statistic(x)) - float(statistic(y))
+    ends = sorted(sign * end for end in difference_interval(x, y, paired, statistic))
+    chances = probability_of_improvement_interval(x, y, paired)
     test, p_value = rank_test(x, y, paired)
     return SampleComparison(
         paired,
-        _known(probability_of_improvement(x, y)),
-        _both(probability_of_improvement_interval(x, y, paired)),
-        _known(sign * gap),
-        _both((low, high) if sign > 0 else (-high, -low)),
+        Estimate.of(probability_of_improvement(x, y), *chances),
+        Estimate.of(sign * gap, *ends),
         test,
-        _known(p_value),
+        None if math.isnan(p_value) else p_value,
     )
 
 
 def incomparable(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Those whose task or budget is not the first one's."""
-    return [one for one in candidates if one.terms != candidates[0].terms]
+    first = terms_of(candidates[0].config)
+    return [candidate for candidate in candidates if terms_of(candidate.config) != first]
 
 
-def format_terms(candidate: Candidate) -> str:
+def terms_of(config: Config) -> dict[str, Any]:
+    """The keys in which two must agree to be comparable: their task and their budget."""
+    return {"env.id": config.env.id, "episodes": config.episodes, "steps": config.steps}
+
+
+def format_terms(config: Config) -> str:
     """Environment and budget in words."""
-    config = candidate.config
     env, episodes, steps = config.env, config.episodes, config.steps
     more = [f"{name}={value}" for name, value in (
         ("max_episode_steps", env.max_episode_steps), ("solved_return", env.solved_return),
@@ -154,36 +164,15 @@ def format_terms(candidate: Candidate) -> str:
     return f"{' '.join([env.id, *more])} for {' or '.join(budget)}"
 
 
-def _minus(a: float, b: float) -> float:
-    return a - b if abs(a) != float("inf") or a != b else float("nan")
-
-
-def _known(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None  # NaN is not, either
-
-
-def _both(ends: tuple[float, float]) -> tuple[float, float] | None:
-    return ends if all(_known(end) is not None for end in ends) else None
-
-
 def changes(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """The keys in which configurations differ, each with its value in all of them.
 
     Keys that no network sees are left out but for `test_episodes`.
     """
     free = {"seeds", "first_seed", *NON_RESULT_KEYS}
-    first = mappings[0]
-    names = dict.fromkeys(
-        name
-        for mapping in mappings[1:]
-        for name, _, _ in differences(first, mapping)
-        if name not in free
-    )
-    return {name: [_at(mapping, name) for mapping in mappings] for name in names}
-
-
-def _at(mapping: Mapping[str, Any], name: str) -> Any:
-    value: Any = mapping
-    for part in name.partition("[")[0].split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+    found: dict[str, list[Any]] = {}
+    for place, mapping in enumerate(mappings):
+        for name, first, own in differences(mappings[0], mapping):
+            if name not in free:
+                found.setdefault(name, [first] * len(mappings))[place] = own
+    return found

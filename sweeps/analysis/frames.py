@@ -1,21 +1,22 @@
 """Tidy frames of a folder of results: what a report draws and writes, computed once.
 
-A trial's `value` is the IQM of one metric over its seeds, counted as `trials.trial_rows` says: a
-trial too many of whose seeds were lost has an infinite one, the worst there is, and is ranked so.
+A trial's `value` is the IQM of one metric over its seeds, counted as `trials.trial_rows` says:
+infinite, the worst there is, where too many seeds were lost.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dqn.statistics.formatting import format_number, format_setting
+from dqn.statistics.formatting import ENDS, format_number, format_setting
 from dqn.statistics.metrics import METRICS, interval, iqm
 from dqn.storage.reader import Results
-from dqn.storage.trials import counted, rank_key, trial_rows, value_of
-from sweeps.analysis.hyperparameters import Hyperparameter, hyperparameters_of, regions
+from dqn.storage.trials import rank_key, trial_rows, value_of
+from sweeps.analysis.hyperparameters import Hyperparameter, Region, hyperparameters_of, regions
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED
 
@@ -35,19 +36,13 @@ class ReportFrames:
     hyperparameters: list[Hyperparameter]
     trials: pd.DataFrame
     """One row a trial, best first: as trials.csv, and `value`, `rows` (trainings that have ended),
-    `whole` (all of them done or diverged), `solved`, `diverged`, `collapsed` (shares of them),
-    `budget` (share of it that was used, on average), `steps` (the same) and `order`, what they are
-    ordered by: of the metric what `ranked_by` says."""
+    `solved` (share of them), `budget` (share of it that was used, on average) and `order`, what
+    they are ordered by: of the metric what `ranked_by` says."""
     ranked_by: str
     """What of the metric: the IQM, or of a study's own what it searched the best of."""
     seeds: pd.DataFrame
     """One row a training: `trial, seed, status, value` (NaN: never asked for), `lost` (diverged or
     failed), `collapsed`, `solved`, `used` (share of its budget)."""
-
-    @property
-    def lower_is_better(self) -> bool:
-        """Whether the metric is one of those that are."""
-        return METRICS[self.metric].lower_is_better
 
     @property
     def counted(self) -> pd.DataFrame:
@@ -57,30 +52,25 @@ class ReportFrames:
 
 def report_frames(results: Results, metric: str) -> ReportFrames:
     """All of it; 5,000 trials of 10 seeds take some seconds, most of them for intervals."""
-    hyperparameters = hyperparameters_of(results)
-    base = results.base
+    hyperparameters, base = hyperparameters_of(results), results.base
     wanted = range(base.first_seed, base.first_seed + base.seeds)
     own = objective_of(results)
     over, ranked_by = (own.of_rows, own.label) if metric == own.metric else (None, "IQM")
-    stand = {n: rank_key(rows, wanted, metric, over) for n, rows in results.rows.items()}
-    order = sorted(stand, key=stand.__getitem__)
-    rows = trial_rows(
-        [results.rows[n] for n in order],
-        [hyperparameter.column for hyperparameter in hyperparameters],
-    )
+    order = sorted(results.rows, key=lambda n: rank_key(results.rows[n], wanted, metric, over))
+    rows = trial_rows([results.rows[n] for n in order], [one.column for one in hyperparameters])
     seeds = _seeds(results, metric)
-    parts = {"solved": "solved", "diverged": "lost", "collapsed": "collapsed", "budget": "used",
-             "steps": "steps"}  # fmt: skip
-    shares = seeds.groupby("trial").agg(**{name: (part, "mean") for name, part in parts.items()})
-    trials = pd.DataFrame(rows).join(shares, on="trial")
-    metrics = [name + end for name in METRICS for end in ("", "_low", "_high")]
+    of_seeds = seeds.groupby("trial").agg(
+        value=("value", lambda values: float(iqm(values.dropna()))),
+        rows=("seed", "size"),
+        solved=("solved", "mean"),
+        budget=("used", "mean"),
+    )
+    trials = pd.DataFrame(rows).join(of_seeds, on="trial")
+    metrics = [name + end for name in METRICS for end in ENDS]
     trials[metrics] = trials[metrics].astype(float)
-    trials["value"] = [float(iqm(counted(metric, results.rows[n]))) for n in order]
     trials["order"] = trials["value"]
     if over is not None and ranked_by != "IQM":
         trials["order"] = [over(results.rows[n]) for n in order]
-    trials["rows"] = [len(results.rows[n]) for n in order]
-    trials["whole"] = [stand[n][0] == 0 for n in order]
     return ReportFrames(
         results, metric, _design(results), hyperparameters, trials, ranked_by, seeds
     )
@@ -89,28 +79,22 @@ def report_frames(results: Results, metric: str) -> ReportFrames:
 def of_regions(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
     """What was got where a hyperparameter has its values, one row a region, in order.
 
-    `value` with `low` and `high` is the IQM of the metric with its 95 % interval. What it is over
-    depends on how the trials came about. Where a sampler drew them, over the trials' values: other
-    hyperparameters vary as well. In a grid, and where each hyperparameter moves by itself, over
-    the trainings: the trials are the whole of the design, and only seeds are random; pruned trials
-    are left out. `trials` and `trainings` count those. `diverged` (failed ones too), `collapsed`
-    and `solved` are shares of the trainings that were not pruned.
+    `value` with `low` and `high` is the IQM of the metric with its 95 % interval: over the trials'
+    values where a sampler drew them, as other hyperparameters vary as well; else over the trainings
+    that were not pruned, as only seeds are random. `trials` and `trainings` count those. `diverged`
+    (failed ones too), `collapsed` and `solved` are shares of the trainings.
     """
-    trials = comparable(tables, hyperparameter)
-    number, found = regions(hyperparameter, trials[hyperparameter.column])
-    places = hyperparameter.places(trials[hyperparameter.column])
-    rows = []
-    for n, region in enumerate(found):
-        here = trials.loc[number == n]
+    name, rows = hyperparameter.name, []
+    for region, here in by_region(tables, hyperparameter):
         seeds = tables.seeds.loc[tables.seeds["trial"].isin(here["trial"])]
         seeds = seeds.loc[seeds["status"] != "pruned"]
         sample = here["value"] if tables.design == "sampled" else seeds["value"].dropna()
         low, high = interval(sample.to_numpy(float))
-        place = float(np.median(places[number == n])) if len(here) else region.low
+        places = hyperparameter.places(here[hyperparameter.column])
         rows.append({
-            "hyperparameter": hyperparameter.name, "region": region.label,
-            "from": region.low, "to": region.high,
-            "place": place, "trials": len(here), "trainings": len(seeds),
+            "hyperparameter": name, "region": region.label, "from": region.low, "to": region.high,
+            "place": np.median(places) if len(here) else region.low,
+            "trials": len(here), "trainings": len(seeds),
             "value": float(iqm(sample.to_numpy(float))), "low": float(low), "high": float(high),
             "diverged": seeds["lost"].mean(), "collapsed": seeds["collapsed"].mean(),
             "solved": seeds["solved"].mean(),
@@ -118,38 +102,46 @@ def of_regions(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataF
     return pd.DataFrame(rows)
 
 
+def by_region(
+    tables: ReportFrames, hyperparameter: Hyperparameter, *most: int
+) -> Iterator[tuple[Region, pd.DataFrame]]:
+    """The regions of a hyperparameter with the `comparable` trials in each; `most` as `regions`."""
+    trials = comparable(tables, hyperparameter)
+    number, found = regions(hyperparameter, trials[hyperparameter.column], *most)
+    yield from ((region, trials.loc[number == n]) for n, region in enumerate(found))
+
+
 def reach(frame: pd.DataFrame) -> NDArray[np.float64]:
     """How far `low` and `high` are from `value`, [2, rows]; 0 where that is not finite."""
-    ends, value = frame[["low", "high"]].to_numpy(float).T, frame["value"].to_numpy(float)
-    known = np.isfinite(ends) & np.isfinite(value)
-    return np.abs(np.subtract(ends, value, out=np.zeros(ends.shape), where=known))
+    apart = frame[["low", "high"]].sub(frame["value"], axis=0).to_numpy(float).T
+    return np.abs(np.nan_to_num(apart, posinf=0.0, neginf=0.0))
 
 
 def comparable(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame:
     """Trials to judge a hyperparameter by: those where it alone was moved, or all."""
-    trials = tables.counted
     others = [other.column for other in tables.hyperparameters if other != hyperparameter]
     if tables.design != "one at a time" or not others:
-        return trials
-    base = {column: tables.trials[column].mode().iloc[0] for column in others}
-    return trials.loc[np.logical_and.reduce([trials[c] == value for c, value in base.items()])]
+        return tables.counted
+    usual = tables.trials[others].mode().iloc[0]
+    return tables.counted.loc[(tables.counted[others] == usual).all(axis=1)]
 
 
 def effects(by_hyperparameter: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """How far a metric moves with each hyperparameter, `effect`, from the worst region to the best.
+    """How far a metric moves with each hyperparameter, `effect`, from worst to best region.
 
-    From the frames of `of_regions` by hyperparameter. Infinite where everything in a region was
-    lost; NaN where only one region is known. The largest first.
+    From the frames of `of_regions`, the largest first. Infinite where everything in a region was
+    lost; NaN where only one region is known.
     """
-    rows = []
+    found: dict[str, Any] = {}
     for name, frame in by_hyperparameter.items():
         values = frame["value"].dropna()
         finite = values[np.isfinite(values)]
-        lost = len(finite) < len(values)
-        spread = np.inf if lost and len(finite) else finite.max() - finite.min()
-        rows.append({"hyperparameter": name, "effect": spread if len(values) > 1 else np.nan})
-    frame = pd.DataFrame(rows, columns=["hyperparameter", "effect"]).astype({"effect": float})
-    return frame.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
+        spread = finite.max() - finite.min() if len(finite) in (0, len(values)) else np.inf
+        found[name] = spread if len(values) > 1 else np.nan
+    frame = pd.DataFrame({"hyperparameter": list(found), "effect": list(found.values())})
+    return frame.astype({"effect": float}).sort_values(
+        "effect", ascending=False, kind="stable", ignore_index=True
+    )
 
 
 def of_pair(tables: ReportFrames, first: Hyperparameter, second: Hyperparameter) -> pd.DataFrame:
@@ -183,38 +175,32 @@ def points(tables: ReportFrames, hyperparameter: Hyperparameter) -> pd.DataFrame
     if tables.design == "one at a time":
         trials = trials.loc[trials["trial"].isin(comparable(tables, hyperparameter)["trial"])]
     trials = trials.iloc[:: max(1, -(-len(trials) // _MOST_POINTS))]
-    aside = (
-        0.0
-        if hyperparameter.numeric
-        else 0.3 * ((trials["trial"].to_numpy() * 0.618034) % 1.0 - 0.5)
-    )
+    values, places = trials[hyperparameter.column], hyperparameter.places
+    aside = 0.0 if hyperparameter.numeric else 0.3 * ((trials["trial"] * 0.618034) % 1.0 - 0.5)
     return pd.DataFrame({
-        "trial": trials["trial"], "x": hyperparameter.places(trials[hyperparameter.column]) + aside,
-        "y": trials["value"],
-        "text": [format_setting(value) for value in trials[hyperparameter.column]],
-        "pruned": trials["status"] == "pruned",
+        "trial": trials["trial"], "x": places(values) + aside, "y": trials["value"],
+        "text": values.map(format_setting), "pruned": trials["status"] == "pruned",
     })  # fmt: skip
 
 
 def on_axes(tables: ReportFrames) -> NDArray[np.float64]:
     """Places on the axes of the hyperparameters, 0 to 1: [trials, hyperparameters]."""
-    columns = []
-    for hyperparameter in tables.hyperparameters:
-        places = hyperparameter.places(tables.trials[hyperparameter.column])
-        places = np.log10(places) if hyperparameter.log else places
-        columns.append((places - places.min()) / np.ptp(places))
-    return np.stack(columns, -1)
+    return np.stack([_heights(one, tables.trials[one.column]) for one in tables.hyperparameters], 1)
 
 
 def ticks(tables: ReportFrames, hyperparameter: Hyperparameter) -> list[tuple[float, str]]:
     """What stands along that axis of a hyperparameter: its levels, or its two ends."""
-    if hyperparameter.levels:
-        places = hyperparameter.places(hyperparameter.levels)
-        places = np.log10(places) if hyperparameter.log else places
-        heights = (places - places.min()) / np.ptp(places)
-        return list(zip(heights.tolist(), map(format_setting, hyperparameter.levels), strict=True))
+    if levels := hyperparameter.levels:
+        heights = _heights(hyperparameter, levels).tolist()
+        return list(zip(heights, map(format_setting, levels), strict=True))
     places = hyperparameter.places(tables.trials[hyperparameter.column])
     return [(0.0, format_number(places.min(), 3)), (1.0, format_number(places.max(), 3))]
+
+
+def _heights(hyperparameter: Hyperparameter, values: Any) -> NDArray[np.float64]:
+    places = hyperparameter.places(values)
+    places = np.log10(places) if hyperparameter.log else places
+    return (places - places.min()) / np.ptp(places)
 
 
 def good_and_others(tables: ReportFrames) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -231,33 +217,24 @@ def leading(tables: ReportFrames) -> int:
 
 
 def _seeds(results: Results, metric: str) -> pd.DataFrame:
-    rows = []
-    for trial, of_one in results.rows.items():
-        for row in of_one:
-            collapse, solved = row["collapse"], row["solved_at"] is not None
-            budgets = [
-                (row["episodes"], row["budget_episodes"]),
-                (row["steps"], row["budget_steps"]),
-            ]
-            used = [float(n or 0) / float(of) for n, of in budgets if of]
-            value = value_of(metric, row)
-            rows.append({
-                "trial": trial, "seed": row["seed"], "status": row["status"],
-                "value": np.nan if value is None else value,
-                "lost": row["status"] in ("diverged", "failed"),
-                "collapsed": collapse is not None and float(collapse) > COLLAPSED,
-                "solved": solved, "used": min(1.0, max(used, default=0.0)),
-                "steps": int(row["steps"] or 0),
-            })  # fmt: skip
-    return pd.DataFrame(rows)
+    rows = [row for of_trial in results.rows.values() for row in of_trial]
+    frame = pd.DataFrame(rows)
+    budgets = frame[["budget_episodes", "budget_steps"]].to_numpy(float)
+    used = frame[["episodes", "steps"]].to_numpy(float) / np.where(budgets > 0, budgets, np.inf)
+    return frame[["trial", "seed", "status"]].assign(
+        value=np.array([value_of(metric, row) for row in rows], float),
+        lost=frame["status"].isin(["diverged", "failed"]),
+        collapsed=frame["collapse"].astype(float) > COLLAPSED,
+        solved=frame["solved_at"].notna(),
+        used=np.fmax(0.0, used).max(1).clip(max=1.0),
+    )
 
 
 def _design(results: Results) -> Design:
-    sweep = results.sweep
-    if sweep is None:
-        return "run"
-    sampler = sweep.get("sampler")
+    sampler = (results.sweep or {}).get("sampler")
     target = str(sampler.get("_target_")) if isinstance(sampler, dict) else ""
     if target.endswith("OneAtATime"):
         return "one at a time"
+    if results.sweep is None:
+        return "run"
     return "grid" if target.endswith("GridSampler") or not target else "sampled"

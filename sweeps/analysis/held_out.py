@@ -1,10 +1,6 @@
-"""The best trials trained again on seeds that their study never used, beside the exercise.
+"""The best trials trained again on seeds that their study never used, beside the exercise."""
 
-A study's best trial is the best of many on the same few seeds, so part of its lead is luck (the
-winner's curse). Seeds it was not chosen by tell which part.
-"""
-
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,15 +16,13 @@ from dqn.storage.identity import identity_of
 from dqn.storage.layout import refuse_other
 from dqn.storage.reader import Results, read
 from dqn.storage.results_dir import ResultsDir
-from dqn.storage.trials import BASELINE
-from sweeps.analysis.candidates import changes
+from dqn.storage.trials import BASELINE, EXERCISE
+from sweeps.analysis.candidates import changes, terms_of
 from sweeps.analysis.objective import Objective, objective_of
 from sweeps.analysis.validation import (
     PRESET,
     TABLE,
     Validation,
-    place_of,
-    recommended_trial,
     title,
     validated_trials,
     write_table,
@@ -38,10 +32,7 @@ FOLDER = "validation"
 
 
 class WorkerOptions(NamedTuple):
-    """Who trains: the keys of that name; where `workers` is None, as many as the study's.
-
-    The others are not taken from a folder, which may be a stranger's.
-    """
+    """Keys that a stranger's folder does not decide, but for `workers`: None is the study's."""
 
     workers: int | str | None = None
     fleet: str = "processes"
@@ -51,9 +42,9 @@ class WorkerOptions(NamedTuple):
 def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Validation | None:
     """Train the `top` best trials of the sweep in `path` and the exercise on `seeds` new seeds.
 
-    Writes validation.csv and recommended.yaml. Best is what the sweep itself was after: a study's
-    objective and aggregate. What was trained on those seeds before, for any trial, is not trained
-    again. None if it was stopped by Ctrl-C; the same call then goes on.
+    Best is what the sweep itself was after. What was trained on those seeds before is not trained
+    again. Writes validation.csv and recommended.yaml; None if it was stopped by Ctrl-C, and the
+    same call resumes.
 
     Raises `UserError` for what cannot be validated, `RunError` where writing or reading fails.
     """
@@ -69,19 +60,21 @@ def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Vali
     refuse_other(path / PRESET, b"# @package _global_")
     objective = objective_of(results)
     base = _base(results, seeds, on)
-    chosen = _best(results, objective, base, top)
-    configs = {None: base, **chosen}
-    _refuse_other_seeds(path / FOLDER, base.first_seed)
-    status, twins = _train(base, path / FOLDER, configs, objective)
-    if status == INTERRUPTED:
+    configs = {EXERCISE: base, **_best(results, objective, base, top)}
+    first = (manifest.read_config(path / FOLDER / manifest.CONFIG) or {}).get("first_seed")
+    if first not in (None, base.first_seed):
+        raise UserError(
+            f"{path / FOLDER}: must begin with seed {base.first_seed}, the first that the study "
+            f"has not used, begins with {first}; move it away"
+        )
+    if (status := _train(base, path / FOLDER, configs, objective)) == INTERRUPTED:
         return None
-    held = _held(path / FOLDER, base, configs, objective, twins)
-    trials = validated_trials(results, list(chosen), held)
-    winner = recommended_trial(trials, objective)
-    found = Validation(results, base, trials, winner, status)
+    held = _held(path / FOLDER, base, configs, objective)
+    chosen = [trial for trial in configs if trial != EXERCISE]
+    found = Validation(results, held, validated_trials(results, chosen, held), status)
     try:
         write_table(path / TABLE, found)
-        if winner is not None:
+        if (winner := found.winner) is not None:
             manifest.write_preset(path / PRESET, configs[winner.trial], title(found, winner))
     except OSError as error:
         raise RunError(f"{path}: writing failed ({error.strerror or error})") from error
@@ -105,62 +98,35 @@ def _base(results: Results, seeds: int, on: WorkerOptions) -> Config:
 
 
 def _best(results: Results, objective: Objective, base: Config, top: int) -> dict[int, Config]:
-    """The `top` best configurations by the number of each one's best trial, best first."""
-    chosen: dict[int, Config] = {}
-    known: set[str] = set()
+    """The `top` best configurations by the number of each one's best trial, best first.
+
+    With the new seeds; refused in another task or budget.
+    """
+    kept = ("seeds", "first_seed", "test_episodes", *WorkerOptions._fields)
+    changed: dict[str, Any] = {name: getattr(base, name) for name in kept}
+    chosen: dict[str, tuple[int, Config]] = {}
     for trial in results.ranked(objective.of_rows):
         if len(chosen) == top:
             break
-        config = _like(base, results, trial)
-        if identity_of(config) not in known:  # an earlier version trained them again and again
-            known.add(identity_of(config))
-            chosen[trial] = config
-    return chosen
+        config = replace(results.config(trial), name=None, **changed)
+        for key, value in terms_of(config).items():
+            if value != terms_of(base)[key]:
+                raise UserError(
+                    f"{results.path}: trials must share task and budget to be validated, trial "
+                    f"{trial} has another {key} than the study's; give --top less, or use compare"
+                )
+        # An earlier version trained the same configuration again and again.
+        chosen.setdefault(identity_of(config), (trial, config))
+    return dict(chosen.values())
 
 
-def _like(base: Config, results: Results, trial: int) -> Config:
-    """A trial's configuration with the new seeds; refused in another task or budget."""
-    config = results.config(trial)
-    for key in ("env.id", "episodes", "steps"):
-        own, other = (of.env.id if key == "env.id" else getattr(of, key) for of in (config, base))
-        if own != other:
-            raise UserError(
-                f"{results.path}: trials must share task and budget to be validated, trial "
-                f"{trial} has another {key} than the study's; give --top less, or use compare"
-            )
-    kept = ("seeds", "first_seed", "test_episodes", *WorkerOptions._fields)
-    kept = {name: getattr(base, name) for name in kept}
-    return replace(config, name=None, **kept)
-
-
-def _refuse_other_seeds(path: Path, first_seed: int) -> None:
-    """Refuse what was trained on seeds that the study has used since."""
-    config = manifest.read_config(path / manifest.CONFIG)
-    if config is not None and config["first_seed"] != first_seed:
-        raise UserError(
-            f"{path}: must begin with seed {first_seed}, the first that the study has not used, "
-            f"begins with {config['first_seed']}; move it away"
-        )
-
-
-def _held(
-    path: Path,
-    base: Config,
-    configs: Collection[int | None],
-    objective: Objective,
-    twins: Mapping[int, int] | None = None,
-) -> Results:
-    """What was trained of these trials, on the seeds of `base`; there may be more.
-
-    `twins` has the number of the trial that was trained in the place of another of the same
-    configuration.
-    """
+def _held(path: Path, base: Config, trials: Iterable[int], objective: Objective) -> Results:
+    """What was trained of these trials, on the seeds of `base`; there may be more."""
     held = read(path)
     seeds = range(base.first_seed, base.first_seed + base.seeds)
-    rows = {}
-    for place in map(place_of, configs):
-        trained = held.trial((twins or {}).get(place, place))
-        rows[place] = [{**row, "trial": place} for row in trained if row["seed"] in seeds]
+    rows = {
+        n: [{**row, "trial": n} for row in held.trial(n) if row["seed"] in seeds] for n in trials
+    }
     return replace(held, base=base, rows=rows, sweep=_record(objective))
 
 
@@ -169,63 +135,55 @@ def _record(objective: Objective) -> dict[str, Any]:
     return {"kind": FOLDER, "objective": objective.metric, "aggregate": objective.aggregate}
 
 
-def _kept(path: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Of `record` what the folder's own has: those of older versions do not have all of it."""
-    old = manifest.read_sweep(path / manifest.SWEEP)
-    return record if old is None else {name: record[name] for name in record if name in old}
-
-
-def _train(
-    base: Config, path: Path, configs: Mapping[int | None, Config], objective: Objective
-) -> tuple[int, dict[int, int]]:
-    """Train what is missing; the exit status, and for each twin the trial trained in its place."""
+def _train(base: Config, path: Path, configs: Mapping[int, Config], objective: Objective) -> int:
+    """Train what is missing; the exit status."""
     from dqn import session
     from dqn.training.trial_source import FixedTrials, Trial
 
     seeds = tuple(range(base.first_seed, base.first_seed + base.seeds))
-    places = {place_of(number): config for number, config in configs.items()}
-    twins: dict[int, int] = {}
-    about = session.SweepSpec(
-        record=_kept(path, _record(objective)),
+    record, old = _record(objective), manifest.read_sweep(path / manifest.SWEEP)
+    spec = session.SweepSpec(
+        # Folders of older versions do not have all of it.
+        record={key: value for key, value in record.items() if old is None or key in old},
         growable_keys=(),
         swept=tuple(changes([config.to_mapping() for config in configs.values()])),
         configs=tuple(dict.fromkeys(configs.values())),
         objective=objective.metric,
         over=objective.of_rows,
         ordered_by=objective.label,
-        trials=tuple(places),
+        trials=tuple(configs),
         unless_warned=True,
     )
 
     def source(folder: ResultsDir) -> FixedTrials:
-        twins.update(_twins(folder, base, places))
-        trained = {twins.get(place, place): config for place, config in places.items()}
-        trials = [Trial(place, trained[place], seeds) for place in sorted(trained)]
-        same = [Trial(place, places[place], (), twins[place]) for place in sorted(twins)]
+        twins = _twins(folder, base, configs)
+        trained = {twins.get(trial, trial): config for trial, config in configs.items()}
+        trials = [Trial(trial, trained[trial], seeds) for trial in sorted(trained)]
+        same = [Trial(trial, configs[trial], (), twins[trial]) for trial in sorted(twins)]
         return FixedTrials([*trials, *same])
 
-    print(f"{count(len(places) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
-    return session.sweep(base, path, about, source)[0], twins
+    print(f"{count(len(configs) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
+    return session.sweep(base, path, spec, source)[0]
 
 
-def _twins(folder: ResultsDir, base: Config, places: Mapping[int, Config]) -> dict[int, int]:
-    """For each place of a configuration that is trained at another, or was, that other.
+def _twins(folder: ResultsDir, base: Config, configs: Mapping[int, Config]) -> dict[int, int]:
+    """For each trial whose configuration is trained as another one, or was, that other.
 
-    Raises `UserError` where a place has rows of another configuration than is to be there.
+    Raises `UserError` where a trial has rows of another configuration than it is to have.
     """
     trained: dict[str, int] = {}
-    for place in sorted({int(number) for number in folder.rows()["trial"]}):
-        for config in (config_of(row, base) for row in folder.rows_of(place)):
-            if place in places and identity_of(config) != identity_of(places[place]):
-                key, *_ = changes([config.to_mapping(), places[place].to_mapping()])
+    for trial in sorted({int(number) for number in folder.rows()["trial"]}):
+        for config in (config_of(row, base) for row in folder.rows_of(trial)):
+            if trial in configs and identity_of(config) != identity_of(configs[trial]):
+                key, *_ = changes([config.to_mapping(), configs[trial].to_mapping()])
                 raise UserError(
-                    f"{folder.path}: must be of this study, but its trial {place} was trained with "
+                    f"{folder.path}: must be of this study, but its trial {trial} was trained with "
                     f"another {key} than the study's has; move it away"
                 )
-            trained.setdefault(identity_of(config), place)
+            trained.setdefault(identity_of(config), trial)
     twins = {}
-    for place, config in sorted(places.items()):
-        first = trained.setdefault(identity_of(config), place)
-        if first != place and not folder.rows_of(place):
-            twins[place] = first
+    for trial, config in sorted(configs.items()):
+        first = trained.setdefault(identity_of(config), trial)
+        if first != trial and not folder.rows_of(trial):
+            twins[trial] = first
     return twins

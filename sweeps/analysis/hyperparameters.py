@@ -37,8 +37,7 @@ class Hyperparameter:
         """Where `values` are on its axis: numbers as they are, others by their level."""
         if self.numeric:
             return np.array(list(values), float)
-        order = {level: place for place, level in enumerate(self.levels)}
-        return np.array([order[_cell(value)] for value in values], float)
+        return np.array([self.levels.index(plain_cell(value)) for value in values], float)
 
 
 @dataclass(frozen=True)
@@ -53,19 +52,15 @@ class Region:
 def hyperparameters_of(results: Results) -> list[Hyperparameter]:
     """The columns of seeds.csv in which trials differ, those that the sweep names first."""
     firsts = [rows[0] for rows in results.rows.values()]
-    common = set(columns_of(()))
-    values = {
-        column: {row[column] for row in firsts} for column in firsts[0] if column not in common
-    }
     key_of = {column: key for key, column in COLUMN_OF_KEY.items()}
     params = (results.sweep or {}).get("params") or {}
-    order = {name: place for place, name in enumerate(params)}
+    names = list(params)
     made = [
-        _hyperparameter(key_of.get(column, column), column, got, params)
-        for column, got in values.items()
-        if len(got) > 1
+        _hyperparameter(key_of.get(column, column), column, values, params)
+        for column in firsts[0]
+        if column not in columns_of(()) and len(values := {row[column] for row in firsts}) > 1
     ]
-    return sorted(made, key=lambda hyperparameter: order.get(hyperparameter.name, len(order)))
+    return sorted(made, key=lambda one: names.index(one.name) if one.name in names else len(names))
 
 
 def regions(
@@ -79,35 +74,24 @@ def regions(
     The levels where there are at most `most_levels`, or the values are no numbers. Else regions of
     equally many trials, six or more in each and `most` regions at most; equal values stay together.
     """
-    places = hyperparameter.places(values)
-    if hyperparameter.levels and (
-        len(hyperparameter.levels) <= most_levels or not hyperparameter.numeric
-    ):
-        known = hyperparameter.places(hyperparameter.levels).tolist()
-        found = [
-            Region(format_setting(level), place, place)
-            for level, place in zip(hyperparameter.levels, known, strict=True)
-        ]
-        return np.searchsorted(known, places), found
+    places, levels = hyperparameter.places(values), hyperparameter.levels
+    if levels and (len(levels) <= most_levels or not hyperparameter.numeric):
+        known = hyperparameter.places(levels).tolist()
+        labels = map(format_setting, levels)
+        return np.searchsorted(known, places), list(map(Region, labels, known, known))
     count = min(most, max(1, len(places) // _FEWEST))
     inner = np.quantile(places, np.linspace(0, 1, count + 1)[1:-1], method="lower")
     _, number = np.unique(np.searchsorted(np.unique(inner), places), return_inverse=True)
-    ends = [
-        (places[number == n].min(), places[number == n].max())
-        for n in range(number.max(initial=-1) + 1)
-    ]
-    return number, [Region(_span(low, high), low, high) for low, high in ends]
-
-
-def _span(low: float, high: float) -> str:
-    a, b = format_number(low, 3), format_number(high, 3)
-    return a if a == b else f"{a} to {b}"
+    found = []
+    for n in range(number.max(initial=-1) + 1):
+        ends = places[number == n].min(), places[number == n].max()
+        label = " to ".join(dict.fromkeys(format_number(end, 3) for end in ends))
+        found.append(Region(label, *ends))
+    return number, found
 
 
 def _hyperparameter(name: str, column: str, values: set[Cell], params: Any) -> Hyperparameter:
-    numeric = all(
-        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values
-    )
+    numeric = all(type(value) in (int, float) and math.isfinite(value) for value in values)  # pyright: ignore[reportArgumentType]
     swept = str(params.get(name)) if isinstance(params, dict) else ""
     spread = numeric and swept.startswith(("tag", "interval", "int("))  # not from a list
     few = not numeric or (len(values) <= _MOST_LEVELS and not spread)
@@ -124,10 +108,11 @@ def order(value: Cell) -> tuple[bool, float, Sequence[float], str]:
     if isinstance(value, int | float):
         return False, float(value), (), ""
     text = "" if value is None else value
-    widths = text.split("x")
-    numbers = [float(width) for width in widths] if all(map(str.isdecimal, widths)) else []
-    return value is None, math.inf, numbers, text
+    is_network = all(map(str.isdecimal, text.split("x")))
+    return value is None, math.inf, [*map(float, text.split("x"))] if is_network else [], text
 
 
-def _cell(value: Any) -> Cell:
+def plain_cell(value: Any) -> Cell:
+    """A value of a frame as it was in seeds.csv: plain Python, None for none."""
+    value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and math.isnan(value) else value

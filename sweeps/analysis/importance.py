@@ -1,13 +1,11 @@
 """How much each hyperparameter decides if a trial is among the best: PED-ANOVA, beside chance.
 
 Watanabe, Bansal & Hutter (2023), "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
-Arbitrary Subspaces", as Optuna implements it. Of the best trials and of all, the density of a
-hyperparameter's values is estimated; importance is the Pearson divergence of the two. A
-hyperparameter that does nothing still gets some by chance, the more the fewer trials there are:
-values dealt out anew to the trials tell how much.
+Arbitrary Subspaces", as Optuna implements it: the Pearson divergence of the densities of a
+hyperparameter's values, of the best trials and of all. A hyperparameter that does nothing gets some
+by chance; values dealt out anew to the trials tell how much.
 """
 
-import math
 import warnings
 from typing import Any
 
@@ -23,8 +21,9 @@ from optuna.distributions import (
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import create_trial
 
+from dqn.statistics.metrics import METRICS
 from sweeps.analysis.frames import ReportFrames, leading
-from sweeps.analysis.hyperparameters import Hyperparameter
+from sweeps.analysis.hyperparameters import Hyperparameter, plain_cell
 
 FEWEST = 20  # trials: of fewer the best are too few to tell a density from
 _DEALS = 19  # the largest of so many is passed by chance once in twenty times
@@ -39,55 +38,38 @@ def importance(tables: ReportFrames) -> tuple[pd.DataFrame | None, str]:
     trials = tables.counted
     if reason := _unfit(tables):
         return None, reason
-    losses = _losses(tables)
-    study = _study(tables)
+    losses, study = _losses(tables), _study(tables)
     quantile = leading(tables) / len(trials)
-    raw = _raw(study, losses, quantile)
-    total = sum(raw.values())
-    if total <= 0.0:
-        return (
-            None,
+    raw = pd.Series(_raw(study, losses, quantile), name="share")
+    if raw.sum() <= 0.0:
+        return None, (
             "PED-ANOVA finds the best trials' values where all others are: no hyperparameter "
-            "stands out.",
+            "stands out."
         )
     rng = np.random.default_rng(0)
-    dealt = [_raw(study, rng.permutation(losses), quantile) for _ in range(_DEALS)]
-    rows = [
-        {
-            "hyperparameter": name,
-            "share": value / total,
-            "chance": max(deal[name] for deal in dealt) / total,
-        }
-        for name, value in raw.items()
-    ]
-    frame = pd.DataFrame(rows).sort_values("share", ascending=False, ignore_index=True)
-    return frame, (
+    dealt = pd.DataFrame([_raw(study, rng.permutation(losses), quantile) for _ in range(_DEALS)])
+    frame = pd.DataFrame({"share": raw, "chance": dealt.max()}).loc[raw.index] / raw.sum()
+    frame = frame.rename_axis("hyperparameter").reset_index()
+    return frame.sort_values("share", ascending=False, ignore_index=True), (
         f"Method: PED-ANOVA (Watanabe et al. 2023). It compares the values of the best "
-        f"{leading(tables)} of {len(trials)} trials with those of all: the more a "
-        "hyperparameter's good "
-        "values differ from what was tried, the longer its bar. It says where good trials are, "
-        "not how much return is lost elsewhere. The mark is chance: a hyperparameter that does "
-        "nothing "
-        "stays left of it 95 times in 100."
+        f"{leading(tables)} of {len(trials)} trials with those of all: the more a hyperparameter's "
+        "good values differ from what was tried, the longer its bar. It says where good trials "
+        "are, not how much return is lost elsewhere. The mark is chance: a hyperparameter that "
+        "does nothing stays left of it 95 times in 100."
     )
 
 
 def _unfit(tables: ReportFrames) -> str:
     """Why PED-ANOVA says nothing here; "" where it does."""
     values = tables.counted["value"]
+    order = "Hyperparameters are in order of how far the metric moves with them."
     if tables.design == "one at a time":
         return (
             "PED-ANOVA does not apply: each hyperparameter was moved by itself, so there are no "
-            "good trials "
-            "to compare with all. Hyperparameters are in order of how far the metric moves with "
-            "them."
+            f"good trials to compare with all. {order}"
         )
     if len(values) < FEWEST:
-        return (
-            f"PED-ANOVA needs {FEWEST} trials, here are {len(values)}. Hyperparameters are in "
-            "order of how "
-            "far the metric moves with them."
-        )
+        return f"PED-ANOVA needs {FEWEST} trials, here are {len(values)}. {order}"
     if len(set(values)) == 1:
         return "All trials have the same value, so no hyperparameter can be told from another."
     return ""
@@ -96,7 +78,7 @@ def _unfit(tables: ReportFrames) -> str:
 def _losses(tables: ReportFrames) -> np.ndarray:
     """Of each trial, less is better; an infinite one, which Optuna would drop, is the worst."""
     values = tables.counted["value"].to_numpy(float)
-    losses = values if tables.lower_is_better else -values
+    losses = values if METRICS[tables.metric].lower_is_better else -values
     finite = losses[np.isfinite(losses)]
     return np.where(np.isfinite(losses), losses, finite.max(initial=0.0) + 1.0)
 
@@ -104,25 +86,14 @@ def _losses(tables: ReportFrames) -> np.ndarray:
 def _study(tables: ReportFrames) -> optuna.Study:
     """The trials in memory, their numbers those of the rows of `tables.counted`."""
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    trials = tables.counted
-    space = {
-        hyperparameter.name: _distribution(hyperparameter, trials[hyperparameter.column])
-        for hyperparameter in tables.hyperparameters
-    }
-    columns = {
-        hyperparameter.name: [
-            _choice(hyperparameter, value) for value in trials[hyperparameter.column]
-        ]
-        for hyperparameter in tables.hyperparameters
-    }
+    columns, space = {}, {}
+    for one in tables.hyperparameters:
+        columns[one.name] = [_choice(one, value) for value in tables.counted[one.column]]
+        space[one.name] = _distribution(one, columns[one.name])
     study = optuna.create_study()
     study.add_trials(
-        create_trial(
-            params={name: values[n] for name, values in columns.items()},
-            distributions=space,
-            value=0.0,
-        )
-        for n in range(len(trials))
+        create_trial(params=dict(zip(columns, values, strict=True)), distributions=space, value=0.0)
+        for values in zip(*columns.values(), strict=True)
     )
     return study
 
@@ -138,22 +109,18 @@ def _raw(study: optuna.Study, losses: np.ndarray, quantile: float) -> dict[str, 
         )
 
 
-def _distribution(hyperparameter: Hyperparameter, values: Any) -> BaseDistribution:
+def _distribution(hyperparameter: Hyperparameter, values: list[Any]) -> BaseDistribution:
     """From what was tried: levels that are not every whole number of a range are choices."""
-    low, high = (values.min(), values.max()) if hyperparameter.numeric else (0, 0)
-    whole = hyperparameter.numeric and all(float(value).is_integer() for value in values)
-    if hyperparameter.levels and not (whole and len(hyperparameter.levels) == high - low + 1):
-        return CategoricalDistribution(
-            list(dict.fromkeys(_choice(hyperparameter, v) for v in values))
-        )
-    if whole:
-        return IntDistribution(int(low), int(high), log=hyperparameter.log)
-    return FloatDistribution(float(low), float(high), log=hyperparameter.log)
+    whole = hyperparameter.numeric and all(isinstance(value, int) for value in values)
+    levels = len(hyperparameter.levels)
+    if levels and not (whole and levels == max(values) - min(values) + 1):
+        return CategoricalDistribution(list(dict.fromkeys(values)))
+    kind = IntDistribution if whole else FloatDistribution
+    return kind(min(values), max(values), log=hyperparameter.log)
 
 
 def _choice(hyperparameter: Hyperparameter, value: Any) -> Any:
-    """As Optuna takes it: plain Python, blank for none."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if hyperparameter.numeric:
-        return int(value) if float(value).is_integer() else float(value)
-    return None if isinstance(value, float) and math.isnan(value) else value
+    """As Optuna takes it: plain Python, whole numbers as such."""
+    if hyperparameter.numeric and float(value).is_integer():
+        return int(value)
+    return plain_cell(value)

@@ -1,12 +1,12 @@
 """Learning curves over seeds and trials: IQM and interval of the mean of 10 returns.
 
-Every seed counts, by the rule of `trials.trial_rows`: one that diverged or failed is worse than
-every other from its end on, so that a curve ends once more than a quarter of its seeds have; one
-that was done before the others, its budget being bounded by another number, keeps its last mean; a
-pruned one counts as far as it went.
+Every seed counts, as in `trials.trial_rows`: one that diverged or failed is worse than every other
+from its end on, so that a curve ends once more than a quarter have; one that was done before the
+others keeps its last mean; a pruned one counts as far as it went.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,8 @@ from dqn.storage.episodes import read_episodes
 from dqn.storage.reader import Results
 from dqn.storage.seeds_text import RowId, row_id
 from sweeps.analysis.candidates import Candidate
-from sweeps.analysis.frames import ReportFrames, comparable
-from sweeps.analysis.hyperparameters import Hyperparameter, regions
+from sweeps.analysis.frames import ReportFrames, by_region
+from sweeps.analysis.hyperparameters import Hyperparameter
 
 POINTS = 400  # of a candidate's curve over environment steps
 _PLACES = 60  # of a curve of a report
@@ -37,21 +37,6 @@ _RULES = {"diverged": LOWEST, "failed": LOWEST, "done": KEPT, "pruned": LEFT_OUT
 
 
 @dataclass(frozen=True)
-class Curve:
-    """IQM and 95 % interval, over seeds, of the running mean of 10 returns.
-
-    NaN where there is none; -∞ where too many seeds have diverged.
-    """
-
-    x: NDArray[np.float64]  # [P]
-    middle: NDArray[np.float64]  # [P]
-    low: NDArray[np.float64]  # [P]
-    high: NDArray[np.float64]  # [P]
-    rules: tuple[str, ...]
-    """What was done about seeds that had ended, where any had."""
-
-
-@dataclass(frozen=True)
 class Curves:
     """What many trainings had come to at the same places."""
 
@@ -63,22 +48,25 @@ class Curves:
     """By trial, [seeds, P]; NaN where a seed does not count."""
 
 
-def over_steps(candidates: Sequence[Candidate]) -> bool:
+def over_steps(candidates: Iterable[Candidate]) -> bool:
     """Whether environment steps, not episodes, are what their trainings have in common."""
     return any(one.config.steps and not one.config.episodes for one in candidates)
 
 
-def curve(candidate: Candidate, steps: bool) -> Curve:
-    """The learning curve of a candidate over environment steps, or else over episodes."""
+def curve(candidate: Candidate, steps: bool) -> tuple[pd.DataFrame, list[str]]:
+    """The learning curve of a candidate over environment steps, or else over episodes.
+
+    Rows `place, value, low, high`: the IQM over seeds of the mean of 10 returns and its interval,
+    NaN where there is none, -∞ where too many diverged; and what was done about ended seeds.
+    """
     unit = "step" if steps else "episode"
-    curves = list(_curves(candidate.results, candidate.rows, unit, candidate.trial).values())
+    curves = _curves(candidate.results, candidate.rows, unit, candidate.trial).values()
     last = int(max(one.end for one in curves))
     is_long = steps and last > POINTS
-    x = np.linspace(0, last, POINTS + 1)[1:] if is_long else np.arange(1.0, last + 1.0)
+    places = np.linspace(0, last, POINTS + 1)[1:] if is_long else np.arange(1.0, last + 1.0)
     ended = {one.status for one in curves if one.end < last}
     rules = dict.fromkeys(rule for status, rule in _RULES.items() if status in ended)
-    middle, low, high = iqms(table_of(curves, x, "by status"), resamples=501)
-    return Curve(x, middle, low, high, tuple(rules))
+    return _frame(places, table_of(list(curves), places, "by status"), 501), list(rules)
 
 
 def read_curves(tables: ReportFrames) -> Curves:
@@ -92,9 +80,9 @@ def read_curves(tables: ReportFrames) -> Curves:
     curves = _curves(results, rows, unit)
     last = max((float(one.x[-1]) for one in curves.values() if one.x.size), default=0.0)
     places = np.unique(np.linspace(min(WINDOW, last), last, _PLACES).round())
-    of_trial: dict[int, list[TrainingCurve]] = {}
+    of_trial = defaultdict(list)
     for (trial, _), one in curves.items():
-        of_trial.setdefault(trial, []).append(one)
+        of_trial[trial].append(one)
     tables_of = {trial: table_of(own, places, "by status") for trial, own in of_trial.items()}
     return Curves(unit, places, tables_of)
 
@@ -110,30 +98,33 @@ def by_value(curves: Curves, tables: ReportFrames, hyperparameter: Hyperparamete
     As in `frames.of_regions` the band is over trials where a sampler drew them, each the IQM of its
     seeds, and over trainings otherwise. At most five levels, or three regions.
     """
-    trials = comparable(tables, hyperparameter)
-    number, found = regions(
-        hyperparameter, trials[hyperparameter.column], _MOST_GROUPS, _MOST_LEVELS
-    )
-    frames = []
-    for n, region in enumerate(found):
-        here = [curves.of[t] for t in trials["trial"][number == n] if t in curves.of]
-        if not here:
-            continue
+    frames = [pd.DataFrame(columns=["place", "value", "low", "high", "region", "trials"])]
+    for region, trials in by_region(tables, hyperparameter, _MOST_GROUPS, _MOST_LEVELS):
+        here = [curves.of[trial] for trial in trials["trial"] if trial in curves.of]
         if tables.design == "sampled":
             here = [iqms(of_seeds)[:1] for of_seeds in here]
-        band = _band(curves, np.concatenate(here), _RESAMPLES)
-        frames.append(band.assign(region=region.label, trials=len(here)))
-    columns = ["place", "value", "low", "high", "region", "trials"]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+        if here:
+            band = _band(curves, np.concatenate(here), _RESAMPLES)
+            frames.append(band.assign(region=region.label, trials=len(here)))
+    return pd.concat(frames[1:] or frames, ignore_index=True)
+
+
+def _frame(places: NDArray[np.float64], table: NDArray[np.float64], resamples: int) -> pd.DataFrame:
+    value, low, high = iqms(table, resamples)
+    return pd.DataFrame({"place": places, "value": value, "low": low, "high": high})
 
 
 def _band(curves: Curves, table: NDArray[np.float64], resamples: int) -> pd.DataFrame:
     """Where there is a finite IQM; a low end that is not finite stands at the lowest that is."""
-    value, low, high = iqms(table, resamples)
-    drawn = np.isfinite(value)
-    floor = np.min([value, low], initial=np.inf, where=np.isfinite([value, low]))
-    frame = pd.DataFrame({"place": curves.places, "value": value, "low": low, "high": high})
-    return pd.DataFrame(frame.assign(low=np.maximum(low, floor))[drawn].reset_index(drop=True))
+    frame = _frame(curves.places, table, resamples)
+    drawn = np.isfinite(frame["value"])
+    return pd.DataFrame(with_floor(frame)[drawn].reset_index(drop=True))
+
+
+def with_floor(frame: pd.DataFrame) -> pd.DataFrame:
+    """A curve whose `low` is nowhere below the lowest of what is finite of it: it can be drawn."""
+    ends = frame[["value", "low"]].to_numpy()
+    return frame.assign(low=frame["low"].clip(ends[np.isfinite(ends)].min(initial=np.inf)))
 
 
 def _curves(
@@ -142,16 +133,16 @@ def _curves(
     """The curve of each of `rows` over `unit`; of one `trial` alone no other's are read."""
     columns = ["trial", "seed", unit, "return"]
     frame = read_episodes(results.path / "episodes.parquet", trial, columns)
-    number, seed, x, returns = (frame[name].to_numpy() for name in columns)
+    x, returns = frame[unit].to_numpy(), frame["return"].to_numpy()
+    sizes = frame.groupby(["trial", "seed"], sort=False).size()
     # The episodes of a training stand together, in their order.
-    is_first = (np.diff(number, prepend=-1) != 0) | (np.diff(seed, prepend=-1) != 0)
-    starts = np.flatnonzero(is_first).tolist()
-    ends = [*starts[1:], len(frame)]
-    parts = {(number[a], seed[a]): slice(a, b) for a, b in zip(starts, ends, strict=False)}
+    parts = {
+        key: slice(end - size, end)
+        for key, size, end in zip(sizes.index, sizes, sizes.cumsum(), strict=True)
+    }
     curves = {}
     for row in rows:
-        part = parts.get(row_id(row), slice(0))
-        end = float(row[f"{unit}s"] or 0)
-        values = smoothed(returns[part])
-        curves[row_id(row)] = TrainingCurve(x[part], values, end, str(row["status"]))
+        key, end, status = row_id(row), float(row[f"{unit}s"] or 0), str(row["status"])
+        part = parts.get(key, slice(0))
+        curves[key] = TrainingCurve(x[part], smoothed(returns[part]), end, status)
     return curves

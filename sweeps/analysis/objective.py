@@ -9,6 +9,8 @@ from dqn.statistics.metrics import METRICS, STATISTICS, Metrics, Statistic, inte
 from dqn.storage.reader import Results
 from dqn.training.trial_source import Row
 
+NAMES = {"iqm": "IQM", "mean": "mean", "median": "median"}
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -27,29 +29,40 @@ class Objective:
         return METRICS[self.metric].lower_is_better
 
     @property
+    def end(self) -> str:
+        """The end of an interval that can be counted on."""
+        return "upper" if self.minimised else "lower"
+
+    @property
     def label(self) -> str:
         """What of the metric is searched, in words."""
-        low = "upper" if self.minimised else "lower"
-        names = {"iqm": "IQM", "low": f"{low} end of the 95 % interval of the IQM"}
-        return names.get(self.aggregate, self.aggregate)
+        low = f"{self.end} end of the 95 % interval of the "
+        return low * (self.aggregate == "low") + self.statistic_name
+
+    @property
+    def statistic_name(self) -> str:
+        """What of seeds is compared, in words: of `low` what it is the end of the interval of."""
+        return NAMES.get(self.aggregate, "IQM")
 
     @property
     def statistic(self) -> Statistic:
-        """What `aggregate` is of seeds; of `low` what it is the end of the interval of."""
+        """The same as a function."""
         return STATISTICS.get(self.aggregate, iqm)
 
     def of_rows(self, rows: Iterable[Row]) -> float:
-        """The value over rows of seeds.csv; not finite where too many failed, NaN of none.
+        """The value over rows of seeds.csv; not finite where too many failed, NaN of none."""
+        return self._over(self.values(rows))
 
-        A seed that did not solve its task counts as one more episode than it had, a diverged or
-        failed one as worse than every other in what it never earned. What was never asked for is
-        left out.
-        """
-        values = [value for row in rows if (value := self.of_seed(row)) is not None]
-        return self._over(values)
+    def values(self, rows: Iterable[Row]) -> list[float]:
+        """The metric of each seed that has one."""
+        return [value for row in rows if (value := self.of_seed(row)) is not None]
 
     def of_seed(self, row: Row) -> float | None:
-        """The metric of one seed; None where it has none."""
+        """The metric of one seed; None where it was never asked for.
+
+        A seed that did not solve its task counts as one more episode than it had, a diverged or
+        failed one as worse than every other in what it never earned.
+        """
         value = row[self.metric]
         if value is not None:
             return float(value)

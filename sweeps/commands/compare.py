@@ -1,18 +1,17 @@
 """`python -m sweeps compare`: runs, grids and studies side by side."""
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dqn.config.fields import override_text
 from dqn.runtime.errors import UserError
-from dqn.statistics.formatting import NONE, format_estimate, format_p_value
+from dqn.statistics.formatting import NONE, format_p_value
 from dqn.statistics.metrics import METRICS
 from dqn.storage.ranking import incomparable_settings
 from dqn.terminal.console import steps
-from dqn.terminal.tables import as_text
+from dqn.terminal.tables import as_text, table
 from sweeps.analysis.candidates import (
     Candidate,
     SampleComparison,
@@ -22,7 +21,12 @@ from sweeps.analysis.candidates import (
     incomparable,
     read_candidates,
 )
-from sweeps.analysis.tables import by_statistic, overview, overview_values, statistics_of, table
+from sweeps.analysis.tables import (
+    by_statistic,
+    overview,
+    overview_values,
+    statistics_of,
+)
 
 EXAMPLES = """\
 examples
@@ -31,6 +35,7 @@ examples
   python -m sweeps compare outputs/runs/* --metric test_return --out figures      and draw them
   python -m sweeps compare outputs/runs/a outputs/runs/long --anyway --json       another budget
 """
+_OF_ENV = ("max_episode_steps", "kwargs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,51 +53,56 @@ def compare(args: argparse.Namespace) -> tuple[int, str, Any]:
 
     Raises `UserError` for what cannot be compared.
     """
-    metric, drawn = args.metric, []
     with steps() as tell:
         tell(f"reading {len(args.folders)} folders ...")
-        candidates = read_candidates(args.folders)
-        first, *rest = candidates
-        others = incomparable(candidates)
-        if others and not args.anyway:
-            raise UserError(
-                f"what is compared must share task and budget, got {first.name}: "
-                f"{format_terms(first)}, and {others[0].name}: {format_terms(others[0])}; add "
-                "--anyway"
-            )
-        tell("comparing ...")
-        versus = [(one.name, compare_samples(one.rows, first.rows, metric)) for one in rest]
-        changed = changes([candidate.config.to_mapping() for candidate in candidates])
-        if args.out:
-            tell("drawing ...")
-            from sweeps.report.comparison_figures import draw
+        return _compare(args, read_candidates(args.folders), tell)
 
-            drawn = draw(args.out, candidates, metric)
-        texts = [
-            overview(candidates, others),
-            by_statistic(candidates, metric),
-            _settings(candidates, changed),
-            _versus(first.name, versus, metric),
-            _footnotes(candidates, others),
-            _same(args.folders, candidates),
-            "\n".join(f"drawn: {path}" for path in drawn),
-        ]
+
+def _compare(
+    args: argparse.Namespace, candidates: Sequence[Candidate], tell: Callable[[str], None]
+) -> tuple[int, str, Any]:
+    first, *rest = candidates
+    others = incomparable(candidates)
+    if others and not args.anyway:
+        raise UserError(
+            f"what is compared must share task and budget, got {first.name}: "
+            f"{format_terms(first.config)}, and {others[0].name}: "
+            f"{format_terms(others[0].config)}; add "
+            "--anyway"
+        )
+    tell("comparing ...")
+    versus = [compare_samples(candidate.rows, first.rows, args.metric) for candidate in rest]
+    changed = changes([candidate.config.to_mapping() for candidate in candidates])
+    drawn = []
+    if args.out:
+        tell("drawing ...")
+        from sweeps.report.figures import draw_comparison
+
+        drawn = draw_comparison(args.out, candidates, args.metric)
+    texts = [
+        overview(candidates, others),
+        by_statistic(candidates, args.metric),
+        _settings(candidates, changed),
+    ]
+    if versus:
+        texts.append(_versus(candidates, versus, args.metric))
+    pictures = "\n".join(f"drawn: {path}" for path in drawn)
+    texts += [_footnotes(candidates, others), _same(args.folders, candidates), pictures]
     plain = {
-        "metric": metric,
+        "metric": args.metric,
         "candidates": [
             {
-                "name": one.name, "folder": str(one.results.path), "trial": one.trial,
-                "comparable": one not in others, **overview_values(one),
-                "statistics": {
-                    key: value
-                    for name, estimate in statistics_of(one, metric).items()
-                    for key, value in estimate.plain(name).items()
-                },
+                "name": candidate.name, "folder": str(candidate.results.path),
+                "trial": candidate.trial, "comparable": candidate not in others,
+                **overview_values(candidate), "statistics": _statistics(candidate, args.metric),
             }
-            for one in candidates
+            for candidate in candidates
         ],
         "differ": changed,
-        "against_first": [{"name": name, **asdict(each)} for name, each in versus],
+        "against_first": [
+            {"name": candidate.name, **each.plain()}
+            for candidate, each in zip(rest, versus, strict=True)
+        ],
         "figures": [str(path) for path in drawn],
     }  # fmt: skip
     return 0, "\n\n".join(text for text in texts if text), plain
@@ -101,36 +111,49 @@ def compare(args: argparse.Namespace) -> tuple[int, str, Any]:
 def _settings(candidates: Sequence[Candidate], changed: Mapping[str, Sequence[Any]]) -> str:
     if not changed:
         return "all have the same configuration" if len(candidates) > 1 else ""
-    made = table("differs in", *(candidate.name for candidate in candidates))
-    for name, values in changed.items():
-        made.add_row(name, *(NONE if v is None else override_text(v) for v in values))
-    return as_text(made).strip("\n")
+    rows = (
+        [name, *(NONE if v is None else override_text(v) for v in values)]
+        for name, values in changed.items()
+    )
+    return as_text(table(["differs in", *(candidate.name for candidate in candidates)], rows))
 
 
-def _versus(first: str, versus: Sequence[tuple[str, SampleComparison]], metric: str) -> str:
-    made = table(
-        f"against {first}, in {METRICS[metric].title}",
+def _versus(
+    candidates: Sequence[Candidate], versus: Sequence[SampleComparison], metric: str
+) -> str:
+    digits = METRICS[metric].digits
+    titles = [
+        f"against {candidates[0].name}, in {METRICS[metric].title}",
         "P(better)\n95 % interval",
         "difference of IQMs\n95 % interval",
         "p-value\nof no difference",
         "seeds",
-    )
-    for name, each in versus:
-        made.add_row(
-            name,
-            format_estimate(each.improvement, each.improvement_interval, 2),
-            format_estimate(each.difference, each.difference_interval, METRICS[metric].digits),
+    ]
+    rows = (
+        [
+            candidate.name,
+            each.improvement.text(2),
+            each.difference.text(digits),
             f"{format_p_value(each.p_value)}\n{each.test}",
             "the same: paired" if each.paired else "not the same",
-        )
-    return as_text(made).strip("\n") if versus else ""
+        ]
+        for candidate, each in zip(candidates[1:], versus, strict=True)
+    )
+    return as_text(table(titles, rows))
+
+
+def _statistics(candidate: Candidate, metric: str) -> dict[str, float | None]:
+    plain: dict[str, float | None] = {}
+    for name, found in statistics_of(candidate, metric).items():
+        plain |= found.plain(name)
+    return plain
 
 
 def _footnotes(candidates: Sequence[Candidate], others: Sequence[Candidate]) -> str:
-    first = candidates[0].name
-    lines = [f"* another task or budget than {first}: {format_terms(other)}" for other in others]
-    envs = [candidate.config.to_mapping()["env"] for candidate in candidates]
-    envs = [{f"env.{key}": value for key, value in env.items()} for env in envs]
+    lines = [f"* another task or budget than {candidates[0].name}: {format_terms(candidate.config)}"
+             for candidate in others]  # fmt: skip
+    envs = [candidate.config.env for candidate in candidates]
+    envs = [{f"env.{key}": getattr(env, key) for key in _OF_ENV} for env in envs]
     if (line := incomparable_settings(envs)) and not others:
         lines.append(line)
     for candidate in candidates:
@@ -142,9 +165,10 @@ def _footnotes(candidates: Sequence[Candidate], others: Sequence[Candidate]) -> 
 
 def _same(texts: Sequence[str], candidates: Sequence[Candidate]) -> str:
     """Which of the trials that were named have no rows of their own."""
-    named = [text.rpartition(":")[2] for text in texts]
+    asked = [(text, text.rpartition(":")[2], candidate.trial)
+             for text, candidate in zip(texts, candidates, strict=True)]  # fmt: skip
     return "\n".join(
-        f"{text} has the configuration of trial {one.trial}, and its rows"
-        for text, number, one in zip(texts, named, candidates, strict=True)
-        if number.isdecimal() and int(number) != one.trial and not Path(text).is_dir()
+        f"{text} has the configuration of trial {trial}, and its rows"
+        for text, number, trial in asked
+        if number.isdecimal() and int(number) != trial and not Path(text).is_dir()
     )

@@ -1,6 +1,7 @@
 """`python -m sweeps report`: what a run, a grid or a study says, on one page."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from dqn.statistics.formatting import count
 from dqn.statistics.metrics import METRICS
 from dqn.storage.layout import refuse_other
 from dqn.storage.ranking import task_folders
-from dqn.storage.reader import read
+from dqn.storage.reader import Results, read
 from dqn.terminal.console import steps
 
 PAGE, FOLDER = "report.html", "figures"
@@ -27,8 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow `report`."""
     add = parser.add_argument
     add("folder", type=Path, metavar="DIR", help="of a run, a grid or a study")
-    metric = "to order and to judge by (default: the sweep's objective)"
-    add("--metric", choices=METRICS, help=metric)
+    add(
+        "--metric",
+        choices=METRICS,
+        help="to order and to judge by (default: the sweep's objective)",
+    )
 
 
 def report(args: argparse.Namespace) -> tuple[int, str, Any]:
@@ -39,60 +43,62 @@ def report(args: argparse.Namespace) -> tuple[int, str, Any]:
     """
     with steps() as tell:
         tell(f"reading {args.folder} ...")
-        results = read(args.folder)
-        # Plotly, Matplotlib and Optuna take seconds to import: after what can be refused at once.
-        from plotly.offline import get_plotlyjs
+        return _report(args, read(args.folder), tell)
 
-        from sweeps.report.data import report_data
-        from sweeps.report.figures import draw
-        from sweeps.report.headline import progress
-        from sweeps.report.page import page
-        from sweeps.report.provenance import reading
-        from sweeps.report.sections import header, sections
 
-        path, figures = args.folder / PAGE, args.folder / FOLDER
-        refuse_other(path, b"<!doctype html>", b'href="data:,"')
-        trials = len(results.rows)
-        tell(f"working out what {count(trials, 'trial')} {'says' if trials == 1 else 'say'} ...")
-        tasks = {task: results.of_task(task) for task in results.tasks}
-        tasks = tasks if len(tasks) > 1 else {"": results}
-        names = task_folders(tasks)
-        found, written = {}, []
-        # An earlier report drew what is there; before one, what is not marked is the user's.
-        is_again = path.exists()
-        try:
-            for task, own in tasks.items():
-                folder = own_folder(figures) / names[task] if task else figures
-                data = report_data(own, args.metric or results.objective, folder)
-                found[task] = data, header(data)
-                for section in sections(data):
-                    if task:
-                        title, prefix = f"{section.title} · {task}", f"{names[task]}-"
-                        section = replace(section, title=title, prefix=prefix)
-                    written.append(section)
-            written.append(reading(data))  # once, of whatever tasks there are
-            drawn = draw([one for section in written for one in section.figures], is_again, tell)
-            tell("writing the page ...")
-            name = results.path.name or results.path.resolve().name
-            headers = [top for _, top in found.values()]
-            title = f"{name}: {'; '.join(top.summary.headline for top in headers)}"
-            with replacing(path) as temporary:
-                text = page(title, headers, written, get_plotlyjs() if drawn else "")
-                temporary.write_text(text, encoding="utf-8", errors="replace")
-        except OSError as error:
-            advice = "make room or change its permissions"
-            raise RunError(
-                f"{args.folder}: must be writable, is not ({error.strerror or error}); {advice}"
-            ) from error
+def _report(
+    args: argparse.Namespace, results: Results, tell: Callable[[str], None]
+) -> tuple[int, str, Any]:
+    # Plotly, Matplotlib and Optuna take seconds to import: after all that can be refused at once.
+    from plotly.offline import get_plotlyjs
+
+    from sweeps.report.data import report_data
+    from sweeps.report.figures import draw
+    from sweeps.report.headline import progress, summarise
+    from sweeps.report.page import page
+    from sweeps.report.sections import sections
+
+    path, figures = args.folder / PAGE, args.folder / FOLDER
+    refuse_other(path, b"<!doctype html>", b'href="data:,"')
+    trials = len(results.rows)
+    tell(f"working out what {count(trials, 'trial')} {'says' if trials == 1 else 'say'} ...")
+    tasks = {task: results.of_task(task) for task in results.tasks}
+    tasks = tasks if len(tasks) > 1 else {"": results}
+    names = task_folders(tasks)
+    found, written = {}, []
+    # An earlier report drew what is there; before one, what is not marked is the user's.
+    is_again = path.exists()
+    try:
+        for task, own in tasks.items():
+            folder = own_folder(figures) / names[task] if task else figures
+            data = report_data(own, args.metric or results.objective, folder)
+            found[task] = data, summarise(data)
+            for section in sections(data):
+                title, prefix = section.title, ""
+                if task:
+                    title, prefix = f"{title} · {task}", f"{names[task]}-"
+                written.append(replace(section, title=title, prefix=prefix))
+        drawn = draw([one for section in written for one in section.figures], is_again, tell)
+        tell("writing the page ...")
+        name = results.path.name or results.path.resolve().name
+        headline = "; ".join(top.headline for _, top in found.values())
+        headers = [top for _, top in found.values()]
+        text = page(f"{name}: {headline}", headers, written, get_plotlyjs() if drawn else "")
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RunError(
+            f"{args.folder}: must be writable, is not ({error.strerror or error}); make room or "
+            "change its permissions"
+        ) from error
     lines = []
-    for task, (_, top) in found.items():
-        text = top.summary
+    for task, (_, text) in found.items():
         message = [task, text.headline, text.progress, text.sureness, text.hyperparameters]
-        lines += [*filter(None, message), ""]
+        lines += [*(line for line in message if line), ""]
     lines.append(f"written: {path}")
     lines += [f"{count(len(drawn), 'figure')}: {figures}"] * bool(drawn)
-    have, asked = progress(data.tables)
-    plain = {task: _plain(data, top.summary) for task, (data, top) in found.items()}
+    have, asked = progress(next(iter(found.values()))[0].tables)
+    plain = {task: _plain(data, top) for task, (data, top) in found.items()}
     return 0, "\n".join(lines), {
         "report": str(path), "figures": [str(one) for one in drawn], "trials": have,
         "expected": asked, **({"tasks": plain} if len(plain) > 1 else plain[""]),

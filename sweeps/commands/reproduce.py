@@ -17,8 +17,7 @@ from dqn.statistics.metrics import METRICS
 from dqn.storage import machines
 from dqn.storage.columns import Cell, Row
 from dqn.storage.reader import read
-from dqn.terminal.tables import as_text
-from sweeps.analysis.tables import table
+from dqn.terminal.tables import as_text, table
 
 EXAMPLES = """\
 examples
@@ -78,10 +77,11 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
     status = FAILED if differ and not (moved and close) else 0
     lines = [f"not as on record: {change}" for change in moved]
     if differ:
-        made = table("", "on record", "trained again")
-        for name, pair in differ.items():
-            made.add_row(name, *("-" if cell is None else str(cell) for cell in pair))
-        lines += [*filter(None, [starts]), as_text(made).strip("\n")]
+        rows = [
+            [name, *("-" if cell is None else str(cell) for cell in pair)]
+            for name, pair in differ.items()
+        ]
+        lines += [*filter(None, [starts]), as_text(table(["", "on record", "trained again"], rows))]
         verdict = (
             f"{'is' if close else 'is not'} within {args.tolerance:g} of the metrics on record"
         )
@@ -101,7 +101,7 @@ def trained_again(config: Config, swept: tuple[str, ...] = ()) -> Row:
     """The row of seeds.csv of the one seed of `config`, trained in this process."""
     from dqn.runtime import compile_cache
     from dqn.storage.results_dir import ResultsDir
-    from dqn.terminal.run_progress import RunProgress
+    from dqn.terminal.progress import RunProgress
     from dqn.training.scheduler import Scheduler
     from dqn.training.trial_source import FixedTrials, Trial
     from dqn.workers.pool import InProcessPool

@@ -3,24 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from dqn.runtime.errors import RunError
+from dqn.statistics.metrics import METRICS, Metric
 from dqn.storage.reader import Results
-from dqn.storage.trials import BASELINE
 from sweeps.analysis.frames import ReportFrames, effects, of_regions, report_frames
 from sweeps.analysis.hyperparameters import Hyperparameter
 from sweeps.analysis.importance import importance
 from sweeps.analysis.learning_curves import Curves, read_curves
-from sweeps.analysis.validation import TABLE, read_table
+from sweeps.analysis.validation import TABLE, ValidatedTrial, read_table
 
 FOLDER = "figures"
-
-Finding = Mapping[str, Any]
-"""A row of validation.csv, and its `name`."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +28,8 @@ class ReportData:
     curves: Curves | None
     no_curves: str
     """Why there are none."""
-    findings: Sequence[Finding]
-    """Of a validation by the same metric, in order of the claims."""
+    validated: Sequence[ValidatedTrial]
+    """Of a validation by the same metric, in order of the search scores."""
     importance: pd.DataFrame | None
     method: str
     """What the importance means, or why there is none."""
@@ -43,19 +38,32 @@ class ReportData:
     effects: pd.DataFrame
 
     @property
+    def metric(self) -> Metric:
+        """What trials are ordered and judged by."""
+        return METRICS[self.tables.metric]
+
+    @property
+    def recommended(self) -> ValidatedTrial | None:
+        """What is recommended after validation, if it has a score on the new seeds."""
+        scored = (one for one in self.validated if one.held_out_score.value is not None)
+        return next((one for one in scored if one.recommended), None)
+
+    @property
     def best(self) -> int:
         """The trial that is recommended after validation; else the first in rank."""
-        held = [one["trial"] for one in self.findings if one["recommended"]]
-        known = [n for n in held if n in self.tables.results.rows]
-        return known[0] if known else int(self.tables.trials["trial"].iloc[0])
+        trial = self.recommended.trial if self.recommended else None
+        return trial if trial in self.tables.results.rows else self.first  # pyright: ignore[reportReturnType]
+
+    @property
+    def first(self) -> int:
+        """The first trial in rank."""
+        return int(self.tables.trials["trial"].iloc[0])
 
     @property
     def hyperparameters(self) -> list[Hyperparameter]:
         """Those that matter most first."""
-        by_name = {
-            hyperparameter.name: hyperparameter for hyperparameter in self.tables.hyperparameters
-        }
-        return [by_name[name] for name in self.by_hyperparameter]
+        order = list(self.by_hyperparameter)
+        return sorted(self.tables.hyperparameters, key=lambda one: order.index(one.name))
 
 
 def report_data(results: Results, metric: str, folder: Path | None = None) -> ReportData:
@@ -68,30 +76,12 @@ def report_data(results: Results, metric: str, folder: Path | None = None) -> Re
         curves, no_curves = read_curves(tables), ""
     except RunError as error:
         curves, no_curves = None, str(error)
-    ranking, method = (None, "") if not tables.hyperparameters else importance(tables)
-    frames = {
-        hyperparameter.name: of_regions(tables, hyperparameter)
-        for hyperparameter in tables.hyperparameters
-    }
+    ranking, method = importance(tables) if tables.hyperparameters else (None, "")
+    frames = {one.name: of_regions(tables, one) for one in tables.hyperparameters}
     moved = effects(frames)
     order = (moved if ranking is None else ranking)["hyperparameter"]
-    findings = [
-        {**one, "name": BASELINE if one["trial"] is None else f"trial {one['trial']}"}
-        for one in read_table(results.path / TABLE)
-        if one["metric"] == metric
-    ]
+    validated = read_table(results.path / TABLE, metric)
     return ReportData(
-        folder or results.path / FOLDER, tables, curves, no_curves, findings, ranking, method,
+        folder or results.path / FOLDER, tables, curves, no_curves, validated, ranking, method,
         {name: frames[name] for name in order}, moved,
     )  # fmt: skip
-
-
-def failing(data: ReportData, most: int = 4) -> pd.DataFrame:
-    """Regions of what matters most, if any of their trainings diverged or collapsed."""
-    frames = list(data.by_hyperparameter.values())[:most]
-    if not frames:
-        return pd.DataFrame()
-    frame = pd.concat(frames, ignore_index=True)
-    frame = frame.loc[frame["trainings"] > 0]
-    shares = frame[["diverged", "collapsed"]].to_numpy(float)
-    return frame if np.any(shares > 0) else frame.iloc[:0]

@@ -1,7 +1,4 @@
-"""The figures of a report, each described once; None where there is nothing to draw.
-
-Nothing is said by colour alone: dashes, marks and labels say the same.
-"""
+"""The figures of a report, described once, never by colour alone; None where nothing is drawn."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,18 +13,21 @@ from dqn.plotting.plot import Axis, Band, Level, Line, Plot
 from dqn.plotting.png import write_png
 from dqn.plotting.style import BLUE, ORANGE, SKY, VERMILLION, of_series
 from dqn.runtime.atomic_write import own_folder
+from dqn.runtime.errors import UserError
+from dqn.statistics.comparison import performance_profile, profile_interval
 from dqn.statistics.formatting import count
 from dqn.statistics.metrics import METRICS
 from dqn.storage.layout import MADE_BY, refuse_other
-from dqn.storage.trials import named
+from dqn.storage.trials import counted, named
+from sweeps.analysis.candidates import Candidate
 from sweeps.analysis.frames import reach
-from sweeps.analysis.learning_curves import of_trial
+from sweeps.analysis.learning_curves import curve, of_trial, over_steps, with_floor
 from sweeps.analysis.objective import objective_of
 from sweeps.analysis.tables import COLLAPSED
-from sweeps.analysis.validation import statistic_name
-from sweeps.report.data import ReportData, failing
+from sweeps.report.data import ReportData
 
-_WIDE = 3  # axes side by side, beyond which a phone has no room for them
+_MOST_FAILING = 4  # hyperparameters whose failures are shown
+_POINTS = 101  # of a performance profile
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,11 @@ class Figure:
     caption: str
     plot: Plot
 
-    @property
-    def is_wide(self) -> bool:
-        """Whether it needs more room than a phone has, and is moved sideways there."""
-        return self.plot.columns > _WIDE
-
 
 def draw(figures: Sequence[Figure], is_again: bool, tell: Callable[[str], None]) -> list[Path]:
     """Write them as PNGs and give their paths; `tell` hears of each before. May raise `OSError`.
 
-    Unless the folder `is_again` drawn into, a file that is not ours is refused.
+    A file that is not ours is refused, unless the folder `is_again` drawn into.
     """
     for number, figure in enumerate(figures, 1):
         tell(f"figure {number}: {figure.path.name}")
@@ -75,44 +70,51 @@ def best_curve(data: ReportData) -> Figure | None:
 
 
 def validation(data: ReportData) -> Figure | None:
-    """What each validated trial claimed, and what was left of it on new seeds."""
-    if not data.findings:
+    """The search score of each validated trial, and what was left of it on new seeds."""
+    if not data.validated:
         return None
-    found, metric = pd.DataFrame(data.findings[::-1]), data.tables.metric
-    statistic = statistic_name(objective_of(data.tables.results))
+    found, metric = data.validated[::-1], data.metric.title
+    statistic = objective_of(data.tables.results).statistic_name
     marks = []
-    for part, name, mark, colour, aside in (
-        ("claimed", "claimed, on the seeds it was chosen by", "circle-open", ORANGE, 0.12),
-        ("held_out", "held, on new seeds", "square", BLUE, -0.12),
+    for score, name, mark, colour, aside in (
+        (
+            "search_score",
+            "on the seeds it was chosen by",
+            "circle-open",
+            ORANGE,
+            0.12,
+        ),
+        ("held_out_score", "on new seeds", "square", BLUE, -0.12),
     ):
-        of = found[[part, f"{part}_low", f"{part}_high"]].astype(float)
-        of = of.set_axis(["value", "low", "high"], axis=1)
-        of = pd.DataFrame(of[of["value"].notna()])
+        of = pd.DataFrame([getattr(one, score).plain("value") for one in found], dtype=float)
+        of = of.set_axis(["value", "low", "high"], axis=1).dropna(subset="value")
         marks.append(
-            Line(of["value"], of.index + aside, name, colour, 0, mark=mark, size=7,
-                 x_error=reach(of), hover=texts_of("{:.2f}", of["value"]))
+            scatter(of["value"], of.index + aside, name, colour, mark, "{:.2f}", of["value"],
+                    size=7, x_error=reach(of))
         )  # fmt: skip
-    y = Axis(ticks=list(enumerate(found["name"])), limits=(-0.6, len(found) - 0.4))
-    measure = METRICS[metric].title
-    title = f"Claimed and held: {measure}, {statistic} and 95 % interval"
+    y = Axis(ticks=[(n, one.name) for n, one in enumerate(found)], limits=(-0.6, len(found) - 0.4))
+    title = f"Search score and score on new seeds: {metric}, {statistic} and 95 % interval"
     return figure_of(
         data, "validation",
-        "What each trial claimed on the seeds it was chosen by, and what it reached on new ones: "
-        f"the {statistic} of the {measure} over seeds, with its 95 % interval. The "
-        "exercise's settings, trained on the same new seeds, claim nothing.",
-        Plot(title, Axis(measure), y, marks, rows=len(found)), "Claimed and held",
+        "The score of each trial on the seeds it was chosen by, and on new ones: the "
+        f"{statistic} of the {metric} over seeds, with its 95 % interval. The exercise's settings, "
+        "trained on the same new seeds, have no search score.",
+        Plot(title, Axis(metric), y, marks, rows=len(found)), "Search score and score on new seeds",
     )  # fmt: skip
 
 
 def failures(data: ReportData) -> Figure | None:
-    """Shares of trainings that diverged and that collapsed, by region of a few hyperparameters."""
-    frame = failing(data).iloc[::-1]
-    if frame.empty:
+    """Shares of trainings that diverged and that collapsed, by region of what matters most."""
+    frames = list(data.by_hyperparameter.values())[:_MOST_FAILING]
+    frame = pd.concat(frames, ignore_index=True)[::-1] if frames else pd.DataFrame()
+    if frames:
+        frame = frame[frame["trainings"] > 0]
+    if frame.empty or not np.any(frame[["diverged", "collapsed"]].to_numpy(float) > 0):
         return None
     rows = np.arange(len(frame))
     marks = [
-        Line(frame[part], rows + aside, name, colour, 0, mark=mark, size=7,
-             hover=texts_of("{:.0%} of {}", frame[part], frame["trainings"]))
+        scatter(frame[part], rows + aside, name, colour, mark, "{:.0%} of {}", frame[part],
+                frame["trainings"], size=7)
         for part, name, mark, colour, aside in (
             ("diverged", "diverged or failed", "x", VERMILLION, 0.2),
             ("collapsed", "collapsed", "circle-open", BLUE, -0.2),
@@ -120,34 +122,34 @@ def failures(data: ReportData) -> Figure | None:
     ]  # fmt: skip
     names = texts_of("{}\n{}", frame["hyperparameter"], frame["region"])
     share = Axis("share of trainings", percent=True, limits=(-0.03, 1.03))
-    y = Axis(ticks=list(zip(rows.tolist(), names, strict=True)))
-    plot = Plot("What goes wrong, and where", share, y, marks, rows=len(frame))
+    y = Axis(ticks=list(enumerate(names)))
     return figure_of(
         data, "failures",
         f"Collapsed: lost more than {COLLAPSED:.0%} of its best by the end. Shown are the "
-        "hyperparameters that matter most.", plot,
+        "hyperparameters that matter most.",
+        Plot("What goes wrong, and where", share, y, marks, rows=len(frame)),
     )  # fmt: skip
 
 
 def pruned(data: ReportData) -> Figure | None:
     """How far each trial was trained, and what it had come to there."""
-    trials, metric = data.tables.trials, data.tables.metric
+    trials = data.tables.trials
     if "pruned" not in set(trials["status"]):
         return None
     finite = trials[np.isfinite(trials["value"])]
-    marks = []
-    for is_pruned, name, mark, colour in (
-        (False, "not pruned", "circle", SKY),
-        (True, "pruned", "triangle-down-open", VERMILLION),
-    ):
-        some = finite[(finite["status"] == "pruned") == is_pruned]
-        texts = texts_of("trial {}\n{:.0%} of it\n{:.1f}", some["trial"], some["budget"],
-                       some["value"])  # fmt: skip
-        marks.append(Line(some["budget"], some["value"], name, colour, 0, mark=mark, hover=texts))
+    is_pruned = finite["status"] == "pruned"
+    marks = [
+        scatter(some["budget"], some["value"], name, colour, mark,
+                "trial {}\n{:.0%} of it\n{:.1f}", some["trial"], some["budget"], some["value"])
+        for some, name, mark, colour in (
+            (finite[~is_pruned], "not pruned", "circle", SKY),
+            (finite[is_pruned], "pruned", "triangle-down-open", VERMILLION),
+        )
+    ]  # fmt: skip
     budget = Axis("share of the budget used", percent=True, limits=(-0.03, 1.05))
     return figure_of(
         data, "pruned", "How far each trial was trained, and what it had come to by then.",
-        Plot("Pruned trials", budget, Axis(METRICS[metric].title), marks),
+        Plot("Pruned trials", budget, Axis(data.metric.title), marks),
     )  # fmt: skip
 
 
@@ -176,6 +178,63 @@ def figure_of(data: ReportData, name: str, caption: str, plot: Plot, title: str 
     return Figure(data.folder / f"{name}.png", title or plot.title, caption, plot)
 
 
+def scatter(
+    x: Any,
+    y: Any,
+    name: str,
+    colour: str,
+    mark: str,
+    hover: str,
+    *said: Iterable[Any],
+    **style: Any,
+) -> Line:
+    """Marks alone; `hover` is the template of what a page says of each, of the columns `said`."""
+    return Line(x, y, name, colour, 0, mark=mark, hover=texts_of(hover, *said), **style)
+
+
 def texts_of(template: str, *columns: Iterable[Any]) -> list[str]:
     """A text of each row."""
     return [template.format(*row) for row in zip(*columns, strict=True)]
+
+
+def draw_comparison(folder: Path, candidates: Sequence[Candidate], metric: str) -> list[Path]:
+    """Draw both into `folder` and give their paths; `UserError` where it cannot be written."""
+    plots = {
+        "learning_curves.png": _compared_curves(candidates),
+        "performance_profiles.png": _profiles(candidates, metric),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, plot in plots.items():
+            write_png(folder / name, plot)
+    except OSError as error:
+        raise UserError(
+            f"--out must be a folder that can be written to, got {folder} "
+            f"({error.strerror or error}); name another"
+        ) from error
+    return [folder / name for name in plots]
+
+
+def _compared_curves(candidates: Sequence[Candidate]) -> Plot:
+    steps = over_steps(candidates)
+    curves = {candidate.name: curve(candidate, steps) for candidate in candidates}
+    frame = pd.concat(frame.assign(region=name) for name, (frame, _) in curves.items())
+    footnote = "; ".join(dict.fromkeys(rule for _, rules in curves.values() for rule in rules))
+    title = "Returns, mean of 10 episodes · IQM of seeds, 95 % interval"
+    unit = "environment steps" if steps else "episode"
+    return learning(title, with_floor(frame), unit, footnote=footnote)
+
+
+def _profiles(candidates: Sequence[Candidate], metric: str) -> Plot:
+    samples = {one.name: np.array(counted(metric, one.rows)) for one in candidates}
+    known = np.concatenate([sample[np.isfinite(sample)] for sample in samples.values()])
+    marks: list[Any] = []
+    for place, (name, sample) in enumerate(samples.items()):
+        if known.size:
+            x = np.linspace(min(0.0, known.min()), known.max(), _POINTS)
+            style: Any = of_series(place) | {"mark": "", "step": True}
+            low, high = profile_interval(sample, x)
+            marks += [Line(x, performance_profile(sample, x), name, **style),
+                      Band(x, low, high, colour=style["colour"], step=True)]  # fmt: skip
+    share = Axis("share of seeds above", limits=(-0.02, 1.02))
+    return Plot("Performance profiles · 95 % interval", Axis(METRICS[metric].title), share, marks)

@@ -1,23 +1,21 @@
 """What a folder of results says, in sentences: the best, how sure that is, what matters."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dqn.statistics.formatting import count, format_estimate, format_share
-from dqn.statistics.metrics import METRICS
-from dqn.storage.columns import Row
+from dqn.statistics.formatting import Estimate, count, format_share
+from dqn.statistics.metrics import Metric
 from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import plain_of
-from dqn.storage.trials import BASELINE, named
-from sweeps.analysis.candidates import compare_samples
+from dqn.storage.trials import BASELINE, EXERCISE, named
+from sweeps.analysis.candidates import compare_samples, format_terms
 from sweeps.analysis.frames import ReportFrames
-from sweeps.report.data import Finding, ReportData
+from sweeps.analysis.validation import ValidatedTrial
+from sweeps.report.data import ReportData
 from sweeps.search.samplers import sampling
 from sweeps.search.space_parser import search_space
 
@@ -26,34 +24,45 @@ _MOST_NAMED = 3  # hyperparameters
 
 @dataclass(frozen=True)
 class Summary:
-    """One sentence or two each; `progress` is "" where all is done."""
+    """A title, and one sentence or two each; `progress` is "" where all is done."""
 
+    title: str
     headline: str
     sureness: str
     hyperparameters: str
     progress: str
+    is_sampled: bool
+    """Whether a sampler chose the trials."""
 
 
 def summarise(data: ReportData) -> Summary:
-    """The sentences at the top of a report."""
-    tables, findings = data.tables, data.findings
+    """The first screen: what is best, how sure that is, which hyperparameters matter."""
+    results = data.tables.results
+    kind = (results.sweep or {}).get("kind", "run")
+    name = results.path.name or results.path.resolve().name
     return Summary(
-        _headline(tables, findings),
-        _sureness(tables, findings),
+        f"{name} · {kind} of {format_terms(results.config(data.best))}",
+        _headline(data),
+        _sureness(data),
         _hyperparameters(data),
-        _progress(tables),
+        _progress(data.tables),
+        data.tables.design == "sampled",
     )
 
 
 def progress(tables: ReportFrames) -> tuple[int, int]:
-    """How many of the trials that were asked for are over, and how many were asked for.
-
-    Of all tasks together, where the tables are of one of several.
-    """
+    """How many of the trials that were asked for, of all tasks, are over, and how many were."""
     results = tables.results.part_of or tables.results
     asked = expected(results)
-    is_study = (results.sweep or {}).get("kind") == "study"
-    over = {n for n, rows in results.rows.items() if _is_over(results, rows)}
+    sweep = results.sweep or {}
+    is_study, stages = sweep.get("kind") == "study", sweep.get("racing") or []
+    over = {
+        n
+        for n, rows in results.rows.items()
+        if len(rows) in stages
+        or len(rows) >= results.base.seeds
+        or any(row["status"] in ("pruned", "failed") for row in rows)
+    }
     over |= {n for n, original in results.same_as.items() if original in over}
     return sum(n < asked or not is_study for n in over), asked
 
@@ -78,75 +87,48 @@ def expected(results: Results) -> int:
 
 
 def _last_asked(path: Path) -> int | None:
-    """`n_trials` of a study's last command, which may be less than that of one before it.
-
-    sweep.yaml has the most that was ever asked for. None where .hydra/ does not say.
-    """
+    """`n_trials` of a study's last command, if known; sweep.yaml has the most there ever was."""
     try:
-        text: Any = plain_of(path / ".hydra" / "hydra.yaml")
-    except (OSError, ValueError):
+        asked = plain_of(path / ".hydra" / "hydra.yaml")["hydra"]["sweeper"]["n_trials"]
+    except (OSError, ValueError, TypeError, LookupError):
         return None
-    for name in ("hydra", "sweeper", "n_trials"):
-        text = text.get(name) if isinstance(text, dict) else None
-    return text if type(text) is int and text > 0 else None
+    return asked if type(asked) is int and asked > 0 else None
 
 
-def _is_over(results: Results, rows: Sequence[Row]) -> bool:
-    """Whether a trial has all its seeds, or was stopped on the way."""
-    stages = (results.sweep or {}).get("racing") or []
-    full = len(rows) in stages or len(rows) >= results.base.seeds
-    return full or any(row["status"] in ("pruned", "failed") for row in rows)
-
-
-def _headline(tables: ReportFrames, findings: Sequence[Finding]) -> str:
-    metric, best = METRICS[tables.metric], tables.trials.iloc[0]
-    title = metric.title
+def _headline(data: ReportData) -> str:
+    tables, metric, winner = data.tables, data.metric, data.recommended
+    best, is_run = tables.trials.iloc[0], tables.design == "run"
     if not math.isfinite(best["value"]):
         counts = tables.seeds["status"].value_counts()
         text = ", ".join(f"{n} {status}" for status, n in counts.items())
-        what = "Nothing" if tables.design == "run" else "No trial"
-        return f"{what} has a finite {title}: of {count(len(tables.seeds), 'training')} {text}."
-    winner = next((one for one in findings if one["recommended"]), None)
-    if winner is not None and winner["held_out"] is not None:
-        held = part_of(winner, "held_out", metric.digits)
-        seeds = f"{winner['seeds']} new seeds"
-        if winner["trial"] is None:
-            return f"No trial beats the {BASELINE}: {title} {held} on {seeds}."
+        what = "Nothing" if is_run else "No trial"
         return (
-            f"Trial {winner['trial']} is best: {title} {held} on {seeds} that it was not chosen by."
+            f"{what} has a finite {metric.title}: of {count(len(tables.seeds), 'training')} {text}."
         )
-    value, *ends = (best[metric.name + end] for end in ("", "_low", "_high"))
-    value = format_estimate(value, ends, metric.digits)
-    text = f"{title} {value} over {count(best['rows'], 'seed')}."
-    if tables.design == "run":
-        return text[0].upper() + text[1:]
+    if winner is not None:
+        score = f"{metric.title} {winner.held_out_score.text(metric.digits)}"
+        seeds = f"{winner.seeds} new seeds"
+        if winner.trial == EXERCISE:
+            return f"No trial beats the {BASELINE}: {score} on {seeds}."
+        return f"Trial {winner.trial} is best: {score} on {seeds} that it was not chosen by."
+    value = Estimate.in_row(best, metric.name).text(metric.digits)
+    text = f"{metric.title} {value} over {count(best['rows'], 'seed')}."
     have, asked = progress(tables)
-    who = named(best["trial"])
-    return f"{who[0].upper()}{who[1:]} is best{' so far' * (have < asked)}: {text}"
+    if not is_run:
+        text = f"{named(best['trial'])} is best{' so far' * (have < asked)}: {text}"
+    return text[0].upper() + text[1:]
 
 
-def _sureness(tables: ReportFrames, findings: Sequence[Finding]) -> str:
-    trials, best = tables.trials, tables.trials.iloc[0]
-    winner = next((one for one in findings if one["recommended"]), None)
-    if winner is not None and winner["trial"] is not None and winner["held_out"] is not None:
-        digits = METRICS[tables.metric].digits
-        text = f"Validated. It claimed {part_of(winner, 'claimed', digits)}"
-        if winner["optimism"] is not None:
-            text += f"; {_luck(winner, tables.metric)}"
-        if winner["improvement"] is not None:
-            chance = part_of(winner, "improvement", 2)
-            text += f". One training beats one of the {BASELINE} with probability {chance}"
-            if {winner["improvement_low"], winner["improvement_high"]} & {0.0, 1.0}:
-                text += "; an interval that ends at 0 or 1 is too short"
-        return f"{text}."
+def _sureness(data: ReportData) -> str:
+    tables, winner = data.tables, data.recommended
+    trials, best, seeds = tables.trials, tables.trials.iloc[0], tables.seeds
+    if winner is not None and winner.trial != EXERCISE:
+        return _validated(winner, data.metric)
     if tables.design == "run" or len(trials) == 1 or not math.isfinite(best["value"]):
-        seeds = tables.seeds
-        trainings = count(len(seeds), "training")
-        text = f"{np.count_nonzero(seeds['solved'])} of {trainings} solved the task"
-        if lost := np.count_nonzero(seeds["lost"]):
-            text += f", {lost} diverged or failed"
-        few = " An interval of so few seeds is too short." if len(seeds) < 10 else ""
-        return f"{text}.{few}"
+        solved, lost = (np.count_nonzero(seeds[name]) for name in ("solved", "lost"))
+        text = f"{solved} of {count(len(seeds), 'training')} solved the task"
+        text += f", {lost} diverged or failed" * bool(lost)
+        return f"{text}.{' An interval of so few seeds is too short.' * (len(seeds) < 10)}"
     text = (
         f"The number is optimistic: {named(best['trial'])} was chosen out of {len(trials)} by the "
         "seeds that it is measured with."
@@ -154,32 +136,39 @@ def _sureness(tables: ReportFrames, findings: Sequence[Finding]) -> str:
     if tables.results.part_of is None:
         text += " `python -m sweeps validate` measures it with new ones."
     second = trials.iloc[1]
-    rows = tables.results.rows
-    gap = compare_samples(rows[int(best["trial"])], rows[int(second["trial"])], tables.metric)
-    if gap.difference_interval is not None:
-        low, high = gap.difference_interval
+    mine, other = (tables.results.rows[int(trial["trial"])] for trial in (best, second))
+    gap = compare_samples(mine, other, tables.metric).difference
+    if gap.ends is not None:
+        low, high = gap.ends
         apart = "differs from" if low > 0 or high < 0 else "cannot be distinguished from"
-        digits = METRICS[tables.metric].digits
-        difference = format_estimate(gap.difference, gap.difference_interval, digits)
         text += f" It {apart} the runner-up, {named(second['trial'])}: "
-        text += f"the difference is {difference}."
+        text += f"the difference is {gap.text(data.metric.digits)}."
     return text
 
 
-def _luck(winner: Finding, metric: str) -> str:
-    """What a claim came to on new seeds: how much of it was luck, where that is known."""
-    value, low, high = (winner[f"optimism{end}"] for end in ("", "_low", "_high"))
-    ends = None if low is None or high is None else (low, high)
+def _validated(winner: ValidatedTrial, metric: Metric) -> str:
+    text = f"Validated. Its search score was {winner.search_score.text(metric.digits)}"
+    if winner.optimism.value is not None:
+        text += f"; {_luck(winner.optimism, metric)}"
+    if winner.improvement.value is not None:
+        chance = winner.improvement.text(2)
+        text += f". One training beats one of the {BASELINE} with probability {chance}"
+        if {0.0, 1.0} & set(winner.improvement.ends or ()):
+            text += "; an interval that ends at 0 or 1 is too short"
+    return f"{text}."
+
+
+def _luck(optimism: Estimate, metric: Metric) -> str:
+    """What a search score came to on new seeds: how much of it was luck, where that is known."""
+    value, ends = optimism.value or 0.0, optimism.ends
     undecided = ends is not None and ends[0] <= 0.0 <= ends[1]
-    less_is_better, digits = METRICS[metric].lower_is_better, METRICS[metric].digits
-    if value > 0 and not (undecided or less_is_better):
-        return f"{format_estimate(value, ends, digits)} of that was luck"
-    did = "worse" if (value < 0) == less_is_better else "better"
+    if value > 0 and not (undecided or metric.lower_is_better):
+        return f"{optimism.text(metric.digits)} of that was luck"
+    did = "worse" if (value < 0) == metric.lower_is_better else "better"
     if value < 0:
-        value, ends = -value, (-ends[1], -ends[0]) if ends else None
-    by = format_estimate(value, ends, digits)
+        optimism = Estimate(-value, (-ends[1], -ends[0]) if ends else None)
     chance = ", which may be chance: the interval includes 0" if undecided else ""
-    return f"on new seeds it did {did} by {by}{chance}"
+    return f"on new seeds it did {did} by {optimism.text(metric.digits)}{chance}"
 
 
 def _hyperparameters(data: ReportData) -> str:
@@ -191,67 +180,51 @@ def _hyperparameters(data: ReportData) -> str:
         if clear.empty:
             return (
                 f"No hyperparameter stands out from what chance gives in {len(tables.counted)} "
-                "trials; the "
-                f"longest bar is that of {importance['hyperparameter'].iloc[0]}."
+                f"trials; the longest bar is that of {importance['hyperparameter'].iloc[0]}."
             )
-        text = []
-        for one in clear.to_dict("records")[:_MOST_NAMED]:
-            regions = data.by_hyperparameter[one["hyperparameter"]]
-            best = _best_first(regions, tables.metric).iloc[0]["region"]
-            share = format_share(one["share"])
-            text.append(f"{one['hyperparameter']} ({share} of all importance, best at {best})")
+        text = [
+            f"{name} ({format_share(share)} of all importance, best at "
+            f"{_best_first(data.by_hyperparameter[name], data.metric)['region'].iloc[0]})"
+            for name, share in zip(clear["hyperparameter"], clear["share"], strict=True)
+        ]
         rest = len(importance) - len(clear)
-        others = f" {rest} of {len(importance)} do no more than chance." if rest else ""
-        return f"{', '.join(text)}, by PED-ANOVA.{others}"
+        others = f" {rest} of {len(importance)} do no more than chance." * bool(rest)
+        return f"{', '.join(text[:_MOST_NAMED])}, by PED-ANOVA.{others}"
     known = data.effects["hyperparameter"][data.effects["effect"].notna()]
     if known.empty:
         return (
             "No hyperparameter has two regions with such a value: which one matters is not known."
         )
-    return " ".join(
-        best_and_worst(data.by_hyperparameter[name], name, tables.metric) for name in known.head(2)
-    )
+    return " ".join(best_and_worst(data, name) for name in known.head(2))
 
 
-def best_and_worst(frame: pd.DataFrame, name: str, metric: str) -> str:
+def best_and_worst(data: ReportData, name: str) -> str:
     """Where a hyperparameter's best and worst regions lie, in a sentence."""
-    known = _best_first(frame, metric)
+    known = _best_first(data.by_hyperparameter[name], data.metric)
     if len(known) < 2:
         return f"{name}: one region alone has trials."
-    best, worst = known.iloc[0], known.iloc[-1]
-    return (
-        f"{name}: best at {best['region']}, {METRICS[metric].title} "
-        f"{_estimate(best, metric)}; worst at {worst['region']}, {_estimate(worst, metric)}."
+    columns = (known[column].iloc[[0, -1]] for column in ("region", "value", "low", "high"))
+    (best, top), (worst, bottom) = (
+        (region, Estimate.of(*numbers).text(data.metric.digits, "none that is finite"))
+        for region, *numbers in zip(*columns, strict=True)
     )
+    return f"{name}: best at {best}, {data.metric.title} {top}; worst at {worst}, {bottom}."
 
 
-def _best_first(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _best_first(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """The regions of a value; those of a single trial, without an interval, only if all are."""
     known = frame.loc[frame["value"].notna()]
     sure = known.loc[known["low"].notna()]
-    return (sure if len(sure) > 1 else known).sort_values(
-        "value", ascending=METRICS[metric].lower_is_better, kind="stable"
-    )  # pyright: ignore[reportCallIssue]
+    known = sure if len(sure) > 1 else known
+    return known.sort_values("value", ascending=metric.lower_is_better, kind="stable")  # pyright: ignore[reportCallIssue]
 
 
 def _progress(tables: ReportFrames) -> str:
+    have, asked = progress(tables)
     if tables.design == "run":
         have, asked = len(tables.seeds), tables.results.base.seeds
-        return f"Half-finished: {have} of {count(asked, 'seed')}." if have < asked else ""
-    have, asked = progress(tables)
-    if have >= asked:
-        return ""
+        return f"Half-finished: {have} of {count(asked, 'seed')}." * (have < asked)
     return (
         f"{have} of {count(asked, 'trial')}: the others are not done yet, or their settings were "
         "refused. The same command resumes."
-    )
-
-
-def part_of(one: Finding, name: str, digits: int) -> str:
-    """A number of a row of validation.csv with its interval, - where there is none."""
-    return format_estimate(one[name], (one[f"{name}_low"], one[f"{name}_high"]), digits)
-
-
-def _estimate(row: Any, metric: str) -> str:
-    ends = row["low"], row["high"]
-    return format_estimate(row["value"], ends, METRICS[metric].digits, "none that is finite")
+    ) * (have < asked)

@@ -1,8 +1,4 @@
-"""One HTML file out of headers and sections; it asks no network for anything.
-
-The template page.html writes it, and escapes whatever a name or a value holds; style and behaviour
-are `page.css` and `page.js`.
-"""
+"""One HTML file out of summaries and sections by page.html; it asks no network for anything."""
 
 import base64
 import io
@@ -16,43 +12,13 @@ import jinja2
 from markupsafe import Markup, escape
 from PIL import Image
 
+from dqn.statistics.metrics import METRICS
 from sweeps.report.figures import Figure
 from sweeps.report.headline import Summary
 from sweeps.report.plotly_json import to_plotly
 
 _HERE = Path(__file__).parent
-_SHOWN, _WHOLE = 25, 60  # rows that are there at once of a table of more than so many
 _COLOURS = 64
-
-
-@dataclass(frozen=True)
-class Text:
-    """A paragraph, in which `…` between backquotes is code; `style` is its class in page.css."""
-
-    text: str
-    style: str = ""
-
-
-@dataclass(frozen=True)
-class Points:
-    """A list."""
-
-    lines: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Code:
-    """A command or a file; `folded` is what it is hidden behind, if it is."""
-
-    text: str
-    folded: str = ""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Names and values."""
-
-    pairs: Iterable[tuple[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -66,13 +32,8 @@ class Table:
     words: Sequence[str] = ()
     """Columns that are flush left."""
 
-    @property
-    def shown(self) -> Sequence[Sequence[str]]:
-        """The rows that are there before one asks for all."""
-        return self.rows[: _SHOWN if len(self.rows) > _WHOLE else _WHOLE]
 
-
-Part = Text | Points | Code | Terms | Table | Figure | list[Figure]
+Part = Markup | Table | Figure | list[Figure]
 """Several figures stand side by side where there is room."""
 
 
@@ -82,14 +43,13 @@ class Section:
 
     name: str
     title: str
-    parts: Sequence[Part]
+    parts: Sequence[Any]
+    """Each a `Part`; what is none of a section, such as None, is left out."""
     prefix: str = ""
     """Of the names of its tables and figures as well, where one page has several tasks."""
 
-    @property
-    def id(self) -> str:
-        """As links have it."""
-        return self.prefix + self.name
+    def __post_init__(self):
+        object.__setattr__(self, "parts", [part for part in self.parts if part])
 
     @property
     def figures(self) -> list[Figure]:
@@ -98,15 +58,7 @@ class Section:
         return [one for row in rows for one in row if isinstance(one, Figure)]
 
 
-@dataclass(frozen=True)
-class Header:
-    """What stands above all sections."""
-
-    title: str
-    summary: Summary
-
-
-def page(title: str, headers: Sequence[Header], sections: Sequence[Section], plotly: str) -> str:
+def page(title: str, summaries: Sequence[Summary], sections: Sequence[Section], plotly: str) -> str:
     """The whole file; `plotly` is the library's JavaScript, "" where no section has a figure."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
@@ -115,12 +67,33 @@ def page(title: str, headers: Sequence[Header], sections: Sequence[Section], plo
         "chart": lambda figure: to_plotly(figure.plot),
         "image": _image,
         "marked": _marked,
-        "kind": lambda part: type(part).__name__,
     }
     return environment.get_template("page.html").render(
-        title=title, headers=headers, sections=sections, plotly=plotly,
-        css=(_HERE / "page.css").read_text("utf-8"), js=(_HERE / "page.js").read_text("utf-8"),
-    )  # fmt: skip
+        title=title,
+        metrics=METRICS.values(),
+        summaries=summaries,
+        sections=sections,
+        plotly=plotly,
+    )
+
+
+def paragraph(text: str, style: str = "") -> Markup:
+    """A paragraph, in which `…` between backquotes is code; `style` is its class in page.css."""
+    kind = Markup(' class="{}"').format(style) if style else ""
+    return Markup("<p{}>{}</p>").format(kind, _marked(text))
+
+
+def code(text: str, folded: str = "") -> Markup:
+    """A command or a file; `folded` is what it is hidden behind, if it is."""
+    whole = Markup("<pre>{}</pre>").format(text)
+    hidden = Markup("<details><summary>{}</summary>{}</details>")
+    return hidden.format(folded, whole) if folded else whole
+
+
+def terms(pairs: Iterable[tuple[str, Any]]) -> Markup:
+    """Names and values."""
+    each = (Markup("<dt>{}</dt><dd>{}</dd>").format(*pair) for pair in pairs)
+    return Markup("<dl>{}</dl>").format(Markup("").join(each))
 
 
 def _marked(text: str) -> Markup:

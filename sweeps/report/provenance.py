@@ -1,50 +1,50 @@
 """The end of a report's page: the commands that do it again, and what it was made with."""
 
+import re
 import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from dqn.compose.arguments import grammar_text
+from dqn.compose.help_page import CONF
+from dqn.config import Config, EnvConfig
 from dqn.config.config import NON_RESULT_KEYS
 from dqn.config.fields import override_text
 from dqn.runtime.secrets import without_passwords
-from dqn.statistics.metrics import METRICS
 from dqn.storage import machines
 from dqn.storage.safe_yaml import plain_of, written
 from dqn.storage.trials import named
 from sweeps.report.data import ReportData
-from sweeps.report.page import Code, Part, Points, Section, Table, Terms, Text
-from sweeps.report.run_commands import flat, run_command
+from sweeps.report.page import Part, Section, Table, code, paragraph, terms
 
+_WORD = re.compile(r"[A-Za-z_][\w-]*")
+_OPEN = "gymnasium"  # the option of the group env that takes any id
 _NOT_OF_A_TRIAL = ("seeds", "first_seed", *NON_RESULT_KEYS)
 
 
 def again(data: ReportData) -> Section:
     """The commands for the best trial and for all of it; raises as `Results.config`."""
     results, trial = data.tables.results, data.best
-    sweeps = ["python", "-m", "sweeps"]
+    sweeps, folder = ["python", "-m", "sweeps"], str(results.path)
     what = "this configuration" if results.sweep is None else named(trial)
-    parts: list[Part] = [
-        Text(f"Train {what} anew, with the same seeds:"),
-        Code(run_command(results.config(trial))),
-    ]
+    commands = {f"Train {what} anew, with the same seeds:": run_command(results.config(trial))}
     whole = [row["seed"] for row in results.rows[trial] if row["status"] in ("done", "diverged")]
     if whole:
-        options = ["--trial", f"{trial}", "--seed", f"{whole[0]}"]
-        parts += [
-            Text("Train one of its seeds again and compare every number to the last bit:"),
-            Code(shlex.join([*sweeps, "reproduce", str(results.path), *options])),
-        ]
+        words = [*sweeps, "reproduce", folder, "--trial", f"{trial}", "--seed", f"{whole[0]}"]
+        text = "Train one of its seeds again and compare every number to the last bit:"
+        commands[text] = shlex.join(words)
     if results.sweep is not None and results.part_of is None:
-        parts += [
-            Text("Measure the best trials on seeds that were never used:"),
-            Code(shlex.join([*sweeps, "validate", str(results.path)])),
-        ]
+        text = "Measure the best trials on seeds that were never used:"
+        commands[text] = shlex.join([*sweeps, "validate", folder])
     if overrides := _overrides(results.path):
         many = ["-m"] if results.sweep is not None else []
-        parts += [
-            Text("What was written after `python -m dqn.run` for all of it:"),
-            Code(shlex.join([*many, *overrides])),
-        ]
+        text = "What was written after `python -m dqn.run` for all of it:"
+        commands[text] = shlex.join([*many, *overrides])
+    parts = [part for text, words in commands.items() for part in (paragraph(text), code(words))]
     return Section("again", "Do it again", parts)
 
 
@@ -54,39 +54,21 @@ def made(data: ReportData) -> Section:
     varied = {hyperparameter.name for hyperparameter in data.tables.hyperparameters}
     columns = ["key", "value" if results.sweep is None else named(trial), "varied"]
     rows = [
-        [name, override_text(value), "yes" if {name, name.partition(".")[0]} & varied else ""]
-        for name, value in flat(results.config(trial).to_mapping()) if name not in _NOT_OF_A_TRIAL
-    ]  # fmt: skip
-    parts: list[Any] = [Table("configuration", "Every key of the configuration.", columns, rows,
-                              words=columns)]  # fmt: skip
-    if results.sweep is not None:
-        text = written(dict(results.sweep))
-        parts.append(Code(text.strip(), folded="What was swept, and how (sweep.yaml)"))
-    known = machines.read(results.path)
-    parts += [Terms(list(flat(machine))) for machine in known]
-    if not known:
-        parts.append(Text("No machine is on record.", "note"))
-    return Section("made", "How it was made", parts)
-
-
-def reading(data: ReportData) -> Section:
-    """What the words and the intervals mean."""
-    lines = [
-        "A trial is one configuration, trained with several seeds. IQM, the interquartile mean, "
-        "is the mean of the middle half of them (Agarwal et al. 2021); its 95 % interval is a "
-        "percentile bootstrap over them.",
-        "No seed is dropped in silence. A diverged seed counts with what it earned, and in what it "
-        "never earned as worse than every other. A pruned trial is in no interval of a "
-        "hyperparameter.",
-        " ".join(f"{metric.title}: {metric.meaning}." for metric in METRICS.values()),
+        [name, override_text(value), "yes" * bool({name, name.partition(".")[0]} & varied)]
+        for name, value in flat(results.config(trial).to_mapping())
+        if name not in _NOT_OF_A_TRIAL
     ]
-    if data.tables.design == "sampled":
-        lines.append(
-            "The sampler tries more values where results are good. So the trials of a region "
-            "differ from others in other hyperparameters, too: an influence is what was got "
-            "there, not what one hyperparameter does by itself."
-        )
-    return Section("reading", "How to read this", [Points(lines)])
+    parts: list[Part] = [
+        Table("configuration", "Every key of the configuration.", columns, rows, words=columns)
+    ]
+    if results.sweep is not None:
+        text = written(dict(results.sweep)).strip()
+        parts.append(code(text, folded="What was swept, and how (sweep.yaml)"))
+    known = machines.read(results.path)
+    parts += [terms(flat(machine)) for machine in known]
+    if not known:
+        parts.append(paragraph("No machine is on record.", "note"))
+    return Section("made", "How it was made", parts)
 
 
 def _overrides(path: Path) -> list[str]:
@@ -95,4 +77,52 @@ def _overrides(path: Path) -> list[str]:
         text = plain_of(path / ".hydra" / "overrides.yaml")
     except (OSError, ValueError):
         return []
-    return [without_passwords(str(one)) for one in text] if isinstance(text, list) else []
+    return [without_passwords(str(word)) for word in text] if isinstance(text, list) else []
+
+
+def run_command(config: Config) -> str:
+    """`python -m dqn.run` with every key that is not the exercise's, quoted for a shell.
+
+    Neither the name of a folder nor the number of workers, which no result depends on.
+    """
+    default = Config().to_mapping()
+    keys = config.to_mapping()
+    changed = [
+        f"{name}={override_text(value)}"
+        for name, value in keys.items()
+        if name not in ("env", *NON_RESULT_KEYS) and value != default[name]
+    ]
+    return shlex.join(["python", "-m", "dqn.run", *_environment(config.env), *changed])
+
+
+def _environment(env: EnvConfig) -> Iterator[str]:
+    for path in sorted((CONF / "env").glob("*.yaml")):
+        known = yaml.safe_load(path.read_bytes())
+        if path.stem != _OPEN and EnvConfig(**known) == env:
+            if env != Config().env:
+                yield f"env={path.stem}"
+            return
+    yield f"env={_OPEN}"
+    yield f"env.id={_quoted(env.id)}"
+    for name in ("max_episode_steps", "solved_return"):
+        if (value := getattr(env, name)) is not None:
+            yield f"env.{name}={override_text(value)}"
+    yield from (f"+env.kwargs.{name}={_quoted(value)}" for name, value in flat(env.kwargs))
+
+
+def flat(values: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values by dotted name; an empty mapping is one of them."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{outer}{name}.")
+        else:
+            yield f"{outer}{name}", value
+
+
+def _quoted(value: Any) -> str:
+    """As Hydra's grammar has it: text in quotes unless it is one word, and no number or flag."""
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_quoted, value))}]"
+    if isinstance(value, str) and not (_WORD.fullmatch(value) and yaml.safe_load(value) == value):
+        return QuotedString(value, Quote.single).with_quotes()
+    return grammar_text(value)

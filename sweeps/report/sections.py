@@ -1,12 +1,10 @@
 """What stands on a report's page, from the headline to what it was made with."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from dqn.statistics.formatting import (
-    NONE,
     count,
     format_interval,
     format_metric,
@@ -15,40 +13,26 @@ from dqn.statistics.formatting import (
 )
 from dqn.statistics.metrics import METRICS
 from dqn.storage.trials import named, numbered
-from dqn.terminal.tables import interval_cell, metric_cell
-from sweeps.analysis.candidates import Candidate, format_terms
-from sweeps.analysis.frames import ReportFrames
+from dqn.terminal.tables import interval_cell, metric_cell, seed_table
 from sweeps.analysis.tables import COLLAPSED
+from sweeps.analysis.validation import score_table
 from sweeps.report.data import ReportData
 from sweeps.report.figures import best_curve, failures, pruned, validation
-from sweeps.report.headline import part_of, summarise
 from sweeps.report.hyperparameter_figures import axes, curves, importance, influence, pair
-from sweeps.report.page import Header, Section, Table, Text
+from sweeps.report.page import Section, Table, paragraph
 from sweeps.report.provenance import again, made
 
 
-def header(data: ReportData) -> Header:
-    """The first screen: what is best, how sure that is, which hyperparameters matter."""
-    results = data.tables.results
-    kind = (results.sweep or {}).get("kind", "run")
-    name = results.path.name or results.path.resolve().name
-    terms = format_terms(Candidate(name, results, data.best))
-    return Header(f"{name} · {kind} of {terms}", summarise(data))
-
-
 def sections(data: ReportData) -> list[Section]:
-    """All below it but how to read it, without those there is nothing to say in."""
-    makers = _leaders, _best, _hyperparameters, _held, _wrong, again, made
-    written = [section(data) for section in makers]
-    kept = [replace(s, parts=[part for part in s.parts if part]) for s in written]
-    return [section for section in kept if section.parts]
+    """All below the headline but how to read it, without those there is nothing to say in."""
+    makers = _leaders, _best, _hyperparameters, _validated, _wrong, again, made
+    return [section for make in makers if (section := make(data)).parts]
 
 
 def _leaders(data: ReportData) -> Section:
-    tables = data.tables
+    tables, metric = data.tables, data.metric
     if tables.design == "run":
-        return Section("leaderboard", "Seeds", [_seeds(tables, 0)])
-    metric = METRICS[tables.metric]
+        return Section("leaderboard", "Seeds", [_seeds(data, 0)])
     others = [other for other in METRICS.values() if other != metric]
     title, order = metric.title, tables.ranked_by.partition(" of ")[0]
     twice = order != "IQM"
@@ -59,7 +43,7 @@ def _leaders(data: ReportData) -> Section:
         [
             f"{rank}", numbered(row["trial"]), *[format_metric(row["order"], metric)] * twice,
             metric_cell(row, metric.name), interval_cell(row, metric.name),
-            *(format_setting(row[one.column]) for one in tables.hyperparameters),
+            *(format_setting(row[k.column]) for k in tables.hyperparameters),
             *(metric_cell(row, other.name) for other in others),
             format_share(row["solved"]), f"{row['rows']}", row["status"],
         ]
@@ -70,77 +54,67 @@ def _leaders(data: ReportData) -> Section:
         f"{tables.ranked_by} of {title}. {'Every other' if twice else 'Each'} number is the IQM "
         "over the trial's seeds. A heading sorts."
     )
-    return Section("leaderboard", "Leaderboard",
-                   [Table("trials", caption, columns, rows, words=("status",))])  # fmt: skip
+    leaders = Table("trials", caption, columns, rows, words=("status",))
+    return Section("leaderboard", "Leaderboard", [leaders])
 
 
 def _best(data: ReportData) -> Section:
-    tables = data.tables
-    parts: list[Any] = [best_curve(data)]
-    if data.no_curves:
-        parts.append(Text(f"No learning curves: {data.no_curves}", "note"))
-    if tables.design != "run":
-        parts.append(_seeds(tables, data.best))
-    return Section("best", "How it learns" if tables.design == "run" else "The best trial", parts)
+    is_run, why = data.tables.design == "run", data.no_curves
+    parts: list[Any] = [
+        best_curve(data),
+        why and paragraph(f"No learning curves: {why}", "note"),
+        None if is_run else _seeds(data, data.best),
+    ]
+    return Section("best", "How it learns" if is_run else "The best trial", parts)
 
 
 def _hyperparameters(data: ReportData) -> Section:
-    tables = data.tables
+    tables, ranking = data.tables, importance(data)
     parts: list[Any] = []
     if tables.hyperparameters:
-        parts.append(Text(_how_to_read(tables)))
+        trials, over = "all trainings with that value", "trainings"
+        if tables.design == "sampled":
+            trials, over = "the trials whose value is near there", "trials"
+        parts.append(
+            paragraph(
+                f"Each square is the IQM of {trials}, with its 95 % interval over {over}. Each dot "
+                "is a trial."
+            )
+        )
+        if ranking is None:
+            parts.append(paragraph(data.method, "note"))
     elif tables.design != "run":
-        parts.append(Text("All trials have the same values: nothing was varied.", "note"))
-    ranking = importance(data)
-    if tables.hyperparameters and ranking is None:
-        parts.append(Text(data.method, "note"))
+        parts.append(paragraph("All trials have the same values: nothing was varied.", "note"))
     parts += [ranking, axes(data), pair(data)]
     for one in data.hyperparameters:
         parts.append([figure for figure in (influence(data, one), curves(data, one)) if figure])
     if tables.design == "one at a time":
         text = "Hyperparameters were not varied together: there is no map of a pair."
-        parts.append(Text(text, "note"))
+        parts.append(paragraph(text, "note"))
     return Section("hyperparameters", "The hyperparameters", parts)
 
 
-def _held(data: ReportData) -> Section:
-    findings, metric = data.findings, METRICS[data.tables.metric]
-    if not findings:
+def _validated(data: ReportData) -> Section:
+    if not data.validated:
         return Section("validation", "", [])
-    columns = ["trial", "claimed", "held on new seeds", "optimism", "rank claimed", "rank held",
-               "P(better than exercise)", "seeds", "recommended"]  # fmt: skip
-    rows = [
-        [
-            one["name"],
-            *(part_of(one, part, metric.digits) for part in ("claimed", "held_out", "optimism")),
-            *(NONE if one[n] is None else f"{one[n]}" for n in ("claimed_rank", "held_out_rank")),
-            part_of(one, "improvement", 2), f"{one['seeds']}",
-            "yes" if one["recommended"] else "",
-        ]
-        for one in findings
-    ]  # fmt: skip
-    first = int(data.tables.trials["trial"].iloc[0])
-    stale = None
-    if first not in [one["trial"] for one in findings]:
-        stale = Text(
-            f"Trial {first}, the best by its claim now, was not validated. Move `validation/` away "
-            "and validate again.", "unfinished",
-        )  # fmt: skip
+    stale = data.first not in [one.trial for one in data.validated] and paragraph(
+        f"Trial {data.first}, which has the best search score now, was not validated. Move "
+        "`validation/` away and validate again.", "unfinished",
+    )  # fmt: skip
     caption = (
-        f"{metric.title}: optimism is claimed − held. Recommended is the best lower bound on new "
-        "seeds, not the best claim."
+        f"{data.metric.title}: optimism is the search score less that on new seeds. Recommended is "
+        "the best lower bound on new seeds, not the best search score."
     )
-    table = Table("findings", caption, columns, rows, words=("trial", "recommended"))
-    parts = [part for part in (stale, validation(data), table) if part is not None]
-    return Section("validation", "Does it hold on new seeds?", parts)
+    columns, rows = score_table(data.validated, data.metric)
+    scores = Table("findings", caption, columns, rows, words=("trial", "recommended"))
+    return Section("validation", "Does it hold on new seeds?", [stale, validation(data), scores])
 
 
 def _wrong(data: ReportData) -> Section:
-    tables = data.tables
-    seeds, trials = tables.seeds, tables.trials
+    seeds, trials = data.tables.seeds, data.tables.trials
     ended = seeds[seeds["status"] != "pruned"]
     lost, collapsed = (np.count_nonzero(ended[name]) for name in ("lost", "collapsed"))
-    ends = Text(
+    ends = paragraph(
         f"Of {len(ended):,} trainings that were not pruned {lost:,} diverged or failed, and "
         f"{collapsed:,} collapsed: lost more than {COLLAPSED:.0%} of their best by the end."
     )
@@ -149,26 +123,22 @@ def _wrong(data: ReportData) -> Section:
         parts.append(_regions(data))
     gone = trials[trials["status"] == "pruned"]
     if len(gone):
-        saved = (1.0 - gone["budget"]).mean()
-        parts += [
-            Text(
-                f"{len(gone)} of {count(len(trials), 'trial')} were pruned, with {saved:.0%} of "
-                "their budget unused on average. They are in no interval of a hyperparameter: "
-                "what a training earns early is no measure of what it would have earned."
-            ),
-            pruned(data),
-        ]
-    elif tables.design == "sampled":
-        parts.append(Text("No trial was pruned.", "note"))
+        text = (
+            f"{len(gone)} of {count(len(trials), 'trial')} were pruned, with "
+            f"{(1.0 - gone['budget']).mean():.0%} of their budget unused on average. They are in "
+            "no interval of a hyperparameter: what a training earns early is no measure of what it "
+            "would have earned."
+        )
+        parts += [paragraph(text), pruned(data)]
+    elif data.tables.design == "sampled":
+        parts.append(paragraph("No trial was pruned.", "note"))
     return Section("failures", "What went wrong", parts)
 
 
 def _regions(data: ReportData) -> Table:
-    metric = METRICS[data.tables.metric]
-    shares = ("diverged", "collapsed", "solved")
-    columns = [
-        "hyperparameter", "value", metric.title, "95 % interval", *shares, "trials", "trainings",
-    ]  # fmt: skip
+    metric, shares = data.metric, ("diverged", "collapsed", "solved")
+    columns = ["hyperparameter", "value", metric.title, "95 % interval", *shares, "trials",
+               "trainings"]  # fmt: skip
     rows = [
         [
             row["hyperparameter"], row["region"], format_metric(row["value"], metric),
@@ -183,28 +153,10 @@ def _regions(data: ReportData) -> Table:
     return Table("regions", caption, columns, rows, words=("hyperparameter", "value"))
 
 
-def _seeds(tables: ReportFrames, trial: int) -> Table:
-    titles = [metric.title for metric in METRICS.values()]
-    columns = ["seed", "status", "episodes", "steps", *titles, "seconds"]
-    rows = [
-        [
-            f"{row['seed']}", f"{row['status']}", f"{row['episodes']:,}", f"{row['steps']:,}",
-            *(metric_cell(row, name) for name in METRICS),
-            format_setting(row["seconds"]),
-        ]
-        for row in tables.results.rows[trial]
-    ]  # fmt: skip
-    caption = f"The seeds of {named(trial)}." if tables.design != "run" else "Every seed."
-    return Table("seeds", caption, columns, rows, words=("status",))
-
-
-def _how_to_read(tables: ReportFrames) -> str:
-    if tables.design == "sampled":
-        return (
-            "Each square is the IQM of the trials whose value is near there, with its 95 % "
-            "interval over trials. Each dot is a trial."
-        )
-    return (
-        "Each square is the IQM of all trainings with that value, with its 95 % interval over "
-        "trainings. Each dot is a trial."
-    )
+def _seeds(data: ReportData, trial: int) -> Table:
+    rows, is_run = data.tables.results.rows[trial], data.tables.design == "run"
+    columns, cells = seed_table(rows, METRICS)
+    for row, own in zip(rows, cells, strict=True):
+        own.append(format_setting(row["seconds"]))
+    caption = "Every seed." if is_run else f"The seeds of {named(trial)}."
+    return Table("seeds", caption, [*columns, "seconds"], cells, words=("status",))

@@ -108,7 +108,7 @@ def test_hyperparameters_are_trials_that_differ_from_the_base_in_one_key(tmp_pat
         ("hidden", "16"),
         ("lr", 0.01),
     ]
-    assert found["lr"][1].against_base.improvement > 0.9
+    assert found["lr"][1].against_base.improvement.value > 0.9
 
 
 def test_the_page_says_what_the_folders_say(tmp_path, capsys):
@@ -222,7 +222,7 @@ def test_a_grid_of_two_hyperparameters_says_what_stands_in_none(tmp_path):
 def test_the_probability_is_of_the_metric_in_the_table(tmp_path):
     path = study(tmp_path / "s", {"lr": 0.01}, objective="test_return")  # equal in the test
     found = influence(read_candidate(path).results).hyperparameters
-    assert found["lr"][1].against_base.improvement > 0.9
+    assert found["lr"][1].against_base.improvement.value > 0.9
 
 
 BUDGETS = (

@@ -20,7 +20,7 @@ from dqn.envs.program_key import Architecture, ProgramKey
 from dqn.runtime.errors import UserError
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
-from dqn.terminal.run_progress import RunProgress
+from dqn.terminal.progress import RunProgress
 from dqn.terminal.tables import summary
 from dqn.training import jobs, memory
 from dqn.training.engine import Engine
@@ -136,8 +136,8 @@ def test_tables_hold_every_count_as_it_is(tmp_path, capsys):
     assert episodes.groupby("seed")["length"].sum().tolist() == [LAST, LAST - 2, LAST - 4]
     results = read(tmp_path / "run")
     assert results.config(0).steps == LAST
-    drawn = curve(read_candidate(str(tmp_path / "run")), steps=True)
-    assert (drawn.x[-1], len(drawn.x)) == (LAST, 400)
+    drawn, _ = curve(read_candidate(str(tmp_path / "run")), steps=True)
+    assert (drawn["place"].iloc[-1], len(drawn)) == (LAST, 400)
     table = summary(pd.read_csv(tmp_path / "run" / "seeds.csv"), dict.fromkeys(
         [m + e for m in ("mean_return", "best_return", "final_return", "test_return", "collapse")
          for e in ("", "_low", "_high")], math.nan))  # fmt: skip

@@ -110,7 +110,7 @@ def test_what_cannot_be_shown_is_shown_as_its_nearest(monkeypatch, text, shown):
 def test_bars_are_drawn_on_a_terminal_of_any_kind():
     code = (
         "from dqn.runtime.standard_streams import prepare_streams; prepare_streams(); "
-        "from dqn.config import Config; from dqn.terminal.run_progress import RunProgress\n"
+        "from dqn.config import Config; from dqn.terminal.progress import RunProgress\n"
         "with RunProgress([0], Config()) as view: view.notice('\\u03b5 \\xb7 done')"
     )
     ours, theirs = pty.openpty()

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from dqn.statistics.formatting import (
+    Estimate,
     count,
-    format_estimate,
     format_interval,
     format_metric,
     format_number,
@@ -53,13 +53,13 @@ def test_an_interval_is_short_where_it_stands_alone_and_lines_up_behind_its_esti
     assert format_interval(98.34, 132.4) == "98.3–132"
     assert format_interval(-5.0, 3.21) == "-5 to 3.21"
     assert format_interval(None, 3.21) == format_interval(0.0, np.inf) == "-"
-    assert format_estimate(1.0, (0.54, 2.0), 1) == "1.0 [0.5, 2.0]"
-    assert format_estimate(1.0, (None, 2.0), 2) == format_estimate(1.0, None, 2) == "1.00"
-    assert format_estimate(np.inf, (0.5, 2.0), 2) == format_estimate(None, None, 2) == "-"
+    assert Estimate.of(1.0, 0.54, 2.0).text(1) == "1.0 [0.5, 2.0]"
+    assert Estimate.of(1.0, None, 2.0).text(2) == Estimate.of(1.0).text(2) == "1.00"
+    assert Estimate.of(np.inf, 0.5, 2.0).text(2) == Estimate.of(None).text(2) == "-"
 
 
 def test_nothing_is_less_than_nothing():
-    assert format_estimate(-0.01, (-0.04, 0.0), 1) == "0.0 [0.0, 0.0]"
+    assert Estimate(-0.01, (-0.04, 0.0)).text(1) == "0.0 [0.0, 0.0]"
 
 
 def test_shares_and_p_values():

@@ -337,7 +337,6 @@ def test_no_file_of_results_is_unpickled_or_run():
         "dqn/workers/ray.py",  # pickles of our workers
         "dqn/runtime/tensorflow.py",  # TensorFlow
         "dqn/storage/safe_yaml.py",
-        "dqn/plotting/result_pictures.py",  # Keras
-        "dqn/plotting/episode_recorder.py",  # pygame
+        "dqn/plotting/result_pictures.py",  # Keras, pygame
         "sweeps/__main__.py",  # its own commands
     }

@@ -9,8 +9,7 @@ from trainings import CONFIG, result
 
 from dqn.storage.columns import hyperparameters
 from dqn.storage.trials import EXERCISE, named, numbered, trial_rows
-from dqn.terminal.tables import as_text, leaderboard
-from sweeps.analysis.tables import table
+from dqn.terminal.tables import as_text, leaderboard, table
 
 KNOBS = ("lr", "gamma", "epsilon_decay", "train_freq", "target_update", "reward_scale", "tau",
          "batch_size", "buffer_size", "epsilon_min", "grad_clip", "double")  # fmt: skip
@@ -80,10 +79,11 @@ def test_a_leaderboard_fits_a_narrow_terminal_and_says_what_it_left_out(monkeypa
 
 
 def wide():
-    made = table("who", *(f"column {n}\n95 % interval" for n in range(6)))
-    for name in ("first", "second"):
-        made.add_row(name, *(f"{name} {n}\n[1.0, 2.0]" for n in range(6)))
-    return made
+    titles = ["who", *(f"column {n}\n95 % interval" for n in range(6))]
+    return table(
+        titles,
+        ([name, *(f"{name} {n}\n[1.0, 2.0]" for n in range(6))] for name in ("first", "second")),
+    )
 
 
 def test_a_table_too_wide_for_its_terminal_stands_in_parts_below_each_other(monkeypatch):

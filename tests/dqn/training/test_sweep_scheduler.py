@@ -3,7 +3,6 @@
 import contextlib
 import io
 import re
-import time
 from threading import Event
 
 import pandas as pd
@@ -28,7 +27,8 @@ from scripted import (
 
 from dqn.runtime.errors import RunError
 from dqn.storage.results_dir import ResultsDir
-from dqn.terminal import console, sweep_progress
+from dqn.terminal import console
+from dqn.terminal.progress import SweepProgress
 from dqn.training.jobs import Finished
 from dqn.training.scheduler import Scheduler
 from dqn.training.trial_source import FixedTrials
@@ -282,7 +282,7 @@ def test_what_is_shown_of_a_sweep_is_never_more_than_all(tmp_path, kind, cut, mo
         source = SOURCES[kind]()
         with (
             opened(tmp_path) as folder,
-            sweep_progress.SweepProgress(folder, source.total, BASE, screen) as view,
+            SweepProgress(folder, source.total, BASE, screen) as view,
         ):
             with contextlib.suppress(CutError):
                 Scheduler(source, folder, pool, view).run(Event())
@@ -300,9 +300,9 @@ def test_what_is_shown_of_a_sweep_is_never_more_than_all(tmp_path, kind, cut, mo
 def test_steps_saved_are_against_those_of_seeds_that_were_not_pruned(tmp_path):
     source = Scripted(list(reversed(trials())), rungs=(0.25,), bar=150.0)
     console = Console(file=io.StringIO(), width=200)
-    with opened(tmp_path) as folder, sweep_progress.SweepProgress(folder, 5, BASE, console) as view:
+    with opened(tmp_path) as folder, SweepProgress(folder, 5, BASE, console) as view:
         Scheduler(source, folder, FakePool(lanes=3, chunk=1), view).run(Event())
-        text = view._summary(time.monotonic())
+        text = view._summary()
     # 9 whole seeds of 9 steps, then 6 that were pruned after 3: 36 of 135 steps
     assert view.steps == 9 * 9 + 6 * 3
     assert f"{100 * 36 / 135:.0f} % of steps saved" in text

@@ -20,7 +20,7 @@ from dqn.compose.compose import CONFIG_NAME, VERSION_BASE
 from dqn.compose.help_page import CONF
 from dqn.config import Config, EnvConfig
 from sweeps.__main__ import COMMANDS, main
-from sweeps.report.run_commands import run_command
+from sweeps.report.provenance import run_command
 
 BASE = Config(seeds=3, episodes=30)
 HOSTILE = "a, <b>&\"'</script><script>alert(1)</script>"
@@ -31,6 +31,10 @@ def report(path, *arguments) -> Reader:
     return Reader((path / "report.html").read_text(encoding="utf-8"))
 
 
+def lr_study(tmp_path, trials, **more):
+    return write(tmp_path / "a", sampled(trials, BASE, ["lr"]), record(), base=BASE, **more)
+
+
 @pytest.fixture
 def drawn_figures():
     """Draw them."""
@@ -39,7 +43,7 @@ def drawn_figures():
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     configs = sampled(30, BASE)
-    return write(tmp_path_factory.mktemp("report") / "study", configs, record())
+    return write(tmp_path_factory.mktemp("report") / "study", configs, record(), base=BASE)
 
 
 @pytest.mark.usefixtures("drawn_figures")
@@ -102,7 +106,7 @@ def test_a_half_finished_run_says_so(tmp_path):
 
 
 def test_a_half_finished_study_says_so(tmp_path):
-    page = report(write(tmp_path / "a", sampled(7, BASE, ["lr"]), record()))
+    page = report(lr_study(tmp_path, 7))
     assert "7 of 30 trials: the others are not done yet" in page.text
     assert "is best so far" in page.text
     assert "PED-ANOVA needs 20 trials, here are 7." in page.text
@@ -112,22 +116,21 @@ def test_a_table_of_points_is_whole_with_its_last_point(tmp_path):
     points = [BASE, *(dataclasses.replace(BASE, lr=lr) for lr in (1e-4, 1e-2))]
     sweep = record({"lr": "choice(0.0001,0.001,0.01)"}, n_trials=40,
                    sampler={"_target_": "sweeps.search.samplers.OneAtATime"})  # fmt: skip
-    page = report(write(tmp_path / "a", points, sweep))
+    page = report(write(tmp_path / "a", points, sweep, base=BASE))
     assert "trials: the others" not in page.text
     assert "lr: best at 0.001" in page.text
     assert "does not apply" in page.text
 
 
 def test_one_trial_of_a_study(tmp_path):
-    page = report(write(tmp_path / "a", [BASE], record(n_trials=1)))
+    page = report(write(tmp_path / "a", [BASE], record(n_trials=1), base=BASE))
     assert "Trial 0 is best: mean return" in page.text
     assert "nothing was varied" in page.text
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged"])
 def test_all_trials_lost(tmp_path, status):
-    configs = sampled(25, BASE, ["lr"])
-    path = write(tmp_path / "a", configs, record(), status=lambda trial, seed: status)
+    path = lr_study(tmp_path, 25, status=lambda trial, seed: status)
     page = report(path, "--metric", "test_return")
     assert f"No trial has a finite test: of 75 trainings 75 {status}." in page.text
     assert "0 of 75 trainings solved the task, 75 diverged or failed." in page.text
@@ -135,10 +138,8 @@ def test_all_trials_lost(tmp_path, status):
 
 
 def test_pruned_and_lost_trials_are_counted(tmp_path):
-    path = write(
-        tmp_path / "a", sampled(30, BASE, ["lr"]), record(),
-        status=lambda trial, seed: {0: "pruned", 1: "diverged"}.get(trial % 5, "done"),
-    )  # fmt: skip
+    ends = {0: "pruned", 1: "diverged"}
+    path = lr_study(tmp_path, 30, status=lambda trial, seed: ends.get(trial % 5, "done"))
     page = report(path, "--metric", "test_return")
     assert "6 of 30 trials were pruned, with 67% of their budget unused on average" in page.text
     assert "Of 72 trainings that were not pruned 18 diverged or failed" in page.text
@@ -148,7 +149,7 @@ def test_pruned_and_lost_trials_are_counted(tmp_path):
 
 
 def test_what_was_validated_is_the_headline(study, tmp_path):
-    path = write(tmp_path / "a", sampled(30, BASE, ["lr"]), record())
+    path = lr_study(tmp_path, 30)
     main(["report", str(path)])
     found = re.compile(r"<tr><td>[12]</td><td>(\d+)</td>")
     first, second = found.findall((path / "report.html").read_text())
@@ -174,7 +175,7 @@ def test_what_was_validated_is_the_headline(study, tmp_path):
     ],
 )
 def test_a_validation_edited_by_hand_is_refused(tmp_path, capsys, old, new, text):
-    path = write(tmp_path / "a", sampled(3, BASE, ["lr"]), record())
+    path = lr_study(tmp_path, 3)
     (path / "validation.csv").write_text(VALIDATION.format(best=0, second=1).replace(old, new, 1))
     assert main(["report", str(path)]) == 1
     err = capsys.readouterr().err
@@ -187,10 +188,9 @@ def test_names_and_values_stay_text(tmp_path):
         Config(env=EnvConfig("CartPole-v0", 200, 195.0, {"note": note}), seeds=3, episodes=30)
         for note in (HOSTILE, "$5 and $6")
     ]
-    base = configs[0]
     path = tmp_path / HOSTILE.replace("/", "_")
     sweep = record({"env.kwargs.note": f"choice({HOSTILE})"}, n_trials=2)
-    write(path, configs, sweep, base=base, swept=("env.kwargs.note",))
+    write(path, configs, sweep, base=configs[0], swept=("env.kwargs.note",))
     page = report(path)
     assert "<b>" in page.text
     assert "b" not in page.tags
@@ -203,7 +203,7 @@ def test_names_and_values_stay_text(tmp_path):
 
 
 def test_episodes_that_cannot_be_read_cost_the_curves_alone(tmp_path):
-    path = write(tmp_path / "a", sampled(8, BASE, ["lr"]), record())
+    path = lr_study(tmp_path, 8)
     part = path / "episodes.parquet" / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:100])
     page = report(path)
@@ -248,9 +248,9 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, capsys):
 
 
 def test_a_thousand_trials_stay_below_ten_megabytes(tmp_path):
-    configs = sampled(1000, Config(seeds=1, episodes=20))
-    sweep = record(seeds=1, n_trials=1000)
-    path = write(tmp_path / "a", configs, sweep, seeds=1, episodes=20)
+    base = Config(seeds=1, episodes=20)
+    path = write(tmp_path / "a", sampled(1000, base), record(seeds=1, n_trials=1000), base=base,
+                 seeds=1, episodes=20)  # fmt: skip
     page = report(path)
     assert (path / "report.html").stat().st_size < 10e6
     assert "Show all 1,000" in page.text

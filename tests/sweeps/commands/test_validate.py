@@ -13,13 +13,13 @@ from trainings import filled, result
 from dqn.compose.compose import CONFIG_NAME, VERSION_BASE
 from dqn.compose.help_page import CONF
 from dqn.config import Config
+from dqn.statistics.formatting import Estimate
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import EXERCISE
 from sweeps.__main__ import main
 from sweeps.analysis.held_out import _held
 from sweeps.analysis.objective import Objective
-from sweeps.analysis.tables import Estimate
 from sweeps.analysis.validation import (
     ValidatedTrial,
     objective_of,
@@ -201,7 +201,7 @@ def test_of_what_is_better_the_less_the_least_is_first(tmp_path):
             for seed in range(2):
                 folder.add(result(trial, seed, returns=[first] * 10 + [200.0] * 10, config=BASE))
     objective = Objective("solved_at", "mean")
-    held = _held(path, BASE, [0, 1, None], objective)
+    held = _held(path, BASE, [0, 1, EXERCISE], objective)
     assert held.ranked(objective.of_rows) == [1, 0, EXERCISE]
 
 
@@ -296,8 +296,9 @@ def test_a_study_is_judged_by_its_own_statistic(tmp_path, aggregate, claimed, be
     assert (found[0].search_score.value, found[0].held_out_score.value) == (claimed, claimed)
     assert (found[1].search_score.value, found[1].held_out_score.ends) == (20.0, (20.0, 20.0))
     assert found[best].held_out_rank == 1
-    assert found[0].optimism.difference == 0.0
-    assert found[0].versus.difference == claimed - 1.0
+    assert found[0].optimism.value == 0.0
+    assert found[EXERCISE].held_out_score.value == 1.0
+    assert found[0].improvement.value == 1.0
     assert (
         recommended_trial(found.values(), objective_of(study)).trial == 1
     )  # 10 can be counted on, or 20
@@ -315,9 +316,8 @@ def test_the_lower_end_is_what_is_ranked_where_the_study_ranks_it(tmp_path):
 
 
 def finding(trial, low, high):
-    value = (low + high) / 2 if low is not None else 100.0
-    held = Estimate(value, (low, high) if low is not None else None)
-    return ValidatedTrial(trial, 1, 1, Estimate(None), held, None, None, None)
+    held = Estimate.of((low + high) / 2 if low is not None else 100.0, low, high)
+    return ValidatedTrial(trial, 1, 1, *[held] * 4, seeds=2)
 
 
 def test_the_winner_has_the_best_bound_and_not_the_best_middle():

@@ -11,6 +11,7 @@ from reports import VALIDATION
 from studies import record, sampled, write
 
 from dqn.config import Config
+from dqn.plotting.plot import Axis, Line, Plot
 from dqn.plotting.png import write_png
 from dqn.storage.reader import read
 from sweeps.analysis.hyperparameters import regions
@@ -78,8 +79,18 @@ def test_the_figure_of_a_validation_names_what_it_draws(tmp_path, png, aggregate
     (path / "validation.csv").write_text(VALIDATION.format(best=0, second=1))
     figure = validation(report_data(read(path), "mean_return"))
     title = png(figure).axes[0].get_title(loc="left")
-    assert title == f"Claimed and held: mean return, {name} and 95 % interval"
+    assert title == (f"Search score and score on new seeds: mean return, {name} and 95 % interval")
     assert f"the {name} of the mean return over seeds" in figure.caption
+
+
+def test_limits_of_an_axis_are_numbers_on_a_logarithmic_one_too(tmp_path, drawn):
+    x, y = Axis(log=True, limits=(0.001, 100.0)), Axis(limits=(-1.0, 2.0))
+    plot = Plot("", x, y, [Line([0.01, 1.0], [0.0, 1.0])])
+    layout = go.Figure(to_plotly(plot)).layout
+    assert (layout.xaxis.range, layout.yaxis.range) == ((-3.0, 2.0), (-1.0, 2.0))
+    write_png(tmp_path / "a.png", plot)
+    axes = drawn[-1].axes[0]
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0.001, 100.0), (-1.0, 2.0))
 
 
 def test_bars_that_are_all_alike_have_no_legend(data, png):

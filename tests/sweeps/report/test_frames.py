@@ -17,6 +17,7 @@ from sweeps.analysis.hyperparameters import Hyperparameter, hyperparameters_of, 
 from sweeps.analysis.importance import importance
 from sweeps.analysis.learning_curves import by_value, of_trial, read_curves
 
+BASE = Config(seeds=3, episodes=30)
 LEVELS = {0.01: 20.0, 0.1: 40.0, 1.0: 30.0}  # mean_return of seed 0, by lr
 
 
@@ -82,14 +83,13 @@ def test_pruned_trials_are_in_no_interval_and_diverged_ones_count_as_worst(tmp_p
 
 
 def test_one_at_a_time_looks_only_where_the_knob_moves_alone(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    points = [base, *(dataclasses.replace(base, lr=lr) for lr in (1e-4, 1e-2)),
-              *(dataclasses.replace(base, train_freq=n) for n in (1, 8))]  # fmt: skip
+    points = [BASE, *(dataclasses.replace(BASE, lr=lr) for lr in (1e-4, 1e-2)),
+              *(dataclasses.replace(BASE, train_freq=n) for n in (1, 8))]  # fmt: skip
     sweep = record(
         {"lr": "choice(0.0001,0.001,0.01)", "train_freq": "choice(1,4,8)"},
         sampler={"_target_": "sweeps.search.samplers.OneAtATime"}, n_trials=5,
     )  # fmt: skip
-    made = tables(write(tmp_path / "a", points, sweep, base=base))
+    made = tables(write(tmp_path / "a", points, sweep, base=BASE))
     frame = of_regions(made, hyperparameter(made, "train_freq"))
     assert frame["trials"].tolist() == [1, 1, 1]
     assert frame["value"].is_monotonic_decreasing
@@ -98,8 +98,7 @@ def test_one_at_a_time_looks_only_where_the_knob_moves_alone(tmp_path):
 
 
 def test_a_sampled_study_has_its_intervals_over_trials(tmp_path):
-    base = Config(seeds=3, episodes=30)
-    made = tables(write(tmp_path / "a", sampled(30, base), record(), base=base))
+    made = tables(write(tmp_path / "a", sampled(30, BASE), record(), base=BASE))
     assert [(k.name, bool(k.levels), k.log) for k in made.hyperparameters] == [
         ("lr", False, True), ("gamma", False, False), ("hidden", True, False),
         ("train_freq", True, False),

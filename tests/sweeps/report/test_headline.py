@@ -7,6 +7,8 @@ from studies import record, sampled, write
 from trainings import filled, result
 
 from dqn.config import Config
+from dqn.statistics.formatting import Estimate
+from dqn.statistics.metrics import METRICS
 from dqn.storage.reader import read
 from sweeps.analysis.frames import leading, report_frames
 from sweeps.report.data import report_data
@@ -37,8 +39,7 @@ BASE = Config(seeds=3, episodes=30)
     ],
 )  # fmt: skip
 def test_what_was_luck_is_said_only_where_it_can_be_told(metric, optimism, text):
-    ends = ("", "_low", "_high")
-    assert _luck({f"optimism{e}": v for e, v in zip(ends, optimism, strict=True)}, metric) == text
+    assert _luck(Estimate.of(*optimism), METRICS[metric]) == text
 
 
 def lowered(path, text, *, whole=12, begun=2, n_trials=50):
