@@ -7,7 +7,7 @@ TensorFlow.
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -20,10 +20,10 @@ from dqn.envs.registry_errors import describe_error
 from dqn.runtime.errors import EnvError
 
 SEED_MASK = 0x7FFFFFFF  # many a generator takes 31 bits of a seed and no more
-_STEP = "5: observation, reward, terminated, truncated, info"
-_RESET = "2: observation, info"
+_PARTS = {"step": "5: observation, reward, terminated, truncated, info",
+          "reset": "2: observation, info"}  # fmt: skip
 _LARGEST = float(np.finfo(np.float32).max)
-_FINITE = "finite 32-bit numbers"
+_FINITE = "must give finite 32-bit numbers"
 _REAL = "biuf"  # NumPy's kinds of real numbers
 # What a wrapper raises that unpacks what the environment inside it gave.
 _UNPACKED = re.compile(r"(?:(\w+ )?values to unpack \(expected [25]|cannot unpack non-iterable)")
@@ -45,8 +45,8 @@ class Adapter:
     """One Gymnasium environment of D observed numbers, whose methods give plain values.
 
     `name` is what errors call it; without an `observation_size`, observations are whatever array
-    they are. Raises `EnvError` for whatever the environment's own methods
-    raise, and for what they give where that cannot be taken. `close` raises nothing.
+    they are. Raises `EnvError` for whatever the environment's own methods raise, and for what they
+    give where that cannot be taken. `close` raises nothing.
     """
 
     def __init__(self, env: gymnasium.Env, name: str, observation_size: int | None):
@@ -57,48 +57,23 @@ class Adapter:
 
     def reset(self, seed: int | None) -> np.ndarray:
         """Begin an episode; its first observation, float32 [D]. Of a seed 31 bits are used."""
-        if seed is not None:
-            seed = int(seed) & SEED_MASK
-        try:
-            given = self.env.reset(seed=seed)
-        except (Exception, SystemExit) as error:  # whatever the user's own code raises
-            raise self._raised("reset", error) from error
-        if not isinstance(given, tuple | list) or len(given) != 2:
-            raise self._wrong("reset", f"gave {format_value(given)}, must give {_RESET}")
-        try:
-            return self._finite("reset", observation(given[0], self._size))
-        except NotTakenError as error:
-            raise self._wrong("reset", f"gave as observation {error}") from error
+        given = self._call("reset", 2, seed=seed if seed is None else int(seed) & SEED_MASK)
+        return self._finite("reset", self._taken("reset", "observation", given[0], self._observe))
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool]:
         """Observation float32 [D] (a copy), reward, terminated and truncated."""
-        try:
-            given = self.env.step(action)
-        except (Exception, SystemExit) as error:
-            raise self._raised("step", error) from error
-        if not isinstance(given, tuple | list) or len(given) != 5:
-            raise self._wrong("step", f"gave {format_value(given)}, must give {_STEP}")
-        name = "observation"
-        try:
-            s = observation(given[0], self._size)
-            name = "reward"
-            r = number(given[1])
-            name = "terminated"
-            terminated = flag(given[2])
-            name = "truncated"
-            truncated = flag(given[3])
-        except NotTakenError as error:
-            raise self._wrong("step", f"gave as {name} {error}") from error
+        given = self._call("step", 5, action)
+        s = self._taken("step", "observation", given[0], self._observe)
+        r = self._taken("step", "reward", given[1], number)
+        terminated = self._taken("step", "terminated", given[2], flag)
+        truncated = self._taken("step", "truncated", given[3], flag)
         if not -_LARGEST <= r <= _LARGEST and self.not_finite is None:
-            self.not_finite = self._wrong("step", f"gave as reward {r}, must give {_FINITE}")
+            self.not_finite = self._wrong("step", f"gave reward {r}, {_FINITE}")
         return self._finite("step", s), r, terminated, truncated
 
     def render(self) -> Any:
         """What the environment draws, as it gives it."""
-        try:
-            return self.env.render()
-        except (Exception, SystemExit) as error:
-            raise self._raised("render", error) from error
+        return self._call("render", None)
 
     def close(self) -> None:
         """Close the environment; what that raises costs nothing."""
@@ -114,9 +89,29 @@ class Adapter:
         if self.not_finite is not None:
             raise self.not_finite
 
+    def _call(self, method: str, parts: int | None, *args: Any, **options: Any) -> Any:
+        """What a method of the environment gives, in so many parts."""
+        try:
+            given = getattr(self.env, method)(*args, **options)
+        except (Exception, SystemExit) as error:  # whatever the user's own code raises
+            raise self._raised(method, error) from error
+        if parts and not (isinstance(given, tuple | list) and len(given) == parts):
+            problem = f"gave {format_value(given)}, must give {_PARTS[method]}"
+            raise self._wrong(method, problem)
+        return given
+
+    def _taken(self, method: str, name: str, value: Any, take: Callable[[Any], Any]) -> Any:
+        try:
+            return take(value)
+        except NotTakenError as error:
+            raise self._wrong(method, f"gave {name} {error}") from error
+
+    def _observe(self, value: Any) -> np.ndarray:
+        return observation(value, self._size)
+
     def _finite(self, method: str, s: np.ndarray) -> np.ndarray:
         if self._size and not np.isfinite(s).all() and self.not_finite is None:
-            problem = f"gave as observation {short_repr(s.tolist())}, must give {_FINITE}"
+            problem = f"gave observation {short_repr(s.tolist())}, {_FINITE}"
             self.not_finite = self._wrong(method, problem)
         return s
 
@@ -127,10 +122,20 @@ class Adapter:
         text = describe_error(error)
         if isinstance(error, TypeError | ValueError) and _UNPACKED.search(str(error)):
             of_step = "expected 2" not in text and method == "step"
-            return self._wrong(method, f"must give {_STEP if of_step else _RESET}: {text}")
+            return self._wrong(
+                method, f"must give {_PARTS['step' if of_step else 'reset']}: {text}"
+            )
         if method == "reset" and "'seed'" in text and isinstance(error, TypeError):
             return self._wrong(method, f"must take seed=None and options=None: {text}")
         return self._wrong(method, f"raised {text}")
+
+
+def attribute(env: Any, name: str) -> Any:
+    """An attribute of an environment, or None: it may be a property of the user's own."""
+    try:
+        return getattr(env, name)
+    except (Exception, SystemExit):
+        return None
 
 
 def name_of(env: gymnasium.Env) -> str:
@@ -141,10 +146,7 @@ def name_of(env: gymnasium.Env) -> str:
 
 def spec_of(env: gymnasium.Env) -> EnvSpec | None:
     """How it was registered; None where it was not."""
-    try:
-        return env.spec
-    except (Exception, SystemExit):  # no such attribute, or a property of the user's own
-        return None
+    return attribute(env, "spec")
 
 
 def flat_size(env: gymnasium.Env) -> int | None:
@@ -157,9 +159,7 @@ def observation(value: Any, size: int | None) -> np.ndarray:
     """`value` as a new array float32 [size]; raises `NotTakenError` where it is not so many."""
     if size is None:
         return np.array(value)
-    if type(value) is np.ndarray and value.dtype.kind in _REAL:
-        array = value
-    elif isinstance(value, list | tuple) and len(value) == size > 1:
+    if isinstance(value, list | tuple) and len(value) == size > 1:
         array = np.array([number(one) for one in value])
     else:
         array = numbers(value)
@@ -168,8 +168,6 @@ def observation(value: Any, size: int | None) -> np.ndarray:
         if array.size != size or not alone:
             raise ShapeError(array.shape, (size,))
         array = array.reshape(size)
-    if array.dtype == np.float32:
-        return array.astype(np.float32)
     with np.errstate(over="ignore"):  # too large for 32 bits: infinite, which is refused
         return array.astype(np.float32)
 
@@ -187,9 +185,7 @@ def number(value: Any) -> float:
 
 def flag(value: Any) -> bool:
     """`value` as yes or no; raises `NotTakenError` where it is neither, nor 1 or 0."""
-    if value is True or value is False:
-        return value
-    if type(value) is np.bool_:
+    if isinstance(value, bool | np.bool_):
         return bool(value)
     try:
         taken = number(value)
@@ -202,7 +198,8 @@ def flag(value: Any) -> bool:
 
 def format_value(value: Any) -> str:
     """A value in a few words."""
-    if isinstance(value, tuple | list) and len(value) > 1 and not _are_numbers(value):
+    is_list = isinstance(value, tuple | list) and len(value) > 1
+    if is_list and not all(isinstance(one, bool | int | float | np.generic) for one in value):
         return f"{len(value)} values"
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape} of {value.dtype}"
@@ -230,7 +227,3 @@ def numbers(value: Any, wanted: str = "numbers") -> np.ndarray:
     if array.dtype.kind not in _REAL:
         raise refused
     return array
-
-
-def _are_numbers(values: Iterable[Any]) -> bool:
-    return all(isinstance(value, bool | int | float | np.generic) for value in values)

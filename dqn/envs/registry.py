@@ -9,7 +9,6 @@ from dqn.config import EnvConfig
 from dqn.envs import Dynamics
 from dqn.envs.registry_errors import known_registration
 
-_CLASSIC = "gymnasium.envs.classic_control"
 # The module in this folder that each id stands for; ids of one module differ in their limits alone.
 COMPILED = {
     "CartPole-v0": "cartpole",
@@ -20,26 +19,19 @@ COMPILED = {
 
 
 def is_compiled(env: EnvConfig) -> bool:
-    """Whether `env` has compiled dynamics; if not, Gymnasium steps it in Python (`host.make`).
+    """Whether `env` has compiled dynamics; if not, Gymnasium steps it in Python.
 
     Not with any `env.kwargs`, which may change the dynamics (`sutton_barto_reward`,
     `goal_velocity`), and not where the id has been registered anew for another class. A time limit
     of its own changes nothing here: the lane counts steps.
     """
-    return not env.kwargs and env.id in COMPILED and _is_gymnasiums(env.id)
-
-
-def _is_gymnasiums(env_id: str) -> bool:
-    """Whether an id stands for the class that Gymnasium itself registers, with its defaults."""
-    spec = known_registration(env_id)
+    if env.kwargs or env.id not in COMPILED:
+        return False
+    spec = known_registration(env.id)
     if spec is None or spec.kwargs or spec.additional_wrappers:
         return False
-    return str(spec.entry_point).startswith(f"{_CLASSIC}.{COMPILED[env_id]}:")
-
-
-def dynamics_of(env: EnvConfig) -> Dynamics | None:
-    """The compiled dynamics of `env`, or None."""
-    return dynamics_named(COMPILED[env.id]) if is_compiled(env) else None
+    own = f"gymnasium.envs.classic_control.{COMPILED[env.id]}:"
+    return str(spec.entry_point).startswith(own)
 
 
 def dynamics_named(name: str) -> Dynamics:

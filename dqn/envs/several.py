@@ -46,10 +46,9 @@ class Environments:
             self._most = math.inf
             return True
         spare = next((j for j in self.made if j < 0), None)
-        if spare is None:
-            return False
-        self.made[i] = self.made.pop(spare)
-        return True
+        if spare is not None:
+            self.made[i] = self.made.pop(spare)
+        return spare is not None
 
     def further(self, most: int, seed: int) -> list[int]:
         """The numbers of at most so many further ones, each reset with `seed` once it is made."""
@@ -74,12 +73,11 @@ class Environments:
             env.close()
 
     def _can_make(self, i: int, seed: int) -> bool:
-        if len(self.made) >= self._most:
-            return False
-        try:
-            self.begun[i] = self.of(i).reset(seed)
-        except EnvError:
-            self.let_go(i)
-            self._most = len(self.made)
-            return False
-        return True
+        if len(self.made) < self._most:
+            try:
+                self.begun[i] = self.of(i).reset(seed)
+                return True
+            except EnvError:
+                self.let_go(i)
+                self._most = len(self.made)
+        return False

@@ -1,7 +1,7 @@
 """A worker's blocks of lanes: begin, advance, refill, read out; compiles once a shape.
 
-The whole interface is `advance(new, cancelled) → episodes, finished`. Knows nothing of Hydra,
-Optuna or files.
+The whole interface is `advance(new, cancelled) → episodes, finished`, and where the time went.
+Knows nothing of Hydra, Optuna or files.
 """
 
 import functools
@@ -20,8 +20,9 @@ from dqn.runtime import compile_cache
 from dqn.runtime.errors import UserError
 from dqn.runtime.tensorflow import leave_gpus
 from dqn.training import memory
-from dqn.training.jobs import LANES, EpisodeBatch, Finished, Job, TrainingId
+from dqn.training.jobs import LANES, Finished, Job, TrainingId
 from dqn.training.lane_block import Block
+from dqn.training.messages import ChunkResult
 
 _FAIRNESS = 8  # calls of `advance`; one in so many goes to the block that has waited longest
 
@@ -39,19 +40,13 @@ class Engine:
         self._calls = 0
         self.ticks = self.work = 0
         """Lane-ticks run, and those of them in which a lane was at work."""
-        self.seconds = self.useful = 0.0
-        """Spent in chunks that compiled nothing, and the share of it that lanes at work had."""
-        self.compiling = 0.0
-        """Spent in the other chunks."""
 
     @property
     def busy(self) -> bool:
         """Whether any job is waiting or under way."""
         return bool(self._waiting or self._blocks)
 
-    def advance(
-        self, new: Iterable[Job] = (), cancelled: Iterable[TrainingId] = ()
-    ) -> tuple[list[EpisodeBatch], list[Finished]]:
+    def advance(self, new: Iterable[Job] = (), cancelled: Iterable[TrainingId] = ()) -> ChunkResult:
         """Run one chunk of one block, the fullest; its free lanes are refilled first.
 
         `new` jobs wait for a free lane in the order given. A `cancelled` one ends as `pruned` at
@@ -68,12 +63,12 @@ class Engine:
         finished += [over for id_ in cancelled if (over := self._cancel(id_)) is not None]
         key = self._next_key()
         if key is None:
-            return [], finished
+            return ChunkResult([], finished)
         waiting = self._waiting.pop(key, deque())
         block = self._blocks.pop(key, None)
         if block is None:
             if reason := memory.shortage(key):
-                return [], finished + [Finished.failed(job, reason) for job in waiting]
+                return ChunkResult([], finished + [Finished.failed(job, reason) for job in waiting])
             block = Block(_program(key))
         compilations = block.compilations
         most = 1 if _is_exclusive(key) else self._lanes
@@ -82,8 +77,8 @@ class Engine:
             block.close()
             self._waiting[key] = waiting
             self._short.add(key)
-            episodes, more = self.advance()
-            return episodes, finished + more
+            result = self.advance()
+            return result._replace(finished=finished + result.finished)
         episodes = block.advance(return_early=bool(waiting))
         finished += block.take_finished()
         self.ticks += block.lane_ticks
@@ -96,11 +91,8 @@ class Engine:
             block.close()
         took = time.perf_counter() - began
         if block.compilations > compilations:
-            self.compiling += took
-        else:
-            self.seconds += took
-            self.useful += took * block.work / max(block.lane_ticks, 1)
-        return episodes, finished
+            return ChunkResult(episodes, finished, compiling=took)
+        return ChunkResult(episodes, finished, took, took * block.work / max(block.lane_ticks, 1))
 
     def close(self) -> None:
         """Let go of environments stepped in Python; trainings under way are lost."""

@@ -46,17 +46,12 @@ class EpisodeBatch:
     @classmethod
     def of(cls, key: TrainingId, records: np.ndarray) -> "EpisodeBatch":
         """From records float32 [episodes, columns] as a block writes them: counts are bits."""
-        column = dict(zip(EPISODE_COLUMNS, records.T, strict=True))
-        counts = {name: column[name].copy().view(np.int32) for name in ("step", "length")}
-        return cls(
-            key,
-            step=counts["step"],
-            returns=column["return"],
-            lengths=counts["length"],
-            epsilon=column["epsilon"],
-            loss=column["loss"],
-            q=column["q"],
-        )
+        step, returns, length, *others = records.T  # EPISODE_COLUMNS
+        step, length = (bits.copy().view(np.int32) for bits in (step, length))
+        return cls(key, step, returns, length, *others)
+
+
+Status = Literal["done", "pruned", "diverged", "failed"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ class Finished:
     """One training that is over, whole."""
 
     job: Job
-    status: Literal["done", "pruned", "diverged", "failed"]
+    status: Status
     steps: int
     """Environment steps; of a diverged training, up to the update that was not finite."""
     episodes: EpisodeBatch

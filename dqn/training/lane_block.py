@@ -2,7 +2,6 @@
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +14,7 @@ from dqn.config.fields import INT_BOUND
 from dqn.envs import gymnasium_env
 from dqn.runtime.errors import EnvError
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
-from dqn.training.jobs import EpisodeBatch, Finished, Job, TrainingId
+from dqn.training.jobs import EpisodeBatch, Finished, Job, Status, TrainingId
 
 CHUNK = 0.4  # seconds that one is to take: a cancelled lane works no longer, and each is reported
 FIRST_TICKS, TICKS = 128, 4096  # of a block's first chunk, and of any
@@ -25,16 +24,12 @@ _IDLE = -1  # a budget of episodes that is always spent
 _ENDLESS = INT_BOUND - 1  # one that never is; and a lane ends before its steps would overflow
 
 
-@dataclass
 class _Slot:
     """A lane's occupant."""
 
-    job: Job
-    records: list[np.ndarray] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def all_records(self) -> np.ndarray:
-        return np.concatenate([np.zeros((0, len(EPISODE_COLUMNS)), np.float32), *self.records])
+    def __init__(self, job: Job):
+        self.job, self.seconds = job, 0.0
+        self.records = [np.zeros((0, len(EPISODE_COLUMNS)), np.float32)]
 
 
 class Block:
@@ -42,6 +37,7 @@ class Block:
 
     def __init__(self, program: Program | SteppedProgram):
         self._program = program
+        self._stepped = program if isinstance(program, SteppedProgram) else None
         self._lanes, self._replay = program.empty()
         self._slots: list[_Slot | None] = [None] * program.key.lanes
         idle = hyper_of(Config(), seed=0) | {"episodes": np.int32(_IDLE)}
@@ -72,9 +68,7 @@ class Block:
         for i, slot in enumerate(self._slots):
             if slot is not None or not waiting or len(self.keys) >= most:
                 continue
-            if isinstance(self._program, SteppedProgram) and not self._program.can_begin(
-                i, waiting[0].seed, elsewhere
-            ):
+            if self._stepped and not self._stepped.can_begin(i, waiting[0].seed, elsewhere):
                 continue
             job = waiting.popleft()
             begun[i] = True
@@ -124,69 +118,54 @@ class Block:
 
     def cancel(self, key: TrainingId) -> Finished:
         """End a training as `pruned` and free its lane."""
-        i, slot = next(
-            (i, slot)
-            for i, slot in enumerate(self._slots)
-            if slot is not None and slot.job.key == key
-        )
-        self._free(i)
-        return Finished(
-            slot.job,
-            "pruned",
-            int(self._lanes.t[i]),
-            EpisodeBatch.of(key, slot.all_records()),
-            np.zeros(0, np.float32),
-            self._weights(i),
-            slot.seconds,
-        )
+        i, slot = next((i, s) for i, s in enumerate(self._slots) if s and s.job.key == key)
+        return self._end(i, slot, "pruned")
 
     def close(self) -> None:
         """Let go of environments stepped in Python."""
-        if isinstance(self._program, SteppedProgram):
-            self._program.close()
+        if self._stepped:
+            self._stepped.close()
 
     def _finish(self, i: int, slot: _Slot, diverged: bool) -> Finished:
-        began = time.perf_counter()
-        job, stepped = slot.job, isinstance(self._program, SteppedProgram)
-        if stepped and i in self._program.broken:
-            self._free(i)
-            unmade = not int(self._lanes.t[i])
-            return Finished.failed(job, self._program.broken[i], unmade)
-        weights = self._weights(i)
-        tests = 0 if diverged else job.config.test_episodes
-        test_returns = np.zeros(0, np.float32)
-        if tests:
-            given = [tf.constant(w) for w in weights]
-            seed, limit = (self._hyper[name][i] for name in ("seed", "time_limit"))
-            if limit == _ENDLESS:
-                limit = np.int32(TEST_STEPS)
-            seed, limit = tf.constant(seed), tf.constant(limit)
+        """Test a training that is over, and free its lane."""
+        began, stepped = time.perf_counter(), self._stepped
+        failure, returns = stepped.broken.get(i, "") if stepped else "", ()
+        if not (failure or diverged) and slot.job.config.test_episodes:
             try:
-                test_returns = np.asarray(self._test(i, given, seed, limit, tests))
+                returns = self._test(i, slot.job.config.test_episodes)
             except EnvError as error:
-                self._free(i)
-                return Finished.failed(job, str(error))
-        self._free(i)
-        return Finished(
-            job,
-            "diverged" if diverged else "done",
-            int(self._lanes.t[i]),
-            EpisodeBatch.of(job.key, slot.all_records()),
-            test_returns,
-            weights,
-            slot.seconds + time.perf_counter() - began,
-            reason=self._program.not_finite.get(i, "") if stepped else "",
-        )
+                failure = str(error)
+        slot.seconds += time.perf_counter() - began
+        reason = stepped.not_finite.get(i, "") if stepped else ""
+        over = self._end(i, slot, "diverged" if diverged else "done", returns, reason)
+        return Finished.failed(slot.job, failure, unmade=not over.steps) if failure else over
 
-    def _test(self, i: int, weights, seed, limit, episodes: int):
-        if isinstance(self._program, SteppedProgram):
-            idle = [j for j, slot in enumerate(self._slots) if slot is None or not self._alive[j]]
-            return self._program.test(i, weights, seed, limit, episodes, idle)
+    def _test(self, i: int, episodes: int):
+        """Returns [episodes] of lane `i`'s network; raises `EnvError`."""
+        limit = self._hyper["time_limit"][i]
+        limit = tf.constant(np.int32(TEST_STEPS) if limit == _ENDLESS else limit)
+        weights, seed = (
+            [tf.constant(w) for w in self._weights(i)],
+            tf.constant(self._hyper["seed"][i]),
+        )
+        if self._stepped:
+            return self._stepped.test(i, weights, seed, limit, episodes)
         return self._program.test(weights, seed, limit, episodes=episodes)
 
-    def _free(self, i: int) -> None:
+    def _end(self, i: int, slot: _Slot, status: Status, returns=(), reason: str = "") -> Finished:
+        """Free lane `i`, whose training has ended so; `returns` are of its test episodes."""
         self._slots[i] = None
         self._set(i, {"episodes": np.int32(_IDLE)})
+        return Finished(
+            slot.job,
+            status,
+            int(self._lanes.t[i]),
+            EpisodeBatch.of(slot.job.key, np.concatenate(slot.records)),
+            np.asarray(returns, np.float32),
+            self._weights(i),
+            slot.seconds,
+            reason,
+        )
 
     def _set(self, i: int, values: dict[str, np.generic]) -> None:
         for name, value in values.items():
@@ -204,9 +183,8 @@ class Block:
 
 def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
     """One lane's entry of `Hyper`: float32, int32 and bool scalars."""
-    limit = config.env.max_episode_steps
-    if limit is None:
-        limit = gymnasium_env.describe(config.env).max_episode_steps
+    env = config.env
+    limit = env.max_episode_steps or gymnasium_env.describe(env).max_episode_steps
     values = {
         "seed": seed,
         "epsilon_linear": config.epsilon_schedule == "linear",

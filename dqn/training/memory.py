@@ -19,7 +19,7 @@ def shortage(key: ProgramKey) -> str:
             f"the {key.lanes} lanes of a block must hold less than 2^31 transitions, got buffers "
             f"of {key.capacity:,}; choose a smaller buffer_size"
         )
-    needed, free = block_bytes(key), free_bytes()
+    needed, free = _block_bytes(key), free_bytes()
     if free is None or needed <= free:
         return ""
     return (
@@ -30,12 +30,11 @@ def shortage(key: ProgramKey) -> str:
     )
 
 
-def block_bytes(key: ProgramKey) -> int:
+def _block_bytes(key: ProgramKey) -> int:
     """Bytes of a block at work, at least: networks, the optimizer's slots, replay, activations."""
     shapes = network_of(key).shapes
-    weights = sum(math.prod(weight) for weight in shapes)
-    kept = 2 + OPTIMIZERS[key.optimizer].slots  # online, target
-    networks = _COPIES * kept * weights + weights  # and the gradients
+    kept = _COPIES * (2 + OPTIMIZERS[key.optimizer].slots)  # online, target
+    networks = (kept + 1) * sum(math.prod(weight) for weight in shapes)  # and the gradients
     units = key.observation_size + sum(bias[0] for bias in shapes[1::2])
     activations = 3 * key.batch_size * units  # online on s, target on s', the backward pass
     replay = (key.capacity + 1) * width(key.observation_size)

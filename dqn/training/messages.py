@@ -21,16 +21,16 @@ class WorkRequest(NamedTuple):
 
 
 class ChunkResult(NamedTuple):
-    """What a worker sends after each chunk; its times are those since the last one."""
+    """What an engine gives, and a worker sends, after each chunk."""
 
     episodes: list[EpisodeBatch]
     finished: list[Finished]
-    seconds: float
-    """Spent in chunks, once their programs were compiled."""
-    useful: float
+    seconds: float = 0.0
+    """That the chunk took, where it compiled nothing."""
+    useful: float = 0.0
     """Of these, the share of lanes that trained."""
-    compiling: float
-    """Spent in chunks whose programs were compiled."""
+    compiling: float = 0.0
+    """Seconds that it took where it compiled a program."""
 
 
 class Heartbeat(NamedTuple):

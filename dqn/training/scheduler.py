@@ -7,7 +7,7 @@ shown.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from threading import Event
 from typing import Protocol
 
@@ -136,22 +136,15 @@ class Scheduler:
             self._save([Finished.pruned(job) for job in progress.missing()])
         else:
             new = progress.missing()
-            if new and self._source.rungs:
-                self._recall(progress)
+            if new and self._source.rungs and (lacking := progress.seeds_without_episodes()):
+                episodes = self._folder.episodes(progress.number)  # of an earlier session
+                for seed in lacking:
+                    mine = episodes[episodes["seed"] == seed]
+                    progress.add_episodes(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
             self._new += new
             for row in rows.values():
                 self._continue(progress, self._source.keep_after_seed(progress.number, row))
         self._advance(progress)
-
-    def _recall(self, progress: TrialProgress) -> None:
-        """Give a resumed trial the episodes of its seeds that ended in an earlier session."""
-        missing = progress.seeds_without_episodes()
-        if not missing:
-            return
-        episodes = self._folder.episodes(progress.number)
-        for seed in missing:
-            mine = episodes[episodes["seed"] == seed]
-            progress.recall(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
 
     def _take(self, update: PoolUpdate) -> None:
         for report in update.chunk_results:
@@ -165,18 +158,20 @@ class Scheduler:
             self._view.notice(notice)
         changed = set()
         for episodes in update.episodes:
-            self._trials[episodes.key[0]].add_episodes(episodes)
-            changed.add(episodes.key[0])
+            number, seed = episodes.key
+            self._trials[number].add_episodes(seed, episodes.returns, episodes.step)
+            changed.add(number)
         changed.update(result.job.trial for result in update.finished)
         for result in self._save(update.finished):
             progress = self._trials[result.job.trial]
-            if result.status == "failed":
-                self._fail(progress, result)
-            elif result.reason:
-                self._view.notice(result.reason)
+            failed = result.status == "failed"
+            if result.reason and not (failed and progress.stopped):
+                of_trial = f"{named(progress.number)} failed: " if failed else ""
+                self._view.notice(of_trial + result.reason)
             if result.status != "pruned":
                 row = progress.rows[result.job.seed]
-                self._continue(progress, self._source.keep_after_seed(progress.number, row))
+                keep = self._source.keep_after_seed(progress.number, row)
+                self._continue(progress, keep and not failed)
         for number in sorted(changed):
             progress = self._trials[number]
             for rung, metrics in progress.rungs_passed(self._source.rungs):
@@ -187,7 +182,7 @@ class Scheduler:
     def _continue(self, progress: TrialProgress, keep: bool) -> None:
         if not keep and not progress.stopped:
             progress.stopped = True
-            self._cancelled += progress.unfinished()
+            self._cancelled += [job.key for job in progress.missing()]
 
     def _advance(self, progress: TrialProgress) -> None:
         """Ask for more seeds of a trial whose seeds are over, or end it."""
@@ -221,41 +216,23 @@ class Scheduler:
         self._source.on_trial_end(trial.number, rows)
         self._view.on_trial_end(progress)
 
-    def _fail(self, progress: TrialProgress, result: Finished) -> None:
-        if not progress.stopped:
-            self._view.notice(f"{named(progress.number)} failed: {result.reason}")
-        self._continue(progress, False)
-
     def _save(self, results: Sequence[Finished]) -> Sequence[Finished]:
         """Write the rows of trainings and all that belongs to them; those that have rows."""
-        alone = self._source.total == 1
-        lost = [one for one in results if alone and one.status == "failed"]
-        kept = [one for one in results if not (alone and one.status == "failed")]
+        kept = []
+        for one in results:
+            if one.status == "failed" and self._source.total == 1:
+                self._failures.append(one.reason)
+                self._trials[one.job.trial].seeds.remove(one.job.seed)
+            else:
+                kept.append(one)
         if kept:
             self._folder.add(*map(_as_written, kept))
         for trial, seed in (one.key for one in kept):
             self._trials[trial].rows[seed] = self._folder.row(trial, seed)
-        for one in lost:
-            self._failures.append(one.reason)
-            self._trials[one.job.trial].seeds.remove(one.job.seed)
         return kept
 
 
 def _as_written(result: Finished) -> FinishedTraining:
-    episodes = result.episodes
-    return FinishedTraining(
-        trial=result.job.trial,
-        seed=result.job.seed,
-        config=result.job.config,
-        status=result.status,
-        steps=result.steps,
-        returns=episodes.returns,
-        lengths=episodes.lengths,
-        step=episodes.step,
-        epsilon=episodes.epsilon,
-        loss=episodes.loss,
-        q=episodes.q,
-        test_returns=result.test_returns,
-        weights=result.weights,
-        seconds=result.seconds,
-    )
+    """The same, flat: of its job, its episodes and itself what has a field there."""
+    known = vars(result.job) | vars(result.episodes) | vars(result)
+    return FinishedTraining(**{field.name: known[field.name] for field in fields(FinishedTraining)})

@@ -30,7 +30,7 @@ except BaseException as error:
     from multiprocessing.connection import Connection
     Connection(int(sys.argv[2])).send(f"{type(error).__name__}: {error}")
     sys.exit(1)
-worker.main(int(sys.argv[2]))
+worker.serve(worker.Connection(int(sys.argv[2])))
 """
 _FAULTS = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
 

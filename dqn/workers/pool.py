@@ -16,7 +16,6 @@ from dqn.runtime import limits
 from dqn.runtime.errors import UserError
 from dqn.training.jobs import LANES, Job, TrainingId
 from dqn.training.messages import PoolUpdate
-from dqn.workers import worker
 from dqn.workers.registrations import bound_here
 
 PREFETCH = LANES // 2
@@ -47,7 +46,7 @@ class InProcessPool:
             self._engine = Engine()
         new = list(new)
         self._jobs.update(job.key for job in new)
-        report = worker.advance(self._engine, new, cancelled)
+        report = self._engine.advance(new, cancelled)
         self._jobs.difference_update(over.key for over in report.finished)
         return PoolUpdate(report.episodes, report.finished, [], [report], [])
 

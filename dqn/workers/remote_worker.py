@@ -1,6 +1,5 @@
 """One worker of a remote pool, and what it was given to do."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,8 +14,6 @@ class RemoteWorker:
 
     worker: Worker
     jobs: dict[TrainingId, Job] = field(default_factory=dict)
-    programs: Counter[ProgramKey] = field(default_factory=Counter)
-    """How many jobs for each program it has."""
     known: set[ProgramKey] = field(default_factory=set)
     """The programs that it has, or was given jobs for."""
     without: set[str] = field(default_factory=set)
@@ -39,18 +36,12 @@ class RemoteWorker:
         if not self.jobs:
             self.last_heartbeat = self.at_work = now
         self.jobs.update((job.key, job) for job in jobs)
-        self.programs.update(ProgramKey.of(job.config) for job in jobs)
-        self.known.update(self.programs)
+        self.known.update(ProgramKey.of(job.config) for job in jobs)
 
     def take_back(self, key: TrainingId) -> Job:
         """Note that it no longer has a job."""
-        job = self.jobs.pop(key)
-        program = ProgramKey.of(job.config)
-        self.programs[program] -= 1
-        if not self.programs[program]:
-            del self.programs[program]
         self.cancelled.discard(key)
-        return job
+        return self.jobs.pop(key)
 
     def hung(self, now: float, frozen: float, stuck: float) -> str:
         """Why it is given up though it has not ended; "" where it is not.

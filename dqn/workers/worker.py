@@ -8,12 +8,10 @@ import contextlib
 import threading
 import time
 import traceback
-from collections.abc import Iterable
 from multiprocessing.connection import Connection
 
 from dqn.runtime import compile_cache
 from dqn.runtime.secrets import hidden
-from dqn.training.jobs import Job, TrainingId
 from dqn.training.messages import (
     HEARTBEAT_INTERVAL,
     ChunkResult,
@@ -52,27 +50,15 @@ def serve(connection: Connection) -> None:
             while True:
                 request = _received(connection, wait=not engine.busy)
                 registrations.take_in(request.environments)
-                send(advance(engine, request.new, request.cancelled))
+                send(engine.advance(request.new, request.cancelled))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except (Exception, SystemExit) as error:  # a user's sys.exit too
-            send(worker_error(error)._replace(unstarted=engine is None))
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            trace = "".join(traceback.format_exception(error))
+            send(WorkerError(hidden(reason), hidden(trace), unstarted=engine is None))
         finally:
             over.set()
-
-
-def advance(engine, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> ChunkResult:
-    """One chunk of `engine`, as it is reported."""
-    before = engine.seconds, engine.useful, engine.compiling
-    episodes, finished = engine.advance(new, cancelled)
-    after = engine.seconds, engine.useful, engine.compiling
-    return ChunkResult(episodes, finished, *(b - a for a, b in zip(before, after, strict=True)))
-
-
-def worker_error(error: BaseException) -> WorkerError:
-    """An error as it is sent over a pipe, to be shown in one line or whole."""
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return WorkerError(hidden(reason), hidden("".join(traceback.format_exception(error))))
 
 
 def _received(connection: Connection, wait: bool) -> WorkRequest:
@@ -85,8 +71,3 @@ def _received(connection: Connection, wait: bool) -> WorkRequest:
         environments += request.environments
         wait = False
     return WorkRequest(new, cancelled, environments)
-
-
-def main(descriptor: int) -> None:
-    """Serve the pipe of that descriptor."""
-    serve(Connection(descriptor))

@@ -3,7 +3,7 @@
 Everything a test may vary between them is a lane hyperparameter; `VARIED` has a change of each.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import gymnasium
@@ -19,6 +19,7 @@ from dqn.training import engine
 from dqn.training.engine import Engine
 from dqn.training.jobs import Finished, Job, TrainingId
 from dqn.training.lane_block import hyper_of
+from dqn.training.messages import ChunkResult
 
 LANES = 4
 SEED = 3  # with it online and target network do disagree on actions, as double DQN needs
@@ -87,14 +88,17 @@ def jobs_of(configs: Iterable[Config], seed: int = SEED) -> list[Job]:
     return [Job(trial, seed, config) for trial, config in enumerate(configs)]
 
 
+def chunks_of(jobs: Iterable[Job], worker: Engine) -> Iterator[ChunkResult]:
+    """What each chunk gives, until `jobs` and all others are over."""
+    while jobs or worker.busy:
+        new, jobs = jobs, ()
+        yield worker.advance(new)
+
+
 def train(jobs: Iterable[Job], worker: Engine | None = None) -> dict[TrainingId, Finished]:
     """Train `jobs` to their ends."""
-    worker, new, over = worker or Engine(LANES), jobs, {}
-    while new or worker.busy:
-        _, finished = worker.advance(new)
-        new = ()
-        over |= {result.job.key: result for result in finished}
-    return over
+    chunks = chunks_of(jobs, worker or Engine(LANES))
+    return {result.key: result for chunk in chunks for result in chunk.finished}
 
 
 def stored(job: Job, worker: Engine) -> np.ndarray:

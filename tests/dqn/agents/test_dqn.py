@@ -206,7 +206,6 @@ def loss_of_tick(before: Lanes, after: Lanes) -> float:
 # end where n + 1 is a multiple of 5, all of it times UNIT, which rounds nothing.
 UNIT = 2.0**-12
 LEDGER = Dynamics(
-    name="ledger",
     observation_size=2,
     actions=2,
     num_random=1,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from lanes import COMPILED, HOSTED, LANES, SEED, SMALL, stacked
+from lanes import COMPILED, HOSTED, LANES, SEED, SMALL, stacked, train
 from rich.console import Console
 from trainings import CONFIG, filled, result
 
@@ -43,9 +43,7 @@ def aged(config: Config, age: int) -> Finished:
     lanes, old = block._lanes, int(block._lanes.t[0])
     block._set(0, {"steps": hyper_of(config, SEED)["steps"]})
     block._lanes = lanes._replace(t=tf.where(lanes.t == old, age, lanes.t))
-    while worker.busy:
-        _, over = worker.advance()
-    (finished,) = over
+    (finished,) = train([], worker).values()
     at = int(np.argmax(finished.episodes.step >= age))
     later = {
         name: getattr(finished.episodes, name)[at:]
@@ -189,11 +187,7 @@ def test_ten_million_steps_in_lanes_are_all_there():
         hidden=(2,), batch_size=1, buffer_size=2, learning_starts=699_999, train_freq=699_999,
         target_update=10**6, episodes=0, steps=700_000, test_episodes=1, epsilon_decay=1e-7,
     )  # fmt: skip
-    worker, over = Engine(16), []
-    new = [Job(0, seed, config) for seed in range(16)]
-    while new or worker.busy:
-        over += worker.advance(new)[1]
-        new = []
+    over = train([Job(0, seed, config) for seed in range(16)], Engine(16)).values()
     assert [one.status for one in over] == ["done"] * 16
     assert sum(one.steps for one in over) == 11_200_000
     for one in over:

@@ -33,7 +33,7 @@ from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import Config, EnvConfig
 from dqn.config.config import choices_of, fields_of
 from dqn.envs import gymnasium_env
-from dqn.envs.registry import dynamics_of
+from dqn.envs.registry import is_compiled
 from dqn.training import lane_block
 from dqn.training.engine import Engine
 from dqn.training.jobs import Job
@@ -190,7 +190,7 @@ def test_an_environment_is_hosted_exactly_where_no_compiled_dynamics_are_its_own
     with_arguments = replace(COMPILED, kwargs={"sutton_barto_reward": True})
     for env, is_hosted in ((COMPILED, False), (HOSTED, True), (with_arguments, True)):
         assert isinstance(program_of(replace(SMALL, env=env)), SteppedProgram) == is_hosted
-        assert (dynamics_of(env) is None) == is_hosted
+        assert is_compiled(env) != is_hosted
 
 
 def test_hosted_programs_of_one_shape_share_what_is_compiled_and_compile_nothing_more(alone):
@@ -296,8 +296,8 @@ def test_more_hosted_episodes_in_a_chunk_than_a_record_holds_lose_nothing():
 def test_a_cancelled_hosted_lane_ends_as_pruned_and_harms_nobody(alone, monkeypatch):
     monkeypatch.setattr(lane_block, "TICKS", 10)
     worker, cancelled = Engine(LANES), JOBS[0].key
-    _, begun = worker.advance(JOBS)
-    _, finished = worker.advance(cancelled=[cancelled])
+    begun = worker.advance(JOBS).finished
+    finished = worker.advance(cancelled=[cancelled]).finished
     over = {result.job.key: result for result in [*begun, *finished]} | train([], worker)
     pruned = over.pop(cancelled)
     assert (pruned.job, pruned.status) == (JOBS[0], "pruned")

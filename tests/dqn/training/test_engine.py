@@ -13,6 +13,7 @@ from lanes import (
     SEED,
     SMALL,
     assert_same,
+    chunks_of,
     jobs_of,
     program_of,
     train,
@@ -26,6 +27,7 @@ from dqn.envs.program_key import CAPACITY
 from dqn.training import engine, lane_block
 from dqn.training.engine import Engine
 from dqn.training.jobs import Job
+from dqn.training.messages import ChunkResult
 
 JOBS = jobs_of(MIXED)  # seven for four lanes
 
@@ -54,7 +56,7 @@ def test_the_order_of_jobs_permutes_results_and_nothing_else(alone, order):
 def test_jobs_that_come_later_have_the_same_bits(alone):
     worker, over, coming = Engine(LANES), {}, list(JOBS)
     while coming or worker.busy:
-        _, finished = worker.advance([coming.pop(0)] if coming else [])
+        finished = worker.advance([coming.pop(0)] if coming else []).finished
         over |= {result.job.key: result for result in finished}
     assert_all_same(over, alone)
 
@@ -103,15 +105,12 @@ def test_two_seeds_of_one_configuration_are_two_trainings():
 
 def test_episodes_come_as_they_end_and_once_more_with_the_whole_training(monkeypatch):
     monkeypatch.setattr(lane_block, "TICKS", 10)
-    worker, parts, new = Engine(LANES), {job.key: [] for job in JOBS}, JOBS
-    whole = {}
-    while new or worker.busy:
-        episodes, finished = worker.advance(new)
-        new = []
-        for part in episodes:
+    parts, whole = {job.key: [] for job in JOBS}, {}
+    for chunk in chunks_of(JOBS, Engine(LANES)):
+        for part in chunk.episodes:
             assert part.key not in whole
             parts[part.key].append(part)
-        whole |= {result.job.key: result.episodes for result in finished}
+        whole |= {result.job.key: result.episodes for result in chunk.finished}
     for key, several in parts.items():
         assert len(several) > 1
         for name in ("step", "returns", "lengths", "epsilon", "loss", "q"):
@@ -179,11 +178,8 @@ def programs(monkeypatch):
 def test_each_new_shape_is_compiled_once_and_shapes_take_turns(programs):
     other = replace(SMALL, hidden=(9,), activation="tanh", test_episodes=0)
     jobs = [Job(t, s, config) for t, config in enumerate((SMALL, other)) for s in range(6)]
-    worker, turns, new = Engine(LANES), [], jobs
-    while new or worker.busy:
-        episodes, _ = worker.advance(new)
-        new = []
-        turns.append({part.key[0] for part in episodes})
+    chunks = chunks_of(jobs, Engine(LANES))
+    turns = [{part.key[0] for part in chunk.episodes} for chunk in chunks]
     assert turns[:4] == [{0}, {1}, {0}, {1}]
     small, tanh = programs
     assert (small.key.network.hidden, tanh.key.network.hidden) == ((8,), (9,))
@@ -229,7 +225,7 @@ def test_a_cancelled_lane_ends_as_pruned_and_makes_room(alone, monkeypatch):
     worker = Engine(LANES)
     worker.advance(JOBS)
     cancelled = JOBS[1].key
-    _, (pruned,) = worker.advance(cancelled=[cancelled])
+    (pruned,) = worker.advance(cancelled=[cancelled]).finished
     assert (pruned.job, pruned.status) == (JOBS[1], "pruned")
     assert 0 < pruned.steps < 300
     count = len(pruned.episodes.step)
@@ -255,7 +251,7 @@ def test_a_cancelled_lane_does_no_more_work(monkeypatch):
 def test_a_cancelled_job_that_waits_never_begins():
     worker = Engine(LANES)
     worker.advance(JOBS)
-    _, finished = worker.advance(cancelled=[JOBS[6].key])
+    finished = worker.advance(cancelled=[JOBS[6].key]).finished
     pruned = next(result for result in finished if result.job == JOBS[6])
     assert (pruned.status, pruned.steps, len(pruned.episodes.step)) == ("pruned", 0, 0)
     assert JOBS[6].key not in train([], worker)
@@ -265,17 +261,17 @@ def test_cancelling_all_leaves_an_engine_with_nothing_to_do(monkeypatch):
     monkeypatch.setattr(lane_block, "TICKS", 3)
     worker = Engine(LANES)
     worker.advance(JOBS)
-    _, finished = worker.advance(cancelled=[job.key for job in JOBS])
+    finished = worker.advance(cancelled=[job.key for job in JOBS]).finished
     assert {result.job.key for result in finished} == {job.key for job in JOBS}
     assert {result.status for result in finished} == {"pruned"}
     assert not worker.busy
-    assert worker.advance() == ([], [])
+    assert worker.advance() == ChunkResult([], [])
 
 
 def test_cancelling_what_is_not_here_or_no_longer_does_nothing(alone):
     worker = Engine(LANES)
     train(JOBS[:1], worker)
-    assert worker.advance(cancelled=[JOBS[0].key, (77, 7)]) == ([], [])
+    assert worker.advance(cancelled=[JOBS[0].key, (77, 7)]) == ChunkResult([], [])
 
 
 # After training
@@ -313,7 +309,7 @@ def test_a_lane_that_diverges_is_found_frozen_and_reported_and_harms_nobody(alon
     first = 2 * SMALL.batch_size
     second = first + SMALL.train_freq
     job, worker = Job(50, SEED, diverging), Engine(LANES)
-    _, finished = worker.advance([*JOBS[:2], job, *JOBS[2:]])
+    finished = worker.advance([*JOBS[:2], job, *JOBS[2:]]).finished
     broken = next(result for result in finished if result.job == job)
     assert (broken.status, broken.steps) == ("diverged", second)
     assert all(np.isfinite(w).all() for w in broken.weights)
