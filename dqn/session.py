@@ -24,7 +24,7 @@ from dqn.terminal.drawing import DrawingProgress, draw_and_report
 from dqn.terminal.run_progress import RunProgress
 from dqn.terminal.sweep_progress import SweepProgress
 from dqn.terminal.tables import summary
-from dqn.training.messages import WorkerPool
+from dqn.training.jobs import WorkerPool
 from dqn.training.scheduler import ProgressListener, Scheduler, Timing
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
 from dqn.workers.before_training import before_training

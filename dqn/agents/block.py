@@ -14,8 +14,19 @@ from dqn.agents.networks import network_of
 from dqn.agents.optimizers import OPTIMIZERS
 from dqn.agents.replay import Transition, unpack
 from dqn.envs.program_key import ProgramKey
+from dqn.runtime.traced import Compiled
 
 RECORDS = 256  # episodes a lane can end in one chunk; a chunk returns before there are more
+
+
+class CompiledFunctions:
+    """Functions of one program key, which are its attributes."""
+
+    @property
+    def compilations(self) -> int:
+        """How many programs were made of them."""
+        functions = (each for each in vars(self).values() if isinstance(each, Compiled))
+        return sum(function.compilations for function in functions)
 
 
 class Chunk(NamedTuple):
@@ -59,46 +70,32 @@ def begin(lanes: Lanes, mask, state, hyper: Hyper, key: ProgramKey) -> Lanes:
     return tf.nest.map_structure(choose, fresh, lanes)
 
 
-class Step(NamedTuple):
-    """One environment step of each lane; what lanes that took none have here is not read."""
-
-    s: Tensor  # [L, D]
-    action: Tensor  # int32 [L]
-    q_sa: Tensor  # [L]
-    r: Tensor  # [L]
-    s_next: Tensor  # [L, D]
-    terminal: Tensor  # bool [L]
-    truncated: Tensor  # bool [L]
-
-
 def after_step(
-    lanes: Lanes, step: Step, active, hyper: Hyper, xp: Any
+    lanes: Lanes, step: Transition, q_sa, truncated, active, hyper: Hyper, xp: Any
 ) -> tuple[Lanes, Transition, EpisodeStats, Tensor]:
     """What follows an environment step in the lanes that are `active` (bool [L]).
+
+    `step` has of each lane what was observed, done, paid and observed then, and whether that was
+    `terminal`; `q_sa` the Q-value of the action. What other lanes have there is not read.
 
     Returns the lanes with the step counted, whose `state` is for the caller to set; the transition
     to store; the episodes so far, to be recorded in the lanes where one has ended; and those lanes,
     bool [L]. `xp` is TensorFlow for tensors and NumPy for arrays.
     """
     running = lanes.episode
-    no_bootstrap = step.terminal | (step.truncated & hyper.timeout_terminal)
-    episode = EpisodeStats(
-        ret=running.ret + step.r,
-        length=running.length + 1,
-        q=running.q + step.q_sa,
-        loss=running.loss,
-        updates=running.updates,
+    episode = running._replace(
+        ret=running.ret + step.r, length=running.length + 1, q=running.q + q_sa
     )
-    ended = active & (step.terminal | step.truncated)
+    ended = active & (step.terminal | truncated)
     following = EpisodeStats(*(xp.where(ended, xp.zeros_like(x), x) for x in episode))
+    counted = (xp.where(active, new, old) for new, old in zip(following, running, strict=True))
     lanes = lanes._replace(
         t=xp.where(active, lanes.t + 1, lanes.t),
         episodes=xp.where(ended, lanes.episodes + 1, lanes.episodes),
-        episode=EpisodeStats(
-            *(xp.where(active, new, old) for new, old in zip(following, running, strict=True))
-        ),
+        episode=EpisodeStats(*counted),
     )
-    return lanes, Transition(step.s, step.action, step.r, step.s_next, no_bootstrap), episode, ended
+    no_bootstrap = step.terminal | (truncated & hyper.timeout_terminal)
+    return lanes, step._replace(terminal=no_bootstrap), episode, ended
 
 
 def learn(lanes: Lanes, rows, before, hyper: Hyper, key: ProgramKey) -> Lanes:

@@ -5,19 +5,19 @@ seeded by (seed, episode) alone.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from dqn.agents import dqn
-from dqn.agents.block import RECORDS, Chunk, Step, after_step, empty_lanes
+from dqn.agents.block import RECORDS, Chunk, after_step, empty_lanes
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes
-from dqn.agents.replay import pack, width
+from dqn.agents.replay import Transition, pack, width
 from dqn.agents.stepped_functions import SteppedFunctions
 from dqn.config import EnvConfig
 from dqn.envs.adapter import SEED_MASK
-from dqn.envs.several import Environments
+from dqn.envs.exclusive import Environments
 from dqn.runtime.errors import EnvError
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
 
@@ -62,22 +62,19 @@ class SteppedProgram:
             state[i] = self._start(i, int(hyper.seed[i]), 0, 0)
         return self._functions.refill(lanes, mask, tf.constant(state), hyper)
 
-    def test(
-        self, i: int, weights, seed, limit, episodes: int, free: Iterable[int] = ()
-    ) -> np.ndarray:
+    def test(self, i: int, weights, seed, limit, episodes: int) -> np.ndarray:
         """Returns [episodes] of greedy episodes of one network, of `limit` steps at most.
 
-        They have starts of their own. They are played in lane `i`'s environment, and beside it in
-        those that `free` lanes have; where several exist anyway, in further ones too. Raises
-        `EnvError`.
+        They have starts of their own. They are played in lane `i`'s environment, and where several
+        exist anyway, beside it in further ones. Raises `EnvError`.
         """
         seed, limit = int(seed), int(limit)
         s = np.zeros([episodes, self.key.observation_size], "f4")
         returns, steps = np.zeros(episodes, np.float32), [0] * episodes
         made = self._envs.made
-        envs = {i: self._envs.of(i)} | {j: made[j] for j in free if j in made}
+        envs = {i: self._envs.of(i)}
         if any(j >= 0 and j != i for j in made):
-            more = min(episodes - len(envs), self.key.lanes)
+            more = min(episodes - 1, self.key.lanes)
             envs |= {j: made[j] for j in self._envs.further(more, _reset_seed(seed, _TEST))}
         for env in envs.values():
             env.forget()
@@ -141,7 +138,7 @@ class SteppedProgram:
     ) -> Chunk:
         """As `compiled_loop`: until `ticks` are done, too few are alive, or a record is full."""
         L, functions, numbers = self.key.lanes, self._functions, Hyper(*(x.numpy() for x in hyper))
-        host = _on_host(lanes)
+        host = _converted(lanes, lambda x: x.numpy())
         records = np.zeros([L, RECORDS + 1, len(EPISODE_COLUMNS)], "f4")
         recorded = np.zeros(L, np.int32)
         own, i, work = np.arange(L)[:, None], 0, 0
@@ -157,12 +154,12 @@ class SteppedProgram:
                 if not active.any():
                     break
                 host = self._step(host, active, replay, records, recorded, hyper, numbers)
-            lanes = _on_device(host)
+            lanes = _converted(host, tf.constant)
             if _may_be_due(host.t, before, numbers).any():
                 index = functions.indices(lanes.t, hyper).numpy()
                 rows = tf.constant(replay[own, index])  # [L, B, columns]
                 lanes = functions.learn(lanes, rows, tf.constant(before), hyper)
-                host = _on_host(lanes)
+                host = _converted(lanes, lambda x: x.numpy())
         return Chunk(lanes, records, recorded, self._alive(host, numbers), i, work)
 
     def _alive(self, host: Lanes, numbers: Hyper) -> np.ndarray:
@@ -176,27 +173,32 @@ class SteppedProgram:
 
         Those whose environment could not be stepped are `broken` from now on.
         """
-        action, q_sa = self._functions.act(
-            host.learner.weights, tf.constant(host.state), tf.constant(host.t), hyper
-        )
-        step = Step(
-            s=host.state,
-            action=action.numpy(),
-            q_sa=q_sa.numpy(),
-            r=np.zeros_like(host.episode.ret),
-            s_next=np.zeros_like(host.state),
-            terminal=np.zeros_like(active),
-            truncated=np.zeros_like(active),
-        )
+        s, t = tf.constant(host.state), tf.constant(host.t)
+        given = self._functions.act(host.learner.weights, s, t, hyper)
+        action, q_sa = (x.numpy() for x in given)
+        r, s_next = np.zeros_like(q_sa), np.zeros_like(host.state)
+        terminal, truncated = np.zeros_like(active), np.zeros_like(active)
+        step = Transition(host.state, action, r, s_next, terminal)
         for i in np.flatnonzero(active).tolist():
-            active[i] = self._step_env(i, step, int(numbers.seed[i]), int(host.t[i]) + 1)
+            seed, now = int(numbers.seed[i]), int(host.t[i]) + 1
+            try:
+                s_next[i], paid, terminal[i], truncated[i] = self._envs.made[i].step(int(action[i]))
+            except EnvError as error:
+                self._break(i, error.at(seed, now))
+                active[i] = False
+                continue
+            self._note(i, seed, now)
+            with np.errstate(over="ignore"):  # beyond float32: infinite
+                r[i] = paid
         if not active.any():
             return host
         with np.errstate(over="ignore", invalid="ignore"):  # as in XLA
-            after, transition, episode, ended = after_step(host, step, active, numbers, np)
+            after, transition, episode, ended = after_step(
+                host, step, q_sa, truncated, active, numbers, np
+            )
         at = np.flatnonzero(active)
         replay[at, (host.t % numbers.buffer_size)[at]] = pack(transition, np)[at]
-        state = np.where(active[:, None], step.s_next, host.state)
+        state = np.where(active[:, None], s_next, host.state)
         if ended.any():
             sums = EpisodeStats(*map(tf.constant, episode))
             rows = self._functions.ended(sums, tf.constant(after.t), hyper).numpy()
@@ -207,29 +209,11 @@ class SteppedProgram:
                 state[i] = self._start(i, *begins)
         return after._replace(state=state)
 
-    def _step_env(self, i: int, step: Step, seed: int, t: int) -> bool:
-        """Step lane `i`'s environment and write down what it gave; whether it could be."""
-        try:
-            s_next, r, terminal, truncated = self._envs.made[i].step(int(step.action[i]))
-        except EnvError as error:
-            self._break(i, error.at(seed, t))
-            return False
-        self._note(i, seed, t)
-        step.s_next[i], step.terminal[i], step.truncated[i] = s_next, terminal, truncated
-        with np.errstate(over="ignore"):  # beyond float32: infinite
-            step.r[i] = r
-        return True
 
-
-def _on_host(lanes: Lanes) -> Lanes:
-    """What changes with every step as NumPy arrays; the learner stays as it is."""
+def _converted(lanes: Lanes, convert: Callable) -> Lanes:
+    """What changes with every step as NumPy arrays, or tensors; the learner stays as it is."""
     parts = lanes._replace(learner=())
-    return tf.nest.map_structure(lambda x: x.numpy(), parts)._replace(learner=lanes.learner)
-
-
-def _on_device(host: Lanes) -> Lanes:
-    parts = host._replace(learner=())
-    return tf.nest.map_structure(tf.constant, parts)._replace(learner=host.learner)
+    return tf.nest.map_structure(convert, parts)._replace(learner=lanes.learner)
 
 
 def _may_be_due(t, before, numbers: Hyper) -> np.ndarray:

@@ -23,12 +23,14 @@ _MODULES = {
     "dqn": "dqn.execution: session",
     "dqn.agents": "dqn.algorithm: block compiled=compiled_loop exploration hosted=stepped_loop "
     "hosted_book=stepped_loop lane=dqn network=networks streams=random td=losses",
-    "dqn.agents.keras": "dqn.algorithm: agent architecture backend pair=network_pair "
+    "dqn.agents.keras": "dqn.algorithm: agent architecture=network_pair backend pair=network_pair "
     "replay=replay_buffer",
+    "dqn.agents.networks": "dqn.agents.networks: layers=network",
     "dqn.compose": "dqn: arguments composer=fast_compose help=help_page hydra_errors "
     "origin=value_source overrides program=resume_command traps trust=allowlist",
     "dqn.config": "dqn: habits=familiar nesting schema=fields values variables=interpolation",
-    "dqn.envs": "dqn.envs: compiled=registry host=gymnasium_env lookup=registry_errors",
+    "dqn.envs": "dqn.envs: compiled=registry host=gymnasium_env lookup=registry_errors "
+    "several=exclusive",
     "dqn.plotting": "dqn.results: artefacts drawable figures=training_figures frames "
     "pictures=result_pictures recorder=episode_recorder",
     "dqn.runtime": "dqn: errors limits machine quiet=tensorflow secrets status=exit_codes version; "
@@ -42,9 +44,9 @@ _MODULES = {
     "dqn.terminal": "dqn.execution: closing=closing_table drawing live=sweep_progress "
     "progress=run_progress screen=console summary=tables",
     "dqn.training": "dqn.execution: block=lane_block course=trial_progress driver=scheduler engine "
-    "jobs memory source=trial_source",
-    "dqn.workers": "dqn.execution: cluster=ray crew=remote_pool fleet=pool member=remote_worker "
-    "processes=local registrations site=backend worker",
+    "jobs memory=engine source=trial_source; dqn.training: memory=engine messages=jobs",
+    "dqn.workers": "dqn.execution: cluster=ray crew=remote_pool fleet=pool member=backend "
+    "processes=local registrations site=backend worker; dqn.workers: remote_worker=backend",
     "benchmarks": "dqn.bench: agreement arithmetic capacity command contenders=baselines core "
     "figures lanes measure memory peers recipe scaling study sweep versus",
     "benchmarks.peers": "dqn.bench.peers: rejax_dqn stable_baselines3_dqn",

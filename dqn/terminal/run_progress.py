@@ -12,7 +12,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from dqn.config import Config
 from dqn.statistics.formatting import count
 from dqn.terminal.progress import Progress, clock
-from dqn.training.messages import PoolUpdate
+from dqn.training.jobs import PoolUpdate
 from dqn.training.trial_progress import TrialProgress, budget_spent
 
 WINDOW = 10  # episodes of the running mean

@@ -14,7 +14,7 @@ from dqn.storage.columns import Row
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import named, trial_row
 from dqn.terminal.progress import Progress, clock
-from dqn.training.messages import PoolUpdate
+from dqn.training.jobs import PoolUpdate
 from dqn.training.trial_progress import TrialProgress
 
 _WINDOW = 20.0  # seconds that speed and load are over

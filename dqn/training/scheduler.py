@@ -15,8 +15,7 @@ from dqn.runtime.errors import TrainingError
 from dqn.statistics.formatting import count
 from dqn.storage.results_dir import FinishedTraining, ResultsDir
 from dqn.storage.trials import named, retried
-from dqn.training.jobs import Finished, Job, TrainingId
-from dqn.training.messages import PoolUpdate, WorkerPool
+from dqn.training.jobs import Finished, Job, PoolUpdate, TrainingId, WorkerPool
 from dqn.training.trial_progress import TrialProgress
 from dqn.training.trial_source import Trial, TrialSource
 

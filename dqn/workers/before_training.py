@@ -23,14 +23,12 @@ def before_training(
     or not by those workers.
     """
     refuse_workers(base, configs)
-    limits = {}
-    for config in configs:
-        limits[config.env] = gymnasium_env.describe(config.env).max_episode_steps
-        if len(configs) > 1 or base.seeds > 1 or corners is not None:
+    envs = dict.fromkeys(config.env for config in (*configs, *(corners or ())))
+    limits = {env: gymnasium_env.describe(env).max_episode_steps for env in envs}
+    if len(configs) > 1 or base.seeds > 1 or corners is not None:
+        for config in configs:
             exclusive.is_exclusive(config)
     if corners is not None:
-        for config in corners:
-            limits[config.env] = gymnasium_env.describe(config.env).max_episode_steps
         warn_of_traps(corners, limits, of_all=True)
     elif not _warned.issuperset(configs):
         warn_of_traps(configs, limits, unless_warned=unless_warned)

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 
 import dqn
 from dqn.runtime.errors import RunError
-from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
+from dqn.training.jobs import ChunkResult, Heartbeat, WorkerError, WorkRequest
 from dqn.workers.backend import WorkerLostError
 
 # The scheduler's process says where modules are found: no folder comes before, and this package is

@@ -14,8 +14,7 @@ from dqn.config.fields import AUTO, short_repr
 from dqn.envs.registry import is_compiled
 from dqn.runtime import limits
 from dqn.runtime.errors import UserError
-from dqn.training.jobs import LANES, Job, TrainingId
-from dqn.training.messages import PoolUpdate
+from dqn.training.jobs import LANES, Job, PoolUpdate, TrainingId
 from dqn.workers.registrations import bound_here
 
 PREFETCH = LANES // 2

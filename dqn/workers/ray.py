@@ -19,7 +19,7 @@ from typing import Any
 from dqn.runtime.errors import RunError, first_line, missing_package, must_be
 from dqn.runtime.secrets import hidden
 from dqn.runtime.tensorflow import GPU_SWITCH
-from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
+from dqn.training.jobs import ChunkResult, Heartbeat, WorkerError, WorkRequest
 from dqn.workers import worker
 from dqn.workers.backend import WorkerLostError
 

@@ -22,12 +22,19 @@ from dqn.envs.program_key import ProgramKey
 from dqn.runtime.errors import RunError
 from dqn.runtime.exit_codes import show_tracebacks
 from dqn.statistics.formatting import count
-from dqn.training.jobs import LANES, Finished, Job, TrainingId
-from dqn.training.messages import Heartbeat, PoolUpdate, WorkerError, WorkRequest
-from dqn.workers.backend import Backend, WorkerLostError
+from dqn.training.jobs import (
+    LANES,
+    Finished,
+    Heartbeat,
+    Job,
+    PoolUpdate,
+    TrainingId,
+    WorkerError,
+    WorkRequest,
+)
+from dqn.workers.backend import Backend, RemoteWorker, WorkerLostError
 from dqn.workers.pool import PREFETCH
 from dqn.workers.registrations import registered
-from dqn.workers.remote_worker import RemoteWorker
 
 MAX_WORKER_DEATHS = 3
 HEARTBEAT_TIMEOUT = 60.0
@@ -138,17 +145,17 @@ class RemotePool:
 
     def _supply(self, one: RemoteWorker) -> list[Job]:
         """Jobs for a worker that has fewer than it can hold."""
-        suspected = any(self._deaths[trial] for trial, _ in one.jobs)
-        if not self._queues or not one.worker.ready or suspected:
+        if not self._queues or not one.worker.ready:
             return []
+        if self._deaths and any(self._deaths[trial] for trial, _ in one.jobs):
+            return []  # it has a suspect
         suspect = next((key for key in self._queues if isinstance(key, int)), None)
         if suspect is not None and not one.jobs:
             return self._take(suspect, LANES + PREFETCH)
         given: list[Job] = []
         one.without = {env_id for env_id in one.without if self._others_have(one, env_id)}
-        programs = Counter(ProgramKey.of(job.config) for job in one.jobs.values())
-        for program, has in programs.most_common():
-            if program.env_id not in one.without:
+        for program, has in one.programs.most_common():
+            if has and program.env_id not in one.without:
                 given += self._take(program, LANES + PREFETCH - has)
         while len(one.jobs) + len(given) < LANES + PREFETCH and suspect is None:
             program = self._one_more(one, len(one.jobs) + len(given))
@@ -161,8 +168,8 @@ class RemotePool:
         """The program that a worker with `has` jobs should have jobs for besides, if any."""
 
         def rank(program: ProgramKey) -> tuple[bool, bool, int]:
-            is_new = not any(program in other.known for other in self._workers)
-            return program in one.known, is_new, len(self._queues[program])
+            is_new = not any(program in other.programs for other in self._workers)
+            return program in one.programs, is_new, len(self._queues[program])
 
         programs = (key for key in self._queues if isinstance(key, ProgramKey))
         able = (program for program in programs if program.env_id not in one.without)
@@ -235,7 +242,8 @@ class RemotePool:
             raise RunError(
                 f"a worker cannot start ({reason}); fleet=processes workers=0 needs none"
             )
-        update.finished += [Finished.pruned(one.take_back(key)) for key in list(one.cancelled)]
+        over = [one.take_back(key) for key in list(one.cancelled)]
+        update.finished.extend(map(Finished.pruned, over))
         lost, trials = list(one.jobs.values()), {trial for trial, _ in one.jobs}
         # Episodes that it had sent are void: its trainings restart.
         update.episodes[:] = [message for message in update.episodes if message.key not in one.jobs]
@@ -244,7 +252,7 @@ class RemotePool:
             if len(trials) == 1 and self._deaths[lost[0].trial] >= MAX_WORKER_DEATHS:
                 text = f"{MAX_WORKER_DEATHS} workers were lost with it, the last with it alone"
                 failed = [*lost, *self._queues.pop(lost[0].trial, ())]
-                update.finished += [Finished.failed(job, f"{text}: {reason}") for job in failed]
+                update.finished.extend(Finished.failed(job, f"{text}: {reason}") for job in failed)
                 return
         waiting = [job for queue in self._queues.values() for job in queue]
         self._queues = {}

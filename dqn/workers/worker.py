@@ -12,14 +12,15 @@ from multiprocessing.connection import Connection
 
 from dqn.runtime import compile_cache
 from dqn.runtime.secrets import hidden
-from dqn.training.messages import (
-    HEARTBEAT_INTERVAL,
+from dqn.training.jobs import (
     ChunkResult,
     Heartbeat,
     WorkerError,
     WorkRequest,
 )
 from dqn.workers import registrations
+
+HEARTBEAT_INTERVAL = 10.0  # seconds
 
 
 def serve(connection: Connection) -> None:

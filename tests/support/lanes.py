@@ -17,9 +17,8 @@ from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import Config, EnvConfig
 from dqn.training import engine
 from dqn.training.engine import Engine
-from dqn.training.jobs import Finished, Job, TrainingId
+from dqn.training.jobs import ChunkResult, Finished, Job, TrainingId
 from dqn.training.lane_block import hyper_of
-from dqn.training.messages import ChunkResult
 
 LANES = 4
 SEED = 3  # with it online and target network do disagree on actions, as double DQN needs

@@ -4,7 +4,8 @@ Deep Q-learning with experience replay (Mnih et al. 2015, Algorithm 1). It is th
 are held against: the same mathematics (`losses`, `exploration`), stepped in plain Python.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +20,7 @@ from dqn.agents.keras.replay_buffer import ReplayBuffer, real, whole, yes_or_no
 from dqn.agents.random import Stream
 from dqn.agents.replay import Transition
 from dqn.envs.adapter import Adapter, flat_size, name_of
-from dqn.runtime.errors import EnvError, UserError
+from dqn.runtime.errors import EnvError, UserError, must_be
 
 _SEEDS = 2**32
 _EPSILONS = 1000  # computed at once: eager TensorFlow takes longer over one than a step may
@@ -81,56 +82,36 @@ class DQNAgent:
         seed: int | None = None,
     ):
         self._action_count = _actions(env)
-        lr, gamma, tau, epsilon_start, epsilon_min, epsilon_decay = (
-            real(name, value)
-            for name, value in (
-                ("lr", lr),
-                ("gamma", gamma),
-                ("tau", tau),
-                ("epsilon_start", epsilon_start),
-                ("epsilon_min", epsilon_min),
-                ("epsilon_decay", epsilon_decay),
-            )
+        lr, gamma, tau, reward_scale, huber_delta, grad_clip = _each(
+            real, lr=lr, gamma=gamma, tau=tau, reward_scale=reward_scale, huber_delta=huber_delta,
+            grad_clip=grad_clip,
+        )  # fmt: skip
+        epsilon_start, epsilon_min, epsilon_decay = _each(
+            real, epsilon_start=epsilon_start, epsilon_min=epsilon_min, epsilon_decay=epsilon_decay
         )
-        reward_scale, huber_delta, grad_clip = (
-            real(name, value)
-            for name, value in (
-                ("reward_scale", reward_scale),
-                ("huber_delta", huber_delta),
-                ("grad_clip", grad_clip),
-            )
+        batch_size, train_freq, target_update, exploration_steps = _each(
+            _at_least_1, batch_size=batch_size, train_freq=train_freq, target_update=target_update,
+            exploration_steps=exploration_steps,
+        )  # fmt: skip
+        learning_starts = whole("learning_starts", learning_starts)
+        double, timeout_terminal = _each(
+            yes_or_no, double=double, timeout_terminal=timeout_terminal
         )
-        double = yes_or_no("double", double)
-        timeout_terminal = yes_or_no("timeout_terminal", timeout_terminal)
         schedules = {
             "exponential": (exploration.exponential, epsilon_decay),
             "linear": (exploration.linear, exploration_steps),
         }
         if epsilon_schedule not in schedules:
-            raise UserError(
-                f"epsilon_schedule must be one of {', '.join(schedules)}, got {epsilon_schedule!r}"
-            )
-        buffer_size, learning_starts = (
-            whole("buffer_size", buffer_size), whole("learning_starts", learning_starts)
-        )  # fmt: skip
-        batch_size, train_freq, target_update, exploration_steps = (
-            _at_least(1, name, value)
-            for name, value in (
-                ("batch_size", batch_size),
-                ("train_freq", train_freq),
-                ("target_update", target_update),
-                ("exploration_steps", exploration_steps),
-            )
-        )
+            raise must_be("epsilon_schedule", f"one of {', '.join(schedules)}", epsilon_schedule)
+        buffer_size = whole("buffer_size", buffer_size)
         if buffer_size < 2 * batch_size:
-            raise UserError(
-                f"buffer_size must be at least 2·batch_size = {2 * batch_size}, got {buffer_size}: "
-                "learning starts once that many transitions are held"
-            )
+            rule = f"at least 2·batch_size = {2 * batch_size}"
+            why = "learning starts once that many transitions are held"
+            raise must_be("buffer_size", rule, buffer_size, why)
         if seed is not None:
-            seed = _at_least(0, "seed", seed)
+            seed = whole("seed", seed, least=0)
             if seed >= _SEEDS:
-                raise UserError(f"seed must be less than 2^32, got {seed}: NumPy takes no other")
+                raise must_be("seed", "less than 2^32", seed, "NumPy takes no other")
             keras.utils.set_random_seed(seed)
         self.env = env
         self._adapter = Adapter(env, name_of(env), flat_size(env))
@@ -148,8 +129,13 @@ class DQNAgent:
         self._train_freq, self._target_update = train_freq, target_update
         self._timeout_terminal = timeout_terminal
         schedule, pace = schedules[epsilon_schedule]
-        self._schedule = lambda actions: schedule(actions, epsilon_start, epsilon_min, pace).numpy()
-        self._epsilons, self._epsilons_from = self._schedule(tf.range(_EPSILONS)), 0
+
+        @functools.lru_cache(maxsize=1)
+        def epsilons(part: int) -> np.ndarray:
+            actions = part * _EPSILONS + tf.range(_EPSILONS)
+            return schedule(actions, epsilon_start, epsilon_min, pace).numpy()
+
+        self._epsilons = epsilons
         self._exploration = np.random.default_rng(_stream(seed, Stream.EXPLORATION))
         self._actions = 0
         self._seed = self._start_seed = seed
@@ -158,12 +144,8 @@ class DQNAgent:
     @property
     def epsilon(self) -> float:
         """How likely the next action is a random one: a function of the actions taken so far."""
-        i = self._actions - self._epsilons_from
-        if i >= len(self._epsilons):
-            self._epsilons_from += i
-            self._epsilons = self._schedule(self._epsilons_from + tf.range(_EPSILONS))
-            i = 0
-        return float(self._epsilons[i])
+        part, i = divmod(self._actions, _EPSILONS)
+        return float(self._epsilons(part)[i])
 
     def q_values(self, observations) -> np.ndarray:
         """Q-values float32 [..., A] of observations [..., D]."""
@@ -190,14 +172,8 @@ class DQNAgent:
         the B transitions. The exercise fits all [B, A] outputs, all but the chosen action's to
         themselves: its loss is this one divided by A.
         """
-        s, action, r, s_next, terminal = batch
-        transitions = Transition(
-            np.asarray(s, np.float32),
-            np.asarray(action, np.int32),
-            np.asarray(r, np.float32),
-            np.asarray(s_next, np.float32),
-            np.asarray(terminal, np.float32),
-        )
+        kinds = Transition(np.float32, np.int32, np.float32, np.float32, np.float32)
+        transitions = (np.asarray(part, kind) for part, kind in zip(batch, kinds, strict=True))
         return float(self._pair.update(*transitions, self._settings))
 
     def train(self, nb_episodes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -207,7 +183,7 @@ class DQNAgent:
         its updates, NaN where there was none. An episode's record closes with its last step, before
         the update that may follow: that loss counts to the next episode.
         """
-        nb_episodes = _at_least(0, "nb_episodes", nb_episodes)
+        nb_episodes = whole("nb_episodes", nb_episodes, least=0)
         returns, losses = np.zeros(nb_episodes), np.full(nb_episodes, np.nan)
         for episode in range(nb_episodes):
             observation, ended = self._reset(), False
@@ -270,11 +246,12 @@ class DQNAgent:
             raise error.at(self._seed, step) from error
 
 
-def _at_least(least: int, name: str, value: Any) -> int:
-    taken = whole(name, value)
-    if taken < least:
-        raise UserError(f"{name} must be at least {least}, got {value}")
-    return taken
+def _each(read: Callable[[str, Any], Any], **given: Any) -> list[Any]:
+    return [read(name, value) for name, value in given.items()]
+
+
+def _at_least_1(name: str, value: Any) -> int:
+    return whole(name, value, least=1)
 
 
 def _stream(seed: int | None, purpose: Stream) -> list[int] | None:

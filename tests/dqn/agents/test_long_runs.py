@@ -22,11 +22,10 @@ from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.run_progress import RunProgress
 from dqn.terminal.tables import summary
-from dqn.training import jobs, memory
+from dqn.training import engine, jobs
 from dqn.training.engine import Engine
-from dqn.training.jobs import EpisodeBatch, Finished, Job
+from dqn.training.jobs import EpisodeBatch, Finished, Job, PoolUpdate
 from dqn.training.lane_block import hyper_of
-from dqn.training.messages import PoolUpdate
 from sweeps.analysis.candidates import read_candidate
 from sweeps.analysis.learning_curves import curve
 
@@ -173,11 +172,11 @@ def test_an_episode_whose_return_float32_cannot_hold_is_refused():
 
 
 def test_a_block_whose_rows_32_bits_cannot_number_is_refused(monkeypatch):
-    monkeypatch.setattr(memory, "free_bytes", lambda: None)  # however much there is
+    monkeypatch.setattr(engine, "free_bytes", lambda: None)  # however much there is
     network = Architecture("mlp", (8,), "relu")
     key = ProgramKey("cartpole", "", network, "adam", 32, 2**27 - 2, 4, 2, 16)
-    assert memory.shortage(key) == ""
-    assert "less than 2^31 transitions" in memory.shortage(key._replace(capacity=2**27 - 1))
+    assert engine.shortage(key) == ""
+    assert "less than 2^31 transitions" in engine.shortage(key._replace(capacity=2**27 - 1))
 
 
 @pytest.mark.slow

@@ -26,8 +26,7 @@ from dqn.envs import gymnasium_env
 from dqn.envs.program_key import CAPACITY
 from dqn.training import engine, lane_block
 from dqn.training.engine import Engine
-from dqn.training.jobs import Job
-from dqn.training.messages import ChunkResult
+from dqn.training.jobs import ChunkResult, Job
 
 JOBS = jobs_of(MIXED)  # seven for four lanes
 

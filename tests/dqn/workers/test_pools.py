@@ -14,8 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from dqn.config import Config
-from dqn.training.jobs import Finished, Job
-from dqn.training.messages import ChunkResult, Heartbeat, PoolUpdate
+from dqn.training.jobs import ChunkResult, Finished, Heartbeat, Job, PoolUpdate
 from dqn.workers import remote_pool
 from dqn.workers.backend import WorkerLostError
 from dqn.workers.local import LocalBackend

@@ -20,8 +20,7 @@ from dqn import session
 from dqn.config import Config, EnvConfig
 from dqn.runtime import limits
 from dqn.runtime.errors import RunError, UserError
-from dqn.training.jobs import Finished, Job
-from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
+from dqn.training.jobs import ChunkResult, Finished, Heartbeat, Job, WorkerError, WorkRequest
 from dqn.workers import local, registrations, worker
 from dqn.workers.backend import WorkerLostError
 from dqn.workers.local import LocalBackend, LocalWorker

@@ -25,8 +25,7 @@ class Engine:
         import numpy as np
 
         from dqn.statistics.episode_columns import EPISODE_COLUMNS
-        from dqn.training.jobs import EpisodeBatch, Finished
-        from dqn.training.messages import ChunkResult
+        from dqn.training.jobs import ChunkResult, EpisodeBatch, Finished
 
         self._jobs.update((job.key, job) for job in new)
         finished = [Finished.pruned(self._jobs.pop(key)) for key in cancelled if key in self._jobs]
