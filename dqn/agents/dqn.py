@@ -127,12 +127,7 @@ def sync(learner: Learner, t, started, hyper: Hyper) -> Learner:
 
 
 def learn(
-    learner: Learner,
-    batch: Transition,
-    due,
-    hyper: Hyper,
-    network: Network,
-    optimizer: Optimizer,
+    learner: Learner, batch: Transition, due, hyper: Hyper, network: Network, optimizer: Optimizer
 ):
     """One step of the optimizer on the mean TD loss in every lane that is `due` (bool [L]).
 

@@ -55,10 +55,7 @@ def random_bits(seed, purpose: Stream, step, n: int):
     position = tf.broadcast_to(tf.range(pairs, dtype=tf.int32), shape)
     k1 = tf.fill(shape, np.uint32(purpose))
     x0, x1 = threefry_2x32(
-        tf.broadcast_to(seed, shape),
-        k1,
-        tf.broadcast_to(step, shape),
-        tf.cast(position, tf.uint32),
+        tf.broadcast_to(seed, shape), k1, tf.broadcast_to(step, shape), tf.cast(position, tf.uint32)
     )
     both: Any = tf.concat([tf.ensure_shape(x, k1.shape) for x in (x0, x1)], -1)
     return both[..., :n]

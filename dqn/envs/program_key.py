@@ -62,11 +62,6 @@ class ProgramKey(NamedTuple):
         """The id of an environment stepped in Python; "" of compiled dynamics."""
         return self.env.id if isinstance(self.env, EnvConfig) else ""
 
-    @property
-    def of_any_env(self) -> "ProgramKey":
-        """The key of what programs over different environments share."""
-        return self._replace(env="", arguments="")
-
 
 def _capacity(config: Config, time_limit: int) -> int:
     """Transitions that can ever be stored at once, rounded up to a power of two."""

@@ -46,7 +46,8 @@ _MODULES = {
     "dqn.training": "dqn.execution: block=lane_block course=trial_progress driver=scheduler engine "
     "jobs memory=engine source=trial_source; dqn.training: memory=engine messages=jobs",
     "dqn.workers": "dqn.execution: cluster=ray crew=remote_pool fleet=pool member=backend "
-    "processes=local registrations site=backend worker; dqn.workers: remote_worker=backend",
+    "processes=local registrations site=backend worker=local; "
+    "dqn.workers: before_training=pool remote_worker=backend worker=local",
     "benchmarks": "dqn.bench: agreement arithmetic capacity command contenders=baselines core "
     "figures lanes measure memory peers recipe scaling study sweep versus",
     "benchmarks.peers": "dqn.bench.peers: rejax_dqn stable_baselines3_dqn",

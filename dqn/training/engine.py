@@ -167,7 +167,8 @@ def _is_exclusive(key: ProgramKey) -> bool:
 def _program(key: ProgramKey) -> Program | SteppedProgram:
     """What runs a block; its compiled functions are shared by all blocks of one key."""
     if isinstance(key.env, EnvConfig):
-        return SteppedProgram(_stepped_functions(key.of_any_env), key.env)
+        of_any_env = key._replace(env="", arguments="")  # what others of this shape share
+        return SteppedProgram(_stepped_functions(of_any_env), key.env)
     return _compiled(key)
 
 

@@ -42,7 +42,6 @@ class Block:
         self._slots: list[_Slot | None] = [None] * program.key.lanes
         idle = hyper_of(Config(), seed=0) | {"episodes": np.int32(_IDLE)}
         self._hyper = {name: np.full(len(self._slots), idle[name]) for name in Hyper._fields}
-        self._given: Hyper | None = None  # the same as tensors, until it changes
         self._ticks = FIRST_TICKS
         self._alive = np.ones(len(self._slots), bool)  # after the last chunk
         self.lane_ticks = self.work = 0
@@ -170,15 +169,12 @@ class Block:
     def _set(self, i: int, values: dict[str, np.generic]) -> None:
         for name, value in values.items():
             self._hyper[name][i] = value
-        self._given = None
 
     def _weights(self, i: int) -> list[np.ndarray]:
         return [w[i].numpy() for w in self._lanes.learner.weights]
 
     def _tensors(self) -> Hyper:
-        if self._given is None:
-            self._given = Hyper(**{name: tf.constant(x) for name, x in self._hyper.items()})
-        return self._given
+        return Hyper(**{name: tf.constant(x) for name, x in self._hyper.items()})
 
 
 def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:

@@ -6,11 +6,13 @@ trials to come, of Optuna or of files.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dqn.compose.traps import warn_of_traps
 from dqn.config import Config
 from dqn.config.fields import AUTO, short_repr
+from dqn.envs import exclusive, gymnasium_env
 from dqn.envs.registry import is_compiled
 from dqn.runtime import limits
 from dqn.runtime.errors import UserError
@@ -73,6 +75,34 @@ def max_workers(jobs: int, configs: Iterable[Config]) -> int:
     """With more than these some would have no block of lanes, or no environment, to fill."""
     lanes = LANES if all(is_compiled(config.env) for config in configs) else 1
     return -(-jobs // lanes)
+
+
+_warned: set[Config] = set()  # of which this process has looked for traps
+
+
+def before_training(
+    base: Config,
+    configs: Sequence[Config],
+    corners: Sequence[Config] | None = None,
+    unless_warned: bool = False,
+) -> None:
+    """Check that `configs` can be trained, by the workers that `base` asks for; name their traps.
+
+    Of a study the traps are looked for at the `corners` of its space. What was looked at before in
+    this process is not looked at again. Raises `UserError` for an environment that cannot be made,
+    or not by those workers.
+    """
+    refuse_workers(base, configs)
+    envs = dict.fromkeys(config.env for config in (*configs, *(corners or ())))
+    limits = {env: gymnasium_env.describe(env).max_episode_steps for env in envs}
+    if len(configs) > 1 or base.seeds > 1 or corners is not None:
+        for config in configs:
+            exclusive.is_exclusive(config)
+    if corners is not None:
+        warn_of_traps(corners, limits, of_all=True)
+    elif not _warned.issuperset(configs):
+        warn_of_traps(configs, limits, unless_warned=unless_warned)
+        _warned.update(configs)
 
 
 def refuse_workers(config: Config, configs: Iterable[Config]) -> None:

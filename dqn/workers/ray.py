@@ -20,8 +20,8 @@ from dqn.runtime.errors import RunError, first_line, missing_package, must_be
 from dqn.runtime.secrets import hidden
 from dqn.runtime.tensorflow import GPU_SWITCH
 from dqn.training.jobs import ChunkResult, Heartbeat, WorkerError, WorkRequest
-from dqn.workers import worker
 from dqn.workers.backend import WorkerLostError
+from dqn.workers.local import serve
 
 _LOOK = 2.0  # seconds between looks at how large the cluster is
 _MOST_TOGETHER = 64  # reports that one message may hold
@@ -39,7 +39,7 @@ class RayActor:
         if ray.get_gpu_ids():  # one of its own
             os.environ.setdefault(GPU_SWITCH, "1")
         self._line, theirs = multiprocessing.Pipe()
-        threading.Thread(target=worker.serve, args=[theirs], daemon=True).start()
+        threading.Thread(target=serve, args=[theirs], daemon=True).start()
 
     def node(self) -> str:
         """The machine it is on, as Ray calls it."""

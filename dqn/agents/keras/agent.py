@@ -5,8 +5,7 @@ are held against: the same mathematics (`losses`, `exploration`), stepped in pla
 """
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -189,7 +188,8 @@ class DQNAgent:
             observation, ended = self._reset(), False
             while not ended:
                 action = self.act(observation)
-                following, reward, terminated, truncated = self._step(action, self.steps)
+                step = self._ask(self.steps + 1, self._adapter.step, action)
+                following, reward, terminated, truncated = step
                 ended = terminated or truncated
                 terminal = terminated or (truncated and self._timeout_terminal)
                 self.buffer.append(observation, action, reward, following, terminal)
@@ -211,9 +211,10 @@ class DQNAgent:
         observation, ended = self._reset(), False
         while not ended:
             action = self.act(observation, greedy=True)
-            observation, reward, terminated, truncated = self._step(action, steps)
-            ended = terminated or truncated
             steps += 1
+            step = self._ask(steps, self._adapter.step, action)
+            observation, reward, terminated, truncated = step
+            ended = terminated or truncated
             total += float(reward)
         self.test_return = total
         return steps
@@ -227,20 +228,14 @@ class DQNAgent:
 
     def _reset(self) -> np.ndarray:
         seed, self._start_seed = self._start_seed, None  # twice it would give the same start again
-        with self._at(self.steps):
-            return self._adapter.reset(seed)
+        return self._ask(self.steps, self._adapter.reset, seed)
 
-    def _step(self, action: int, steps: int) -> tuple[np.ndarray, float, bool, bool]:
-        with self._at(steps + 1):
-            return self._adapter.step(action)
-
-    @contextmanager
-    def _at(self, step: int) -> Iterator[None]:
-        """What the environment does wrong is of this step."""
+    def _ask(self, step: int, method: Callable[[Any], Any], argument: int | None) -> Any:
+        """What the environment's method gives; what it does wrong is of this step."""
         try:
-            yield
-            if self._adapter.not_finite is not None:
-                raise self._adapter.not_finite
+            given = method(argument)
+            self._adapter.refuse_not_finite()
+            return given
         except EnvError as error:
             self._adapter.forget()
             raise error.at(self._seed, step) from error

@@ -21,7 +21,7 @@ from dqn.config import Config, EnvConfig
 from dqn.runtime import limits
 from dqn.runtime.errors import RunError, UserError
 from dqn.training.jobs import ChunkResult, Finished, Heartbeat, Job, WorkerError, WorkRequest
-from dqn.workers import local, registrations, worker
+from dqn.workers import local, registrations
 from dqn.workers.backend import WorkerLostError
 from dqn.workers.local import LocalBackend, LocalWorker
 from dqn.workers.pool import refuse_workers
@@ -81,7 +81,7 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
     monkeypatch.setattr(
         local,
         "_START",
-        local._START.replace("from dqn.workers import worker", "import my_envs; 1 / 0"),
+        local._START.replace("from dqn.workers import local", "import my_envs; 1 / 0"),
     )
     (text,) = first_words(LocalWorker())
     assert text == WorkerError("ZeroDivisionError: division by zero", "", unstarted=True)
@@ -97,7 +97,7 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
     ],
 )
 def test_workers_that_cannot_start_end_the_command_with_the_reason(monkeypatch, fault, reason):
-    start = local._START.replace("    from dqn.workers import worker", f"    {fault}")
+    start = local._START.replace("    from dqn.workers import local", f"    {fault}")
     monkeypatch.setattr(local, "_START", start)
     pool = RemotePool(LocalBackend(2))
     with pytest.raises(RunError) as caught:
@@ -112,9 +112,9 @@ def test_a_worker_whose_users_code_ends_the_program_says_so(monkeypatch):
     def ends(**_):
         raise SystemExit("no simulator")
 
-    monkeypatch.setattr(worker.compile_cache, "prepare", ends)
+    monkeypatch.setattr(local.compile_cache, "prepare", ends)
     ours, theirs = multiprocessing.Pipe()
-    worker.serve(theirs)
+    local.serve(theirs)
     text = ours.recv()
     assert (text.reason, text.unstarted) == ("SystemExit: no simulator", True)
 

@@ -51,7 +51,7 @@ class Engine:
         return ChunkResult(episodes, finished, 0.001)
 
 
-if "dqn.workers.worker" in sys.orig_argv:
+if "dqn.workers.local" in sys.orig_argv:
     engine = sys.modules["dqn.training.engine"] = types.ModuleType("dqn.training.engine")
     engine.Engine = Engine
     quiet = sys.modules["dqn.runtime.tensorflow"] = types.ModuleType("dqn.runtime.tensorflow")
