@@ -132,6 +132,10 @@ class WorkerError(NamedTuple):
     """Whether that was before it had an engine, and so has nothing to do with any job."""
 
 
+Report = ChunkResult | Heartbeat | WorkerError
+"""What a worker sends."""
+
+
 class PoolUpdate(NamedTuple):
     """What a call of `WorkerPool.advance` returns."""
 

@@ -39,18 +39,19 @@ class Block:
         self._program = program
         self._stepped = program if isinstance(program, SteppedProgram) else None
         self._lanes, self._replay = program.empty()
-        self._slots: list[_Slot | None] = [None] * program.key.lanes
-        idle = hyper_of(Config(), seed=0) | {"episodes": np.int32(_IDLE)}
-        self._hyper = {name: np.full(len(self._slots), idle[name]) for name in Hyper._fields}
+        self._slots: dict[int, _Slot] = {}  # by lane
+        L = program.key.lanes
+        self._hyper = Hyper(*(np.full(L, value) for value in hyper_of(Config(), seed=0)))
+        self._hyper.episodes[:] = _IDLE
         self._ticks = FIRST_TICKS
-        self._alive = np.ones(len(self._slots), bool)  # after the last chunk
+        self._alive = np.ones(L, bool)  # after the last chunk
         self.lane_ticks = self.work = 0
         """Of the last chunk: L times its ticks, and how many of them a lane was at work in."""
 
     @property
     def keys(self) -> set[TrainingId]:
         """The jobs under way."""
-        return {slot.job.key for slot in self._slots if slot is not None}
+        return {slot.job.key for slot in self._slots.values()}
 
     @property
     def compilations(self) -> int:
@@ -63,71 +64,60 @@ class Block:
         Also fewer: where other lanes, or with `elsewhere` other blocks, have all environments that
         can exist, a job waits for one of those.
         """
-        begun = np.zeros(len(self._slots), bool)
-        for i, slot in enumerate(self._slots):
-            if slot is not None or not waiting or len(self.keys) >= most:
+        begun = np.zeros(len(self._alive), bool)
+        for i in range(len(begun)):
+            if not waiting or len(self._slots) >= most:
+                break
+            job, stepped = waiting[0], self._stepped
+            if i in self._slots or (stepped and not stepped.can_begin(i, job.seed, elsewhere)):
                 continue
-            if self._stepped and not self._stepped.can_begin(i, waiting[0].seed, elsewhere):
-                continue
-            job = waiting.popleft()
             begun[i] = True
-            self._slots[i] = _Slot(job)
-            self._set(i, hyper_of(job.config, job.seed))
+            self._slots[i] = _Slot(waiting.popleft())
+            for column, value in zip(self._hyper, hyper_of(job.config, job.seed), strict=True):
+                column[i] = value
         if begun.any():
             self._lanes = self._program.refill(self._lanes, tf.constant(begun), self._tensors())
 
     def advance(self, return_early: bool) -> list[EpisodeBatch]:
         """Run one chunk; with `return_early`, only until a lane falls free."""
         began = time.perf_counter()
-        at_work = [slot for slot in self._slots if slot is not None]
-        most = min(self._ticks, TICKS)
+        at_work, most = sorted(self._slots.items()), min(self._ticks, TICKS)
+        counts = most, MAX_STEPS_PER_TICK, len(at_work) if return_early else 1
         chunk = self._program.chunk(
-            self._lanes,
-            self._replay,
-            self._tensors(),
-            tf.constant(most),
-            tf.constant(MAX_STEPS_PER_TICK),
-            tf.constant(len(at_work) if return_early else 1),
+            self._lanes, self._replay, self._tensors(), *map(tf.constant, counts)
         )
-        self._lanes = chunk.lanes
+        self._lanes, self._alive = chunk.lanes, np.asarray(chunk.alive)
         records, recorded = np.asarray(chunk.records), np.asarray(chunk.recorded)
-        self._alive = np.asarray(chunk.alive)
         ticks, took = int(chunk.ticks), time.perf_counter() - began
-        self.lane_ticks, self.work = ticks * len(self._slots), int(chunk.work)
+        self.lane_ticks, self.work = ticks * len(self._alive), int(chunk.work)
         if ticks == most:
             self._ticks = max(1, most // 2, min(round(CHUNK * ticks / took), 2 * most))
-        share = took / len(at_work)
         episodes = []
-        for slot, rows, count in zip(self._slots, records, recorded, strict=True):
-            if slot is not None:
-                slot.seconds += share
-                if count:
-                    slot.records.append(rows[:count].copy())
-                    episodes.append(EpisodeBatch.of(slot.job.key, slot.records[-1]))
+        for i, slot in at_work:
+            slot.seconds += took / len(at_work)
+            if recorded[i]:
+                slot.records.append(records[i, : recorded[i]].copy())
+                episodes.append(EpisodeBatch.of(slot.job.key, slot.records[-1]))
         return episodes
 
     def take_finished(self) -> list[Finished]:
         """Read out the trainings that are over and free their lanes."""
         diverged = self._lanes.diverged.numpy()
-        return [
-            self._finish(i, slot, bool(diverged[i]))
-            for i, slot in enumerate(self._slots)
-            if slot is not None and not self._alive[i]
-        ]
+        over = [i for i in sorted(self._slots) if not self._alive[i]]
+        return [self._finish(i, bool(diverged[i])) for i in over]
 
     def cancel(self, key: TrainingId) -> Finished:
         """End a training as `pruned` and free its lane."""
-        i, slot = next((i, s) for i, s in enumerate(self._slots) if s and s.job.key == key)
-        return self._end(i, slot, "pruned")
+        return self._end(next(i for i, s in self._slots.items() if s.job.key == key), "pruned")
 
     def close(self) -> None:
         """Let go of environments stepped in Python."""
         if self._stepped:
             self._stepped.close()
 
-    def _finish(self, i: int, slot: _Slot, diverged: bool) -> Finished:
+    def _finish(self, i: int, diverged: bool) -> Finished:
         """Test a training that is over, and free its lane."""
-        began, stepped = time.perf_counter(), self._stepped
+        began, slot, stepped = time.perf_counter(), self._slots[i], self._stepped
         failure, returns = stepped.broken.get(i, "") if stepped else "", ()
         if not (failure or diverged) and slot.job.config.test_episodes:
             try:
@@ -136,25 +126,23 @@ class Block:
                 failure = str(error)
         slot.seconds += time.perf_counter() - began
         reason = stepped.not_finite.get(i, "") if stepped else ""
-        over = self._end(i, slot, "diverged" if diverged else "done", returns, reason)
+        over = self._end(i, "diverged" if diverged else "done", returns, reason)
         return Finished.failed(slot.job, failure, unmade=not over.steps) if failure else over
 
     def _test(self, i: int, episodes: int):
         """Returns [episodes] of lane `i`'s network; raises `EnvError`."""
-        limit = self._hyper["time_limit"][i]
+        weights = [tf.constant(w) for w in self._weights(i)]
+        limit = self._hyper.time_limit[i]
         limit = tf.constant(np.int32(TEST_STEPS) if limit == _ENDLESS else limit)
-        weights, seed = (
-            [tf.constant(w) for w in self._weights(i)],
-            tf.constant(self._hyper["seed"][i]),
-        )
+        seed = tf.constant(self._hyper.seed[i])
         if self._stepped:
             return self._stepped.test(i, weights, seed, limit, episodes)
         return self._program.test(weights, seed, limit, episodes=episodes)
 
-    def _end(self, i: int, slot: _Slot, status: Status, returns=(), reason: str = "") -> Finished:
+    def _end(self, i: int, status: Status, returns=(), reason: str = "") -> Finished:
         """Free lane `i`, whose training has ended so; `returns` are of its test episodes."""
-        self._slots[i] = None
-        self._set(i, {"episodes": np.int32(_IDLE)})
+        slot = self._slots.pop(i)
+        self._hyper.episodes[i] = _IDLE
         return Finished(
             slot.job,
             status,
@@ -166,29 +154,24 @@ class Block:
             reason,
         )
 
-    def _set(self, i: int, values: dict[str, np.generic]) -> None:
-        for name, value in values.items():
-            self._hyper[name][i] = value
-
     def _weights(self, i: int) -> list[np.ndarray]:
         return [w[i].numpy() for w in self._lanes.learner.weights]
 
     def _tensors(self) -> Hyper:
-        return Hyper(**{name: tf.constant(x) for name, x in self._hyper.items()})
+        return Hyper(*map(tf.constant, self._hyper))
 
 
-def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
+def hyper_of(config: Config, seed: int) -> Hyper:
     """One lane's entry of `Hyper`: float32, int32 and bool scalars."""
     env = config.env
     limit = env.max_episode_steps or gymnasium_env.describe(env).max_episode_steps
-    values = {
+    own = {
         "seed": seed,
         "epsilon_linear": config.epsilon_schedule == "linear",
         "episodes": config.episodes or _ENDLESS,
         "steps": config.steps or _ENDLESS,
         "time_limit": limit or _ENDLESS,
     }
-    for name in Hyper._fields:
-        values.setdefault(name, getattr(config, name, None))
     kinds = {bool: np.bool_, int: np.int32, float: np.float32}
-    return {name: kinds[type(value)](value) for name, value in values.items()}
+    values = (own[name] if name in own else getattr(config, name) for name in Hyper._fields)
+    return Hyper(*(kinds[type(value)](value) for value in values))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dqn.envs.program_key import ProgramKey
-from dqn.training.jobs import ChunkResult, Heartbeat, Job, TrainingId, WorkerError, WorkRequest
+from dqn.training.jobs import Job, Report, TrainingId, WorkRequest
 
 
 class WorkerLostError(Exception):
@@ -32,7 +32,7 @@ class Worker(Protocol):
         """Pass a request on. Whether the worker is gone shows in `poll`."""
         ...
 
-    def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
+    def poll(self) -> Sequence[Report]:
         """All that it has sent since; raises `WorkerLostError` where it is gone."""
         ...
 

@@ -21,7 +21,7 @@ import dqn
 from dqn.runtime import compile_cache
 from dqn.runtime.errors import RunError
 from dqn.runtime.secrets import hidden
-from dqn.training.jobs import ChunkResult, Heartbeat, WorkerError, WorkRequest
+from dqn.training.jobs import Heartbeat, Report, WorkerError, WorkRequest
 from dqn.workers import registrations
 from dqn.workers.backend import WorkerLostError
 
@@ -85,7 +85,7 @@ class LocalWorker:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.line.send(request)
 
-    def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
+    def poll(self) -> Sequence[Report]:
         """As `backend.Worker.poll`."""
         text = []
         try:
@@ -151,7 +151,7 @@ def serve(connection: Connection) -> None:
     """Carry out requests until the pipe ends. An error is reported and ends the worker."""
     one_at_a_time, over = threading.Lock(), threading.Event()
 
-    def send(message: ChunkResult | Heartbeat | WorkerError) -> None:
+    def send(message: Report) -> None:
         with one_at_a_time:
             connection.send(message)
 

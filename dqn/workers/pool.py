@@ -19,8 +19,8 @@ from dqn.runtime.errors import UserError
 from dqn.training.jobs import LANES, Job, PoolUpdate, TrainingId
 from dqn.workers.registrations import bound_here
 
-PREFETCH = LANES // 2
-"""Jobs that wait in a worker besides those in its lanes."""
+WORKER_JOBS = LANES + LANES // 2
+"""Jobs that a worker holds: in its lanes, and waiting for one of them."""
 WORKER_BYTES = 500_000_000
 """Of memory that a worker takes, at least: most of it is TensorFlow."""
 
@@ -37,7 +37,7 @@ class InProcessPool:
     @property
     def free_slots(self) -> int:
         """As `WorkerPool.free_slots`."""
-        return LANES + PREFETCH - len(self._jobs)
+        return WORKER_JOBS - len(self._jobs)
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> PoolUpdate:
         """As `WorkerPool.advance`; one chunk is run."""

@@ -19,7 +19,7 @@ from typing import Any
 from dqn.runtime.errors import RunError, first_line, missing_package, must_be
 from dqn.runtime.secrets import hidden
 from dqn.runtime.tensorflow import GPU_SWITCH
-from dqn.training.jobs import ChunkResult, Heartbeat, WorkerError, WorkRequest
+from dqn.training.jobs import Report, WorkRequest
 from dqn.workers.backend import WorkerLostError
 from dqn.workers.local import serve
 
@@ -77,7 +77,7 @@ class RayWorker:
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._actor.request.remote(request)
 
-    def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
+    def poll(self) -> Sequence[Report]:
         """As `backend.Worker.poll`."""
         try:
             got = self._ray.get(self.asked)

@@ -22,18 +22,10 @@ from dqn.envs.program_key import ProgramKey
 from dqn.runtime.errors import RunError
 from dqn.runtime.exit_codes import show_tracebacks
 from dqn.statistics.formatting import count
-from dqn.training.jobs import (
-    LANES,
-    Finished,
-    Heartbeat,
-    Job,
-    PoolUpdate,
-    TrainingId,
-    WorkerError,
-    WorkRequest,
-)
+from dqn.training import jobs
+from dqn.training.jobs import LANES, Finished, Job, PoolUpdate, TrainingId
 from dqn.workers.backend import Backend, RemoteWorker, WorkerLostError
-from dqn.workers.pool import PREFETCH
+from dqn.workers.pool import WORKER_JOBS
 from dqn.workers.registrations import registered
 
 MAX_WORKER_DEATHS = 3
@@ -74,7 +66,7 @@ class RemotePool:
         """As `WorkerPool.free_slots`."""
         waiting = sum(map(len, self._queues.values()))
         given = sum(len(one.jobs) for one in self._workers)
-        return _BACKLOG * self.workers * (LANES + PREFETCH) - waiting - given
+        return _BACKLOG * self.workers * WORKER_JOBS - waiting - given
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> PoolUpdate:
         """As `WorkerPool.advance`; waits up to half a second for workers to report.
@@ -90,7 +82,9 @@ class RemotePool:
         while True:
             waits = bool(self._queues)
             for one in self._workers:
-                self._give(one, self._supply(one))
+                if given := self._supply(one):
+                    one.give(given, time.monotonic())
+                    one.worker.send(jobs.WorkRequest(given, [], registered(given)))
                 if not waits or len(one.jobs) >= LANES:
                     one.short = None
                 elif one.short is None:
@@ -109,8 +103,8 @@ class RemotePool:
         self._workers.clear()
         self._backend.close()
 
-    def _queue(self, jobs: Iterable[Job]) -> None:
-        for job in jobs:
+    def _queue(self, waiting: Iterable[Job]) -> None:
+        for job in waiting:
             key = job.trial if self._deaths[job.trial] else ProgramKey.of(job.config)
             self._queues.setdefault(key, deque()).append(job)
 
@@ -136,12 +130,7 @@ class RemotePool:
         for one in self._workers:
             if mine := [key for key in one.jobs if key in cancelled]:
                 one.cancelled.update(mine)
-                one.worker.send(WorkRequest([], mine))
-
-    def _give(self, one: RemoteWorker, jobs: list[Job]) -> None:
-        if jobs:
-            one.give(jobs, time.monotonic())
-            one.worker.send(WorkRequest(jobs, [], registered(jobs)))
+                one.worker.send(jobs.WorkRequest([], mine))
 
     def _supply(self, one: RemoteWorker) -> list[Job]:
         """Jobs for a worker that has fewer than it can hold."""
@@ -151,17 +140,17 @@ class RemotePool:
             return []  # it has a suspect
         suspect = next((key for key in self._queues if isinstance(key, int)), None)
         if suspect is not None and not one.jobs:
-            return self._take(suspect, LANES + PREFETCH)
+            return self._take(suspect, WORKER_JOBS)
         given: list[Job] = []
         one.without = {env_id for env_id in one.without if self._others_have(one, env_id)}
         for program, has in one.programs.most_common():
             if has and program.env_id not in one.without:
-                given += self._take(program, LANES + PREFETCH - has)
-        while len(one.jobs) + len(given) < LANES + PREFETCH and suspect is None:
+                given += self._take(program, WORKER_JOBS - has)
+        while len(one.jobs) + len(given) < WORKER_JOBS and suspect is None:
             program = self._one_more(one, len(one.jobs) + len(given))
             if program is None:
                 break
-            given += self._take(program, LANES + PREFETCH)
+            given += self._take(program, WORKER_JOBS)
         return given
 
     def _one_more(self, one: RemoteWorker, has: int) -> ProgramKey | None:
@@ -191,15 +180,20 @@ class RemotePool:
         try:
             for report in one.worker.poll() if has_reported else ():
                 one.last_heartbeat = time.monotonic()
-                if isinstance(report, WorkerError):
+                if isinstance(report, jobs.WorkerError):
                     if show_tracebacks():
                         print(report.trace, file=sys.stderr)
                     raise WorkerLostError(report.reason, unstarted=report.unstarted)
                 if not one.started:
                     one.started = self._started = True
                     self._unstarted = 0
-                if isinstance(report, Heartbeat):
-                    self._note_heartbeat(one, report)
+                if isinstance(report, jobs.Heartbeat):
+                    used, passed = (
+                        report.processor - one.processor,
+                        one.last_heartbeat - one.at_work,
+                    )
+                    if used > _IDLE * passed:
+                        one.at_work, one.processor = one.last_heartbeat, report.processor
                     continue
                 one.at_work = one.last_heartbeat
                 update.episodes.extend(report.episodes)
@@ -224,12 +218,8 @@ class RemotePool:
 
     def _others_have(self, one: RemoteWorker, env_id: str) -> bool:
         """Whether other workers than this one have trainings in environments of that id."""
-        jobs = (job for other in self._workers if other is not one for job in other.jobs.values())
-        return any(job.config.env.id == env_id for job in jobs)
-
-    def _note_heartbeat(self, one: RemoteWorker, heartbeat: Heartbeat) -> None:
-        if heartbeat.processor - one.processor > _IDLE * (one.last_heartbeat - one.at_work):
-            one.at_work, one.processor = one.last_heartbeat, heartbeat.processor
+        others = (other for other in self._workers if other is not one)
+        return any(job.config.env.id == env_id for one in others for job in one.jobs.values())
 
     def _replace(self, one: RemoteWorker, update: PoolUpdate, gone: WorkerLostError) -> None:
         """Remove a worker that is gone; its jobs are trained again, or fail."""

@@ -103,10 +103,10 @@ def train(jobs: Iterable[Job], worker: Engine | None = None) -> dict[TrainingId,
 def stored(job: Job, worker: Engine) -> np.ndarray:
     """The rows [steps, columns] that a training under way has stored, none of them overwritten."""
     for block in worker._blocks.values():
-        for i, slot in enumerate(block._slots):
-            if slot is not None and slot.job == job:
+        for i, slot in block._slots.items():
+            if slot.job == job:
                 rows = np.asarray(block._replay)
-                rows = rows.reshape(len(block._slots), -1, rows.shape[-1])
+                rows = rows.reshape(len(block._alive), -1, rows.shape[-1])
                 return rows[i, : int(block._lanes.t[i])].copy()
     raise KeyError(job.key)
 
@@ -118,8 +118,9 @@ def program_of(config: Config, lanes: int = LANES) -> Program | SteppedProgram:
 
 def stacked(configs: Iterable[Config], seed: int = SEED) -> Hyper:
     """`Hyper` of one lane a configuration."""
-    columns = [hyper_of(config, seed) for config in configs]
-    return Hyper(**{name: tf.constant([c[name] for c in columns]) for name in Hyper._fields})
+    return Hyper(
+        *map(tf.constant, zip(*(hyper_of(config, seed) for config in configs), strict=True))
+    )
 
 
 def assert_same(one: Finished, other: Finished) -> None:

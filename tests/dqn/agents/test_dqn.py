@@ -308,7 +308,7 @@ def test_a_lane_that_is_over_or_diverged_changes_in_nothing_while_others_go_on(l
     ],
 )
 def test_a_lanes_time_limit_is_the_one_asked_for_or_else_the_registered_one(env, limit):
-    assert hyper_of(replace(SMALL, env=env), SEED)["time_limit"] == limit
+    assert hyper_of(replace(SMALL, env=env), SEED).time_limit == limit
 
 
 @pytest.mark.parametrize("count", [1, 2**23 + 1, 2**24 + 1, 2**30 + 7, 2**31 - 1])

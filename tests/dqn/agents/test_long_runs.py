@@ -40,7 +40,7 @@ def aged(config: Config, age: int) -> Finished:
     worker.advance([Job(0, SEED, replace(config, steps=0))])
     (block,) = worker._blocks.values()
     lanes, old = block._lanes, int(block._lanes.t[0])
-    block._set(0, {"steps": hyper_of(config, SEED)["steps"]})
+    block._hyper.steps[0] = hyper_of(config, SEED).steps
     block._lanes = lanes._replace(t=tf.where(lanes.t == old, age, lanes.t))
     (finished,) = train([], worker).values()
     at = int(np.argmax(finished.episodes.step >= age))
