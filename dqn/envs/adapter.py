@@ -33,14 +33,6 @@ class NotTakenError(Exception):
     """A value that is not what it must be; the text says what it is and what it must be."""
 
 
-class ShapeError(NotTakenError):
-    """Numbers, but not in the shape that was declared."""
-
-    def __init__(self, shape: tuple[int, ...], wanted: tuple[int, ...]):
-        super().__init__(f"an array of shape {shape}, must give shape {wanted}")
-        self.shape, self.wanted = shape, wanted
-
-
 class Adapter:
     """One Gymnasium environment of D observed numbers, whose methods give plain values.
 
@@ -166,7 +158,9 @@ def observation(value: Any, size: int | None) -> np.ndarray:
     if array.shape != (size,):
         alone = array.shape[-1:] == (size,) or size == 1  # other axes of 1: one vector all the same
         if array.size != size or not alone:
-            raise ShapeError(array.shape, (size,))
+            raise NotTakenError(
+                f"an array of shape {array.shape}, must give shape {(size,)}, that of its Box"
+            )
         array = array.reshape(size)
     with np.errstate(over="ignore"):  # too large for 32 bits: infinite, which is refused
         return array.astype(np.float32)

@@ -37,16 +37,21 @@ def exclusive(env: EnvConfig, look: bool = True) -> str:
     return _exclusive[env.id][1] if env.id in _exclusive else ""
 
 
+def asked_workers(config: Config) -> str:
+    """What of a configuration asks for workers, as KEY=VALUE; "" where nothing does."""
+    if config.fleet == "ray":
+        return "fleet=ray"
+    return "" if config.workers in (AUTO, 0) else f"workers={config.workers}"
+
+
 def is_exclusive(config: Config) -> bool:
     """Whether trainings of `config` must follow one another in this process: see `exclusive`.
 
     Raises `UserError` where its keys ask for workers.
     """
     reason = "" if is_compiled(config.env) else exclusive(config.env)
-    on_ray = config.fleet == "ray"
-    if reason and (on_ray or config.workers not in (AUTO, 0)):
-        asked = "fleet=ray" if on_ray else f"workers={config.workers}"
-        write = "fleet=processes workers=0" if on_ray else "workers=0"
+    if reason and (asked := asked_workers(config)):
+        write = "fleet=processes workers=0" if asked == "fleet=ray" else "workers=0"
         raise must_be(
             "workers",
             "0 where an environment can exist only once",

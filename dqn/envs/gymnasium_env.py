@@ -21,7 +21,7 @@ from dqn.config import EnvConfig
 from dqn.config.fields import short_repr
 from dqn.config.interpolation import looked_up
 from dqn.config.values import number_in
-from dqn.envs.adapter import Adapter, NotTakenError, ShapeError, attribute, number
+from dqn.envs.adapter import Adapter, NotTakenError, attribute, number
 from dqn.envs.registry_errors import (
     bad_id,
     describe_error,
@@ -155,19 +155,8 @@ def _try_out(made: Adapter, actions: int) -> None:
                 made.reset(seed=0)
         made.refuse_not_finite()
     except EnvError as error:
-        raise _unfit(made.name, error) from error
-
-
-def _unfit(env_id: str, error: EnvError) -> UserError:
-    """The one line for what the environment's method gave or raised."""
-    method, cause = error.method, error.__cause__
-    rule, fix, what = "can be stepped", method, f" whose {method} {error.problem}"
-    if method == "reset" and error.problem.startswith("raised") and cause is not None:
-        rule, what = "starts", f": {describe_error(cause)}"
-    elif isinstance(cause, ShapeError):
-        rule, fix = "observes what it declares", "observation_space"
-        what = f" with a Box of shape {cause.wanted} whose {method} gives shape {cause.shape}"
-    return bad_id(env_id, f"an environment that {rule}", f"fix its {fix}", what)
+        what, fix = f" whose {error.method} {error.problem}", f"fix its {error.method}"
+        raise bad_id(made.name, "an environment that can be stepped", fix, what) from error
 
 
 def _creator(spec: EnvSpec, env_id: str) -> tuple[Any, Parameters]:
@@ -186,10 +175,7 @@ def _as_made(spec: EnvSpec, creator: Any, limit: int | None) -> EnvSpec:
     `limit` is that of an episode where the user asks for one, instead of the registered one.
     """
     spec = copy.copy(spec)
-    own = None if limit is not None else _registered_number(spec, "max_episode_steps")
-    if own is not None:
-        if not own.is_integer() or own < 1:
-            raise _not_registered_as(spec, "max_episode_steps", "a whole number of at least 1")
+    if limit is None and (own := _registered_number(spec, "max_episode_steps", whole=True)):
         spec.max_episode_steps = int(own)
     metadata = getattr(creator, "metadata", property())
     modes = metadata.get("render_modes") if isinstance(metadata, dict) else None
@@ -198,21 +184,19 @@ def _as_made(spec: EnvSpec, creator: Any, limit: int | None) -> EnvSpec:
     return spec
 
 
-def _registered_number(spec: EnvSpec, name: str) -> float | None:
-    """What it was registered with under `name`, if anything; `UserError` where it is no number."""
+def _registered_number(spec: EnvSpec, name: str, whole: bool = False) -> float | None:
+    """What it was registered with under `name`, if anything; `UserError` where that is unfit."""
     given = getattr(spec, name)
     if given is None:
         return None
     try:
-        return number(number_in(given) if isinstance(given, str) else given)
+        taken = number(number_in(given) if isinstance(given, str) else given)
     except NotTakenError:
-        raise _not_registered_as(spec, name, "a number") from None
-
-
-def _not_registered_as(spec: EnvSpec, name: str, wanted: str) -> UserError:
-    what = f" with {short_repr(getattr(spec, name))}"
-    rule = f"registered with {wanted} as {name}"
-    return bad_id(spec.id, rule, "fix its gymnasium.register", what)
+        taken = None
+    if taken is None or (whole and (taken < 1 or not taken.is_integer())):
+        rule = f"registered with a {'whole number of at least 1' if whole else 'number'} as {name}"
+        raise bad_id(spec.id, rule, "fix its gymnasium.register", f" with {short_repr(given)}")
+    return taken
 
 
 def _made(spec: EnvSpec, env: EnvConfig, parameters: Parameters, **drawing: str) -> gymnasium.Env:

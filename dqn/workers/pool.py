@@ -32,12 +32,12 @@ class InProcessPool:
 
     def __init__(self):
         self._engine: Any = None
-        self._jobs: set[TrainingId] = set()
+        self._held = 0  # jobs
 
     @property
     def free_slots(self) -> int:
         """As `WorkerPool.free_slots`."""
-        return WORKER_JOBS - len(self._jobs)
+        return WORKER_JOBS - self._held
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> PoolUpdate:
         """As `WorkerPool.advance`; one chunk is run."""
@@ -46,9 +46,8 @@ class InProcessPool:
 
             self._engine = Engine()
         new = list(new)
-        self._jobs.update(job.key for job in new)
         report = self._engine.advance(new, cancelled)
-        self._jobs.difference_update(over.key for over in report.finished)
+        self._held += len(new) - len(report.finished)
         return PoolUpdate(report.episodes, report.finished, [], [report], [])
 
     def close(self) -> None:
@@ -107,14 +106,12 @@ def before_training(
 
 def refuse_workers(config: Config, configs: Iterable[Config]) -> None:
     """Raise `UserError` where workers are asked for that could not make an environment."""
-    elsewhere = config.fleet == "ray" or config.workers not in (AUTO, 0)
-    if elsewhere and (env_id := bound_here(configs)):
-        key = "fleet" if config.fleet == "ray" else "workers"
-        asked = f"{key}={getattr(config, key)}"
+    asked = exclusive.asked_workers(config)
+    if asked and (env_id := bound_here(configs)):
+        key = asked.partition("=")[0]
         raise UserError(
-            f"{asked} needs environments that other processes can import, got "
-            f"{short_repr(env_id)}, which only this script registers; {_REMEDY}, or leave "
-            f"{asked} out",
+            f"{asked} needs environments that other processes can import, got {short_repr(env_id)},"
+            f" which only this script registers; {_REMEDY}, or leave {asked} out",
             key,
             getattr(config, key),
         )

@@ -188,11 +188,8 @@ class RemotePool:
                     one.started = self._started = True
                     self._unstarted = 0
                 if isinstance(report, jobs.Heartbeat):
-                    used, passed = (
-                        report.processor - one.processor,
-                        one.last_heartbeat - one.at_work,
-                    )
-                    if used > _IDLE * passed:
+                    used = report.processor - one.processor
+                    if used > _IDLE * (one.last_heartbeat - one.at_work):
                         one.at_work, one.processor = one.last_heartbeat, report.processor
                     continue
                 one.at_work = one.last_heartbeat

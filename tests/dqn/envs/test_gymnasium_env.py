@@ -217,8 +217,11 @@ def test_spaces_dqn_cannot_use_are_refused_by_what_they_are(env_id, has):
         ({"observations": spaces.Box(0, 255, (8, 8, 3), np.uint8)}, "a Box of shape (8, 8, 3);"),
         ({"observations": spaces.Box(-1, 1, ())}, "a Box of shape ();"),
         ({"observations": spaces.Dict(x=spaces.Box(-1, 1, (2,)))}, "with Dict('x': Box("),
-        ({"first": (0.0, 0.0, 0.0)}, "a Box of shape (2,) whose reset gives shape (3,);"),
-        ({"first": "two"}, "must be an environment that starts, got 'Own-v0': ValueError: "),
+        (
+            {"first": (0.0, 0.0, 0.0)},
+            "an array of shape (3,), must give shape (2,), that",
+        ),
+        ({"first": "two"}, "can be stepped, got 'Own-v0' whose reset raised ValueError: "),
     ],
     ids=["multi", "pixels", "scalar", "dict", "other shape", "no reset"],
 )
@@ -265,7 +268,7 @@ def test_a_constructor_that_fails_is_told(register):
 
 
 @pytest.mark.parametrize(("about", "has"), [
-    ({"max_episode_steps": "abc"}, "with a number as max_episode_steps, got 'Own-v0' with 'abc'"),
+    ({"max_episode_steps": "abc"}, "at least 1 as max_episode_steps, got 'Own-v0' with 'abc'"),
     ({"max_episode_steps": 2.5}, "a whole number of at least 1 as max_episode_steps, got"),
     ({"max_episode_steps": 0}, "a whole number of at least 1 as max_episode_steps, got"),
     ({"max_episode_steps": [3]}, None),
