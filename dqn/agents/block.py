@@ -56,10 +56,8 @@ def empty_lanes(key: ProgramKey, state) -> Lanes:
 
 
 def begin(lanes: Lanes, mask, state, hyper: Hyper, key: ProgramKey) -> Lanes:
-    """Start a new training, in `state` [L, S], in every lane of `mask` (bool [L]).
-
-    Its replay memory needs no clearing: what a lane may sample is bounded by its `t`.
-    """
+    """Start a new training, in `state` [L, S], in every lane of `mask` (bool [L])."""
+    # Its replay memory needs no clearing: what a lane may sample is bounded by its `t`.
     weights = network_of(key).init(hyper.seed)
     fresh = empty_lanes(key, state)
     fresh = fresh._replace(learner=fresh.learner._replace(weights=weights, target=weights))

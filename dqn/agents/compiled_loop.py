@@ -48,10 +48,7 @@ class Program(block.CompiledFunctions):
         return self.dynamics.reset(uniform)
 
     def _test(self, weights, seed, limit, episodes: int):
-        """Returns [episodes] of greedy episodes of one network, of `limit` steps at most.
-
-        They have starts of their own.
-        """
+        """Returns [episodes] of greedy episodes of one network, of `limit` steps at most."""
         numbers = tf.range(episodes)
         state = self._start(tf.fill([episodes], seed), random.Stream.TEST, numbers)
 

@@ -10,25 +10,56 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents import dqn
-from dqn.agents.block import RECORDS, Chunk, after_step, empty_lanes
+from dqn.agents import block, dqn
+from dqn.agents.block import RECORDS, Chunk
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes
-from dqn.agents.replay import Transition, pack, width
-from dqn.agents.stepped_functions import SteppedFunctions
+from dqn.agents.networks import network_of
+from dqn.agents.replay import Transition, pack, sample_indices, width
 from dqn.config import EnvConfig
 from dqn.envs.adapter import SEED_MASK
 from dqn.envs.exclusive import Environments
+from dqn.envs.program_key import ProgramKey
 from dqn.runtime.errors import EnvError
+from dqn.runtime.traced import Compiled, Kept, Results
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
 
 _TEST = 2**31  # test episodes are numbered from here, far from those of training
+
+
+class SteppedFunctions(block.CompiledFunctions):
+    """The compiled half of a stepped program, shared by those that step other environments."""
+
+    def __init__(self, key: ProgramKey, kept: Kept | None = None):
+        self.key, network = key, network_of(key)
+
+        def compiled(name: str, function: Callable, results: Results = lambda *_: None) -> Compiled:
+            return Compiled(function, f"{name} {key}", results, kept)
+
+        def act(weights, s, t, hyper):
+            return dqn.act(weights, s, t, hyper, network)
+
+        def ended(episode, t, hyper):
+            return block.pack_episode(episode, t, dqn.epsilon(t, hyper))
+
+        def greedy(weights, s, **_):
+            return tf.argmax(network.apply(weights, s), -1, output_type=tf.int32)
+
+        def lanes_of(lanes, *_):
+            return lanes
+
+        self.act = compiled("act", act, lambda *_: (None, None))
+        self.ended = compiled("ended", ended)
+        self.indices = compiled("indices", lambda t, h: sample_indices(t, h, key.batch_size))
+        self.learn = compiled("learn", lambda *given: block.learn(*given, key), lanes_of)
+        self.refill = compiled("refill", lambda *given: block.begin(*given, key), lanes_of)
+        self.greedy = compiled("greedy", greedy)
 
 
 class SteppedProgram:
     """The functions of one block, and the environments of its lanes."""
 
     def __init__(self, functions: SteppedFunctions, env: EnvConfig):
-        self.key, self.env, self._functions = functions.key, env, functions
+        self.key, self._functions = functions.key, functions
         self._envs = Environments(env)
         self.broken: dict[int, str] = {}
         """Why a lane's environment can be stepped no more, until a training begins there."""
@@ -43,14 +74,10 @@ class SteppedProgram:
     def empty(self) -> tuple[Lanes, np.ndarray]:
         """A block in which no lane has begun, and its replay memory [L, C, columns]."""
         L, C, D = self.key.lanes, self.key.capacity, self.key.observation_size
-        return empty_lanes(self.key, tf.zeros([L, D])), np.zeros([L, C, width(D)], "f4")
+        return block.empty_lanes(self.key, tf.zeros([L, D])), np.zeros([L, C, width(D)], "f4")
 
     def can_begin(self, i: int, seed: int, elsewhere: bool) -> bool:
-        """Whether lane `i` can begin with training `seed`.
-
-        Not yet where other lanes, or other blocks (`elsewhere`), have all environments there can
-        be.
-        """
+        """Whether lane `i` has an environment to begin training `seed` in: see `Environments`."""
         return self._envs.try_for(i, _reset_seed(seed, 0), elsewhere)
 
     def refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
@@ -77,7 +104,7 @@ class SteppedProgram:
             more = min(episodes - 1, self.key.lanes)
             envs |= {j: made[j] for j in self._envs.further(more, _reset_seed(seed, _TEST))}
         for env in envs.values():
-            env.forget()
+            env.not_finite = None
         waiting = deque(range(episodes))
         played: dict[int, int] = {}  # the episode in each lane's environment
         j = e = 0
@@ -116,7 +143,7 @@ class SteppedProgram:
             env, s = self._envs.of(i), self._envs.begun.pop(i, None)
             if s is None:
                 if not t:
-                    env.forget()
+                    env.not_finite = None
                 s = env.reset(_reset_seed(seed, episode))
         except EnvError as error:
             self._break(i, error.at(seed, t))
@@ -169,10 +196,7 @@ class SteppedProgram:
         return alive
 
     def _step(self, host: Lanes, active, replay, records, recorded, hyper, numbers: Hyper) -> Lanes:
-        """One environment step, act → step → store, in the lanes of `active` (bool [L]).
-
-        Those whose environment could not be stepped are `broken` from now on.
-        """
+        """One environment step, act → step → store, in the lanes of `active` that can take it."""
         s, t = tf.constant(host.state), tf.constant(host.t)
         given = self._functions.act(host.learner.weights, s, t, hyper)
         action, q_sa = (x.numpy() for x in given)
@@ -193,7 +217,7 @@ class SteppedProgram:
         if not active.any():
             return host
         with np.errstate(over="ignore", invalid="ignore"):  # as in XLA
-            after, transition, episode, ended = after_step(
+            after, transition, episode, ended = block.after_step(
                 host, step, q_sa, truncated, active, numbers, np
             )
         at = np.flatnonzero(active)

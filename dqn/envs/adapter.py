@@ -23,7 +23,6 @@ SEED_MASK = 0x7FFFFFFF  # many a generator takes 31 bits of a seed and no more
 _PARTS = {"step": "5: observation, reward, terminated, truncated, info",
           "reset": "2: observation, info"}  # fmt: skip
 _LARGEST = float(np.finfo(np.float32).max)
-_FINITE = "must give finite 32-bit numbers"
 _REAL = "biuf"  # NumPy's kinds of real numbers
 # What a wrapper raises that unpacks what the environment inside it gave.
 _UNPACKED = re.compile(r"(?:(\w+ )?values to unpack \(expected [25]|cannot unpack non-iterable)")
@@ -44,13 +43,13 @@ class Adapter:
     def __init__(self, env: gymnasium.Env, name: str, observation_size: int | None):
         self.env, self.name = env, name
         self.not_finite: EnvError | None = None
-        """Of what was given first that is infinite or no number at all, since `forget`."""
+        """Of what was given first that is infinite or no number at all."""
         self._size = observation_size
 
     def reset(self, seed: int | None) -> np.ndarray:
         """Begin an episode; its first observation, float32 [D]. Of a seed 31 bits are used."""
         given = self._call("reset", 2, seed=seed if seed is None else int(seed) & SEED_MASK)
-        return self._finite("reset", self._taken("reset", "observation", given[0], self._observe))
+        return self._noted("reset", self._taken("reset", "observation", given[0], self._observe))
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool]:
         """Observation float32 [D] (a copy), reward, terminated and truncated."""
@@ -59,9 +58,7 @@ class Adapter:
         r = self._taken("step", "reward", given[1], number)
         terminated = self._taken("step", "terminated", given[2], flag)
         truncated = self._taken("step", "truncated", given[3], flag)
-        if not -_LARGEST <= r <= _LARGEST and self.not_finite is None:
-            self.not_finite = self._wrong("step", f"gave reward {r}, {_FINITE}")
-        return self._finite("step", s), r, terminated, truncated
+        return self._noted("step", s, r), r, terminated, truncated
 
     def render(self) -> Any:
         """What the environment draws, as it gives it."""
@@ -71,10 +68,6 @@ class Adapter:
         """Close the environment; what that raises costs nothing."""
         with contextlib.suppress(Exception, SystemExit):
             self.env.close()
-
-    def forget(self) -> None:
-        """Nothing that was given so far counts as not finite from now on."""
-        self.not_finite = None
 
     def refuse_not_finite(self) -> None:
         """Raise `not_finite` if there is one."""
@@ -101,10 +94,13 @@ class Adapter:
     def _observe(self, value: Any) -> np.ndarray:
         return observation(value, self._size)
 
-    def _finite(self, method: str, s: np.ndarray) -> np.ndarray:
-        if self._size and not np.isfinite(s).all() and self.not_finite is None:
-            problem = f"gave observation {short_repr(s.tolist())}, {_FINITE}"
-            self.not_finite = self._wrong(method, problem)
+    def _noted(self, method: str, s: np.ndarray, r: float = 0.0) -> np.ndarray:
+        """The observation; that it or the reward is not finite is noted, the first time."""
+        what = "" if -_LARGEST <= r <= _LARGEST else f"reward {r}"
+        if not what and self._size and not np.isfinite(s).all():
+            what = f"observation {short_repr(s.tolist())}"
+        if what and self.not_finite is None:
+            self.not_finite = self._wrong(method, f"gave {what}, must give finite 32-bit numbers")
         return s
 
     def _wrong(self, method: str, problem: str) -> EnvError:

@@ -32,7 +32,6 @@ from dqn.envs.registry_errors import (
 from dqn.runtime.errors import EnvError, UserError, must_be
 
 _LEAST_STEPS, _MOST_STEPS = 4, 16  # that an environment is tried out with
-_OWN = "env.id=your_module:YourEnv-v0"
 Parameters = Mapping[str, inspect.Parameter]
 
 
@@ -124,17 +123,15 @@ def counted_from_zero(made: gymnasium.Env) -> gymnasium.Env:
 def _sizes(made: gymnasium.Env, env_id: str) -> tuple[int, int]:
     """The sizes of a flat Box of observations and of Discrete actions, or `UserError`."""
     actions, observations = (attribute(made, f"{of}_space") for of in ("action", "observation"))
-    if not isinstance(actions, Discrete):
-        rule = "an environment with Discrete actions"
-        advice = f"choose another, or register a wrapper of it and write {_OWN}"
-        raise bad_id(env_id, rule, advice, f" with {_kind(actions)}")
-    shape = observations.shape if isinstance(observations, Box) else ()
-    if len(shape) != 1 or shape[0] == 0:
-        wrapper = "gymnasium.wrappers.FlattenObservation"
-        advice = f"choose another, or register it inside {wrapper} and write {_OWN}"
-        rule = "an environment that observes a flat Box"
-        raise bad_id(env_id, rule, advice, f" with {_kind(observations)}")
-    return shape[0], int(actions.n)
+    is_flat = isinstance(observations, Box) and len(observations.shape) == 1
+    if isinstance(actions, Discrete) and is_flat and observations.shape[0]:
+        return observations.shape[0], int(actions.n)
+    rule, has, remedy = "with Discrete actions", actions, "a wrapper of it"
+    if isinstance(actions, Discrete):
+        rule, has = "that observes a flat Box", observations
+        remedy = "it inside gymnasium.wrappers.FlattenObservation"
+    advice = f"choose another, or register {remedy} and write env.id=your_module:YourEnv-v0"
+    raise bad_id(env_id, f"an environment {rule}", advice, f" with {_kind(has)}")
 
 
 def _kind(space: Any) -> str:
@@ -172,7 +169,7 @@ def _creator(spec: EnvSpec, env_id: str) -> tuple[Any, Parameters]:
 def _as_made(spec: EnvSpec, creator: Any, limit: int | None) -> EnvSpec:
     """A copy of `spec` without what `gymnasium.make` refuses, or warns of, in vain.
 
-    `limit` is that of an episode where the user asks for one, instead of the registered one.
+    `limit` is that of an episode where the user asks for one.
     """
     spec = copy.copy(spec)
     if limit is None and (own := _registered_number(spec, "max_episode_steps", whole=True)):

@@ -1,8 +1,4 @@
-"""What a program is compiled for: trainings of one key share a block of lanes.
-
-One type for whoever sorts trainings (a pool, an engine) and for what is compiled of them. Loads no
-TensorFlow.
-"""
+"""What a program is compiled for: trainings of one key share a block. Loads no TensorFlow."""
 
 from typing import NamedTuple
 
@@ -34,11 +30,9 @@ class ProgramKey(NamedTuple):
     capacity: int
     """Transitions a lane's part of the replay memory can hold."""
     observation_size: int = 0
-    """D; 0 in a pool, which sorts trainings without a look at their environments."""
     actions: int = 0
-    """A; 0 likewise."""
     lanes: int = 0
-    """L; 0 likewise."""
+    """D, A and L; 0 in a pool, which sorts trainings without a look at their environments."""
 
     @classmethod
     def of(cls, config: Config, info: EnvInfo | None = None, lanes: int = 0) -> "ProgramKey":

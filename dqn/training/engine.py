@@ -14,8 +14,7 @@ from dqn.agents.compiled_loop import Program
 from dqn.agents.networks import network_of
 from dqn.agents.optimizers import OPTIMIZERS
 from dqn.agents.replay import width
-from dqn.agents.stepped_functions import SteppedFunctions
-from dqn.agents.stepped_loop import SteppedProgram
+from dqn.agents.stepped_loop import SteppedFunctions, SteppedProgram
 from dqn.config import EnvConfig
 from dqn.config.fields import INT_BOUND
 from dqn.envs import exclusive, gymnasium_env
@@ -110,8 +109,7 @@ class Engine:
         """The key with most of its lanes at work, of equals the one that has waited longest.
 
         A lane-tick costs the same whether a job is in the lane or not, so blocks with few jobs wait
-        until there are more or nothing else is left; but not for ever: every so often the one that
-        has waited longest has its turn.
+        until there are more or nothing else is left; but every so often for the longest wait.
         """
         keys = list(dict.fromkeys([*self._waiting, *self._blocks]))
         if held := [key for key in self._blocks if _is_exclusive(key)]:
@@ -147,12 +145,11 @@ class Engine:
                     del self._blocks[key]
                 return pruned
         for key, waiting in self._waiting.items():
-            for job in waiting:
-                if job.key == training:
-                    waiting.remove(job)
-                    if not waiting:
-                        del self._waiting[key]
-                    return Finished.pruned(job)
+            if found := [job for job in waiting if job.key == training]:
+                waiting.remove(found[0])
+                if not waiting:
+                    del self._waiting[key]
+                return Finished.pruned(found[0])
         return None
 
     def _key(self, job: Job) -> ProgramKey:
@@ -169,12 +166,12 @@ def _program(key: ProgramKey) -> Program | SteppedProgram:
     if isinstance(key.env, EnvConfig):
         of_any_env = key._replace(env="", arguments="")  # what others of this shape share
         return SteppedProgram(_stepped_functions(of_any_env), key.env)
-    return _compiled(key)
+    return _compiled_program(key, key.env)
 
 
 @functools.cache
-def _compiled(key: ProgramKey) -> Program:
-    return Program(key, dynamics_named(str(key.env)), compile_cache.graphs())
+def _compiled_program(key: ProgramKey, env: str) -> Program:
+    return Program(key, dynamics_named(env), compile_cache.graphs())
 
 
 @functools.cache

@@ -120,10 +120,7 @@ class Scheduler:
             self._train(progress, progress.seeds)
 
     def _train(self, progress: TrialProgress, seeds: Sequence[int]) -> None:
-        """Have seeds of a trial trained, without those whose rows are on disk.
-
-        Those that `retried` names are trained again.
-        """
+        """Have seeds of a trial trained that have no rows on disk, or are to be `retried`."""
         on_disk = {row["seed"]: row for row in self._folder.rows_of(progress.number)}
         for _, seed in retried(on_disk.values()):
             del on_disk[seed]

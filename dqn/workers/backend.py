@@ -98,16 +98,3 @@ class RemoteWorker:
         self.programs[ProgramKey.of(job.config)] -= 1
         self.cancelled.discard(key)
         return job
-
-    def hung(self, now: float, frozen: float, stuck: float) -> str:
-        """Why it is given up though it has not ended; "" where it is not.
-
-        After `frozen` seconds without a heartbeat, or `stuck` seconds without work.
-        """
-        if not self.jobs or not self.worker.ready:
-            return ""
-        if now - self.last_heartbeat > frozen:
-            return f"it sent no heartbeat for {frozen:.0f} s"
-        if now - self.at_work > stuck:
-            return f"it did nothing for {stuck:.0f} s"
-        return ""

@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
+from typing import Any
 
 import dqn
 from dqn.runtime import compile_cache
@@ -48,10 +49,7 @@ _FAULTS = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.S
 
 
 class LocalWorker:
-    """One worker, in a Python of its own.
-
-    Raises `RunError` where no further process can be had.
-    """
+    """One worker, in a Python of its own; `RunError` where no further process can be had."""
 
     ready = True
 
@@ -124,9 +122,8 @@ class LocalBackend:
 
     def wait(self, workers: Sequence[LocalWorker], seconds: float) -> Sequence[LocalWorker]:
         """As `backend.Backend.wait`."""
-        by_line: dict[object, LocalWorker] = {one.line: one for one in workers}
-        lines: list[Connection] = [one.line for one in workers]
-        return [by_line[line] for line in wait(lines, seconds)]
+        by_line: dict[Any, LocalWorker] = {one.line: one for one in workers}
+        return [by_line[line] for line in wait(list(by_line), seconds)]
 
     def close(self) -> None:
         """Nothing to release."""

@@ -196,8 +196,11 @@ class RemotePool:
                 update.episodes.extend(report.episodes)
                 update.finished.extend(r for r in report.finished if self._is_over(one, r))
                 update.chunk_results.append(report)
-            if reason := one.hung(time.monotonic(), HEARTBEAT_TIMEOUT, PROGRESS_TIMEOUT):
-                raise WorkerLostError(reason)
+            now = time.monotonic()
+            if one.jobs and one.worker.ready and now - one.last_heartbeat > HEARTBEAT_TIMEOUT:
+                raise WorkerLostError(f"it sent no heartbeat for {HEARTBEAT_TIMEOUT:.0f} s")
+            if one.jobs and one.worker.ready and now - one.at_work > PROGRESS_TIMEOUT:
+                raise WorkerLostError(f"it did nothing for {PROGRESS_TIMEOUT:.0f} s")
         except WorkerLostError as gone:
             self._replace(one, update, gone)
 

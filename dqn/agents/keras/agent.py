@@ -237,7 +237,7 @@ class DQNAgent:
             self._adapter.refuse_not_finite()
             return given
         except EnvError as error:
-            self._adapter.forget()
+            self._adapter.not_finite = None
             raise error.at(self._seed, step) from error
 
 
