@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from dqn.agents import dqn, losses
+from dqn.agents import dqn
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner, Tensor
 from dqn.agents.networks import network_of
 from dqn.agents.optimizers import OPTIMIZERS
@@ -61,11 +61,7 @@ def begin(lanes: Lanes, mask, state, hyper: Hyper, key: ProgramKey) -> Lanes:
     weights = network_of(key).init(hyper.seed)
     fresh = empty_lanes(key, state)
     fresh = fresh._replace(learner=fresh.learner._replace(weights=weights, target=weights))
-
-    def choose(new, old):
-        return tf.where(losses.expand_like(mask, new), new, old)
-
-    return tf.nest.map_structure(choose, fresh, lanes)
+    return dqn.select(mask, fresh, lanes)
 
 
 def after_step(

@@ -79,6 +79,13 @@ def alive(lanes: Lanes, hyper: Hyper):
     return (lanes.episodes < hyper.episodes) & (lanes.t < hyper.steps) & ~lanes.diverged
 
 
+def select(mask, new, old):
+    """`new` in the lanes of `mask` (bool [L]) and `old` in others: tensors, nested alike."""
+    return tf.nest.map_structure(
+        lambda one, other: tf.where(losses.expand_like(mask, one), one, other), new, old
+    )
+
+
 def epsilon(t, hyper: Hyper):
     """Probability of a random action after `t` actions, [L]."""
     start, minimum = hyper.epsilon_start, hyper.epsilon_min
@@ -159,9 +166,5 @@ def learn(
     updates = learner.updates + tf.cast(applied, tf.int32)
     number = tf.cast(tf.maximum(updates, 1), tf.float32)
     stepped = optimizer.update(gradients, learner.slots, weights, hyper, number)
-    weights, slots = tf.nest.map_structure(
-        lambda new, old: tf.where(losses.expand_like(applied, new), new, old),
-        stepped,
-        (weights, learner.slots),
-    )
+    weights, slots = select(applied, stepped, (weights, learner.slots))
     return Learner(weights, learner.target, slots, updates), loss, due & ~finite

@@ -7,9 +7,8 @@ from gymnasium.envs.registration import EnvSpec
 
 from dqn.config import Config, EnvConfig
 from dqn.config.fields import AUTO
-from dqn.envs import gymnasium_env
+from dqn.envs import gymnasium_env, is_compiled
 from dqn.envs.adapter import Adapter
-from dqn.envs.registry import is_compiled
 from dqn.envs.registry_errors import describe_error, registration_of
 from dqn.runtime.errors import EnvError, UserError, must_be
 
@@ -88,9 +87,8 @@ class Environments:
     def try_for(self, i: int, seed: int, elsewhere: bool) -> bool:
         """Whether lane `i` has an environment now; not where others have all that can exist.
 
-        Others are those of other lanes here, and with `elsewhere` those of other blocks. Where
-        there are none, it says yes: whoever uses it then hears what is wrong. A new one is reset
-        with `seed`: some take hold of what they need only then.
+        Others are those of other lanes here, and with `elsewhere` of other blocks. Where there are
+        none, it says yes: whoever uses it then hears what is wrong. A new one is reset with `seed`.
         """
         if i in self.made or self._can_make(i, seed):
             return True

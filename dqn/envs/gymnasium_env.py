@@ -54,9 +54,8 @@ def describe(env: EnvConfig) -> EnvInfo:
     """What `env` is, from one made, reset and stepped with each of its actions, and closed.
 
     Done once in a process for each registration, so that nobody makes a second environment while a
-    lane has its own. Raises `UserError` for all that `make` refuses, for actions that are not
-    Discrete, observations that are not a flat Box, and for what `reset` and `step` raise, or give
-    where that cannot be taken for a vector, a number, a yes or a no.
+    lane has its own. Raises `UserError` for all that `make` refuses, for other spaces than Discrete
+    and a flat Box, and for what `reset` and `step` raise, or give that an `Adapter` cannot take.
     """
     key = env, repr(env.kwargs)  # 1 and True are equal, and not the same to an environment
     spec = registration_of(env.id)

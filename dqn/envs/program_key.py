@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from dqn.config import Config, EnvConfig
+from dqn.envs import COMPILED, is_compiled
 from dqn.envs.gymnasium_env import EnvInfo
-from dqn.envs.registry import COMPILED, is_compiled
 
 CAPACITY = 8192  # transitions a lane can store; a training that needs more doubles it until it fits
 

@@ -20,7 +20,7 @@ _PACKAGES = {
 
 # By new package: the old one and its modules, each with = and its new name where that is another.
 _MODULES = {
-    "dqn": "dqn.execution: session",
+    "dqn": "dqn.execution: session; dqn.envs: compiled=envs registry=envs",
     "dqn.agents": "dqn.algorithm: block compiled=compiled_loop exploration hosted=stepped_loop "
     "hosted_book=stepped_loop lane=dqn network=networks streams=random td=losses",
     "dqn.agents.keras": "dqn.algorithm: agent architecture=network_pair backend pair=network_pair "
@@ -29,8 +29,7 @@ _MODULES = {
     "dqn.compose": "dqn: arguments composer=fast_compose help=help_page hydra_errors "
     "origin=value_source overrides program=resume_command traps trust=allowlist",
     "dqn.config": "dqn: habits=familiar nesting schema=fields values variables=interpolation",
-    "dqn.envs": "dqn.envs: compiled=registry host=gymnasium_env lookup=registry_errors "
-    "several=exclusive",
+    "dqn.envs": "dqn.envs: host=gymnasium_env lookup=registry_errors several=exclusive",
     "dqn.plotting": "dqn.results: artefacts drawable figures=training_figures frames "
     "pictures=result_pictures recorder=episode_recorder",
     "dqn.runtime": "dqn: errors limits machine quiet=tensorflow secrets status=exit_codes version; "

@@ -17,9 +17,8 @@ from dqn.agents.replay import width
 from dqn.agents.stepped_loop import SteppedFunctions, SteppedProgram
 from dqn.config import EnvConfig
 from dqn.config.fields import INT_BOUND
-from dqn.envs import exclusive, gymnasium_env
+from dqn.envs import dynamics_named, exclusive, gymnasium_env
 from dqn.envs.program_key import ProgramKey
-from dqn.envs.registry import dynamics_named
 from dqn.runtime import compile_cache
 from dqn.runtime.errors import UserError
 from dqn.runtime.limits import free_bytes
@@ -74,7 +73,7 @@ class Engine:
             if reason := shortage(key):
                 return ChunkResult([], finished + [Finished.failed(job, reason) for job in waiting])
             block = Block(_program(key))
-        compilations = block.compilations
+        compilations = block.program.compilations
         most = 1 if _is_exclusive(key) else self._lanes
         block.fill(waiting, most, elsewhere=self._is_elsewhere(key))
         if not block.keys:  # other blocks have all environments there can be: one of those advances
@@ -94,7 +93,7 @@ class Engine:
         else:
             block.close()
         took = time.perf_counter() - began
-        if block.compilations > compilations:
+        if block.program.compilations > compilations:
             return ChunkResult(episodes, finished, compiling=took)
         return ChunkResult(episodes, finished, took, took * block.work / max(block.lane_ticks, 1))
 

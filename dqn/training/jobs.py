@@ -46,9 +46,10 @@ class EpisodeBatch:
     q: np.ndarray
 
     @classmethod
-    def of(cls, key: TrainingId, records: np.ndarray) -> "EpisodeBatch":
+    def of(cls, key: TrainingId, *records: np.ndarray) -> "EpisodeBatch":
         """From records float32 [episodes, columns] as a block writes them: counts are bits."""
-        step, returns, length, *others = records.T  # EPISODE_COLUMNS
+        nothing = np.zeros((0, len(EPISODE_COLUMNS)), np.float32)
+        step, returns, length, *others = np.concatenate([nothing, *records]).T  # EPISODE_COLUMNS
         step, length = (bits.copy().view(np.int32) for bits in (step, length))
         return cls(key, step, returns, length, *others)
 
@@ -89,9 +90,8 @@ class Finished:
     @classmethod
     def pruned(cls, job: Job) -> "Finished":
         """A training that is cancelled, of which nothing is kept."""
-        records = np.zeros((0, len(EPISODE_COLUMNS)), np.float32)
         nothing = np.zeros(0, np.float32)
-        return cls(job, "pruned", 0, EpisodeBatch.of(job.key, records), nothing, [], 0.0)
+        return cls(job, "pruned", 0, EpisodeBatch.of(job.key), nothing, [], 0.0)
 
 
 class WorkRequest(NamedTuple):

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,6 @@ from dqn.config import Config
 from dqn.config.fields import INT_BOUND
 from dqn.envs import gymnasium_env
 from dqn.runtime.errors import EnvError
-from dqn.statistics.episode_columns import EPISODE_COLUMNS
 from dqn.training.jobs import EpisodeBatch, Finished, Job, Status, TrainingId
 
 CHUNK = 0.4  # seconds that one is to take: a cancelled lane works no longer, and each is reported
@@ -24,19 +24,20 @@ _IDLE = -1  # a budget of episodes that is always spent
 _ENDLESS = INT_BOUND - 1  # one that never is; and a lane ends before its steps would overflow
 
 
+@dataclass
 class _Slot:
     """A lane's occupant."""
 
-    def __init__(self, job: Job):
-        self.job, self.seconds = job, 0.0
-        self.records = [np.zeros((0, len(EPISODE_COLUMNS)), np.float32)]
+    job: Job
+    records: list[np.ndarray] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 class Block:
     """L lanes of one program, each empty or at work on one job."""
 
     def __init__(self, program: Program | SteppedProgram):
-        self._program = program
+        self.program = program
         self._stepped = program if isinstance(program, SteppedProgram) else None
         self._lanes, self._replay = program.empty()
         self._slots: dict[int, _Slot] = {}  # by lane
@@ -52,11 +53,6 @@ class Block:
     def keys(self) -> set[TrainingId]:
         """The jobs under way."""
         return {slot.job.key for slot in self._slots.values()}
-
-    @property
-    def compilations(self) -> int:
-        """How many programs its shape has by now, whichever block asked for them."""
-        return self._program.compilations
 
     def fill(self, waiting: deque[Job], most: int, elsewhere: bool = False) -> None:
         """Put waiting jobs into the free lanes, taking them off `waiting`: `most` at once.
@@ -76,14 +72,14 @@ class Block:
             for column, value in zip(self._hyper, hyper_of(job.config, job.seed), strict=True):
                 column[i] = value
         if begun.any():
-            self._lanes = self._program.refill(self._lanes, tf.constant(begun), self._tensors())
+            self._lanes = self.program.refill(self._lanes, tf.constant(begun), self._tensors())
 
     def advance(self, return_early: bool) -> list[EpisodeBatch]:
         """Run one chunk; with `return_early`, only until a lane falls free."""
         began = time.perf_counter()
         at_work, most = sorted(self._slots.items()), min(self._ticks, TICKS)
         counts = most, MAX_STEPS_PER_TICK, len(at_work) if return_early else 1
-        chunk = self._program.chunk(
+        chunk = self.program.chunk(
             self._lanes, self._replay, self._tensors(), *map(tf.constant, counts)
         )
         self._lanes, self._alive = chunk.lanes, np.asarray(chunk.alive)
@@ -137,7 +133,7 @@ class Block:
         seed = tf.constant(self._hyper.seed[i])
         if self._stepped:
             return self._stepped.test(i, weights, seed, limit, episodes)
-        return self._program.test(weights, seed, limit, episodes=episodes)
+        return self.program.test(weights, seed, limit, episodes=episodes)
 
     def _end(self, i: int, status: Status, returns=(), reason: str = "") -> Finished:
         """Free lane `i`, whose training has ended so; `returns` are of its test episodes."""
@@ -147,7 +143,7 @@ class Block:
             slot.job,
             status,
             int(self._lanes.t[i]),
-            EpisodeBatch.of(slot.job.key, np.concatenate(slot.records)),
+            EpisodeBatch.of(slot.job.key, *slot.records),
             np.asarray(returns, np.float32),
             self._weights(i),
             slot.seconds,

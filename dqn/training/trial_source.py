@@ -23,10 +23,9 @@ class Trial:
 class TrialSource(Protocol):
     """Gives trials, follows them, and decides whether they continue.
 
-    Called by the scheduler alone, in one thread. Trials come in the order of their numbers, also
-    after a resume: the scheduler trains only what has no row in seeds.csv yet, so a trial that is
-    whole on disk is over at once, and its source is called as if it had just been trained. What is
-    inherited trains every trial to its end.
+    Called by the scheduler alone. Trials come in the order of their numbers, also after a resume: a
+    trial that is whole on disk is over at once, and its source is called as if it had just been
+    trained. What is inherited trains every trial to its end.
     """
 
     rungs: tuple[float, ...] = ()

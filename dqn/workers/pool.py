@@ -1,8 +1,7 @@
-"""Pools of workers with one interface: jobs and cancellations in, episodes and results out.
+"""The pool of one engine in this process, how many workers to have, and what none could train.
 
-`InProcessPool` here is one engine in this process; `RemotePool` keeps workers in processes of
-their own, on this machine (`LocalBackend`) or over a cluster (`RayBackend`). None of them knows of
-trials to come, of Optuna or of files.
+A pool takes jobs and cancellations, and gives episodes and results; it knows of no trials to come,
+of no Optuna and of no files. `remote_pool` has the pool of workers elsewhere.
 """
 
 import sys
@@ -12,8 +11,7 @@ from typing import Any
 from dqn.compose.traps import warn_of_traps
 from dqn.config import Config
 from dqn.config.fields import AUTO, short_repr
-from dqn.envs import exclusive, gymnasium_env
-from dqn.envs.registry import is_compiled
+from dqn.envs import exclusive, gymnasium_env, is_compiled
 from dqn.runtime import limits
 from dqn.runtime.errors import UserError
 from dqn.training.jobs import LANES, Job, PoolUpdate, TrainingId
@@ -87,9 +85,8 @@ def before_training(
 ) -> None:
     """Check that `configs` can be trained, by the workers that `base` asks for; name their traps.
 
-    Of a study the traps are looked for at the `corners` of its space. What was looked at before in
-    this process is not looked at again. Raises `UserError` for an environment that cannot be made,
-    or not by those workers.
+    Of a study the traps are looked for at the `corners` of its space; nothing is looked at twice in
+    a process. Raises `UserError` for an environment that cannot be made, or not by those workers.
     """
     refuse_workers(base, configs)
     envs = dict.fromkeys(config.env for config in (*configs, *(corners or ())))

@@ -10,7 +10,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
 from dqn.config import Config, EnvConfig
-from dqn.envs.registry import is_compiled
+from dqn.envs import is_compiled
 from dqn.training.jobs import Job
 
 _MAIN = "__main__"

@@ -4,10 +4,9 @@ Jobs wait here, by program, so that no worker is idle while another has a queue.
 the programs that it has while there are jobs for them, as its blocks are then full; before it
 loads another, it is short of work for about as long as loading takes.
 
-What a lost worker was training is trained again by another, which then trains nothing but that
-trial, as any of the trials may be the cause. A trial fails once `MAX_WORKER_DEATHS` workers were
-lost with it, the last of them with it alone: a trial that only shared a worker with the cause does
-not. After as many workers in a row that could not even start, no more are started.
+What a lost worker was training is trained again, each trial by a worker of its own, as any of them
+may be the cause. A trial fails once `MAX_WORKER_DEATHS` workers were lost with it, the last of them
+with it alone. After as many workers in a row that could not even start, no more are started.
 
 A training whose environment cannot be made in one worker while others have such environments is
 tried once more in one of those: perhaps only so many can exist.

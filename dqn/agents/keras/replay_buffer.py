@@ -50,9 +50,9 @@ class ReplayBuffer:
         reward, terminal = _taken(number, "reward", reward), _taken(flag, "terminal", terminal)
         state = _taken(numbers, "state", state)
         next_state = _taken(numbers, "next_state", next_state)
-        chosen = action
-        if type(action) is not int:
-            chosen = whole("action", _taken(number, "action", action))
+        chosen = (
+            action if type(action) is int else whole("action", _taken(number, "action", action))
+        )
         if not 0 <= chosen <= _LARGEST:
             raise UserError(f"action must be of one transition, got {chosen}, must count from 0")
         if self._fields is None:

@@ -71,11 +71,20 @@ class Network(ABC):
         return weights
 
     def to_keras(self, weights: Sequence[np.ndarray]) -> Any:
-        """A plain Keras model with these weights, for `model.keras`."""
-        from dqn.agents.keras.backend import single_precision  # not above: lanes do without it
+        """A plain Keras model with these weights, for `model.keras`.
 
-        with single_precision():
+        Of float32, as lanes are, whatever this process has chosen.
+        """
+        from dqn.agents.keras.backend import keras  # not above: lanes do without it
+
+        floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+        try:
             model = self.keras_model()
+        finally:
+            keras.config.set_floatx(floatx)
+            keras.config.set_dtype_policy(policy)
         model.set_weights(list(weights))
         return model
 

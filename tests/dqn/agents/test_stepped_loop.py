@@ -32,8 +32,7 @@ from dqn.agents.block import RECORDS
 from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import Config, EnvConfig
 from dqn.config.config import choices_of, fields_of
-from dqn.envs import gymnasium_env
-from dqn.envs.registry import is_compiled
+from dqn.envs import gymnasium_env, is_compiled
 from dqn.training import lane_block
 from dqn.training.engine import Engine
 from dqn.training.jobs import Job

@@ -19,8 +19,7 @@ from gymnasium.envs.classic_control import CartPoleEnv
 from scipy import stats
 
 from dqn.config import EnvConfig
-from dqn.envs import Dynamics, gymnasium_env
-from dqn.envs.registry import COMPILED, dynamics_named, is_compiled
+from dqn.envs import COMPILED, Dynamics, dynamics_named, gymnasium_env, is_compiled
 
 STATES = 3000
 ROUNDINGS = 8 * np.finfo(np.float32).eps

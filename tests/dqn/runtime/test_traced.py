@@ -20,7 +20,7 @@ from dqn.agents.compiled_loop import Program
 from dqn.agents.dqn import Hyper
 from dqn.config import Config
 from dqn.envs.program_key import Architecture, ProgramKey
-from dqn.envs.registry import dynamics_named
+from dqn.envs import dynamics_named
 from dqn.training.lane_block import hyper_of
 
 hyper = Hyper(*(tf.fill([2], value) for value in hyper_of(Config(), 0)))
