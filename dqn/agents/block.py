@@ -25,8 +25,7 @@ class CompiledFunctions:
     @property
     def compilations(self) -> int:
         """How many programs were made of them."""
-        functions = (each for each in vars(self).values() if isinstance(each, Compiled))
-        return sum(function.compilations for function in functions)
+        return sum(f.compilations for f in vars(self).values() if isinstance(f, Compiled))
 
 
 class Chunk(NamedTuple):
@@ -69,12 +68,10 @@ def after_step(
 ) -> tuple[Lanes, Transition, EpisodeStats, Tensor]:
     """What follows an environment step in the lanes that are `active` (bool [L]).
 
-    `step` has of each lane what was observed, done, paid and observed then, and whether that was
-    `terminal`; `q_sa` the Q-value of the action. What other lanes have there is not read.
-
-    Returns the lanes with the step counted, whose `state` is for the caller to set; the transition
-    to store; the episodes so far, to be recorded in the lanes where one has ended; and those lanes,
-    bool [L]. `xp` is TensorFlow for tensors and NumPy for arrays.
+    `step` has an unpacked transition of each lane, `q_sa` the Q-value of its action; what other
+    lanes have there is not read. `xp` is TensorFlow for tensors and NumPy for arrays. Returns the
+    lanes with the step counted, whose `state` is for the caller to set; the transition to store;
+    the episodes so far, to be recorded in the lanes where one has ended; those lanes, bool [L].
     """
     running = lanes.episode
     episode = running._replace(

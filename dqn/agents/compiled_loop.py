@@ -2,8 +2,7 @@
 
 Replay memories and episode records are flat arrays, [L·(C+1), columns] and [L·(M+1), columns]: a
 write to one row is then done in place. The last row of each lane takes the writes of masked lanes.
-The replay memory is a variable, which a program changes where it is: a tensor would be copied with
-every chunk.
+The replay memory is a variable, changed where it is: a tensor would be copied with every chunk.
 """
 
 import numpy as np

@@ -81,9 +81,7 @@ def alive(lanes: Lanes, hyper: Hyper):
 
 def select(mask, new, old):
     """`new` in the lanes of `mask` (bool [L]) and `old` in others: tensors, nested alike."""
-    return tf.nest.map_structure(
-        lambda one, other: tf.where(losses.expand_like(mask, one), one, other), new, old
-    )
+    return tf.nest.map_structure(lambda x, y: tf.where(losses.expand_like(mask, x), x, y), new, old)
 
 
 def epsilon(t, hyper: Hyper):

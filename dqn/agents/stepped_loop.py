@@ -1,11 +1,11 @@
 """A block of lanes over Gymnasium environments stepped in Python, one per lane.
 
-The same compiled acting and learning as in `compiled_loop`, with the same interface. Every reset is
-seeded by (seed, episode) alone.
+With the interface of `compiled_loop`. Every reset is seeded by (seed, episode) alone.
 """
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -44,14 +44,11 @@ class SteppedFunctions(block.CompiledFunctions):
         def greedy(weights, s, **_):
             return tf.argmax(network.apply(weights, s), -1, output_type=tf.int32)
 
-        def lanes_of(lanes, *_):
-            return lanes
-
         self.act = compiled("act", act, lambda *_: (None, None))
         self.ended = compiled("ended", ended)
         self.indices = compiled("indices", lambda t, h: sample_indices(t, h, key.batch_size))
-        self.learn = compiled("learn", lambda *given: block.learn(*given, key), lanes_of)
-        self.refill = compiled("refill", lambda *given: block.begin(*given, key), lanes_of)
+        self.learn = compiled("learn", partial(block.learn, key=key), lambda lanes, *_: lanes)
+        self.refill = compiled("refill", partial(block.begin, key=key), lambda lanes, *_: lanes)
         self.greedy = compiled("greedy", greedy)
 
 

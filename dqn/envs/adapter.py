@@ -1,8 +1,7 @@
 """What an environment gives, taken for what it plainly is: here for lanes, tests, agent and GIF.
 
 A 1 from `step` is a yes, an array of one number is that number, a list is a vector; whatever else
-a method gives, and any error it raises, is an `EnvError` that names the method. Never loads
-TensorFlow.
+a method gives or raises is an `EnvError` that names the method. Never loads TensorFlow.
 """
 
 import contextlib

@@ -64,8 +64,7 @@ def is_exclusive(config: Config) -> bool:
 class Environments:
     """Environments like `env`, by the number of their lane; below 0 further ones, for tests alone.
 
-    `try_for` and `further` do without what cannot be made while others exist, and ask again only
-    once one of those is gone.
+    What cannot be made while others exist is asked for again only once one of those is gone.
     """
 
     def __init__(self, env: EnvConfig):

@@ -22,13 +22,7 @@ from dqn.config.fields import short_repr
 from dqn.config.interpolation import looked_up
 from dqn.config.values import number_in
 from dqn.envs.adapter import Adapter, NotTakenError, attribute, number
-from dqn.envs.registry_errors import (
-    bad_id,
-    describe_error,
-    missing_module,
-    registration_of,
-    unusable,
-)
+from dqn.envs.registry_errors import describe_error, missing_module, registration_of, unfit, unmade
 from dqn.runtime.errors import EnvError, UserError, must_be
 
 _LEAST_STEPS, _MOST_STEPS = 4, 16  # that an environment is tried out with
@@ -130,7 +124,7 @@ def _sizes(made: gymnasium.Env, env_id: str) -> tuple[int, int]:
         rule, has = "that observes a flat Box", observations
         remedy = "it inside gymnasium.wrappers.FlattenObservation"
     advice = f"choose another, or register {remedy} and write env.id=your_module:YourEnv-v0"
-    raise bad_id(env_id, f"an environment {rule}", advice, f" with {_kind(has)}")
+    raise unfit(env_id, f"an environment {rule}", advice, f" with {_kind(has)}")
 
 
 def _kind(space: Any) -> str:
@@ -152,7 +146,7 @@ def _try_out(made: Adapter, actions: int) -> None:
         made.refuse_not_finite()
     except EnvError as error:
         what, fix = f" whose {error.method} {error.problem}", f"fix its {error.method}"
-        raise bad_id(made.name, "an environment that can be stepped", fix, what) from error
+        raise unfit(made.name, "an environment that can be stepped", fix, what) from error
 
 
 def _creator(spec: EnvSpec, env_id: str) -> tuple[Any, Parameters]:
@@ -162,7 +156,7 @@ def _creator(spec: EnvSpec, env_id: str) -> tuple[Any, Parameters]:
         creator: Any = load_env_creator(entry) if isinstance(entry, str) else entry
         return creator, inspect.signature(creator).parameters
     except (Exception, SystemExit) as error:  # whatever the module, perhaps the user's own, raises
-        raise unusable(env_id, error) from error
+        raise unmade(env_id, error) from error
 
 
 def _as_made(spec: EnvSpec, creator: Any, limit: int | None) -> EnvSpec:
@@ -191,7 +185,7 @@ def _registered_number(spec: EnvSpec, name: str, whole: bool = False) -> float |
         taken = None
     if taken is None or (whole and (taken < 1 or not taken.is_integer())):
         rule = f"registered with a {'whole number of at least 1' if whole else 'number'} as {name}"
-        raise bad_id(spec.id, rule, "fix its gymnasium.register", f" with {short_repr(given)}")
+        raise unfit(spec.id, rule, "fix its gymnasium.register", f" with {short_repr(given)}")
     return taken
 
 
@@ -208,7 +202,7 @@ def _made(spec: EnvSpec, env: EnvConfig, parameters: Parameters, **drawing: str)
         raise
     except (Exception, SystemExit) as error:
         if not env.kwargs or missing_module(error):
-            raise unusable(env.id, error) from error
+            raise unmade(env.id, error) from error
         takes = ", ".join(name for name in parameters if name != "render_mode") or "none"
         got = f"{short_repr(env.kwargs)}: {describe_error(error)}"
         rule = f"arguments of {env.id}"

@@ -22,7 +22,7 @@ INSTALL = {
 }
 
 
-def bad_id(env_id: str, rule: str, advice: str, what: object = "") -> UserError:
+def unfit(env_id: str, rule: str, advice: str, what: object = "") -> UserError:
     """env.id must be RULE, got ENV_ID WHAT; ADVICE."""
     return must_be("env.id", rule, f"{short_repr(env_id)}{what}", advice, value=env_id)
 
@@ -41,10 +41,10 @@ def registration_of(env_id: str) -> EnvSpec:
             missing = missing_module(error)
             if f"{module}.".startswith(f"{missing}.") and missing not in INSTALL:
                 advice = f"run python -m dqn.run in the folder that holds {missing}, or install it"
-                raise bad_id(env_id, "in a module that can be found", advice) from error
-            raise unusable(env_id, error) from error
+                raise unfit(env_id, "in a module that can be found", advice) from error
+            raise unmade(env_id, error) from error
     if name not in gymnasium.registry:
-        raise bad_id(env_id, "registered in Gymnasium", _remedy(name))
+        raise unfit(env_id, "registered in Gymnasium", _remedy(name))
     return gymnasium.registry[name]
 
 
@@ -67,15 +67,15 @@ def known_solved_return(env: EnvConfig) -> float | None:
     return None
 
 
-def unusable(env_id: str, error: BaseException) -> UserError:
+def unmade(env_id: str, error: BaseException) -> UserError:
     """The one line for an environment whose module or constructor raised `error`."""
     missing = missing_module(error)
     if missing is None:
         rule, what = "an environment that can be made", f": {describe_error(error)}"
-        return bad_id(env_id, rule, "choose another, or fix it", what)
+        return unfit(env_id, rule, "choose another, or fix it", what)
     remedy = INSTALL.get(missing.partition(".")[0], f"install the package that provides {missing}")
     rule = "an environment whose packages are installed"
-    return bad_id(env_id, rule, remedy, f" without {missing}")
+    return unfit(env_id, rule, remedy, f" without {missing}")
 
 
 def missing_module(error: BaseException | None) -> str | None:

@@ -131,8 +131,8 @@ class Block:
         limit = self._hyper.time_limit[i]
         limit = tf.constant(np.int32(TEST_STEPS) if limit == _ENDLESS else limit)
         seed = tf.constant(self._hyper.seed[i])
-        if self._stepped:
-            return self._stepped.test(i, weights, seed, limit, episodes)
+        if isinstance(self.program, SteppedProgram):
+            return self.program.test(i, weights, seed, limit, episodes)
         return self.program.test(weights, seed, limit, episodes=episodes)
 
     def _end(self, i: int, status: Status, returns=(), reason: str = "") -> Finished:

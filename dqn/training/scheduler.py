@@ -1,8 +1,7 @@
 """Takes trials from a source, keeps a pool of workers busy with their seeds, owns all writing.
 
 What is finished is on disk before anything else happens, so the same command resumes one that was
-stopped, with the same result. A run, a grid and a study differ in their source and in what is
-shown.
+stopped, with the same result. Runs, grids and studies differ in their source and what is shown.
 """
 
 import time
@@ -108,16 +107,15 @@ class Scheduler:
             if trial is None:
                 return
             self._folder.refuse_other(trial.number, trial.config)
-            if trial.same_as is not None:
-                if trial.same_as in self._trials:
-                    self._followers.setdefault(trial.same_as, []).append(trial)
-                else:
-                    self._end_same(trial, trial.same_as)
-                continue
-            progress = TrialProgress(trial, self._folder.threshold(trial.config.env))
-            self._trials[trial.number] = progress
-            self._view.begun(progress)
-            self._train(progress, progress.seeds)
+            if trial.same_as is None:
+                progress = TrialProgress(trial, self._folder.threshold(trial.config.env))
+                self._trials[trial.number] = progress
+                self._view.begun(progress)
+                self._train(progress, progress.seeds)
+            elif trial.same_as in self._trials:
+                self._followers.setdefault(trial.same_as, []).append(trial)
+            else:
+                self._end_same(trial, trial.same_as)
 
     def _train(self, progress: TrialProgress, seeds: Sequence[int]) -> None:
         """Have seeds of a trial trained that have no rows on disk, or are to be `retried`."""
@@ -185,10 +183,9 @@ class Scheduler:
         if not progress.is_over:
             return
         if self._failures:
-            more = len(self._failures) - 1
-            raise TrainingError(
-                self._failures[0] + (f"; and {count(more, 'more seed')} failed" if more else "")
-            )
+            first, *others = self._failures
+            more = f"; and {count(len(others), 'more seed')} failed" if others else ""
+            raise TrainingError(first + more)
         rows = list(progress.rows.values())
         more = () if progress.stopped else self._source.next_stage_seeds(progress.number, rows)
         if more:

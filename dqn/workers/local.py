@@ -1,7 +1,6 @@
 """Workers in processes on this machine, and both ends of the pipes to them.
 
-A worker writes no file. When the scheduler's process is gone, for whatever reason, the pipe ends
-and so does the worker.
+A worker writes no file. When the scheduler's process is gone the pipe ends, and so does the worker.
 """
 
 import contextlib
@@ -107,7 +106,10 @@ class LocalWorker:
         """As `backend.Worker.end`."""
         self.line.close()
         self.process.kill()
-        return _how_it_ended(self.process.wait())
+        if (status := self.process.wait()) >= 0:
+            return f"it exited with status {status}"
+        killed = " (out of memory?)" if -status == signal.SIGKILL else ""
+        return f"it was killed by {signal.Signals(-status).name}{killed}"
 
 
 class LocalBackend:
@@ -134,14 +136,6 @@ def _none_left(error: OSError) -> RunError:
         f"the system cannot start another worker ({error.strerror or error}); write fewer with "
         "workers=, 0 trains in this process"
     )
-
-
-def _how_it_ended(status: int) -> str:
-    """How a process ended that reported no error."""
-    if status >= 0:
-        return f"it exited with status {status}"
-    killed = " (out of memory?)" if -status == signal.SIGKILL else ""
-    return f"it was killed by {signal.Signals(-status).name}{killed}"
 
 
 def serve(connection: Connection) -> None:

@@ -1,8 +1,7 @@
 """Workers on a Ray cluster, each an actor: one per core, or one per GPU where there are any.
 
-The scheduler, and with it the study and all files, stays where the command was given; a worker is
-sent configurations and sends back numbers. Every machine needs this package and what it imports
-(a user's own environment too) in the same versions.
+The scheduler, the study and all files stay where the command was given. Every machine needs this
+package and what it imports (a user's own environment too) in the same versions.
 """
 
 import contextlib

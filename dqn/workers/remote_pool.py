@@ -109,9 +109,10 @@ class RemotePool:
 
     def _start_workers(self, update: PoolUpdate) -> None:
         """Start the workers that there is capacity for."""
-        while len(self._workers) < self._backend.capacity:
-            if self._unstarted >= MAX_WORKER_DEATHS and self._workers:
-                break
+        most = self._backend.capacity
+        if self._unstarted >= MAX_WORKER_DEATHS:
+            most = min(most, 1)
+        while len(self._workers) < most:
             self._workers.append(RemoteWorker(self._backend.start()))
         if 0 < self._count < len(self._workers):
             update.notices.append(f"now on {count(len(self._workers), 'worker')}")

@@ -21,7 +21,6 @@ from dqn.agents.replay import Transition
 from dqn.envs.adapter import Adapter, flat_size, name_of
 from dqn.runtime.errors import EnvError, UserError, must_be
 
-_SEEDS = 2**32
 _EPSILONS = 1000  # computed at once: eager TensorFlow takes longer over one than a step may
 
 
@@ -37,11 +36,11 @@ class DQNAgent:
         gamma: discount of a step, γ.
         buffer_size, batch_size: transitions kept, and drawn for one update.
         learning_starts: environment steps before the first update; at least 2·batch_size are.
-        train_freq, target_update: environment steps between updates, and between target copies.
+        train_freq, target_update: environment steps per update, and per target copy.
         tau: a target copy is target ← τ·online + (1 - τ)·target.
         epsilon_start, epsilon_min: how likely an action is a random one, at first and at last.
-        epsilon_decay, exploration_steps: the share of epsilon lost with each action when
-            epsilon_schedule is "exponential"; the actions until epsilon_min when it is "linear".
+        epsilon_decay: of epsilon lost per action, when epsilon_schedule is "exponential".
+        exploration_steps: actions until epsilon_min, when it is "linear".
         reward_scale: factor on rewards, inside the Bellman target only.
         double: van Hasselt et al. 2016.
         huber_delta, grad_clip: |TD error| beyond which the loss grows linearly, and the limit of
@@ -89,8 +88,8 @@ class DQNAgent:
             real, epsilon_start=epsilon_start, epsilon_min=epsilon_min, epsilon_decay=epsilon_decay
         )
         batch_size, train_freq, target_update, exploration_steps = _each(
-            _at_least_1, batch_size=batch_size, train_freq=train_freq, target_update=target_update,
-            exploration_steps=exploration_steps,
+            functools.partial(whole, least=1), batch_size=batch_size, train_freq=train_freq,
+            target_update=target_update, exploration_steps=exploration_steps,
         )  # fmt: skip
         learning_starts = whole("learning_starts", learning_starts)
         double, timeout_terminal = _each(
@@ -109,14 +108,13 @@ class DQNAgent:
             raise must_be("buffer_size", rule, buffer_size, why)
         if seed is not None:
             seed = whole("seed", seed, least=0)
-            if seed >= _SEEDS:
+            if seed >= 2**32:
                 raise must_be("seed", "less than 2^32", seed, "NumPy takes no other")
             keras.utils.set_random_seed(seed)
         self.env = env
         self._adapter = Adapter(env, name_of(env), flat_size(env))
-        self._pair = NetworkPair(
-            env, create_model, lr, double=double, clipped=bool(np.isfinite(grad_clip))
-        )
+        clipped = grad_clip < float("inf")
+        self._pair = NetworkPair(env, create_model, lr, double=double, clipped=clipped)
         self.model, self.target_model = self._pair.model, self._pair.target
         self.buffer = ReplayBuffer(buffer_size, seed=_stream(seed, Stream.MINIBATCH))
         self.steps = 0
@@ -243,10 +241,6 @@ class DQNAgent:
 
 def _each(read: Callable[[str, Any], Any], **given: Any) -> list[Any]:
     return [read(name, value) for name, value in given.items()]
-
-
-def _at_least_1(name: str, value: Any) -> int:
-    return whole(name, value, least=1)
 
 
 def _stream(seed: int | None, purpose: Stream) -> list[int] | None:

@@ -1,7 +1,6 @@
 """The agent's two networks, online and target, and the functions that act on them.
 
-Any Keras model is traced as it is, by calling it and its optimizer, as plain graphs: launching an
-XLA program costs more here.
+Any Keras model is traced as it is, as plain graphs: launching an XLA program costs more here.
 """
 
 import functools
