@@ -75,6 +75,20 @@ MIXED = [
 ]
 
 
+def hosted(config: Config) -> Config:
+    """The same over the CartPole that Gymnasium steps, two thirds as long."""
+    return replace(config, env=replace(config.env, id=HOSTED.id), steps=config.steps * 2 // 3)
+
+
+KINDS = {"compiled": lambda config: config, "hosted": hosted}
+
+
+def followed(config: Config, seed: int = SEED) -> reference.Training:
+    """What the reference tells of a training."""
+    starts = [reference.seeded_starts] if config.env.id == HOSTED.id else []
+    return reference.train(config, seed, *starts)
+
+
 def varied(key: str) -> tuple[Config, Config]:
     """A configuration and the same one with another `field`."""
     context, change = VARIED[key]
@@ -133,6 +147,13 @@ def assert_same(one: Finished, other: Finished) -> None:
     np.testing.assert_array_equal(one.test_returns, other.test_returns)
     for w, v in zip(one.weights, other.weights, strict=True):
         np.testing.assert_array_equal(w, v)
+
+
+def assert_all_same(some, others) -> None:
+    """The same trainings, each with the same bits."""
+    assert some.keys() == others.keys()
+    for key in some:
+        assert_same(some[key], others[key])
 
 
 def assert_follows(result: Finished, text: reference.Training) -> None:
