@@ -12,7 +12,7 @@ from dqn.agents import dqn
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner, Tensor
 from dqn.agents.networks import network_of
 from dqn.agents.optimizers import OPTIMIZERS
-from dqn.agents.replay import Transition, unpack
+from dqn.agents.replay import Transition
 from dqn.envs.program_key import ProgramKey
 from dqn.runtime.traced import Compiled
 
@@ -87,27 +87,6 @@ def after_step(
     )
     no_bootstrap = step.terminal | (truncated & hyper.timeout_terminal)
     return lanes, step._replace(terminal=no_bootstrap), episode, ended
-
-
-def learn(lanes: Lanes, rows, before, hyper: Hyper, key: ProgramKey) -> Lanes:
-    """Sync and learn from replay rows [L, B, columns] in the lanes that are due an update.
-
-    `before` int32 [L] is the `t` of each lane at its last chance to learn.
-    """
-    due = dqn.learning_due(lanes.t, before, hyper, key.batch_size) & ~lanes.diverged
-    learner = dqn.sync(lanes.learner, lanes.t, before, hyper)
-    batch = unpack(rows, key.observation_size)
-    network, optimizer = network_of(key), OPTIMIZERS[key.optimizer]
-    learner, loss, broken = dqn.learn(learner, batch, due, hyper, network, optimizer)
-    running, counted = lanes.episode, due & ~broken
-    return lanes._replace(
-        learner=learner,
-        episode=running._replace(
-            loss=running.loss + tf.where(counted, loss, 0.0),
-            updates=running.updates + tf.cast(counted, tf.int32),
-        ),
-        diverged=lanes.diverged | broken,
-    )
 
 
 def pack_episode(episode: EpisodeStats, t, epsilon):

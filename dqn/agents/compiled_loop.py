@@ -144,9 +144,7 @@ class Program(block.CompiledFunctions):
             lambda moved, _: moved, draw, (tf.reduce_any(lanes.t > before), unmoved)
         )  # [L, B]
         first = self._first(self.key.capacity + 1)
-        return block.learn(
-            lanes, tf.gather(replay, index + first[:, None]), before, hyper, self.key
-        )
+        return dqn.learn(lanes, tf.gather(replay, index + first[:, None]), before, hyper, self.key)
 
     def _first(self, part: int) -> np.ndarray:
         """The first row of each lane's part, int32 [L], where a part has so many rows."""

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from dqn.agents import exploration, losses, random
-from dqn.agents.networks import Network
-from dqn.agents.optimizers import Optimizer
-from dqn.agents.replay import Transition
+from dqn.agents.networks import Network, network_of
+from dqn.agents.optimizers import OPTIMIZERS, Optimizer
+from dqn.agents.replay import Transition, unpack
+from dqn.envs.program_key import ProgramKey
 
 Tensor = Any  # the type stubs of TensorFlow lack operators that its tensors have
 
@@ -131,7 +132,28 @@ def sync(learner: Learner, t, started, hyper: Hyper) -> Learner:
     return learner._replace(target=target)
 
 
-def learn(
+def learn(lanes: Lanes, rows, before, hyper: Hyper, key: ProgramKey) -> Lanes:
+    """Sync and learn from replay rows [L, B, columns] in the lanes that are due an update.
+
+    `before` int32 [L] is the `t` of each lane at its last chance to learn.
+    """
+    due = learning_due(lanes.t, before, hyper, key.batch_size) & ~lanes.diverged
+    learner = sync(lanes.learner, lanes.t, before, hyper)
+    batch = unpack(rows, key.observation_size)
+    network, optimizer = network_of(key), OPTIMIZERS[key.optimizer]
+    learner, loss, broken = update(learner, batch, due, hyper, network, optimizer)
+    running, counted = lanes.episode, due & ~broken
+    return lanes._replace(
+        learner=learner,
+        episode=running._replace(
+            loss=running.loss + tf.where(counted, loss, 0.0),
+            updates=running.updates + tf.cast(counted, tf.int32),
+        ),
+        diverged=lanes.diverged | broken,
+    )
+
+
+def update(
     learner: Learner, batch: Transition, due, hyper: Hyper, network: Network, optimizer: Optimizer
 ):
     """One step of the optimizer on the mean TD loss in every lane that is `due` (bool [L]).

@@ -47,7 +47,7 @@ class SteppedFunctions(block.CompiledFunctions):
         self.act = compiled("act", act, lambda *_: (None, None))
         self.ended = compiled("ended", ended)
         self.indices = compiled("indices", lambda t, h: sample_indices(t, h, key.batch_size))
-        self.learn = compiled("learn", partial(block.learn, key=key), lambda lanes, *_: lanes)
+        self.learn = compiled("learn", partial(dqn.learn, key=key), lambda lanes, *_: lanes)
         self.refill = compiled("refill", partial(block.begin, key=key), lambda lanes, *_: lanes)
         self.greedy = compiled("greedy", greedy)
 

@@ -14,7 +14,7 @@ TrainingId = tuple[int, int]
 """(trial, seed)."""
 
 LANES = 16
-"""Lanes a block has: with 8, and with 128, it has three quarters of that speed."""
+"""Lanes of a block: 8 or 128 have three quarters of its speed (`python -m benchmarks --scaling`)."""
 
 
 @dataclass(frozen=True)
