@@ -14,7 +14,7 @@ TrainingId = tuple[int, int]
 """(trial, seed)."""
 
 LANES = 16
-"""Lanes of a block: 8 or 128 have three quarters of its speed (`python -m benchmarks --scaling`)."""
+"""Lanes of a block: 8, or 128, have three quarters of its speed (`benchmarks --scaling`)."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class WorkerLostError(Exception):
 
 
 class Worker(Protocol):
-    """One engine elsewhere, which runs `worker.serve`."""
+    """One engine elsewhere, which runs `local.serve`."""
 
     @property
     def ready(self) -> bool:
