@@ -45,7 +45,7 @@ def lane_returns(config: Config, seeds: int) -> np.ndarray:
     engine, means = Engine(), {}
     new = [Job(0, config.first_seed + i, config) for i in range(seeds)]
     while new or engine.busy:
-        finished = engine.advance(new).finished
+        _, finished = engine.advance(new)
         means |= {result.job.seed: result.episodes.returns.mean() for result in finished}
         new = []
     return np.array([means[seed] for seed in sorted(means)])

@@ -32,11 +32,11 @@ class Chunk(NamedTuple):
     """What a chunk of ticks leaves: the block, its records and how much of it was work."""
 
     lanes: Lanes
-    records: Tensor  # [L, M + 1, columns]; the first `recorded` of each lane count
-    recorded: Tensor  # int32 [L]
-    alive: Tensor  # bool [L]
-    ticks: Tensor  # int32 []
-    work: Tensor  # int32 [], lane-ticks in which a lane was alive
+    records: Tensor = None  # [L, M + 1, columns]; the first `recorded` of each lane count
+    recorded: Tensor = None  # int32 [L]
+    alive: Tensor = None  # bool [L]
+    ticks: Tensor = None  # int32 []
+    work: Tensor = None  # int32 [], lane-ticks in which a lane was alive
 
 
 def empty_lanes(key: ProgramKey, state) -> Lanes:

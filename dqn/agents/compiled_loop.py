@@ -24,9 +24,7 @@ class Program(block.CompiledFunctions):
 
     def __init__(self, key: ProgramKey, dynamics: Dynamics, kept: Kept | None = None):
         self.key, self.dynamics, self._network = key, dynamics, network_of(key)
-        self.chunk = Compiled(
-            self._chunk, f"chunk {key}", lambda lanes, *_: Chunk(lanes, *[None] * 5), kept
-        )
+        self.chunk = Compiled(self._chunk, f"chunk {key}", lambda lanes, *_: Chunk(lanes), kept)
         self.refill = Compiled(self._refill, f"refill {key}", lambda lanes, *_: lanes, kept)
         self.test = Compiled(self._test, f"test {key}", kept=kept)
 

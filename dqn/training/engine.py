@@ -1,7 +1,7 @@
 """A worker's blocks of lanes: begin, advance, refill, read out; compiles once a shape.
 
-The whole interface is `advance(new, cancelled) → episodes, finished`, and where the time went.
-Knows nothing of Hydra, Optuna or files.
+The whole interface is `advance(new, cancelled) → episodes, finished`, or `chunk`, which also says
+where the time went. Knows nothing of Hydra, Optuna or files.
 """
 
 import functools
@@ -23,7 +23,7 @@ from dqn.runtime import compile_cache
 from dqn.runtime.errors import UserError
 from dqn.runtime.limits import free_bytes
 from dqn.runtime.tensorflow import leave_gpus
-from dqn.training.jobs import LANES, ChunkResult, Finished, Job, TrainingId
+from dqn.training.jobs import LANES, ChunkResult, EpisodeBatch, Finished, Job, TrainingId
 from dqn.training.lane_block import Block
 
 _FAIRNESS = 8  # calls of `advance`; one in so many goes to the block that has waited longest
@@ -49,7 +49,13 @@ class Engine:
         """Whether any job is waiting or under way."""
         return bool(self._waiting or self._blocks)
 
-    def advance(self, new: Iterable[Job] = (), cancelled: Iterable[TrainingId] = ()) -> ChunkResult:
+    def advance(
+        self, new: Iterable[Job] = (), cancelled: Iterable[TrainingId] = ()
+    ) -> tuple[list[EpisodeBatch], list[Finished]]:
+        """As `chunk`: the episodes that ended, and the trainings."""
+        return self.chunk(new, cancelled)[:2]
+
+    def chunk(self, new: Iterable[Job] = (), cancelled: Iterable[TrainingId] = ()) -> ChunkResult:
         """Run one chunk of one block, the fullest; its free lanes are refilled first.
 
         `new` jobs wait for a free lane in the order given. A `cancelled` one ends as `pruned` at
@@ -80,7 +86,7 @@ class Engine:
             block.close()
             self._waiting[key] = waiting
             self._short.add(key)
-            result = self.advance()
+            result = self.chunk()
             return result._replace(finished=finished + result.finished)
         episodes = block.advance(return_early=bool(waiting))
         finished += block.take_finished()
@@ -161,10 +167,9 @@ def _is_exclusive(key: ProgramKey) -> bool:
 
 
 def _program(key: ProgramKey) -> Program | SteppedProgram:
-    """What runs a block; its compiled functions are shared by all blocks of one key."""
+    """What runs a block; its compiled functions are shared by all blocks of one shape."""
     if isinstance(key.env, EnvConfig):
-        of_any_env = key._replace(env="", arguments="")  # what others of this shape share
-        return SteppedProgram(_stepped_functions(of_any_env), key.env)
+        return SteppedProgram(_stepped_functions(key._replace(env="", arguments="")), key.env)
     return _compiled_program(key, key.env)
 
 

@@ -88,8 +88,7 @@ class Finished:
     @classmethod
     def pruned(cls, job: Job) -> "Finished":
         """A training that is cancelled, of which nothing is kept."""
-        nothing = np.zeros(0, np.float32)
-        return cls(job, "pruned", 0, EpisodeBatch.of(job.key), nothing, [], 0.0)
+        return cls(job, "pruned", 0, EpisodeBatch.of(job.key), np.zeros(0, np.float32), [], 0.0)
 
 
 class WorkRequest(NamedTuple):

@@ -166,7 +166,7 @@ def serve(connection: Connection) -> None:
             while True:
                 request = _received(connection, wait=not engine.busy)
                 registrations.take_in(request.environments)
-                send(engine.advance(request.new, request.cancelled))
+                send(engine.chunk(request.new, request.cancelled))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except (Exception, SystemExit) as error:  # a user's sys.exit too

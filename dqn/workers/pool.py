@@ -44,7 +44,7 @@ class InProcessPool:
 
             self._engine = Engine()
         new = list(new)
-        report = self._engine.advance(new, cancelled)
+        report = self._engine.chunk(new, cancelled)
         self._held += len(new) - len(report.finished)
         return PoolUpdate(report.episodes, report.finished, [], [report], [])
 

@@ -105,7 +105,7 @@ def chunks_of(jobs: Iterable[Job], worker: Engine) -> Iterator[ChunkResult]:
     """What each chunk gives, until `jobs` and all others are over."""
     while jobs or worker.busy:
         new, jobs = jobs, ()
-        yield worker.advance(new)
+        yield worker.chunk(new)
 
 
 def train(jobs: Iterable[Job], worker: Engine | None = None) -> dict[TrainingId, Finished]:

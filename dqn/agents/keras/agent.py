@@ -15,7 +15,7 @@ from gymnasium.spaces import Box, Discrete
 from dqn.agents import exploration
 from dqn.agents.keras.backend import keras
 from dqn.agents.keras.network_pair import NetworkPair
-from dqn.agents.keras.replay_buffer import ReplayBuffer, real, whole, yes_or_no
+from dqn.agents.keras.replay_buffer import ReplayBuffer, boolean, real, whole
 from dqn.agents.random import Stream
 from dqn.agents.replay import Transition
 from dqn.envs.adapter import Adapter, flat_size, name_of
@@ -92,9 +92,7 @@ class DQNAgent:
             target_update=target_update, exploration_steps=exploration_steps,
         )  # fmt: skip
         learning_starts = whole("learning_starts", learning_starts)
-        double, timeout_terminal = _each(
-            yes_or_no, double=double, timeout_terminal=timeout_terminal
-        )
+        double, timeout_terminal = _each(boolean, double=double, timeout_terminal=timeout_terminal)
         schedules = {
             "exponential": (exploration.exponential, epsilon_decay),
             "linear": (exploration.linear, exploration_steps),

@@ -108,7 +108,7 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
     return int(taken)
 
 
-def yes_or_no(name: str, value: Any) -> bool:
+def boolean(name: str, value: Any) -> bool:
     """True or False, of Python's, NumPy's or as 1 or 0; else UserError."""
     try:
         return flag(value)

@@ -29,7 +29,7 @@ def trained(preset: str) -> list[Finished]:
     engine, finished = Engine(), []
     new = [Job(0, seed, config) for seed in range(SEEDS)]
     while new or engine.busy:
-        finished += engine.advance(new).finished
+        finished += engine.advance(new)[1]
         new = []
     return finished
 

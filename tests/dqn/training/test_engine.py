@@ -31,7 +31,7 @@ from dqn.envs import gymnasium_env
 from dqn.envs.program_key import CAPACITY
 from dqn.training import engine, lane_block
 from dqn.training.engine import Engine
-from dqn.training.jobs import ChunkResult, Job
+from dqn.training.jobs import Job
 
 JOBS = jobs_of(MIXED)  # seven for four lanes
 of_each_kind = pytest.mark.parametrize("of_kind", KINDS.values(), ids=KINDS)
@@ -66,7 +66,7 @@ def test_the_order_of_jobs_permutes_results_and_nothing_else(jobs, alone, order)
 def test_jobs_that_come_later_have_the_same_bits(jobs, alone):
     worker, over, coming = Engine(LANES), {}, list(jobs)
     while coming or worker.busy:
-        finished = worker.advance([coming.pop(0)] if coming else []).finished
+        finished = worker.advance([coming.pop(0)] if coming else [])[1]
         over |= {result.job.key: result for result in finished}
     assert_all_same(over, alone)
 
@@ -234,7 +234,7 @@ def test_a_lane_has_room_for_all_that_it_can_ever_store_at_once(change, capacity
 def test_a_cancelled_lane_ends_as_pruned_and_makes_room(jobs, alone, monkeypatch):
     monkeypatch.setattr(lane_block, "TICKS", 10)
     worker, cancelled = Engine(LANES), jobs[1].key
-    results = worker.advance(jobs).finished + worker.advance(cancelled=[cancelled]).finished
+    results = worker.advance(jobs)[1] + worker.advance(cancelled=[cancelled])[1]
     others = {result.key: result for result in results}
     pruned = others.pop(cancelled)
     assert (pruned.job, pruned.status) == (jobs[1], "pruned")
@@ -262,7 +262,7 @@ def test_a_cancelled_lane_does_no_more_work(monkeypatch):
 def test_a_cancelled_job_that_waits_never_begins():
     worker = Engine(LANES)
     worker.advance(JOBS)
-    finished = worker.advance(cancelled=[JOBS[6].key]).finished
+    finished = worker.advance(cancelled=[JOBS[6].key])[1]
     pruned = next(result for result in finished if result.job == JOBS[6])
     assert (pruned.status, pruned.steps, len(pruned.episodes.step)) == ("pruned", 0, 0)
     assert JOBS[6].key not in train([], worker)
@@ -272,17 +272,17 @@ def test_cancelling_all_leaves_an_engine_with_nothing_to_do(monkeypatch):
     monkeypatch.setattr(lane_block, "TICKS", 3)
     worker = Engine(LANES)
     worker.advance(JOBS)
-    finished = worker.advance(cancelled=[job.key for job in JOBS]).finished
+    finished = worker.advance(cancelled=[job.key for job in JOBS])[1]
     assert {result.job.key for result in finished} == {job.key for job in JOBS}
     assert {result.status for result in finished} == {"pruned"}
     assert not worker.busy
-    assert worker.advance() == ChunkResult([], [])
+    assert worker.advance() == ([], [])
 
 
 def test_cancelling_what_is_not_here_or_no_longer_does_nothing():
     worker = Engine(LANES)
     train(JOBS[:1], worker)
-    assert worker.advance(cancelled=[JOBS[0].key, (77, 7)]) == ChunkResult([], [])
+    assert worker.advance(cancelled=[JOBS[0].key, (77, 7)]) == ([], [])
 
 
 # After training

@@ -21,7 +21,7 @@ class Engine:
     def busy(self):
         return bool(self._jobs)
 
-    def advance(self, new, cancelled):
+    def chunk(self, new, cancelled):
         import numpy as np
 
         from dqn.statistics.episode_columns import EPISODE_COLUMNS
