@@ -23,8 +23,7 @@ from benchmarks.measure import Row
 from dqn import session
 from dqn.runtime.errors import RunError
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
-from dqn.training.jobs import LANES, EpisodeBatch, Finished, Job
-from dqn.training.messages import ChunkResult, WorkRequest
+from dqn.training.jobs import LANES, ChunkResult, EpisodeBatch, Finished, Job, WorkRequest
 from dqn.workers.remote_pool import RemotePool
 
 WORKERS, SEEDS = (2, 100, 1000), 10

@@ -30,11 +30,7 @@ def rows(
         rates["agent"] = baselines.dqn_agent()
     if "recipe" in names:
         rates["recipe"] = baselines.exercise_recipe()
-    measured: dict[str, list[float]] = {name: [] for name in rates}
-    for i in range(rounds):
-        for name, values in alternate(rates, 1, seconds).items():
-            measured[name] += values
-        progress(f"round {i + 1} of {rounds}: lanes {measured['lanes'][-1]:,.0f} steps/s")
+    measured = alternate(rates, rounds, seconds, progress)
     table = _rows(measured, block.first_call)
     if "memory" in names and memory.is_measurable():
         progress(f"memory of blocks of {memory.FEW} and {memory.MANY} lanes")

@@ -62,13 +62,17 @@ def on_all_cores() -> None:
 
 
 def alternate(
-    candidates: Mapping[str, Rate], rounds: int, seconds: float
+    candidates: Mapping[str, Rate],
+    rounds: int,
+    seconds: float,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, list[float]]:
     """The rates of each candidate, [rounds]: all take turns, for `seconds` each time."""
     rates: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(rounds):
+    for i in range(rounds):
         for name, rate in candidates.items():
             rates[name].append(rate(seconds))
+        progress(f"round {i + 1} of {rounds}")
     return rates
 
 

@@ -38,11 +38,7 @@ def rows(
             progress(f"warming up {name}")
             running = stack.enter_context(closing(peers.Running(python, peer, *arguments)))
             rates[name], about[name] = running.steps, running.about
-        measured: dict[str, list[float]] = {name: [] for name in rates}
-        for i in range(rounds):
-            for name, values in alternate(rates, 1, seconds).items():
-                measured[name] += values
-            progress(f"round {i + 1} of {rounds}")
+        measured = alternate(rates, rounds, seconds, progress)
     lanes, lander = measured.pop("lanes"), measured.pop("lander")
     table = [Row(f"lanes, {LANES} a block", lanes, "steps/s")]
     table.append(Row(f"LunarLander-v3, {LANES} lanes", lander, "steps/s"))

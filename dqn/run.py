@@ -77,7 +77,7 @@ def _run(arguments: list[str]) -> int:
 
     command = compose.validate_command(args, job)
 
-    from dqn.workers.before_training import before_training  # takes a while: last
+    from dqn.workers.pool import before_training  # takes a while: last
 
     configs = command.configs
     before_training(configs[0], configs, corners=() if command.is_study else None)

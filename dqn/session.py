@@ -22,12 +22,11 @@ from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.drawing import DrawingProgress, draw_and_report
 from dqn.terminal.progress import RunProgress, SweepProgress
 from dqn.terminal.tables import best_of, leaderboards, summary, unwritten
-from dqn.training.messages import WorkerPool
+from dqn.training.jobs import WorkerPool
 from dqn.training.scheduler import ProgressListener, Scheduler, Timing
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
-from dqn.workers.before_training import before_training
 from dqn.workers.local import LocalBackend
-from dqn.workers.pool import InProcessPool, max_workers, print_bound, worker_count
+from dqn.workers.pool import InProcessPool, before_training, max_workers, print_bound, worker_count
 from dqn.workers.registrations import bound_here
 from dqn.workers.remote_pool import RemotePool
 

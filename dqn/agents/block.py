@@ -8,25 +8,35 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from dqn.agents import dqn, losses
+from dqn.agents import dqn
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner, Tensor
 from dqn.agents.networks import network_of
 from dqn.agents.optimizers import OPTIMIZERS
-from dqn.agents.replay import Transition, unpack
+from dqn.agents.replay import Transition
 from dqn.envs.program_key import ProgramKey
+from dqn.runtime.traced import Compiled
 
 RECORDS = 256  # episodes a lane can end in one chunk; a chunk returns before there are more
+
+
+class CompiledFunctions:
+    """Functions of one program key, which are its attributes."""
+
+    @property
+    def compilations(self) -> int:
+        """How many programs were made of them."""
+        return sum(f.compilations for f in vars(self).values() if isinstance(f, Compiled))
 
 
 class Chunk(NamedTuple):
     """What a chunk of ticks leaves: the block, its records and how much of it was work."""
 
     lanes: Lanes
-    records: Tensor  # [L, M + 1, columns]; the first `recorded` of each lane count
-    recorded: Tensor  # int32 [L]
-    alive: Tensor  # bool [L]
-    ticks: Tensor  # int32 []
-    work: Tensor  # int32 [], lane-ticks in which a lane was alive
+    records: Tensor = None  # [L, M + 1, columns]; the first `recorded` of each lane count
+    recorded: Tensor = None  # int32 [L]
+    alive: Tensor = None  # bool [L]
+    ticks: Tensor = None  # int32 []
+    work: Tensor = None  # int32 [], lane-ticks in which a lane was alive
 
 
 def empty_lanes(key: ProgramKey, state) -> Lanes:
@@ -45,81 +55,38 @@ def empty_lanes(key: ProgramKey, state) -> Lanes:
 
 
 def begin(lanes: Lanes, mask, state, hyper: Hyper, key: ProgramKey) -> Lanes:
-    """Start a new training, in `state` [L, S], in every lane of `mask` (bool [L]).
-
-    Its replay memory needs no clearing: what a lane may sample is bounded by its `t`.
-    """
+    """Start a new training, in `state` [L, S], in every lane of `mask` (bool [L])."""
+    # Its replay memory needs no clearing: what a lane may sample is bounded by its `t`.
     weights = network_of(key).init(hyper.seed)
     fresh = empty_lanes(key, state)
     fresh = fresh._replace(learner=fresh.learner._replace(weights=weights, target=weights))
-
-    def choose(new, old):
-        return tf.where(losses.expand_like(mask, new), new, old)
-
-    return tf.nest.map_structure(choose, fresh, lanes)
-
-
-class Step(NamedTuple):
-    """One environment step of each lane; what lanes that took none have here is not read."""
-
-    s: Tensor  # [L, D]
-    action: Tensor  # int32 [L]
-    q_sa: Tensor  # [L]
-    r: Tensor  # [L]
-    s_next: Tensor  # [L, D]
-    terminal: Tensor  # bool [L]
-    truncated: Tensor  # bool [L]
+    return dqn.select(mask, fresh, lanes)
 
 
 def after_step(
-    lanes: Lanes, step: Step, active, hyper: Hyper, xp: Any
+    lanes: Lanes, step: Transition, q_sa, truncated, active, hyper: Hyper, xp: Any
 ) -> tuple[Lanes, Transition, EpisodeStats, Tensor]:
     """What follows an environment step in the lanes that are `active` (bool [L]).
 
-    Returns the lanes with the step counted, whose `state` is for the caller to set; the transition
-    to store; the episodes so far, to be recorded in the lanes where one has ended; and those lanes,
-    bool [L]. `xp` is TensorFlow for tensors and NumPy for arrays.
+    `step` has an unpacked transition of each lane, `q_sa` the Q-value of its action; what other
+    lanes have there is not read. `xp` is TensorFlow for tensors and NumPy for arrays. Returns the
+    lanes with the step counted, whose `state` is for the caller to set; the transition to store;
+    the episodes so far, to be recorded in the lanes where one has ended; those lanes, bool [L].
     """
     running = lanes.episode
-    no_bootstrap = step.terminal | (step.truncated & hyper.timeout_terminal)
-    episode = EpisodeStats(
-        ret=running.ret + step.r,
-        length=running.length + 1,
-        q=running.q + step.q_sa,
-        loss=running.loss,
-        updates=running.updates,
+    episode = running._replace(
+        ret=running.ret + step.r, length=running.length + 1, q=running.q + q_sa
     )
-    ended = active & (step.terminal | step.truncated)
+    ended = active & (step.terminal | truncated)
     following = EpisodeStats(*(xp.where(ended, xp.zeros_like(x), x) for x in episode))
+    counted = (xp.where(active, new, old) for new, old in zip(following, running, strict=True))
     lanes = lanes._replace(
         t=xp.where(active, lanes.t + 1, lanes.t),
         episodes=xp.where(ended, lanes.episodes + 1, lanes.episodes),
-        episode=EpisodeStats(
-            *(xp.where(active, new, old) for new, old in zip(following, running, strict=True))
-        ),
+        episode=EpisodeStats(*counted),
     )
-    return lanes, Transition(step.s, step.action, step.r, step.s_next, no_bootstrap), episode, ended
-
-
-def learn(lanes: Lanes, rows, before, hyper: Hyper, key: ProgramKey) -> Lanes:
-    """Sync and learn from replay rows [L, B, columns] in the lanes that are due an update.
-
-    `before` int32 [L] is the `t` of each lane at its last chance to learn.
-    """
-    due = dqn.learning_due(lanes.t, before, hyper, key.batch_size) & ~lanes.diverged
-    learner = dqn.sync(lanes.learner, lanes.t, before, hyper)
-    batch = unpack(rows, key.observation_size)
-    network, optimizer = network_of(key), OPTIMIZERS[key.optimizer]
-    learner, loss, broken = dqn.learn(learner, batch, due, hyper, network, optimizer)
-    running, counted = lanes.episode, due & ~broken
-    return lanes._replace(
-        learner=learner,
-        episode=running._replace(
-            loss=running.loss + tf.where(counted, loss, 0.0),
-            updates=running.updates + tf.cast(counted, tf.int32),
-        ),
-        diverged=lanes.diverged | broken,
-    )
+    no_bootstrap = step.terminal | (truncated & hyper.timeout_terminal)
+    return lanes, step._replace(terminal=no_bootstrap), episode, ended
 
 
 def pack_episode(episode: EpisodeStats, t, epsilon):

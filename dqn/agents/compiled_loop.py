@@ -2,59 +2,42 @@
 
 Replay memories and episode records are flat arrays, [L·(C+1), columns] and [L·(M+1), columns]: a
 write to one row is then done in place. The last row of each lane takes the writes of masked lanes.
-The replay memory is a variable, which a program changes where it is: a tensor would be copied with
-every chunk.
+The replay memory is a variable, changed where it is: a tensor would be copied with every chunk.
 """
 
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents import dqn, random
-from dqn.agents.block import (
-    RECORDS,
-    Chunk,
-    Step,
-    after_step,
-    begin,
-    empty_lanes,
-    learn,
-    pack_episode,
-)
+from dqn.agents import block, dqn, random
+from dqn.agents.block import RECORDS, Chunk
 from dqn.agents.dqn import Hyper, Lanes
 from dqn.agents.networks import network_of
-from dqn.agents.replay import pack, sample_indices, width
+from dqn.agents.replay import Transition, pack, sample_indices, width
 from dqn.envs import Dynamics
 from dqn.envs.program_key import ProgramKey
 from dqn.runtime.traced import Compiled, Kept
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
 
 
-class Program:
+class Program(block.CompiledFunctions):
     """The compiled functions of one key, over the environment's dynamics."""
 
     def __init__(self, key: ProgramKey, dynamics: Dynamics, kept: Kept | None = None):
         self.key, self.dynamics, self._network = key, dynamics, network_of(key)
-        self.chunk = Compiled(
-            self._chunk, f"chunk {key}", lambda lanes, *_: Chunk(lanes, *[None] * 5), kept
-        )
+        self.chunk = Compiled(self._chunk, f"chunk {key}", lambda lanes, *_: Chunk(lanes), kept)
         self.refill = Compiled(self._refill, f"refill {key}", lambda lanes, *_: lanes, kept)
         self.test = Compiled(self._test, f"test {key}", kept=kept)
-
-    @property
-    def compilations(self) -> int:
-        """How many programs were made of its functions."""
-        return sum(function.compilations for function in (self.chunk, self.refill, self.test))
 
     def empty(self) -> tuple[Lanes, tf.Variable]:
         """A block in which no lane has begun, and its replay memory."""
         L, C, D = self.key.lanes, self.key.capacity, self.key.observation_size
         state = self.dynamics.reset(tf.zeros([L, self.dynamics.num_random]))
-        return empty_lanes(self.key, state), tf.Variable(tf.zeros([L * (C + 1), width(D)]))
+        return block.empty_lanes(self.key, state), tf.Variable(tf.zeros([L * (C + 1), width(D)]))
 
     def _refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
         """Begin a new training in every lane of `mask` (bool [L])."""
         state = self._start(hyper.seed, random.Stream.START, tf.zeros_like(lanes.episodes))
-        return begin(lanes, mask, state, hyper, self.key)
+        return block.begin(lanes, mask, state, hyper, self.key)
 
     def _start(self, seed, stream: random.Stream, episode):
         """Starting states [..., S] of the given episodes, int32 [...]."""
@@ -62,10 +45,7 @@ class Program:
         return self.dynamics.reset(uniform)
 
     def _test(self, weights, seed, limit, episodes: int):
-        """Returns [episodes] of greedy episodes of one network, of `limit` steps at most.
-
-        They have starts of their own.
-        """
+        """Returns [episodes] of greedy episodes of one network, of `limit` steps at most."""
         numbers = tf.range(episodes)
         state = self._start(tf.fill([episodes], seed), random.Stream.TEST, numbers)
 
@@ -132,11 +112,13 @@ class Program:
         action, q_sa = dqn.act(lanes.learner.weights, s, lanes.t, hyper, self._network)
         state, r, terminal = self.dynamics.step(lanes.state, action)
         truncated = lanes.episode.length + 1 >= hyper.time_limit
-        step = Step(s, action, q_sa, r, self.dynamics.observe(state), terminal, truncated)
+        step = Transition(s, action, r, self.dynamics.observe(state), terminal)
 
-        after, transition, episode, ended = after_step(lanes, step, active, hyper, tf)
+        after, transition, episode, ended = block.after_step(
+            lanes, step, q_sa, truncated, active, hyper, tf
+        )
         replay = self._write(replay, pack(transition, tf), lanes.t % hyper.buffer_size, active)
-        row = pack_episode(episode, lanes.t + 1, dqn.epsilon(lanes.t + 1, hyper))
+        row = block.pack_episode(episode, lanes.t + 1, dqn.epsilon(lanes.t + 1, hyper))
         records = self._write(records, row, recorded, ended)
 
         start = self._start(hyper.seed, random.Stream.START, after.episodes)
@@ -160,7 +142,7 @@ class Program:
             lambda moved, _: moved, draw, (tf.reduce_any(lanes.t > before), unmoved)
         )  # [L, B]
         first = self._first(self.key.capacity + 1)
-        return learn(lanes, tf.gather(replay, index + first[:, None]), before, hyper, self.key)
+        return dqn.learn(lanes, tf.gather(replay, index + first[:, None]), before, hyper, self.key)
 
     def _first(self, part: int) -> np.ndarray:
         """The first row of each lane's part, int32 [L], where a part has so many rows."""

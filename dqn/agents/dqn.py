@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from dqn.agents import exploration, losses, random
-from dqn.agents.networks import Network
-from dqn.agents.optimizers import Optimizer
-from dqn.agents.replay import Transition
+from dqn.agents.networks import Network, network_of
+from dqn.agents.optimizers import OPTIMIZERS, Optimizer
+from dqn.agents.replay import Transition, unpack
+from dqn.envs.program_key import ProgramKey
 
 Tensor = Any  # the type stubs of TensorFlow lack operators that its tensors have
 
@@ -79,6 +80,11 @@ def alive(lanes: Lanes, hyper: Hyper):
     return (lanes.episodes < hyper.episodes) & (lanes.t < hyper.steps) & ~lanes.diverged
 
 
+def select(mask, new, old):
+    """`new` in the lanes of `mask` (bool [L]) and `old` in others: tensors, nested alike."""
+    return tf.nest.map_structure(lambda x, y: tf.where(losses.expand_like(mask, x), x, y), new, old)
+
+
 def epsilon(t, hyper: Hyper):
     """Probability of a random action after `t` actions, [L]."""
     start, minimum = hyper.epsilon_start, hyper.epsilon_min
@@ -126,13 +132,29 @@ def sync(learner: Learner, t, started, hyper: Hyper) -> Learner:
     return learner._replace(target=target)
 
 
-def learn(
-    learner: Learner,
-    batch: Transition,
-    due,
-    hyper: Hyper,
-    network: Network,
-    optimizer: Optimizer,
+def learn(lanes: Lanes, rows, before, hyper: Hyper, key: ProgramKey) -> Lanes:
+    """Sync and learn from replay rows [L, B, columns] in the lanes that are due an update.
+
+    `before` int32 [L] is the `t` of each lane at its last chance to learn.
+    """
+    due = learning_due(lanes.t, before, hyper, key.batch_size) & ~lanes.diverged
+    learner = sync(lanes.learner, lanes.t, before, hyper)
+    batch = unpack(rows, key.observation_size)
+    network, optimizer = network_of(key), OPTIMIZERS[key.optimizer]
+    learner, loss, broken = update(learner, batch, due, hyper, network, optimizer)
+    running, counted = lanes.episode, due & ~broken
+    return lanes._replace(
+        learner=learner,
+        episode=running._replace(
+            loss=running.loss + tf.where(counted, loss, 0.0),
+            updates=running.updates + tf.cast(counted, tf.int32),
+        ),
+        diverged=lanes.diverged | broken,
+    )
+
+
+def update(
+    learner: Learner, batch: Transition, due, hyper: Hyper, network: Network, optimizer: Optimizer
 ):
     """One step of the optimizer on the mean TD loss in every lane that is `due` (bool [L]).
 
@@ -164,9 +186,5 @@ def learn(
     updates = learner.updates + tf.cast(applied, tf.int32)
     number = tf.cast(tf.maximum(updates, 1), tf.float32)
     stepped = optimizer.update(gradients, learner.slots, weights, hyper, number)
-    weights, slots = tf.nest.map_structure(
-        lambda new, old: tf.where(losses.expand_like(applied, new), new, old),
-        stepped,
-        (weights, learner.slots),
-    )
+    weights, slots = select(applied, stepped, (weights, learner.slots))
     return Learner(weights, learner.target, slots, updates), loss, due & ~finite

@@ -1,7 +1,7 @@
 """How often an agent acts at random: epsilon as a function of the actions already taken.
 
-A closed form of an integer count, not a running product: nothing drifts over 10⁷ steps.
-All arguments are numbers or tensors that broadcast.
+A closed form of an integer count, so that nothing drifts over 10⁷ steps. All arguments are numbers
+or tensors that broadcast.
 """
 
 import tensorflow as tf

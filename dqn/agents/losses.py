@@ -56,15 +56,13 @@ def clip_by_global_norm(gradients, norm, limit):
 
 def global_norm(gradients, leading: int = 0):
     """Square root of the sum of squares over everything behind the first `leading` axes."""
-    return tf.sqrt(tf.add_n([_sum_of_squares(g, leading) for g in gradients]))
-
-
-def _sum_of_squares(g, leading: int):
-    between = list(range(leading, g.shape.rank - 1))
-    if between:
+    squares = []
+    for g in gradients:
         # Norms of columns first: XLA adds up columns side by side, a whole matrix number by number.
-        g = tf.sqrt(tf.reduce_sum(g * g, between))
-    return tf.reduce_sum(g * g, list(range(leading, g.shape.rank)))
+        if between := list(range(leading, g.shape.rank - 1)):
+            g = tf.sqrt(tf.reduce_sum(g * g, between))
+        squares.append(tf.reduce_sum(g * g, list(range(leading, g.shape.rank))))
+    return tf.sqrt(tf.add_n(squares))
 
 
 def expand_like(x, like):

@@ -25,10 +25,11 @@ class Stream(enum.IntEnum):
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 _ANY_SHAPE: Any = None
-_ANY_WORDS = tf.TensorSpec(_ANY_SHAPE, tf.uint32)
 
 
-def _threefry_2x32(k0, k1, c0, c1):
+# Traced once for every shape: its 120 operations would be a quarter of a block's tracing time.
+@tf.function(input_signature=[tf.TensorSpec(_ANY_SHAPE, tf.uint32)] * 4, autograph=False)
+def threefry_2x32(k0, k1, c0, c1) -> Any:
     """Two words of 32 random bits for each key (k0, k1) and counter (c0, c1), all uint32 [...]."""
     left, right = tf.bitwise.left_shift, tf.bitwise.right_shift
     keys = (k0, k1, k0 ^ k1 ^ tf.constant(_PARITY, tf.uint32))
@@ -43,10 +44,6 @@ def _threefry_2x32(k0, k1, c0, c1):
     return x0, x1
 
 
-# Traced once for every shape: its 120 operations would be a quarter of a block's tracing time.
-threefry_2x32: Any = tf.function(_threefry_2x32, input_signature=[_ANY_WORDS] * 4, autograph=False)
-
-
 def random_bits(seed, purpose: Stream, step, n: int):
     """`n` words uint32 [..., n] for each (seed, step); both are integer tensors of shape [...]."""
     pairs = (n + 1) // 2
@@ -55,10 +52,7 @@ def random_bits(seed, purpose: Stream, step, n: int):
     position = tf.broadcast_to(tf.range(pairs, dtype=tf.int32), shape)
     k1 = tf.fill(shape, np.uint32(purpose))
     x0, x1 = threefry_2x32(
-        tf.broadcast_to(seed, shape),
-        k1,
-        tf.broadcast_to(step, shape),
-        tf.cast(position, tf.uint32),
+        tf.broadcast_to(seed, shape), k1, tf.broadcast_to(step, shape), tf.cast(position, tf.uint32)
     )
     both: Any = tf.concat([tf.ensure_shape(x, k1.shape) for x in (x0, x1)], -1)
     return both[..., :n]

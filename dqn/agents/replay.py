@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from dqn.agents import random
@@ -26,7 +25,9 @@ def width(D: int) -> int:
 def pack(transition: Transition, xp: Any):
     """Rows [..., 2·D + 3] of transitions; `xp` is TensorFlow for tensors and NumPy for arrays."""
     s, action, r, s_next, terminal = transition
-    numbers = [_float32(x) for x in (action, r, terminal)]
+    numbers = action, r, terminal
+    if xp is tf:  # NumPy finds a common type itself
+        numbers = [tf.cast(x, tf.float32) for x in numbers]
     return xp.concat([s, s_next, xp.stack(numbers, -1)], -1)
 
 
@@ -45,7 +46,3 @@ def sample_indices(t, hyper, batch_size: int):
     """Replay positions int32 [L, B], uniform with replacement over what each lane has stored."""
     word = random.random_bits(hyper.seed, random.Stream.MINIBATCH, t, batch_size)
     return random.to_integer(word, tf.maximum(tf.minimum(t, hyper.buffer_size), 1)[:, None])
-
-
-def _float32(x):
-    return x.astype(np.float32) if isinstance(x, np.ndarray) else tf.cast(x, tf.float32)

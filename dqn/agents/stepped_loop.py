@@ -1,34 +1,62 @@
 """A block of lanes over Gymnasium environments stepped in Python, one per lane.
 
-The same compiled acting and learning as in `compiled_loop`, with the same interface. Every reset is
-seeded by (seed, episode) alone.
+With the interface of `compiled_loop`. Every reset is seeded by (seed, episode) alone.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
-from dqn.agents import dqn
-from dqn.agents.block import RECORDS, Chunk, Step, after_step, empty_lanes
+from dqn.agents import block, dqn
+from dqn.agents.block import RECORDS, Chunk
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes
-from dqn.agents.replay import pack, width
-from dqn.agents.stepped_functions import SteppedFunctions
+from dqn.agents.networks import network_of
+from dqn.agents.replay import Transition, pack, sample_indices, width
 from dqn.config import EnvConfig
 from dqn.envs.adapter import SEED_MASK
-from dqn.envs.several import Environments
+from dqn.envs.exclusive import Environments
+from dqn.envs.program_key import ProgramKey
 from dqn.runtime.errors import EnvError
+from dqn.runtime.traced import Compiled, Kept, Results
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
 
 _TEST = 2**31  # test episodes are numbered from here, far from those of training
+
+
+class SteppedFunctions(block.CompiledFunctions):
+    """The compiled half of a stepped program, shared by those that step other environments."""
+
+    def __init__(self, key: ProgramKey, kept: Kept | None = None):
+        self.key, network = key, network_of(key)
+
+        def compiled(name: str, function: Callable, results: Results = lambda *_: None) -> Compiled:
+            return Compiled(function, f"{name} {key}", results, kept)
+
+        def act(weights, s, t, hyper):
+            return dqn.act(weights, s, t, hyper, network)
+
+        def ended(episode, t, hyper):
+            return block.pack_episode(episode, t, dqn.epsilon(t, hyper))
+
+        def greedy(weights, s, **_):
+            return tf.argmax(network.apply(weights, s), -1, output_type=tf.int32)
+
+        self.act = compiled("act", act, lambda *_: (None, None))
+        self.ended = compiled("ended", ended)
+        self.indices = compiled("indices", lambda t, h: sample_indices(t, h, key.batch_size))
+        self.learn = compiled("learn", partial(dqn.learn, key=key), lambda lanes, *_: lanes)
+        self.refill = compiled("refill", partial(block.begin, key=key), lambda lanes, *_: lanes)
+        self.greedy = compiled("greedy", greedy)
 
 
 class SteppedProgram:
     """The functions of one block, and the environments of its lanes."""
 
     def __init__(self, functions: SteppedFunctions, env: EnvConfig):
-        self.key, self.env, self._functions = functions.key, env, functions
+        self.key, self._functions = functions.key, functions
         self._envs = Environments(env)
         self.broken: dict[int, str] = {}
         """Why a lane's environment can be stepped no more, until a training begins there."""
@@ -43,14 +71,10 @@ class SteppedProgram:
     def empty(self) -> tuple[Lanes, np.ndarray]:
         """A block in which no lane has begun, and its replay memory [L, C, columns]."""
         L, C, D = self.key.lanes, self.key.capacity, self.key.observation_size
-        return empty_lanes(self.key, tf.zeros([L, D])), np.zeros([L, C, width(D)], "f4")
+        return block.empty_lanes(self.key, tf.zeros([L, D])), np.zeros([L, C, width(D)], "f4")
 
     def can_begin(self, i: int, seed: int, elsewhere: bool) -> bool:
-        """Whether lane `i` can begin with training `seed`.
-
-        Not yet where other lanes, or other blocks (`elsewhere`), have all environments there can
-        be.
-        """
+        """Whether lane `i` has an environment to begin training `seed` in: see `Environments`."""
         return self._envs.try_for(i, _reset_seed(seed, 0), elsewhere)
 
     def refill(self, lanes: Lanes, mask, hyper: Hyper) -> Lanes:
@@ -62,25 +86,22 @@ class SteppedProgram:
             state[i] = self._start(i, int(hyper.seed[i]), 0, 0)
         return self._functions.refill(lanes, mask, tf.constant(state), hyper)
 
-    def test(
-        self, i: int, weights, seed, limit, episodes: int, free: Iterable[int] = ()
-    ) -> np.ndarray:
+    def test(self, i: int, weights, seed, limit, episodes: int) -> np.ndarray:
         """Returns [episodes] of greedy episodes of one network, of `limit` steps at most.
 
-        They have starts of their own. They are played in lane `i`'s environment, and beside it in
-        those that `free` lanes have; where several exist anyway, in further ones too. Raises
-        `EnvError`.
+        They have starts of their own. They are played in lane `i`'s environment, and where several
+        exist anyway, beside it in further ones. Raises `EnvError`.
         """
         seed, limit = int(seed), int(limit)
         s = np.zeros([episodes, self.key.observation_size], "f4")
         returns, steps = np.zeros(episodes, np.float32), [0] * episodes
         made = self._envs.made
-        envs = {i: self._envs.of(i)} | {j: made[j] for j in free if j in made}
+        envs = {i: self._envs.of(i)}
         if any(j >= 0 and j != i for j in made):
-            more = min(episodes - len(envs), self.key.lanes)
+            more = min(episodes - 1, self.key.lanes)
             envs |= {j: made[j] for j in self._envs.further(more, _reset_seed(seed, _TEST))}
         for env in envs.values():
-            env.forget()
+            env.not_finite = None
         waiting = deque(range(episodes))
         played: dict[int, int] = {}  # the episode in each lane's environment
         j = e = 0
@@ -119,7 +140,7 @@ class SteppedProgram:
             env, s = self._envs.of(i), self._envs.begun.pop(i, None)
             if s is None:
                 if not t:
-                    env.forget()
+                    env.not_finite = None
                 s = env.reset(_reset_seed(seed, episode))
         except EnvError as error:
             self._break(i, error.at(seed, t))
@@ -141,7 +162,7 @@ class SteppedProgram:
     ) -> Chunk:
         """As `compiled_loop`: until `ticks` are done, too few are alive, or a record is full."""
         L, functions, numbers = self.key.lanes, self._functions, Hyper(*(x.numpy() for x in hyper))
-        host = _on_host(lanes)
+        host = _converted(lanes, lambda x: x.numpy())
         records = np.zeros([L, RECORDS + 1, len(EPISODE_COLUMNS)], "f4")
         recorded = np.zeros(L, np.int32)
         own, i, work = np.arange(L)[:, None], 0, 0
@@ -157,12 +178,12 @@ class SteppedProgram:
                 if not active.any():
                     break
                 host = self._step(host, active, replay, records, recorded, hyper, numbers)
-            lanes = _on_device(host)
+            lanes = _converted(host, tf.constant)
             if _may_be_due(host.t, before, numbers).any():
                 index = functions.indices(lanes.t, hyper).numpy()
                 rows = tf.constant(replay[own, index])  # [L, B, columns]
                 lanes = functions.learn(lanes, rows, tf.constant(before), hyper)
-                host = _on_host(lanes)
+                host = _converted(lanes, lambda x: x.numpy())
         return Chunk(lanes, records, recorded, self._alive(host, numbers), i, work)
 
     def _alive(self, host: Lanes, numbers: Hyper) -> np.ndarray:
@@ -172,31 +193,33 @@ class SteppedProgram:
         return alive
 
     def _step(self, host: Lanes, active, replay, records, recorded, hyper, numbers: Hyper) -> Lanes:
-        """One environment step, act → step → store, in the lanes of `active` (bool [L]).
-
-        Those whose environment could not be stepped are `broken` from now on.
-        """
-        action, q_sa = self._functions.act(
-            host.learner.weights, tf.constant(host.state), tf.constant(host.t), hyper
-        )
-        step = Step(
-            s=host.state,
-            action=action.numpy(),
-            q_sa=q_sa.numpy(),
-            r=np.zeros_like(host.episode.ret),
-            s_next=np.zeros_like(host.state),
-            terminal=np.zeros_like(active),
-            truncated=np.zeros_like(active),
-        )
+        """One environment step, act → step → store, in the lanes of `active` that can take it."""
+        s, t = tf.constant(host.state), tf.constant(host.t)
+        given = self._functions.act(host.learner.weights, s, t, hyper)
+        action, q_sa = (x.numpy() for x in given)
+        r, s_next = np.zeros_like(q_sa), np.zeros_like(host.state)
+        terminal, truncated = np.zeros_like(active), np.zeros_like(active)
+        step = Transition(host.state, action, r, s_next, terminal)
         for i in np.flatnonzero(active).tolist():
-            active[i] = self._step_env(i, step, int(numbers.seed[i]), int(host.t[i]) + 1)
+            seed, now = int(numbers.seed[i]), int(host.t[i]) + 1
+            try:
+                s_next[i], paid, terminal[i], truncated[i] = self._envs.made[i].step(int(action[i]))
+            except EnvError as error:
+                self._break(i, error.at(seed, now))
+                active[i] = False
+                continue
+            self._note(i, seed, now)
+            with np.errstate(over="ignore"):  # beyond float32: infinite
+                r[i] = paid
         if not active.any():
             return host
         with np.errstate(over="ignore", invalid="ignore"):  # as in XLA
-            after, transition, episode, ended = after_step(host, step, active, numbers, np)
+            after, transition, episode, ended = block.after_step(
+                host, step, q_sa, truncated, active, numbers, np
+            )
         at = np.flatnonzero(active)
         replay[at, (host.t % numbers.buffer_size)[at]] = pack(transition, np)[at]
-        state = np.where(active[:, None], step.s_next, host.state)
+        state = np.where(active[:, None], s_next, host.state)
         if ended.any():
             sums = EpisodeStats(*map(tf.constant, episode))
             rows = self._functions.ended(sums, tf.constant(after.t), hyper).numpy()
@@ -207,29 +230,11 @@ class SteppedProgram:
                 state[i] = self._start(i, *begins)
         return after._replace(state=state)
 
-    def _step_env(self, i: int, step: Step, seed: int, t: int) -> bool:
-        """Step lane `i`'s environment and write down what it gave; whether it could be."""
-        try:
-            s_next, r, terminal, truncated = self._envs.made[i].step(int(step.action[i]))
-        except EnvError as error:
-            self._break(i, error.at(seed, t))
-            return False
-        self._note(i, seed, t)
-        step.s_next[i], step.terminal[i], step.truncated[i] = s_next, terminal, truncated
-        with np.errstate(over="ignore"):  # beyond float32: infinite
-            step.r[i] = r
-        return True
 
-
-def _on_host(lanes: Lanes) -> Lanes:
-    """What changes with every step as NumPy arrays; the learner stays as it is."""
+def _converted(lanes: Lanes, convert: Callable) -> Lanes:
+    """What changes with every step as NumPy arrays, or tensors; the learner stays as it is."""
     parts = lanes._replace(learner=())
-    return tf.nest.map_structure(lambda x: x.numpy(), parts)._replace(learner=lanes.learner)
-
-
-def _on_device(host: Lanes) -> Lanes:
-    parts = host._replace(learner=())
-    return tf.nest.map_structure(tf.constant, parts)._replace(learner=host.learner)
+    return tf.nest.map_structure(convert, parts)._replace(learner=lanes.learner)
 
 
 def _may_be_due(t, before, numbers: Hyper) -> np.ndarray:

@@ -87,12 +87,4 @@ def _wrapped(angle):
     return angle - 2 * math.pi * tf.round(angle / (2 * math.pi))
 
 
-DYNAMICS = Dynamics(
-    name="acrobot",
-    observation_size=6,
-    actions=3,
-    num_random=4,
-    reset=reset,
-    step=step,
-    observe=observe,
-)
+DYNAMICS = Dynamics(reset, step, observe, observation_size=6, actions=3, num_random=4)

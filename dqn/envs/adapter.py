@@ -1,13 +1,12 @@
 """What an environment gives, taken for what it plainly is: here for lanes, tests, agent and GIF.
 
 A 1 from `step` is a yes, an array of one number is that number, a list is a vector; whatever else
-a method gives, and any error it raises, is an `EnvError` that names the method. Never loads
-TensorFlow.
+a method gives or raises is an `EnvError` that names the method. Never loads TensorFlow.
 """
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -20,10 +19,9 @@ from dqn.envs.registry_errors import describe_error
 from dqn.runtime.errors import EnvError
 
 SEED_MASK = 0x7FFFFFFF  # many a generator takes 31 bits of a seed and no more
-_STEP = "5: observation, reward, terminated, truncated, info"
-_RESET = "2: observation, info"
+_PARTS = {"step": "5: observation, reward, terminated, truncated, info",
+          "reset": "2: observation, info"}  # fmt: skip
 _LARGEST = float(np.finfo(np.float32).max)
-_FINITE = "finite 32-bit numbers"
 _REAL = "biuf"  # NumPy's kinds of real numbers
 # What a wrapper raises that unpacks what the environment inside it gave.
 _UNPACKED = re.compile(r"(?:(\w+ )?values to unpack \(expected [25]|cannot unpack non-iterable)")
@@ -33,91 +31,75 @@ class NotTakenError(Exception):
     """A value that is not what it must be; the text says what it is and what it must be."""
 
 
-class ShapeError(NotTakenError):
-    """Numbers, but not in the shape that was declared."""
-
-    def __init__(self, shape: tuple[int, ...], wanted: tuple[int, ...]):
-        super().__init__(f"an array of shape {shape}, must give shape {wanted}")
-        self.shape, self.wanted = shape, wanted
-
-
 class Adapter:
     """One Gymnasium environment of D observed numbers, whose methods give plain values.
 
     `name` is what errors call it; without an `observation_size`, observations are whatever array
-    they are. Raises `EnvError` for whatever the environment's own methods
-    raise, and for what they give where that cannot be taken. `close` raises nothing.
+    they are. Raises `EnvError` for whatever the environment's own methods raise, and for what they
+    give where that cannot be taken. `close` raises nothing.
     """
 
     def __init__(self, env: gymnasium.Env, name: str, observation_size: int | None):
         self.env, self.name = env, name
         self.not_finite: EnvError | None = None
-        """Of what was given first that is infinite or no number at all, since `forget`."""
+        """Of what was given first that is infinite or no number at all."""
         self._size = observation_size
 
     def reset(self, seed: int | None) -> np.ndarray:
         """Begin an episode; its first observation, float32 [D]. Of a seed 31 bits are used."""
-        if seed is not None:
-            seed = int(seed) & SEED_MASK
-        try:
-            given = self.env.reset(seed=seed)
-        except (Exception, SystemExit) as error:  # whatever the user's own code raises
-            raise self._raised("reset", error) from error
-        if not isinstance(given, tuple | list) or len(given) != 2:
-            raise self._wrong("reset", f"gave {format_value(given)}, must give {_RESET}")
-        try:
-            return self._finite("reset", observation(given[0], self._size))
-        except NotTakenError as error:
-            raise self._wrong("reset", f"gave as observation {error}") from error
+        given = self._call("reset", 2, seed=seed if seed is None else int(seed) & SEED_MASK)
+        return self._noted("reset", self._taken("reset", "observation", given[0], self._observe))
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool]:
         """Observation float32 [D] (a copy), reward, terminated and truncated."""
-        try:
-            given = self.env.step(action)
-        except (Exception, SystemExit) as error:
-            raise self._raised("step", error) from error
-        if not isinstance(given, tuple | list) or len(given) != 5:
-            raise self._wrong("step", f"gave {format_value(given)}, must give {_STEP}")
-        name = "observation"
-        try:
-            s = observation(given[0], self._size)
-            name = "reward"
-            r = number(given[1])
-            name = "terminated"
-            terminated = flag(given[2])
-            name = "truncated"
-            truncated = flag(given[3])
-        except NotTakenError as error:
-            raise self._wrong("step", f"gave as {name} {error}") from error
-        if not -_LARGEST <= r <= _LARGEST and self.not_finite is None:
-            self.not_finite = self._wrong("step", f"gave as reward {r}, must give {_FINITE}")
-        return self._finite("step", s), r, terminated, truncated
+        given = self._call("step", 5, action)
+        s = self._taken("step", "observation", given[0], self._observe)
+        r = self._taken("step", "reward", given[1], number)
+        terminated = self._taken("step", "terminated", given[2], flag)
+        truncated = self._taken("step", "truncated", given[3], flag)
+        return self._noted("step", s, r), r, terminated, truncated
 
     def render(self) -> Any:
         """What the environment draws, as it gives it."""
-        try:
-            return self.env.render()
-        except (Exception, SystemExit) as error:
-            raise self._raised("render", error) from error
+        return self._call("render", None)
 
     def close(self) -> None:
         """Close the environment; what that raises costs nothing."""
         with contextlib.suppress(Exception, SystemExit):
             self.env.close()
 
-    def forget(self) -> None:
-        """Nothing that was given so far counts as not finite from now on."""
-        self.not_finite = None
-
     def refuse_not_finite(self) -> None:
         """Raise `not_finite` if there is one."""
         if self.not_finite is not None:
             raise self.not_finite
 
-    def _finite(self, method: str, s: np.ndarray) -> np.ndarray:
-        if self._size and not np.isfinite(s).all() and self.not_finite is None:
-            problem = f"gave as observation {short_repr(s.tolist())}, must give {_FINITE}"
-            self.not_finite = self._wrong(method, problem)
+    def _call(self, method: str, parts: int | None, *args: Any, **options: Any) -> Any:
+        """What a method of the environment gives, in so many parts."""
+        try:
+            given = getattr(self.env, method)(*args, **options)
+        except (Exception, SystemExit) as error:  # whatever the user's own code raises
+            raise self._raised(method, error) from error
+        if parts and not (isinstance(given, tuple | list) and len(given) == parts):
+            problem = f"gave {format_value(given)}, must give {_PARTS[method]}"
+            raise self._wrong(method, problem)
+        return given
+
+    def _taken(self, method: str, name: str, value: Any, take: Callable[[Any], Any]) -> Any:
+        try:
+            return take(value)
+        except NotTakenError as error:
+            raise self._wrong(method, f"gave {name} {error}") from error
+
+    def _observe(self, value: Any) -> np.ndarray:
+        return observation(value, self._size)
+
+    def _noted(self, method: str, s: np.ndarray, r: float = 0.0) -> np.ndarray:
+        """The observation; that it or the reward is not finite is noted, the first time."""
+        what = "" if -_LARGEST <= r <= _LARGEST else f"reward {r}"
+        if not what and self._size and not np.isfinite(s).all():
+            what = f"observation {short_repr(s.tolist())}"
+        if what and self.not_finite is None:
+            self.not_finite = self._wrong(method, f"gave {what}, must give finite 32-bit numbers")
         return s
 
     def _wrong(self, method: str, problem: str) -> EnvError:
@@ -127,10 +109,20 @@ class Adapter:
         text = describe_error(error)
         if isinstance(error, TypeError | ValueError) and _UNPACKED.search(str(error)):
             of_step = "expected 2" not in text and method == "step"
-            return self._wrong(method, f"must give {_STEP if of_step else _RESET}: {text}")
+            return self._wrong(
+                method, f"must give {_PARTS['step' if of_step else 'reset']}: {text}"
+            )
         if method == "reset" and "'seed'" in text and isinstance(error, TypeError):
             return self._wrong(method, f"must take seed=None and options=None: {text}")
         return self._wrong(method, f"raised {text}")
+
+
+def attribute(env: Any, name: str) -> Any:
+    """An attribute of an environment, or None: it may be a property of the user's own."""
+    try:
+        return getattr(env, name)
+    except (Exception, SystemExit):
+        return None
 
 
 def name_of(env: gymnasium.Env) -> str:
@@ -141,10 +133,7 @@ def name_of(env: gymnasium.Env) -> str:
 
 def spec_of(env: gymnasium.Env) -> EnvSpec | None:
     """How it was registered; None where it was not."""
-    try:
-        return env.spec
-    except (Exception, SystemExit):  # no such attribute, or a property of the user's own
-        return None
+    return attribute(env, "spec")
 
 
 def flat_size(env: gymnasium.Env) -> int | None:
@@ -157,19 +146,17 @@ def observation(value: Any, size: int | None) -> np.ndarray:
     """`value` as a new array float32 [size]; raises `NotTakenError` where it is not so many."""
     if size is None:
         return np.array(value)
-    if type(value) is np.ndarray and value.dtype.kind in _REAL:
-        array = value
-    elif isinstance(value, list | tuple) and len(value) == size > 1:
+    if isinstance(value, list | tuple) and len(value) == size > 1:
         array = np.array([number(one) for one in value])
     else:
         array = numbers(value)
     if array.shape != (size,):
         alone = array.shape[-1:] == (size,) or size == 1  # other axes of 1: one vector all the same
         if array.size != size or not alone:
-            raise ShapeError(array.shape, (size,))
+            raise NotTakenError(
+                f"an array of shape {array.shape}, must give shape {(size,)}, that of its Box"
+            )
         array = array.reshape(size)
-    if array.dtype == np.float32:
-        return array.astype(np.float32)
     with np.errstate(over="ignore"):  # too large for 32 bits: infinite, which is refused
         return array.astype(np.float32)
 
@@ -187,9 +174,7 @@ def number(value: Any) -> float:
 
 def flag(value: Any) -> bool:
     """`value` as yes or no; raises `NotTakenError` where it is neither, nor 1 or 0."""
-    if value is True or value is False:
-        return value
-    if type(value) is np.bool_:
+    if isinstance(value, bool | np.bool_):
         return bool(value)
     try:
         taken = number(value)
@@ -202,7 +187,8 @@ def flag(value: Any) -> bool:
 
 def format_value(value: Any) -> str:
     """A value in a few words."""
-    if isinstance(value, tuple | list) and len(value) > 1 and not _are_numbers(value):
+    is_list = isinstance(value, tuple | list) and len(value) > 1
+    if is_list and not all(isinstance(one, bool | int | float | np.generic) for one in value):
         return f"{len(value)} values"
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape} of {value.dtype}"
@@ -230,7 +216,3 @@ def numbers(value: Any, wanted: str = "numbers") -> np.ndarray:
     if array.dtype.kind not in _REAL:
         raise refused
     return array
-
-
-def _are_numbers(values: Iterable[Any]) -> bool:
-    return all(isinstance(value, bool | int | float | np.generic) for value in values)

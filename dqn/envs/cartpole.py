@@ -54,12 +54,4 @@ def observe(state):
     return state
 
 
-DYNAMICS = Dynamics(
-    name="cartpole",
-    observation_size=4,
-    actions=2,
-    num_random=4,
-    reset=reset,
-    step=step,
-    observe=observe,
-)
+DYNAMICS = Dynamics(reset, step, observe, observation_size=4, actions=2, num_random=4)

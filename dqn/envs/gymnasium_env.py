@@ -7,8 +7,6 @@ All that can be wrong with the `env` a user wrote is found here, by making one a
 import contextlib
 import copy
 import inspect
-import os
-import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,18 +21,18 @@ from dqn.config import EnvConfig
 from dqn.config.fields import short_repr
 from dqn.config.interpolation import looked_up
 from dqn.config.values import number_in
-from dqn.envs.adapter import Adapter, NotTakenError, ShapeError, number
-from dqn.envs.registry_errors import describe_error, missing_module, registration_of, unusable
-from dqn.runtime.errors import EnvError, UserError
+from dqn.envs.adapter import Adapter, NotTakenError, attribute, number
+from dqn.envs.registry_errors import describe_error, missing_module, registration_of, unfit, unmade
+from dqn.runtime.errors import EnvError, UserError, must_be
 
 _LEAST_STEPS, _MOST_STEPS = 4, 16  # that an environment is tried out with
+Parameters = Mapping[str, inspect.Parameter]
 
 
 @dataclass(frozen=True, slots=True)
 class EnvInfo:
     """What a learner must know of an environment."""
 
-    id: str
     observation_size: int
     actions: int
     max_episode_steps: int
@@ -50,9 +48,8 @@ def describe(env: EnvConfig) -> EnvInfo:
     """What `env` is, from one made, reset and stepped with each of its actions, and closed.
 
     Done once in a process for each registration, so that nobody makes a second environment while a
-    lane has its own. Raises `UserError` for all that `make` refuses, for actions that are not
-    Discrete, observations that are not a flat Box, and for what `reset` and `step` raise, or give
-    where that cannot be taken for a vector, a number, a yes or a no.
+    lane has its own. Raises `UserError` for all that `make` refuses, for other spaces than Discrete
+    and a flat Box, and for what `reset` and `step` raise, or give that an `Adapter` cannot take.
     """
     key = env, repr(env.kwargs)  # 1 and True are equal, and not the same to an environment
     spec = registration_of(env.id)
@@ -63,7 +60,8 @@ def describe(env: EnvConfig) -> EnvInfo:
 
 def adapted(env: EnvConfig) -> Adapter:
     """A new environment behind the one door that its lanes and tests use; raises as `make`."""
-    return Adapter(make(env), env.id, describe(env).observation_size)
+    size = describe(env).observation_size  # first: it may make one
+    return Adapter(make(env), env.id, size)
 
 
 def _looked_at(env: EnvConfig) -> EnvInfo:
@@ -78,10 +76,8 @@ def _looked_at(env: EnvConfig) -> EnvInfo:
     limit = spec.max_episode_steps if spec else env.max_episode_steps
     solved = env.solved_return
     if solved is None and spec:
-        solved = registered_number(spec, "reward_threshold")
-    return EnvInfo(
-        env.id, size, actions, int(limit or 0), None if solved is None else float(solved)
-    )
+        solved = _registered_number(spec, "reward_threshold")
+    return EnvInfo(size, actions, int(limit or 0), None if solved is None else float(solved))
 
 
 def make(env: EnvConfig, render: bool = False) -> gymnasium.Env:
@@ -92,10 +88,8 @@ def make(env: EnvConfig, render: bool = False) -> gymnasium.Env:
     installed and arguments its constructor refuses; the spaces are checked by `describe` alone.
     """
     if "render_mode" in env.kwargs:
-        raise UserError(
-            f"env.kwargs must not hold render_mode, got {short_repr(env.kwargs)}; leave it out, an "
-            "episode is drawn anyway"
-        )
+        got, advice = short_repr(env.kwargs), "leave it out, an episode is drawn anyway"
+        raise must_be("env.kwargs", "without render_mode", got, advice, value=env.kwargs)
     with warnings.catch_warnings():
         # Of Box2D's SWIG types: where warnings are errors, this one ends the interpreter.
         warnings.filterwarnings("ignore", "builtin type .* has no __module__ attribute")
@@ -106,14 +100,13 @@ def make(env: EnvConfig, render: bool = False) -> gymnasium.Env:
         if render and (mode := drawing_mode(made, parameters)):
             with contextlib.suppress(Exception, SystemExit):
                 made.close()
-            _draw_without_display()
             made = _made(spec, env, parameters, render_mode=mode)
     return counted_from_zero(made)
 
 
 def counted_from_zero(made: gymnasium.Env) -> gymnasium.Env:
     """`made`, inside a wrapper where its Discrete actions start elsewhere."""
-    space = _space(made, "action_space")
+    space = attribute(made, "action_space")
     if not isinstance(space, Discrete) or space.start == 0:
         return made
     start = int(space.start)
@@ -122,29 +115,16 @@ def counted_from_zero(made: gymnasium.Env) -> gymnasium.Env:
 
 def _sizes(made: gymnasium.Env, env_id: str) -> tuple[int, int]:
     """The sizes of a flat Box of observations and of Discrete actions, or `UserError`."""
-    actions, observations = (_space(made, name) for name in ("action_space", "observation_space"))
-    if not isinstance(actions, Discrete):
-        raise UserError(
-            f"env.id must be a task with Discrete actions, got {short_repr(env_id)} with "
-            f"{_kind(actions)}; choose another, or register a wrapper of it and write "
-            "env.id=your_module:YourEnv-v0"
-        )
-    shape = observations.shape if isinstance(observations, Box) else ()
-    if len(shape) != 1 or shape[0] == 0:
-        raise UserError(
-            f"env.id must be a task that observes a flat Box, got {short_repr(env_id)} with "
-            f"{_kind(observations)}; choose another, or register it inside "
-            "gymnasium.wrappers.FlattenObservation and write env.id=your_module:YourEnv-v0"
-        )
-    return shape[0], int(actions.n)
-
-
-def _space(made: gymnasium.Env, name: str) -> Any:
-    """A space of the environment's, or None where it has none."""
-    try:
-        return getattr(made, name)
-    except (Exception, SystemExit):  # a property of the user's own, or no such attribute
-        return None
+    actions, observations = (attribute(made, f"{of}_space") for of in ("action", "observation"))
+    is_flat = isinstance(observations, Box) and len(observations.shape) == 1
+    if isinstance(actions, Discrete) and is_flat and observations.shape[0]:
+        return observations.shape[0], int(actions.n)
+    rule, has, remedy = "with Discrete actions", actions, "a wrapper of it"
+    if isinstance(actions, Discrete):
+        rule, has = "that observes a flat Box", observations
+        remedy = "it inside gymnasium.wrappers.FlattenObservation"
+    advice = f"choose another, or register {remedy} and write env.id=your_module:YourEnv-v0"
+    raise unfit(env_id, f"an environment {rule}", advice, f" with {_kind(has)}")
 
 
 def _kind(space: Any) -> str:
@@ -163,51 +143,29 @@ def _try_out(made: Adapter, actions: int) -> None:
             *_, terminated, truncated = made.step(k % actions)
             if terminated or truncated:
                 made.reset(seed=0)
-        if made.not_finite is not None:
-            raise made.not_finite
+        made.refuse_not_finite()
     except EnvError as error:
-        raise _unfit(made, error) from error
+        what, fix = f" whose {error.method} {error.problem}", f"fix its {error.method}"
+        raise unfit(made.name, "an environment that can be stepped", fix, what) from error
 
 
-def _unfit(made: Adapter, error: EnvError) -> UserError:
-    """The one line for what the environment's method gave or raised."""
-    id_, cause = short_repr(made.name), error.__cause__
-    if error.method == "reset" and error.problem.startswith("raised") and cause is not None:
-        return UserError(
-            f"env.id must be a task that starts, got {id_}: {describe_error(cause)}; mend its reset"
-        )
-    if isinstance(cause, ShapeError):
-        return UserError(
-            f"env.id must be a task that observes what it declares, got {id_} with a Box of shape "
-            f"{cause.wanted} whose {error.method} gives shape {cause.shape}; mend its "
-            "observation_space"
-        )
-    return UserError(
-        f"env.id must be a task that can be stepped, got {id_} whose {error.method} "
-        f"{error.problem}; mend its {error.method}"
-    )
-
-
-def _creator(spec: EnvSpec, env_id: str) -> tuple[Any, Mapping[str, inspect.Parameter]]:
+def _creator(spec: EnvSpec, env_id: str) -> tuple[Any, Parameters]:
     """Its class or function, and what that takes; to import it needs its packages."""
     try:
         entry = spec.entry_point
         creator: Any = load_env_creator(entry) if isinstance(entry, str) else entry
         return creator, inspect.signature(creator).parameters
     except (Exception, SystemExit) as error:  # whatever the module, perhaps the user's own, raises
-        raise unusable(env_id, error) from error
+        raise unmade(env_id, error) from error
 
 
 def _as_made(spec: EnvSpec, creator: Any, limit: int | None) -> EnvSpec:
     """A copy of `spec` without what `gymnasium.make` refuses, or warns of, in vain.
 
-    `limit` is that of an episode where the user asks for one, instead of the registered one.
+    `limit` is that of an episode where the user asks for one.
     """
     spec = copy.copy(spec)
-    own = None if limit is not None else registered_number(spec, "max_episode_steps")
-    if own is not None:
-        if not own.is_integer() or own < 1:
-            raise _not_registered_as(spec, "max_episode_steps", "a whole number of at least 1")
+    if limit is None and (own := _registered_number(spec, "max_episode_steps", whole=True)):
         spec.max_episode_steps = int(own)
     metadata = getattr(creator, "metadata", property())
     modes = metadata.get("render_modes") if isinstance(metadata, dict) else None
@@ -216,28 +174,22 @@ def _as_made(spec: EnvSpec, creator: Any, limit: int | None) -> EnvSpec:
     return spec
 
 
-def registered_number(spec: EnvSpec, name: str) -> float | None:
-    """What it was registered with under `name`, if anything; `UserError` where it is no number."""
+def _registered_number(spec: EnvSpec, name: str, whole: bool = False) -> float | None:
+    """What it was registered with under `name`, if anything; `UserError` where that is unfit."""
     given = getattr(spec, name)
     if given is None:
         return None
     try:
-        return number(number_in(given) if isinstance(given, str) else given)
+        taken = number(number_in(given) if isinstance(given, str) else given)
     except NotTakenError:
-        raise _not_registered_as(spec, name, "a number") from None
+        taken = None
+    if taken is None or (whole and (taken < 1 or not taken.is_integer())):
+        rule = f"registered with a {'whole number of at least 1' if whole else 'number'} as {name}"
+        raise unfit(spec.id, rule, "fix its gymnasium.register", f" with {short_repr(given)}")
+    return taken
 
 
-def _not_registered_as(spec: EnvSpec, name: str, wanted: str) -> UserError:
-    return UserError(
-        f"env.id must be a task that is registered with {wanted} as {name}, got "
-        f"{short_repr(spec.id)} "
-        f"with {short_repr(getattr(spec, name))}; mend its gymnasium.register"
-    )
-
-
-def _made(
-    spec: EnvSpec, env: EnvConfig, parameters: Mapping[str, inspect.Parameter], **drawing: str
-) -> gymnasium.Env:
+def _made(spec: EnvSpec, env: EnvConfig, parameters: Parameters, **drawing: str) -> gymnasium.Env:
     try:
         return gymnasium.make(
             spec,
@@ -250,48 +202,28 @@ def _made(
         raise
     except (Exception, SystemExit) as error:
         if not env.kwargs or missing_module(error):
-            raise unusable(env.id, error) from error
+            raise unmade(env.id, error) from error
         takes = ", ".join(name for name in parameters if name != "render_mode") or "none"
-        raise UserError(
-            f"env.kwargs must be arguments of {env.id}, got {short_repr(env.kwargs)}: "
-            f"{describe_error(error)}; "
-            f"it takes {takes}"
-        ) from error
+        got = f"{short_repr(env.kwargs)}: {describe_error(error)}"
+        rule = f"arguments of {env.id}"
+        raise must_be("env.kwargs", rule, got, f"it takes {takes}", value=env.kwargs) from error
 
 
-def drawing_mode(
-    made: gymnasium.Env, parameters: Mapping[str, inspect.Parameter] | None = None
-) -> str | None:
+def drawing_mode(made: gymnasium.Env, parameters: Parameters | None = None) -> str | None:
     """The `render_mode` in which it says that it gives frames, if its constructor takes one."""
-    takes = (
-        parameters is None
-        or "render_mode" in parameters
-        or any(parameter.kind == inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-    )
+    named = parameters is None or "render_mode" in parameters
+    kinds = [one.kind for one in (parameters or {}).values()]
+    if not named and inspect.Parameter.VAR_KEYWORD not in kinds:
+        return None
     modes = metadata_of(made).get("render_modes") or ()
-    if isinstance(modes, str):
-        modes = (modes,)
-    known = (mode for mode in ("rgb_array", "rgb_array_list") if mode in _list(modes))
-    return next(known, None) if takes else None
+    try:
+        modes = [modes] if isinstance(modes, str) else list(modes)
+    except TypeError:
+        return None
+    return next((mode for mode in ("rgb_array", "rgb_array_list") if mode in modes), None)
 
 
 def metadata_of(made: gymnasium.Env) -> Mapping[str, Any]:
     """Its `metadata`; empty where there is none, or it is no mapping."""
-    try:
-        metadata = made.metadata
-    except (Exception, SystemExit):  # a property of the user's own, or no such attribute
-        return {}
+    metadata = attribute(made, "metadata")
     return metadata if isinstance(metadata, Mapping) else {}
-
-
-def _list(given: Any) -> list[Any]:
-    try:
-        return list(given)
-    except TypeError:
-        return []
-
-
-def _draw_without_display() -> None:
-    """Spare a machine without a screen SDL's complaint on standard error."""
-    if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
-        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")

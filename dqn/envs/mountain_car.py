@@ -40,12 +40,4 @@ def observe(state):
     return state
 
 
-DYNAMICS = Dynamics(
-    name="mountain_car",
-    observation_size=2,
-    actions=3,
-    num_random=1,
-    reset=reset,
-    step=step,
-    observe=observe,
-)
+DYNAMICS = Dynamics(reset, step, observe, observation_size=2, actions=3, num_random=1)

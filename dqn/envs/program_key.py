@@ -1,14 +1,10 @@
-"""What a program is compiled for: trainings of one key share a block of lanes.
-
-One type for whoever sorts trainings (a pool, an engine) and for what is compiled of them. Loads no
-TensorFlow.
-"""
+"""What a program is compiled for: trainings of one key share a block. Loads no TensorFlow."""
 
 from typing import NamedTuple
 
 from dqn.config import Config, EnvConfig
+from dqn.envs import COMPILED, is_compiled
 from dqn.envs.gymnasium_env import EnvInfo
-from dqn.envs.registry import COMPILED, is_compiled
 
 CAPACITY = 8192  # transitions a lane can store; a training that needs more doubles it until it fits
 
@@ -34,11 +30,9 @@ class ProgramKey(NamedTuple):
     capacity: int
     """Transitions a lane's part of the replay memory can hold."""
     observation_size: int = 0
-    """D; 0 in a pool, which sorts trainings without a look at their environments."""
     actions: int = 0
-    """A; 0 likewise."""
     lanes: int = 0
-    """L; 0 likewise."""
+    """D, A and L; 0 in a pool, which sorts trainings without a look at their environments."""
 
     @classmethod
     def of(cls, config: Config, info: EnvInfo | None = None, lanes: int = 0) -> "ProgramKey":
@@ -61,11 +55,6 @@ class ProgramKey(NamedTuple):
     def env_id(self) -> str:
         """The id of an environment stepped in Python; "" of compiled dynamics."""
         return self.env.id if isinstance(self.env, EnvConfig) else ""
-
-    @property
-    def of_any_env(self) -> "ProgramKey":
-        """The key of what programs over different environments share."""
-        return self._replace(env="", arguments="")
 
 
 def _capacity(config: Config, time_limit: int) -> int:

@@ -10,7 +10,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from dqn.config import EnvConfig
 from dqn.config.fields import short_repr
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import UserError, must_be
 from dqn.runtime.secrets import hidden
 
 # The remedy, by the module that is not there.
@@ -22,11 +22,16 @@ INSTALL = {
 }
 
 
+def unfit(env_id: str, rule: str, advice: str, what: object = "") -> UserError:
+    """env.id must be RULE, got ENV_ID WHAT; ADVICE."""
+    return must_be("env.id", rule, f"{short_repr(env_id)}{what}", advice, value=env_id)
+
+
 def registration_of(env_id: str) -> EnvSpec:
     """The registration of "EnvId", or of "module:EnvId" once the module is imported.
 
     Looked up by exact name: Gymnasium would take the newest version for an id without one, and warn
-    of CartPole-v0 that a newer one exists.
+    of CartPole-v0 that a newer one exists. Raises `UserError`.
     """
     module, _, name = env_id.rpartition(":")
     if module:
@@ -35,16 +40,11 @@ def registration_of(env_id: str) -> EnvSpec:
         except (Exception, SystemExit) as error:  # whatever the user's own module raises
             missing = missing_module(error)
             if f"{module}.".startswith(f"{missing}.") and missing not in INSTALL:
-                raise UserError(
-                    f"env.id must begin with a module that can be found, got "
-                    f"{short_repr(env_id)}; run "
-                    f"python -m dqn.run in the folder that holds {missing}, or install it"
-                ) from error
-            raise unusable(env_id, error) from error
+                advice = f"run python -m dqn.run in the folder that holds {missing}, or install it"
+                raise unfit(env_id, "in a module that can be found", advice) from error
+            raise unmade(env_id, error) from error
     if name not in gymnasium.registry:
-        raise UserError(
-            f"env.id must be registered in Gymnasium, got {short_repr(env_id)}; {_remedy(name)}"
-        )
+        raise unfit(env_id, "registered in Gymnasium", _remedy(name))
     return gymnasium.registry[name]
 
 
@@ -67,20 +67,15 @@ def known_solved_return(env: EnvConfig) -> float | None:
     return None
 
 
-def unusable(env_id: str, error: BaseException) -> UserError:
+def unmade(env_id: str, error: BaseException) -> UserError:
     """The one line for an environment whose module or constructor raised `error`."""
     missing = missing_module(error)
     if missing is None:
-        return UserError(
-            f"env.id must be a task that can be made, got {short_repr(env_id)}: "
-            f"{describe_error(error)}; "
-            "choose another, or mend it"
-        )
+        rule, what = "an environment that can be made", f": {describe_error(error)}"
+        return unfit(env_id, rule, "choose another, or fix it", what)
     remedy = INSTALL.get(missing.partition(".")[0], f"install the package that provides {missing}")
-    return UserError(
-        f"env.id must be a task whose packages are installed, got {short_repr(env_id)} without "
-        f"{missing}; {remedy}"
-    )
+    rule = "an environment whose packages are installed"
+    return unfit(env_id, rule, remedy, f" without {missing}")
 
 
 def missing_module(error: BaseException | None) -> str | None:
@@ -100,24 +95,19 @@ def describe_error(error: BaseException) -> str:
 
 
 def _remedy(name: str) -> str:
-    near = _near(name)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
+    """At most three registered ids with a name like this one, newest versions first, or advice."""
+    ids: dict[str, list[str]] = {}
+    for spec in sorted(gymnasium.registry.values(), key=lambda spec: -(spec.version or 0)):
+        # Gymnasium's JAX copies are not what a misspelt CartPole means.
+        if not spec.id.startswith(("phys2d/", "tabular/")):
+            ids.setdefault(_without_version(spec.id), []).append(spec.id)
+    names = difflib.get_close_matches(_without_version(name), ids, n=3)
+    if names:
+        return f"did you mean {' or '.join([id_ for name in names for id_ in ids[name]][:3])}?"
     if name.startswith("ALE/"):
         return f"{INSTALL['ale_py']} and write env.id=ale_py:{name} +env.kwargs.obs_type=ram"
     return "env.id=your_module:YourEnv-v0 imports the module of your own that registers it"
 
 
-def _near(name: str) -> list[str]:
-    """At most three registered ids with a name like this one, newest versions first."""
-    ids: dict[str, list[str]] = {}
-    for spec in sorted(gymnasium.registry.values(), key=lambda spec: -(spec.version or 0)):
-        # Gymnasium's JAX copies are not what a misspelt CartPole means.
-        if not spec.id.startswith(("phys2d/", "tabular/")):
-            ids.setdefault(_bare(spec.id), []).append(spec.id)
-    names = difflib.get_close_matches(_bare(name), ids, n=3)
-    return [env_id for near in names for env_id in ids[near]][:3]
-
-
-def _bare(name: str) -> str:
+def _without_version(name: str) -> str:
     return re.sub(r"-v\d+$", "", name).lower()

@@ -19,16 +19,17 @@ _PACKAGES = {
 
 # By new package: the old one and its modules, each with = and its new name where that is another.
 _MODULES = {
-    "dqn": "dqn.execution: session",
+    "dqn": "dqn.execution: session; dqn.envs: compiled=envs registry=envs",
     "dqn.agents": "dqn.algorithm: block compiled=compiled_loop exploration hosted=stepped_loop "
     "hosted_book=stepped_loop lane=dqn network=networks streams=random td=losses",
-    "dqn.agents.keras": "dqn.algorithm: agent architecture backend pair=network_pair "
+    "dqn.agents.keras": "dqn.algorithm: agent architecture=network_pair backend pair=network_pair "
     "replay=replay_buffer",
+    "dqn.agents.networks": "dqn.agents.networks: layers=network",
     "dqn.compose": "dqn: arguments composer=fast_compose help=help_page hydra_errors "
     "origin=value_source overrides program=resume_command traps trust=allowlist",
     "dqn.config": "dqn: habits=familiar nesting=env_config schema=fields values "
     "variables=interpolation",
-    "dqn.envs": "dqn.envs: compiled=registry host=gymnasium_env lookup=registry_errors",
+    "dqn.envs": "dqn.envs: host=gymnasium_env lookup=registry_errors several=exclusive",
     "dqn.plotting": "dqn.results: artefacts=result_pictures drawable=frames frames "
     "figures=training_figures pictures=result_pictures recorder=episode_recorder",
     "dqn.runtime": "dqn: errors limits machine quiet=tensorflow secrets status=exit_codes version; "
@@ -42,9 +43,10 @@ _MODULES = {
     "dqn.terminal": "dqn.execution: closing=tables drawing live=progress progress "
     "screen=console summary=tables",
     "dqn.training": "dqn.execution: block=lane_block course=trial_progress driver=scheduler engine "
-    "jobs memory source=trial_source",
-    "dqn.workers": "dqn.execution: cluster=ray crew=remote_pool fleet=pool member=remote_worker "
-    "processes=local registrations site=backend worker",
+    "jobs memory=engine source=trial_source; dqn.training: memory=engine messages=jobs",
+    "dqn.workers": "dqn.execution: cluster=ray crew=remote_pool fleet=pool member=backend "
+    "processes=local registrations site=backend worker=local; "
+    "dqn.workers: before_training=pool remote_worker=backend worker=local",
     "benchmarks": "dqn.bench: agreement arithmetic capacity command contenders=baselines core "
     "figures lanes measure memory peers recipe scaling study sweep versus",
     "benchmarks.peers": "dqn.bench.peers: rejax_dqn stable_baselines3_dqn",

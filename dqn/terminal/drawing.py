@@ -11,7 +11,7 @@ from dqn.plotting import result_pictures
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.console import steps
 from dqn.terminal.progress import RunProgress
-from dqn.training.messages import PoolUpdate
+from dqn.training.jobs import PoolUpdate
 
 _SHARE = 0.1  # of the time, at most, goes into drawing while seeds train
 _FIRST_CURVES = 20.0  # seconds; earlier ones are not worth waiting for

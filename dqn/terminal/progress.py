@@ -15,7 +15,7 @@ from dqn.statistics.metrics import METRICS, WINDOW
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import named, trial_row
 from dqn.terminal.console import Screen
-from dqn.training.messages import PoolUpdate
+from dqn.training.jobs import PoolUpdate
 from dqn.training.trial_progress import TrialProgress, budget_spent
 
 _BARS = 12  # seeds shown at once

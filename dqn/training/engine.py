@@ -1,29 +1,33 @@
 """A worker's blocks of lanes: begin, advance, refill, read out; compiles once a shape.
 
-The whole interface is `advance(new, cancelled) → episodes, finished`. Knows nothing of Hydra,
-Optuna or files.
+The whole interface is `advance(new, cancelled) → episodes, finished`, or `chunk`, which also says
+where the time went. Knows nothing of Hydra, Optuna or files.
 """
 
 import functools
+import math
 import time
 from collections import deque
 from collections.abc import Iterable
 
 from dqn.agents.compiled_loop import Program
-from dqn.agents.stepped_functions import SteppedFunctions
-from dqn.agents.stepped_loop import SteppedProgram
+from dqn.agents.networks import network_of
+from dqn.agents.optimizers import OPTIMIZERS
+from dqn.agents.replay import width
+from dqn.agents.stepped_loop import SteppedFunctions, SteppedProgram
 from dqn.config import EnvConfig
-from dqn.envs import exclusive, gymnasium_env
+from dqn.config.fields import INT_BOUND
+from dqn.envs import dynamics_named, exclusive, gymnasium_env
 from dqn.envs.program_key import ProgramKey
-from dqn.envs.registry import dynamics_named
 from dqn.runtime import compile_cache
 from dqn.runtime.errors import UserError
+from dqn.runtime.limits import free_bytes
 from dqn.runtime.tensorflow import leave_gpus
-from dqn.training import memory
-from dqn.training.jobs import LANES, EpisodeBatch, Finished, Job, TrainingId
+from dqn.training.jobs import LANES, ChunkResult, EpisodeBatch, Finished, Job, TrainingId
 from dqn.training.lane_block import Block
 
 _FAIRNESS = 8  # calls of `advance`; one in so many goes to the block that has waited longest
+_COPIES = 2  # XLA keeps the networks a chunk was given until it has those it returns
 
 
 class Engine:
@@ -39,10 +43,6 @@ class Engine:
         self._calls = 0
         self.ticks = self.work = 0
         """Lane-ticks run, and those of them in which a lane was at work."""
-        self.seconds = self.useful = 0.0
-        """Spent in chunks that compiled nothing, and the share of it that lanes at work had."""
-        self.compiling = 0.0
-        """Spent in the other chunks."""
 
     @property
     def busy(self) -> bool:
@@ -52,6 +52,10 @@ class Engine:
     def advance(
         self, new: Iterable[Job] = (), cancelled: Iterable[TrainingId] = ()
     ) -> tuple[list[EpisodeBatch], list[Finished]]:
+        """As `chunk`: the episodes that ended, and the trainings."""
+        return self.chunk(new, cancelled)[:2]
+
+    def chunk(self, new: Iterable[Job] = (), cancelled: Iterable[TrainingId] = ()) -> ChunkResult:
         """Run one chunk of one block, the fullest; its free lanes are refilled first.
 
         `new` jobs wait for a free lane in the order given. A `cancelled` one ends as `pruned` at
@@ -68,22 +72,22 @@ class Engine:
         finished += [over for id_ in cancelled if (over := self._cancel(id_)) is not None]
         key = self._next_key()
         if key is None:
-            return [], finished
+            return ChunkResult([], finished)
         waiting = self._waiting.pop(key, deque())
         block = self._blocks.pop(key, None)
         if block is None:
-            if reason := memory.shortage(key):
-                return [], finished + [Finished.failed(job, reason) for job in waiting]
+            if reason := shortage(key):
+                return ChunkResult([], finished + [Finished.failed(job, reason) for job in waiting])
             block = Block(_program(key))
-        compilations = block.compilations
+        compilations = block.program.compilations
         most = 1 if _is_exclusive(key) else self._lanes
         block.fill(waiting, most, elsewhere=self._is_elsewhere(key))
         if not block.keys:  # other blocks have all environments there can be: one of those advances
             block.close()
             self._waiting[key] = waiting
             self._short.add(key)
-            episodes, more = self.advance()
-            return episodes, finished + more
+            result = self.chunk()
+            return result._replace(finished=finished + result.finished)
         episodes = block.advance(return_early=bool(waiting))
         finished += block.take_finished()
         self.ticks += block.lane_ticks
@@ -95,12 +99,9 @@ class Engine:
         else:
             block.close()
         took = time.perf_counter() - began
-        if block.compilations > compilations:
-            self.compiling += took
-        else:
-            self.seconds += took
-            self.useful += took * block.work / max(block.lane_ticks, 1)
-        return episodes, finished
+        if block.program.compilations > compilations:
+            return ChunkResult(episodes, finished, compiling=took)
+        return ChunkResult(episodes, finished, took, took * block.work / max(block.lane_ticks, 1))
 
     def close(self) -> None:
         """Let go of environments stepped in Python; trainings under way are lost."""
@@ -113,8 +114,7 @@ class Engine:
         """The key with most of its lanes at work, of equals the one that has waited longest.
 
         A lane-tick costs the same whether a job is in the lane or not, so blocks with few jobs wait
-        until there are more or nothing else is left; but not for ever: every so often the one that
-        has waited longest has its turn.
+        until there are more or nothing else is left; but every so often for the longest wait.
         """
         keys = list(dict.fromkeys([*self._waiting, *self._blocks]))
         if held := [key for key in self._blocks if _is_exclusive(key)]:
@@ -150,12 +150,11 @@ class Engine:
                     del self._blocks[key]
                 return pruned
         for key, waiting in self._waiting.items():
-            for job in waiting:
-                if job.key == training:
-                    waiting.remove(job)
-                    if not waiting:
-                        del self._waiting[key]
-                    return Finished.pruned(job)
+            if found := [job for job in waiting if job.key == training]:
+                waiting.remove(found[0])
+                if not waiting:
+                    del self._waiting[key]
+                return Finished.pruned(found[0])
         return None
 
     def _key(self, job: Job) -> ProgramKey:
@@ -168,17 +167,46 @@ def _is_exclusive(key: ProgramKey) -> bool:
 
 
 def _program(key: ProgramKey) -> Program | SteppedProgram:
-    """What runs a block; its compiled functions are shared by all blocks of one key."""
+    """What runs a block; its compiled functions are shared by all blocks of one shape."""
     if isinstance(key.env, EnvConfig):
-        return SteppedProgram(_stepped_functions(key.of_any_env), key.env)
-    return _compiled(key)
+        return SteppedProgram(_stepped_functions(key._replace(env="", arguments="")), key.env)
+    return _compiled_program(key, key.env)
 
 
 @functools.cache
-def _compiled(key: ProgramKey) -> Program:
-    return Program(key, dynamics_named(str(key.env)), compile_cache.graphs())
+def _compiled_program(key: ProgramKey, env: str) -> Program:
+    return Program(key, dynamics_named(env), compile_cache.graphs())
 
 
 @functools.cache
 def _stepped_functions(key: ProgramKey) -> SteppedFunctions:
     return SteppedFunctions(key, compile_cache.graphs())
+
+
+def shortage(key: ProgramKey) -> str:
+    """Why a block of this key cannot be made here, in one line; "" where it can."""
+    if key.lanes * (key.capacity + 1) >= INT_BOUND:
+        return (
+            f"the {key.lanes} lanes of a block must hold less than 2^31 transitions, got buffers "
+            f"of {key.capacity:,}; choose a smaller buffer_size"
+        )
+    needed, free = _block_bytes(key), free_bytes()
+    if free is None or needed <= free:
+        return ""
+    return (
+        f"a block of {key.lanes} lanes must fit into memory, got "
+        f"hidden={list(key.network.hidden)}, batch_size={key.batch_size} and buffers of "
+        f"{key.capacity:,}, which need {needed / 2**30:,.1f} GiB of {free / 2**30:,.1f} GiB "
+        "free; choose smaller ones"
+    )
+
+
+def _block_bytes(key: ProgramKey) -> int:
+    """Bytes of a block at work, at least: networks, the optimizer's slots, replay, activations."""
+    shapes = network_of(key).shapes
+    kept = _COPIES * (2 + OPTIMIZERS[key.optimizer].slots)  # online, target
+    networks = (kept + 1) * sum(math.prod(weight) for weight in shapes)  # and the gradients
+    units = key.observation_size + sum(bias[0] for bias in shapes[1::2])
+    activations = 3 * key.batch_size * units  # online on s, target on s', the backward pass
+    replay = (key.capacity + 1) * width(key.observation_size)
+    return 4 * key.lanes * (networks + activations + replay)

@@ -1,9 +1,11 @@
-"""What goes into an engine and what comes out: plain records, no tensors."""
+"""Jobs, what comes of them, and the messages in which both travel: plain records, no tensors."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from dqn.config import Config
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
@@ -11,10 +13,8 @@ from dqn.statistics.episode_columns import EPISODE_COLUMNS
 TrainingId = tuple[int, int]
 """(trial, seed)."""
 
-# A block of 16 is the fastest (`python -m benchmarks --scaling`): with 8 lanes and with 128 it has
-# three quarters of that speed. And 16 fill with few seeds and return soon.
 LANES = 16
-"""Lanes a block has."""
+"""Lanes of a block: 8, or 128, have three quarters of its speed (`benchmarks --scaling`)."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,15 @@ class EpisodeBatch:
     q: np.ndarray
 
     @classmethod
-    def of(cls, key: TrainingId, records: np.ndarray) -> "EpisodeBatch":
+    def of(cls, key: TrainingId, *records: np.ndarray) -> "EpisodeBatch":
         """From records float32 [episodes, columns] as a block writes them: counts are bits."""
-        column = dict(zip(EPISODE_COLUMNS, records.T, strict=True))
-        counts = {name: column[name].copy().view(np.int32) for name in ("step", "length")}
-        return cls(
-            key,
-            step=counts["step"],
-            returns=column["return"],
-            lengths=counts["length"],
-            epsilon=column["epsilon"],
-            loss=column["loss"],
-            q=column["q"],
-        )
+        nothing = np.zeros((0, len(EPISODE_COLUMNS)), np.float32)
+        step, returns, length, *others = np.concatenate([nothing, *records]).T  # EPISODE_COLUMNS
+        step, length = (bits.copy().view(np.int32) for bits in (step, length))
+        return cls(key, step, returns, length, *others)
+
+
+Status = Literal["done", "pruned", "diverged", "failed"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Finished:
     """One training that is over, whole."""
 
     job: Job
-    status: Literal["done", "pruned", "diverged", "failed"]
+    status: Status
     steps: int
     """Environment steps; of a diverged training, up to the update that was not finite."""
     episodes: EpisodeBatch
@@ -92,6 +88,89 @@ class Finished:
     @classmethod
     def pruned(cls, job: Job) -> "Finished":
         """A training that is cancelled, of which nothing is kept."""
-        records = np.zeros((0, len(EPISODE_COLUMNS)), np.float32)
-        nothing = np.zeros(0, np.float32)
-        return cls(job, "pruned", 0, EpisodeBatch.of(job.key, records), nothing, [], 0.0)
+        return cls(job, "pruned", 0, EpisodeBatch.of(job.key), np.zeros(0, np.float32), [], 0.0)
+
+
+class WorkRequest(NamedTuple):
+    """What a pool sends to a worker: jobs to train, and jobs to cancel."""
+
+    new: list[Job]
+    cancelled: list[TrainingId]
+    environments: Sequence[EnvSpec] = ()
+    """Registrations that the new jobs need."""
+
+
+class ChunkResult(NamedTuple):
+    """What an engine gives, and a worker sends, after each chunk."""
+
+    episodes: list[EpisodeBatch]
+    finished: list[Finished]
+    seconds: float = 0.0
+    """That the chunk took, where it compiled nothing."""
+    useful: float = 0.0
+    """Of these, the share of lanes that trained."""
+    compiling: float = 0.0
+    """Seconds that it took where it compiled a program."""
+
+
+class Heartbeat(NamedTuple):
+    """Sent every few seconds: the worker is alive."""
+
+    processor: float
+    """Seconds of a processor that it has used so far."""
+
+
+class WorkerError(NamedTuple):
+    """A worker's last message: what went wrong in it, and where."""
+
+    reason: str
+    trace: str
+    unstarted: bool = False
+    """Whether that was before it had an engine, and so has nothing to do with any job."""
+
+
+Report = ChunkResult | Heartbeat | WorkerError
+"""What a worker sends."""
+
+
+class PoolUpdate(NamedTuple):
+    """What a call of `WorkerPool.advance` returns."""
+
+    episodes: list[EpisodeBatch]
+    finished: list[Finished]
+    restarted: list[TrainingId]
+    """Trainings that were lost and restart: their earlier episodes are void."""
+    chunk_results: list[ChunkResult]
+    notices: list[str]
+    """What a person must know about the workers, a line each."""
+    workers: int = 1
+    """How many there were."""
+
+
+class WorkerPool(Protocol):
+    """What the scheduler needs of its workers."""
+
+    is_remote: bool
+    """Whether they run outside this process."""
+
+    @property
+    def workers(self) -> int:
+        """How many there are, or will be once they have started."""
+        ...
+
+    @property
+    def free_slots(self) -> int:
+        """Jobs that could be added now without a long wait; may be negative."""
+        ...
+
+    def advance(self, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> PoolUpdate:
+        """Add jobs, cancel others, and return what workers reported meanwhile, perhaps nothing.
+
+        Every job comes back once as `Finished`; a cancelled one within a chunk, as `pruned` unless
+        it had ended before.
+        """
+        ...
+
+    def close(self) -> None:
+        """End all workers; unfinished jobs are lost."""
+        ...

@@ -14,8 +14,7 @@ from dqn.config import Config
 from dqn.config.fields import INT_BOUND
 from dqn.envs import gymnasium_env
 from dqn.runtime.errors import EnvError
-from dqn.statistics.episode_columns import EPISODE_COLUMNS
-from dqn.training.jobs import EpisodeBatch, Finished, Job, TrainingId
+from dqn.training.jobs import EpisodeBatch, Finished, Job, Status, TrainingId
 
 CHUNK = 0.4  # seconds that one is to take: a cancelled lane works no longer, and each is reported
 FIRST_TICKS, TICKS = 128, 4096  # of a block's first chunk, and of any
@@ -33,34 +32,27 @@ class _Slot:
     records: list[np.ndarray] = field(default_factory=list)
     seconds: float = 0.0
 
-    def all_records(self) -> np.ndarray:
-        return np.concatenate([np.zeros((0, len(EPISODE_COLUMNS)), np.float32), *self.records])
-
 
 class Block:
     """L lanes of one program, each empty or at work on one job."""
 
     def __init__(self, program: Program | SteppedProgram):
-        self._program = program
+        self.program = program
+        self._stepped = program if isinstance(program, SteppedProgram) else None
         self._lanes, self._replay = program.empty()
-        self._slots: list[_Slot | None] = [None] * program.key.lanes
-        idle = hyper_of(Config(), seed=0) | {"episodes": np.int32(_IDLE)}
-        self._hyper = {name: np.full(len(self._slots), idle[name]) for name in Hyper._fields}
-        self._given: Hyper | None = None  # the same as tensors, until it changes
+        self._slots: dict[int, _Slot] = {}  # by lane
+        L = program.key.lanes
+        self._hyper = Hyper(*(np.full(L, value) for value in hyper_of(Config(), seed=0)))
+        self._hyper.episodes[:] = _IDLE
         self._ticks = FIRST_TICKS
-        self._alive = np.ones(len(self._slots), bool)  # after the last chunk
+        self._alive = np.ones(L, bool)  # after the last chunk
         self.lane_ticks = self.work = 0
         """Of the last chunk: L times its ticks, and how many of them a lane was at work in."""
 
     @property
     def keys(self) -> set[TrainingId]:
         """The jobs under way."""
-        return {slot.job.key for slot in self._slots if slot is not None}
-
-    @property
-    def compilations(self) -> int:
-        """How many programs its shape has by now, whichever block asked for them."""
-        return self._program.compilations
+        return {slot.job.key for slot in self._slots.values()}
 
     def fill(self, waiting: deque[Job], most: int, elsewhere: bool = False) -> None:
         """Put waiting jobs into the free lanes, taking them off `waiting`: `most` at once.
@@ -68,153 +60,114 @@ class Block:
         Also fewer: where other lanes, or with `elsewhere` other blocks, have all environments that
         can exist, a job waits for one of those.
         """
-        begun = np.zeros(len(self._slots), bool)
-        for i, slot in enumerate(self._slots):
-            if slot is not None or not waiting or len(self.keys) >= most:
+        begun = np.zeros(len(self._alive), bool)
+        for i in range(len(begun)):
+            if not waiting or len(self._slots) >= most:
+                break
+            job, stepped = waiting[0], self._stepped
+            if i in self._slots or (stepped and not stepped.can_begin(i, job.seed, elsewhere)):
                 continue
-            if isinstance(self._program, SteppedProgram) and not self._program.can_begin(
-                i, waiting[0].seed, elsewhere
-            ):
-                continue
-            job = waiting.popleft()
             begun[i] = True
-            self._slots[i] = _Slot(job)
-            self._set(i, hyper_of(job.config, job.seed))
+            self._slots[i] = _Slot(waiting.popleft())
+            for column, value in zip(self._hyper, hyper_of(job.config, job.seed), strict=True):
+                column[i] = value
         if begun.any():
-            self._lanes = self._program.refill(self._lanes, tf.constant(begun), self._tensors())
+            self._lanes = self.program.refill(self._lanes, tf.constant(begun), self._tensors())
 
     def advance(self, return_early: bool) -> list[EpisodeBatch]:
         """Run one chunk; with `return_early`, only until a lane falls free."""
         began = time.perf_counter()
-        at_work = [slot for slot in self._slots if slot is not None]
-        most = min(self._ticks, TICKS)
-        chunk = self._program.chunk(
-            self._lanes,
-            self._replay,
-            self._tensors(),
-            tf.constant(most),
-            tf.constant(MAX_STEPS_PER_TICK),
-            tf.constant(len(at_work) if return_early else 1),
+        at_work, most = sorted(self._slots.items()), min(self._ticks, TICKS)
+        counts = most, MAX_STEPS_PER_TICK, len(at_work) if return_early else 1
+        chunk = self.program.chunk(
+            self._lanes, self._replay, self._tensors(), *map(tf.constant, counts)
         )
-        self._lanes = chunk.lanes
+        self._lanes, self._alive = chunk.lanes, np.asarray(chunk.alive)
         records, recorded = np.asarray(chunk.records), np.asarray(chunk.recorded)
-        self._alive = np.asarray(chunk.alive)
         ticks, took = int(chunk.ticks), time.perf_counter() - began
-        self.lane_ticks, self.work = ticks * len(self._slots), int(chunk.work)
+        self.lane_ticks, self.work = ticks * len(self._alive), int(chunk.work)
         if ticks == most:
             self._ticks = max(1, most // 2, min(round(CHUNK * ticks / took), 2 * most))
-        share = took / len(at_work)
         episodes = []
-        for slot, rows, count in zip(self._slots, records, recorded, strict=True):
-            if slot is not None:
-                slot.seconds += share
-                if count:
-                    slot.records.append(rows[:count].copy())
-                    episodes.append(EpisodeBatch.of(slot.job.key, slot.records[-1]))
+        for i, slot in at_work:
+            slot.seconds += took / len(at_work)
+            if recorded[i]:
+                slot.records.append(records[i, : recorded[i]].copy())
+                episodes.append(EpisodeBatch.of(slot.job.key, slot.records[-1]))
         return episodes
 
     def take_finished(self) -> list[Finished]:
         """Read out the trainings that are over and free their lanes."""
         diverged = self._lanes.diverged.numpy()
-        return [
-            self._finish(i, slot, bool(diverged[i]))
-            for i, slot in enumerate(self._slots)
-            if slot is not None and not self._alive[i]
-        ]
+        over = [i for i in sorted(self._slots) if not self._alive[i]]
+        return [self._finish(i, bool(diverged[i])) for i in over]
 
     def cancel(self, key: TrainingId) -> Finished:
         """End a training as `pruned` and free its lane."""
-        i, slot = next(
-            (i, slot)
-            for i, slot in enumerate(self._slots)
-            if slot is not None and slot.job.key == key
-        )
-        self._free(i)
-        return Finished(
-            slot.job,
-            "pruned",
-            int(self._lanes.t[i]),
-            EpisodeBatch.of(key, slot.all_records()),
-            np.zeros(0, np.float32),
-            self._weights(i),
-            slot.seconds,
-        )
+        return self._end(next(i for i, s in self._slots.items() if s.job.key == key), "pruned")
 
     def close(self) -> None:
         """Let go of environments stepped in Python."""
-        if isinstance(self._program, SteppedProgram):
-            self._program.close()
+        if self._stepped:
+            self._stepped.close()
 
-    def _finish(self, i: int, slot: _Slot, diverged: bool) -> Finished:
-        began = time.perf_counter()
-        job, stepped = slot.job, isinstance(self._program, SteppedProgram)
-        if stepped and i in self._program.broken:
-            self._free(i)
-            unmade = not int(self._lanes.t[i])
-            return Finished.failed(job, self._program.broken[i], unmade)
-        weights = self._weights(i)
-        tests = 0 if diverged else job.config.test_episodes
-        test_returns = np.zeros(0, np.float32)
-        if tests:
-            given = [tf.constant(w) for w in weights]
-            seed, limit = (self._hyper[name][i] for name in ("seed", "time_limit"))
-            if limit == _ENDLESS:
-                limit = np.int32(TEST_STEPS)
-            seed, limit = tf.constant(seed), tf.constant(limit)
+    def _finish(self, i: int, diverged: bool) -> Finished:
+        """Test a training that is over, and free its lane."""
+        began, slot, stepped = time.perf_counter(), self._slots[i], self._stepped
+        failure, returns = stepped.broken.get(i, "") if stepped else "", ()
+        if not (failure or diverged) and slot.job.config.test_episodes:
             try:
-                test_returns = np.asarray(self._test(i, given, seed, limit, tests))
+                returns = self._test(i, slot.job.config.test_episodes)
             except EnvError as error:
-                self._free(i)
-                return Finished.failed(job, str(error))
-        self._free(i)
+                failure = str(error)
+        slot.seconds += time.perf_counter() - began
+        reason = stepped.not_finite.get(i, "") if stepped else ""
+        over = self._end(i, "diverged" if diverged else "done", returns, reason)
+        return Finished.failed(slot.job, failure, unmade=not over.steps) if failure else over
+
+    def _test(self, i: int, episodes: int):
+        """Returns [episodes] of lane `i`'s network; raises `EnvError`."""
+        weights = [tf.constant(w) for w in self._weights(i)]
+        limit = self._hyper.time_limit[i]
+        limit = tf.constant(np.int32(TEST_STEPS) if limit == _ENDLESS else limit)
+        seed = tf.constant(self._hyper.seed[i])
+        if isinstance(self.program, SteppedProgram):
+            return self.program.test(i, weights, seed, limit, episodes)
+        return self.program.test(weights, seed, limit, episodes=episodes)
+
+    def _end(self, i: int, status: Status, returns=(), reason: str = "") -> Finished:
+        """Free lane `i`, whose training has ended so; `returns` are of its test episodes."""
+        slot = self._slots.pop(i)
+        self._hyper.episodes[i] = _IDLE
         return Finished(
-            job,
-            "diverged" if diverged else "done",
+            slot.job,
+            status,
             int(self._lanes.t[i]),
-            EpisodeBatch.of(job.key, slot.all_records()),
-            test_returns,
-            weights,
-            slot.seconds + time.perf_counter() - began,
-            reason=self._program.not_finite.get(i, "") if stepped else "",
+            EpisodeBatch.of(slot.job.key, *slot.records),
+            np.asarray(returns, np.float32),
+            self._weights(i),
+            slot.seconds,
+            reason,
         )
-
-    def _test(self, i: int, weights, seed, limit, episodes: int):
-        if isinstance(self._program, SteppedProgram):
-            idle = [j for j, slot in enumerate(self._slots) if slot is None or not self._alive[j]]
-            return self._program.test(i, weights, seed, limit, episodes, idle)
-        return self._program.test(weights, seed, limit, episodes=episodes)
-
-    def _free(self, i: int) -> None:
-        self._slots[i] = None
-        self._set(i, {"episodes": np.int32(_IDLE)})
-
-    def _set(self, i: int, values: dict[str, np.generic]) -> None:
-        for name, value in values.items():
-            self._hyper[name][i] = value
-        self._given = None
 
     def _weights(self, i: int) -> list[np.ndarray]:
         return [w[i].numpy() for w in self._lanes.learner.weights]
 
     def _tensors(self) -> Hyper:
-        if self._given is None:
-            self._given = Hyper(**{name: tf.constant(x) for name, x in self._hyper.items()})
-        return self._given
+        return Hyper(*map(tf.constant, self._hyper))
 
 
-def hyper_of(config: Config, seed: int) -> dict[str, np.generic]:
+def hyper_of(config: Config, seed: int) -> Hyper:
     """One lane's entry of `Hyper`: float32, int32 and bool scalars."""
-    limit = config.env.max_episode_steps
-    if limit is None:
-        limit = gymnasium_env.describe(config.env).max_episode_steps
-    values = {
+    env = config.env
+    limit = env.max_episode_steps or gymnasium_env.describe(env).max_episode_steps
+    own = {
         "seed": seed,
         "epsilon_linear": config.epsilon_schedule == "linear",
         "episodes": config.episodes or _ENDLESS,
         "steps": config.steps or _ENDLESS,
         "time_limit": limit or _ENDLESS,
     }
-    for name in Hyper._fields:
-        values.setdefault(name, getattr(config, name, None))
     kinds = {bool: np.bool_, int: np.int32, float: np.float32}
-    return {name: kinds[type(value)](value) for name, value in values.items()}
+    values = (own[name] if name in own else getattr(config, name) for name in Hyper._fields)
+    return Hyper(*(kinds[type(value)](value) for value in values))

@@ -1,13 +1,12 @@
 """Takes trials from a source, keeps a pool of workers busy with their seeds, owns all writing.
 
 What is finished is on disk before anything else happens, so the same command resumes one that was
-stopped, with the same result. A run, a grid and a study differ in their source and in what is
-shown.
+stopped, with the same result. Runs, grids and studies differ in their source and what is shown.
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from threading import Event
 from typing import Protocol
 
@@ -15,8 +14,7 @@ from dqn.runtime.errors import TrainingError
 from dqn.statistics.formatting import count
 from dqn.storage.results_dir import FinishedTraining, ResultsDir
 from dqn.storage.trials import named, retried
-from dqn.training.jobs import Finished, Job, TrainingId
-from dqn.training.messages import PoolUpdate, WorkerPool
+from dqn.training.jobs import Finished, Job, PoolUpdate, TrainingId, WorkerPool
 from dqn.training.trial_progress import TrialProgress
 from dqn.training.trial_source import Trial, TrialSource
 
@@ -109,22 +107,18 @@ class Scheduler:
             if trial is None:
                 return
             self._folder.refuse_other(trial.number, trial.config)
-            if trial.same_as is not None:
-                if trial.same_as in self._trials:
-                    self._followers.setdefault(trial.same_as, []).append(trial)
-                else:
-                    self._end_same(trial, trial.same_as)
-                continue
-            progress = TrialProgress(trial, self._folder.threshold(trial.config.env))
-            self._trials[trial.number] = progress
-            self._view.begun(progress)
-            self._train(progress, progress.seeds)
+            if trial.same_as is None:
+                progress = TrialProgress(trial, self._folder.threshold(trial.config.env))
+                self._trials[trial.number] = progress
+                self._view.begun(progress)
+                self._train(progress, progress.seeds)
+            elif trial.same_as in self._trials:
+                self._followers.setdefault(trial.same_as, []).append(trial)
+            else:
+                self._end_same(trial, trial.same_as)
 
     def _train(self, progress: TrialProgress, seeds: Sequence[int]) -> None:
-        """Have seeds of a trial trained, without those whose rows are on disk.
-
-        Those that `retried` names are trained again.
-        """
+        """Have seeds of a trial trained that have no rows on disk, or are to be `retried`."""
         on_disk = {row["seed"]: row for row in self._folder.rows_of(progress.number)}
         for _, seed in retried(on_disk.values()):
             del on_disk[seed]
@@ -136,22 +130,15 @@ class Scheduler:
             self._save([Finished.pruned(job) for job in progress.missing()])
         else:
             new = progress.missing()
-            if new and self._source.rungs:
-                self._recall(progress)
+            if new and self._source.rungs and (lacking := progress.seeds_without_episodes()):
+                episodes = self._folder.episodes(progress.number)  # of an earlier session
+                for seed in lacking:
+                    mine = episodes[episodes["seed"] == seed]
+                    progress.add_episodes(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
             self._new += new
             for row in rows.values():
                 self._continue(progress, self._source.keep_after_seed(progress.number, row))
         self._advance(progress)
-
-    def _recall(self, progress: TrialProgress) -> None:
-        """Give a resumed trial the episodes of its seeds that ended in an earlier session."""
-        missing = progress.seeds_without_episodes()
-        if not missing:
-            return
-        episodes = self._folder.episodes(progress.number)
-        for seed in missing:
-            mine = episodes[episodes["seed"] == seed]
-            progress.recall(seed, mine["return"].to_numpy(), mine["step"].to_numpy())
 
     def _take(self, update: PoolUpdate) -> None:
         for report in update.chunk_results:
@@ -165,18 +152,20 @@ class Scheduler:
             self._view.notice(notice)
         changed = set()
         for episodes in update.episodes:
-            self._trials[episodes.key[0]].add_episodes(episodes)
-            changed.add(episodes.key[0])
+            number, seed = episodes.key
+            self._trials[number].add_episodes(seed, episodes.returns, episodes.step)
+            changed.add(number)
         changed.update(result.job.trial for result in update.finished)
         for result in self._save(update.finished):
             progress = self._trials[result.job.trial]
-            if result.status == "failed":
-                self._fail(progress, result)
-            elif result.reason:
-                self._view.notice(result.reason)
+            failed = result.status == "failed"
+            if result.reason and not (failed and progress.stopped):
+                of_trial = f"{named(progress.number)} failed: " if failed else ""
+                self._view.notice(of_trial + result.reason)
             if result.status != "pruned":
                 row = progress.rows[result.job.seed]
-                self._continue(progress, self._source.keep_after_seed(progress.number, row))
+                keep = self._source.keep_after_seed(progress.number, row)
+                self._continue(progress, keep and not failed)
         for number in sorted(changed):
             progress = self._trials[number]
             for rung, metrics in progress.rungs_passed(self._source.rungs):
@@ -187,17 +176,16 @@ class Scheduler:
     def _continue(self, progress: TrialProgress, keep: bool) -> None:
         if not keep and not progress.stopped:
             progress.stopped = True
-            self._cancelled += progress.unfinished()
+            self._cancelled += [job.key for job in progress.missing()]
 
     def _advance(self, progress: TrialProgress) -> None:
         """Ask for more seeds of a trial whose seeds are over, or end it."""
         if not progress.is_over:
             return
         if self._failures:
-            more = len(self._failures) - 1
-            raise TrainingError(
-                self._failures[0] + (f"; and {count(more, 'more seed')} failed" if more else "")
-            )
+            first, *others = self._failures
+            more = f"; and {count(len(others), 'more seed')} failed" if others else ""
+            raise TrainingError(first + more)
         rows = list(progress.rows.values())
         more = () if progress.stopped else self._source.next_stage_seeds(progress.number, rows)
         if more:
@@ -221,41 +209,23 @@ class Scheduler:
         self._source.on_trial_end(trial.number, rows)
         self._view.on_trial_end(progress)
 
-    def _fail(self, progress: TrialProgress, result: Finished) -> None:
-        if not progress.stopped:
-            self._view.notice(f"{named(progress.number)} failed: {result.reason}")
-        self._continue(progress, False)
-
     def _save(self, results: Sequence[Finished]) -> Sequence[Finished]:
         """Write the rows of trainings and all that belongs to them; those that have rows."""
-        alone = self._source.total == 1
-        lost = [one for one in results if alone and one.status == "failed"]
-        kept = [one for one in results if not (alone and one.status == "failed")]
+        kept = []
+        for one in results:
+            if one.status == "failed" and self._source.total == 1:
+                self._failures.append(one.reason)
+                self._trials[one.job.trial].seeds.remove(one.job.seed)
+            else:
+                kept.append(one)
         if kept:
             self._folder.add(*map(_as_written, kept))
         for trial, seed in (one.key for one in kept):
             self._trials[trial].rows[seed] = self._folder.row(trial, seed)
-        for one in lost:
-            self._failures.append(one.reason)
-            self._trials[one.job.trial].seeds.remove(one.job.seed)
         return kept
 
 
 def _as_written(result: Finished) -> FinishedTraining:
-    episodes = result.episodes
-    return FinishedTraining(
-        trial=result.job.trial,
-        seed=result.job.seed,
-        config=result.job.config,
-        status=result.status,
-        steps=result.steps,
-        returns=episodes.returns,
-        lengths=episodes.lengths,
-        step=episodes.step,
-        epsilon=episodes.epsilon,
-        loss=episodes.loss,
-        q=episodes.q,
-        test_returns=result.test_returns,
-        weights=result.weights,
-        seconds=result.seconds,
-    )
+    """The same, flat: of its job, its episodes and itself what has a field there."""
+    known = vars(result.job) | vars(result.episodes) | vars(result)
+    return FinishedTraining(**{field.name: known[field.name] for field in fields(FinishedTraining)})

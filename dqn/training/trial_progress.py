@@ -6,7 +6,7 @@ import numpy as np
 
 from dqn.config import Config
 from dqn.statistics.metrics import Metrics, metrics_of
-from dqn.training.jobs import EpisodeBatch, Job, TrainingId
+from dqn.training.jobs import Job
 from dqn.training.trial_source import Row, Trial
 
 
@@ -28,8 +28,8 @@ class TrialProgress:
         """Whether it was stopped; its unfinished seeds then end as pruned."""
         self._threshold = threshold
         self._rung = 0
-        self._returns: dict[int, list[np.ndarray]] = {}
-        self._steps: dict[int, list[np.ndarray]] = {}
+        # By seed, the returns of its episodes and the steps at their ends, from each chunk.
+        self._episodes: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
 
     @property
     def is_over(self) -> bool:
@@ -40,28 +40,17 @@ class TrialProgress:
         """Its trainings without a row."""
         return [Job(self.number, seed, self.config) for seed in self.seeds if seed not in self.rows]
 
-    def unfinished(self) -> list[TrainingId]:
-        """The (trial, seed) of those."""
-        return [job.key for job in self.missing()]
-
-    def add_episodes(self, episodes: EpisodeBatch) -> None:
-        """Add the episodes of one seed from one chunk."""
-        seed = episodes.key[1]
-        self._returns.setdefault(seed, []).append(episodes.returns)
-        self._steps.setdefault(seed, []).append(episodes.step)
+    def add_episodes(self, seed: int, returns: np.ndarray, steps: np.ndarray) -> None:
+        """Add episodes of one seed: their returns, and the steps of the training at their ends."""
+        self._episodes.setdefault(seed, []).append((returns, steps))
 
     def forget(self, seed: int) -> None:
         """A seed restarts."""
-        self._returns.pop(seed, None)
-        self._steps.pop(seed, None)
+        self._episodes.pop(seed, None)
 
     def seeds_without_episodes(self) -> list[int]:
         """Seeds that have a row but none of whose episodes are here."""
-        return [seed for seed in self.rows if seed not in self._returns]
-
-    def recall(self, seed: int, returns: np.ndarray, steps: np.ndarray) -> None:
-        """The episodes of a seed that ended in an earlier session."""
-        self._returns[seed], self._steps[seed] = [returns], [steps]
+        return [seed for seed in self.rows if seed not in self._episodes]
 
     def rungs_passed(self, rungs: Iterable[float]) -> list[tuple[int, dict[int, Metrics]]]:
         """Every rung that all seeds have newly passed, with their metrics up to it.
@@ -73,16 +62,14 @@ class TrialProgress:
         for rung, fraction in list(enumerate(rungs))[self._rung :]:
             metrics = {}
             for seed in self.seeds:
-                returns = np.concatenate(self._returns.get(seed, [np.zeros(0)]))
-                steps = np.concatenate(self._steps.get(seed, [np.zeros(0)]))
+                parts = self._episodes.get(seed, [(np.zeros(0), np.zeros(0))])
+                returns, steps = map(np.concatenate, zip(*parts, strict=True))
                 shares = budget_spent(self.config, np.arange(1, len(returns) + 1), steps)
                 reached = int(np.searchsorted(shares, fraction))
                 if reached == len(returns) and seed not in self.rows:
                     return passed
-                lengths = np.diff(steps, prepend=0)
-                metrics[seed] = metrics_of(
-                    returns[: reached + 1], lengths[: reached + 1], self._threshold
-                )
+                lengths = np.diff(steps, prepend=0)[: reached + 1]
+                metrics[seed] = metrics_of(returns[: reached + 1], lengths, self._threshold)
             self._rung = rung + 1
             passed.append((rung, metrics))
         return passed

@@ -23,12 +23,12 @@ class Trial:
 class TrialSource(Protocol):
     """Gives trials, follows them, and decides whether they continue.
 
-    Called by the scheduler alone, in one thread. Trials come in the order of their numbers, also
-    after a resume: the scheduler trains only what has no row in seeds.csv yet, so a trial that is
-    whole on disk is over at once, and its source is called as if it had just been trained.
+    Called by the scheduler alone. Trials come in the order of their numbers, also after a resume: a
+    trial that is whole on disk is over at once, and its source is called as if it had just been
+    trained. What is inherited trains every trial to its end.
     """
 
-    rungs: tuple[float, ...]
+    rungs: tuple[float, ...] = ()
     """Fractions of a seed's budget, rising, each in (0, 1), at which `keep_at_rung` is called."""
 
     total: int
@@ -44,15 +44,15 @@ class TrialSource(Protocol):
         whole training of a seed that ended before). Also called when all of them have just ended,
         so that other trials are compared with this one too: it then gets no more seeds.
         """
-        ...
+        return True
 
     def keep_after_seed(self, number: int, row: Row) -> bool:
         """Whether to continue a trial one of whose seeds has ended with this `row`."""
-        ...
+        return True
 
     def next_stage_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
         """More seeds of a trial all of whose seeds are over; () ends it. Not called if pruned."""
-        ...
+        return ()
 
     def on_trial_end(self, number: int, rows: Sequence[Row]) -> None:
         """A trial is over; `rows` has all of its seeds, pruned and failed ones too.
@@ -64,34 +64,13 @@ class TrialSource(Protocol):
         """Nothing more will be called."""
 
 
-class FixedTrials:
+class FixedTrials(TrialSource):
     """Trials that are known from the start and all trained to the end: a run or a grid."""
 
-    rungs = ()
-
     def __init__(self, trials: Iterable[Trial]):
-        self._trials = list(trials)
-        self._waiting = iter(self._trials)
-        self.total = len(self._trials)
+        known = list(trials)
+        self.total, self._waiting = len(known), iter(known)
 
     def next(self) -> Trial | None:
         """As `TrialSource.next`."""
         return next(self._waiting, None)
-
-    def keep_at_rung(self, number: int, rung: int, metrics: Mapping[int, Metrics]) -> bool:
-        """Always."""
-        return True
-
-    def keep_after_seed(self, number: int, row: Row) -> bool:
-        """Always."""
-        return True
-
-    def next_stage_seeds(self, number: int, rows: Sequence[Row]) -> tuple[int, ...]:
-        """None."""
-        return ()
-
-    def on_trial_end(self, number: int, rows: Sequence[Row]) -> None:
-        """Nothing to do: what is on disk is all there is to know."""
-
-    def close(self) -> None:
-        """Nothing to release."""

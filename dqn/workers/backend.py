@@ -1,9 +1,12 @@
-"""What a remote pool needs of the place where its workers run, and of a worker there."""
+"""What a remote pool needs of the place where its workers run, and what it notes of each."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
+from dqn.envs.program_key import ProgramKey
+from dqn.training.jobs import Job, Report, TrainingId, WorkRequest
 
 
 class WorkerLostError(Exception):
@@ -18,7 +21,7 @@ class WorkerLostError(Exception):
 
 
 class Worker(Protocol):
-    """One engine elsewhere, which runs `worker.serve`."""
+    """One engine elsewhere, which runs `local.serve`."""
 
     @property
     def ready(self) -> bool:
@@ -29,7 +32,7 @@ class Worker(Protocol):
         """Pass a request on. Whether the worker is gone shows in `poll`."""
         ...
 
-    def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
+    def poll(self) -> Sequence[Report]:
         """All that it has sent since; raises `WorkerLostError` where it is gone."""
         ...
 
@@ -57,3 +60,41 @@ class Backend(Protocol):
     def close(self) -> None:
         """Release whatever is held besides the workers."""
         ...
+
+
+@dataclass(eq=False)
+class RemoteWorker:
+    """One worker and what it was given."""
+
+    worker: Worker
+    jobs: dict[TrainingId, Job] = field(default_factory=dict)
+    programs: Counter[ProgramKey] = field(default_factory=Counter)
+    """How many jobs for each program it has, and 0 for those of which it has none any more."""
+    without: set[str] = field(default_factory=set)
+    """Ids of environments that it could not make while others had some."""
+    started: bool = False
+    """Whether it has reported anything."""
+    short: float | None = None
+    """Since when it has had fewer jobs than lanes while jobs for other programs waited."""
+    cancelled: set[TrainingId] = field(default_factory=set)
+    """Those of its jobs that were cancelled."""
+    last_heartbeat: float = 0.0
+    """When it last sent anything, or was given work after it had none."""
+    at_work: float = 0.0
+    """When it was last known to work."""
+    processor: float = 0.0
+    """Seconds of a processor that it had used by then."""
+
+    def give(self, jobs: Sequence[Job], now: float) -> None:
+        """Note what it is given."""
+        if not self.jobs:
+            self.last_heartbeat = self.at_work = now
+        self.jobs.update((job.key, job) for job in jobs)
+        self.programs.update(ProgramKey.of(job.config) for job in jobs)
+
+    def take_back(self, key: TrainingId) -> Job:
+        """Note that it no longer has a job."""
+        job = self.jobs.pop(key)
+        self.programs[ProgramKey.of(job.config)] -= 1
+        self.cancelled.discard(key)
+        return job

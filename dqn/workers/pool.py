@@ -1,26 +1,24 @@
-"""Pools of workers with one interface: jobs and cancellations in, episodes and results out.
+"""The pool of one engine in this process, how many workers to have, and what none could train.
 
-`InProcessPool` here is one engine in this process; `RemotePool` keeps workers in processes of
-their own, on this machine (`LocalBackend`) or over a cluster (`RayBackend`). None of them knows of
-trials to come, of Optuna or of files.
+A pool takes jobs and cancellations, and gives episodes and results; it knows of no trials to come,
+of no Optuna and of no files. `remote_pool` has the pool of workers elsewhere.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dqn.compose.traps import warn_of_traps
 from dqn.config import Config
 from dqn.config.fields import AUTO, short_repr
-from dqn.envs.registry import is_compiled
+from dqn.envs import exclusive, gymnasium_env, is_compiled
 from dqn.runtime import limits
 from dqn.runtime.errors import UserError
-from dqn.training.jobs import LANES, Job, TrainingId
-from dqn.training.messages import PoolUpdate
-from dqn.workers import worker
+from dqn.training.jobs import LANES, Job, PoolUpdate, TrainingId
 from dqn.workers.registrations import bound_here
 
-PREFETCH = LANES // 2
-"""Jobs that wait in a worker besides those in its lanes."""
+WORKER_JOBS = LANES + LANES // 2
+"""Jobs that a worker holds: in its lanes, and waiting for one of them."""
 WORKER_BYTES = 500_000_000
 """Of memory that a worker takes, at least: most of it is TensorFlow."""
 
@@ -32,12 +30,12 @@ class InProcessPool:
 
     def __init__(self):
         self._engine: Any = None
-        self._jobs: set[TrainingId] = set()
+        self._held = 0  # jobs
 
     @property
     def free_slots(self) -> int:
         """As `WorkerPool.free_slots`."""
-        return LANES + PREFETCH - len(self._jobs)
+        return WORKER_JOBS - self._held
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> PoolUpdate:
         """As `WorkerPool.advance`; one chunk is run."""
@@ -46,9 +44,8 @@ class InProcessPool:
 
             self._engine = Engine()
         new = list(new)
-        self._jobs.update(job.key for job in new)
-        report = worker.advance(self._engine, new, cancelled)
-        self._jobs.difference_update(over.key for over in report.finished)
+        report = self._engine.chunk(new, cancelled)
+        self._held += len(new) - len(report.finished)
         return PoolUpdate(report.episodes, report.finished, [], [report], [])
 
     def close(self) -> None:
@@ -77,16 +74,41 @@ def max_workers(jobs: int, configs: Iterable[Config]) -> int:
     return -(-jobs // lanes)
 
 
+_warned: set[Config] = set()  # of which this process has looked for traps
+
+
+def before_training(
+    base: Config,
+    configs: Sequence[Config],
+    corners: Sequence[Config] | None = None,
+    unless_warned: bool = False,
+) -> None:
+    """Check that `configs` can be trained, by the workers that `base` asks for; name their traps.
+
+    Of a study the traps are looked for at the `corners` of its space; nothing is looked at twice in
+    a process. Raises `UserError` for an environment that cannot be made, or not by those workers.
+    """
+    refuse_workers(base, configs)
+    envs = dict.fromkeys(config.env for config in (*configs, *(corners or ())))
+    limits = {env: gymnasium_env.describe(env).max_episode_steps for env in envs}
+    if len(configs) > 1 or base.seeds > 1 or corners is not None:
+        for config in configs:
+            exclusive.is_exclusive(config)
+    if corners is not None:
+        warn_of_traps(corners, limits, of_all=True)
+    elif not _warned.issuperset(configs):
+        warn_of_traps(configs, limits, unless_warned=unless_warned)
+        _warned.update(configs)
+
+
 def refuse_workers(config: Config, configs: Iterable[Config]) -> None:
     """Raise `UserError` where workers are asked for that could not make an environment."""
-    elsewhere = config.fleet == "ray" or config.workers not in (AUTO, 0)
-    if elsewhere and (env_id := bound_here(configs)):
-        key = "fleet" if config.fleet == "ray" else "workers"
-        asked = f"{key}={getattr(config, key)}"
+    asked = exclusive.asked_workers(config)
+    if asked and (env_id := bound_here(configs)):
+        key = asked.partition("=")[0]
         raise UserError(
-            f"{asked} needs environments that other processes can import, got "
-            f"{short_repr(env_id)}, which only this script registers; {_REMEDY}, or leave "
-            f"{asked} out",
+            f"{asked} needs environments that other processes can import, got {short_repr(env_id)},"
+            f" which only this script registers; {_REMEDY}, or leave {asked} out",
             key,
             getattr(config, key),
         )

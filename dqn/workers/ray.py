@@ -1,8 +1,7 @@
 """Workers on a Ray cluster, each an actor: one per core, or one per GPU where there are any.
 
-The scheduler, and with it the study and all files, stays where the command was given; a worker is
-sent configurations and sends back numbers. Every machine needs this package and what it imports
-(a user's own environment too) in the same versions.
+The scheduler, the study and all files stay where the command was given. Every machine needs this
+package and what it imports (a user's own environment too) in the same versions.
 """
 
 import contextlib
@@ -19,9 +18,9 @@ from typing import Any
 from dqn.runtime.errors import RunError, first_line, missing_package, must_be
 from dqn.runtime.secrets import hidden
 from dqn.runtime.tensorflow import GPU_SWITCH
-from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
-from dqn.workers import worker
+from dqn.training.jobs import Report, WorkRequest
 from dqn.workers.backend import WorkerLostError
+from dqn.workers.local import serve
 
 _LOOK = 2.0  # seconds between looks at how large the cluster is
 _MOST_TOGETHER = 64  # reports that one message may hold
@@ -39,7 +38,7 @@ class RayActor:
         if ray.get_gpu_ids():  # one of its own
             os.environ.setdefault(GPU_SWITCH, "1")
         self._line, theirs = multiprocessing.Pipe()
-        threading.Thread(target=worker.serve, args=[theirs], daemon=True).start()
+        threading.Thread(target=serve, args=[theirs], daemon=True).start()
 
     def node(self) -> str:
         """The machine it is on, as Ray calls it."""
@@ -77,7 +76,7 @@ class RayWorker:
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._actor.request.remote(request)
 
-    def poll(self) -> Sequence[ChunkResult | Heartbeat | WorkerError]:
+    def poll(self) -> Sequence[Report]:
         """As `backend.Worker.poll`."""
         try:
             got = self._ray.get(self.asked)

@@ -10,7 +10,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
 from dqn.config import Config, EnvConfig
-from dqn.envs.registry import is_compiled
+from dqn.envs import is_compiled
 from dqn.training.jobs import Job
 
 _MAIN = "__main__"
@@ -22,7 +22,12 @@ def bound_here(configs: Iterable[Config]) -> str:
     Its class or registration is in a script or a notebook, or is a function without a name: a
     worker runs neither, and finds no module to import it from.
     """
-    return next((c.env.id for c in configs if _is_bound(c.env)), "")
+    for env in (config.env for config in configs):
+        module = env.id.rpartition(":")[0]
+        unknown = _own(env) and _portable(gymnasium.registry[env.id]) is None
+        if not _can_import(module) if module else unknown:
+            return env.id
+    return ""
 
 
 def registered(jobs: Iterable[Job]) -> list[EnvSpec]:
@@ -37,13 +42,6 @@ def take_in(specs: Iterable[EnvSpec]) -> None:
     for spec in specs:
         if gymnasium.registry.get(spec.id) != spec:
             gymnasium.registry[spec.id] = spec
-
-
-def _is_bound(env: EnvConfig) -> bool:
-    module = env.id.rpartition(":")[0]
-    if module:
-        return not _can_import(module)
-    return _own(env) and _portable(gymnasium.registry[env.id]) is None
 
 
 def _own(env: EnvConfig) -> bool:

@@ -4,10 +4,9 @@ Jobs wait here, by program, so that no worker is idle while another has a queue.
 the programs that it has while there are jobs for them, as its blocks are then full; before it
 loads another, it is short of work for about as long as loading takes.
 
-What a lost worker was training is trained again by another, one trial at a time (in quarantine), as
-any of the trials may be the cause. A trial fails once `MAX_WORKER_DEATHS` workers were lost with
-it, the last of them while it trained nothing else: a trial that only shared a worker with the cause
-does not. After as many workers in a row that could not even start, no more are started.
+What a lost worker was training is trained again, each trial by a worker of its own, as any of them
+may be the cause. A trial fails once `MAX_WORKER_DEATHS` workers were lost with it, the last of them
+with it alone. After as many workers in a row that could not even start, no more are started.
 
 A training whose environment cannot be made in one worker while others have such environments is
 tried once more in one of those: perhaps only so many can exist.
@@ -16,18 +15,17 @@ tried once more in one of those: perhaps only so many can exist.
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from dqn.envs.program_key import ProgramKey
 from dqn.runtime.errors import RunError
 from dqn.runtime.exit_codes import show_tracebacks
 from dqn.statistics.formatting import count
-from dqn.training.jobs import LANES, Finished, Job, TrainingId
-from dqn.training.messages import Heartbeat, PoolUpdate, WorkerError, WorkRequest
-from dqn.workers.backend import Backend, WorkerLostError
-from dqn.workers.pool import PREFETCH
+from dqn.training import jobs
+from dqn.training.jobs import LANES, Finished, Job, PoolUpdate, TrainingId
+from dqn.workers.backend import Backend, RemoteWorker, WorkerLostError
+from dqn.workers.pool import WORKER_JOBS
 from dqn.workers.registrations import registered
-from dqn.workers.remote_worker import RemoteWorker
 
 MAX_WORKER_DEATHS = 3
 HEARTBEAT_TIMEOUT = 60.0
@@ -47,8 +45,8 @@ class RemotePool:
 
     def __init__(self, backend: Backend):
         self._backend = backend
-        self._queues: dict[ProgramKey, deque[Job]] = {}
-        self._quarantined: deque[Job] = deque()  # of trials that share no worker
+        # By program, or by trial where that is to share no worker; none is empty.
+        self._queues: dict[ProgramKey | int, deque[Job]] = {}
         self._deaths: Counter[int] = Counter()  # by trial
         self._workers: list[RemoteWorker] = []
         # Trainings that failed in a worker without environments.
@@ -65,9 +63,9 @@ class RemotePool:
     @property
     def free_slots(self) -> int:
         """As `WorkerPool.free_slots`."""
-        waiting = sum(map(len, self._queues.values())) + len(self._quarantined)
+        waiting = sum(map(len, self._queues.values()))
         given = sum(len(one.jobs) for one in self._workers)
-        return _BACKLOG * self.workers * (LANES + PREFETCH) - waiting - given
+        return _BACKLOG * self.workers * WORKER_JOBS - waiting - given
 
     def advance(self, new: Iterable[Job], cancelled: Iterable[TrainingId]) -> PoolUpdate:
         """As `WorkerPool.advance`; waits up to half a second for workers to report.
@@ -76,18 +74,16 @@ class RemotePool:
         one of them needs more than that.
         """
         update = PoolUpdate([], [], [], [], [], self.workers)
-        for job in new:
-            if self._deaths[job.trial]:
-                self._quarantined.append(job)
-            else:
-                self._queues.setdefault(ProgramKey.of(job.config), deque()).append(job)
+        self._queue(new)
         self._cancel(set(cancelled), update)
         self._start_workers(update)
         until = time.monotonic() + _GATHERING
         while True:
-            waits = any(self._queues.values())
+            waits = bool(self._queues)
             for one in self._workers:
-                self._give(one, self._supply(one))
+                if given := self._supply(one):
+                    one.give(given, time.monotonic())
+                    one.worker.send(jobs.WorkRequest(given, [], registered(given)))
                 if not waits or len(one.jobs) >= LANES:
                     one.short = None
                 elif one.short is None:
@@ -106,11 +102,17 @@ class RemotePool:
         self._workers.clear()
         self._backend.close()
 
+    def _queue(self, waiting: Iterable[Job]) -> None:
+        for job in waiting:
+            key = job.trial if self._deaths[job.trial] else ProgramKey.of(job.config)
+            self._queues.setdefault(key, deque()).append(job)
+
     def _start_workers(self, update: PoolUpdate) -> None:
         """Start the workers that there is capacity for."""
-        while len(self._workers) < self._backend.capacity:
-            if self._unstarted >= MAX_WORKER_DEATHS and self._workers:
-                break
+        most = self._backend.capacity
+        if self._unstarted >= MAX_WORKER_DEATHS:
+            most = min(most, 1)
+        while len(self._workers) < most:
             self._workers.append(RemoteWorker(self._backend.start()))
         if 0 < self._count < len(self._workers):
             update.notices.append(f"now on {count(len(self._workers), 'worker')}")
@@ -119,69 +121,58 @@ class RemotePool:
     def _cancel(self, cancelled: set[TrainingId], update: PoolUpdate) -> None:
         if not cancelled:
             return
-        for queue in (*self._queues.values(), self._quarantined):
+        for key, queue in list(self._queues.items()):
             for job in [job for job in queue if job.key in cancelled]:
                 queue.remove(job)
                 update.finished.append(Finished.pruned(job))
+            if not queue:
+                del self._queues[key]
         for one in self._workers:
             if mine := [key for key in one.jobs if key in cancelled]:
                 one.cancelled.update(mine)
-                one.worker.send(WorkRequest([], mine))
-
-    def _give(self, one: RemoteWorker, jobs: list[Job]) -> None:
-        if jobs:
-            one.give(jobs, time.monotonic())
-            one.worker.send(WorkRequest(jobs, [], registered(jobs)))
+                one.worker.send(jobs.WorkRequest([], mine))
 
     def _supply(self, one: RemoteWorker) -> list[Job]:
         """Jobs for a worker that has fewer than it can hold."""
-        if not (self._queues or self._quarantined) or not one.worker.ready:
+        if not self._queues or not one.worker.ready:
             return []
         if self._deaths and any(self._deaths[trial] for trial, _ in one.jobs):
-            return []  # it has a trial in quarantine
-        if self._quarantined and not one.jobs:
-            return self._take_quarantined()
+            return []  # it has a suspect
+        suspect = next((key for key in self._queues if isinstance(key, int)), None)
+        if suspect is not None and not one.jobs:
+            return self._take(suspect, WORKER_JOBS)
         given: list[Job] = []
         one.without = {env_id for env_id in one.without if self._others_have(one, env_id)}
         for program, has in one.programs.most_common():
-            if program.env_id in one.without:
-                continue
-            given += self._take(program, LANES + PREFETCH - has)
-        while len(one.jobs) + len(given) < LANES + PREFETCH and not self._quarantined:
+            if has and program.env_id not in one.without:
+                given += self._take(program, WORKER_JOBS - has)
+        while len(one.jobs) + len(given) < WORKER_JOBS and suspect is None:
             program = self._one_more(one, len(one.jobs) + len(given))
             if program is None:
                 break
-            given += self._take(program, LANES + PREFETCH)
+            given += self._take(program, WORKER_JOBS)
         return given
 
     def _one_more(self, one: RemoteWorker, has: int) -> ProgramKey | None:
         """The program that a worker with `has` jobs should have jobs for besides, if any."""
 
         def rank(program: ProgramKey) -> tuple[bool, bool, int]:
-            is_new = not any(program in other.known for other in self._workers)
-            return program in one.known, is_new, len(self._queues[program])
+            is_new = not any(program in other.programs for other in self._workers)
+            return program in one.programs, is_new, len(self._queues[program])
 
-        programs = (
-            key for key, queue in self._queues.items() if queue and key.env_id not in one.without
-        )
-        program = max(programs, key=rank, default=None)
+        programs = (key for key in self._queues if isinstance(key, ProgramKey))
+        able = (program for program in programs if program.env_id not in one.without)
+        program = max(able, key=rank, default=None)
         if program is None or any(rank(program)[:2]) or not has:
             return program
         patient = one.short is None or time.monotonic() - one.short < _PROGRAM
         return None if patient else program
 
-    def _take(self, program: ProgramKey, most: int) -> list[Job]:
-        queue = self._queues.get(program, deque())
+    def _take(self, key: ProgramKey | int, most: int) -> list[Job]:
+        queue = self._queues.get(key, deque())
         taken = [queue.popleft() for _ in range(min(most, len(queue)))]
         if not queue:
-            self._queues.pop(program, None)
-        return taken
-
-    def _take_quarantined(self) -> list[Job]:
-        """Jobs of one trial in quarantine."""
-        trial = self._quarantined[0].trial
-        taken = [job for job in self._quarantined if job.trial == trial][: LANES + PREFETCH]
-        self._quarantined = deque(job for job in self._quarantined if job not in taken)
+            self._queues.pop(key, None)
         return taken
 
     def _poll(self, one: RemoteWorker, update: PoolUpdate, has_reported: bool) -> None:
@@ -189,22 +180,27 @@ class RemotePool:
         try:
             for report in one.worker.poll() if has_reported else ():
                 one.last_heartbeat = time.monotonic()
-                if isinstance(report, WorkerError):
+                if isinstance(report, jobs.WorkerError):
                     if show_tracebacks():
                         print(report.trace, file=sys.stderr)
                     raise WorkerLostError(report.reason, unstarted=report.unstarted)
                 if not one.started:
                     one.started = self._started = True
                     self._unstarted = 0
-                if isinstance(report, Heartbeat):
-                    self._note_heartbeat(one, report)
+                if isinstance(report, jobs.Heartbeat):
+                    used = report.processor - one.processor
+                    if used > _IDLE * (one.last_heartbeat - one.at_work):
+                        one.at_work, one.processor = one.last_heartbeat, report.processor
                     continue
                 one.at_work = one.last_heartbeat
                 update.episodes.extend(report.episodes)
                 update.finished.extend(r for r in report.finished if self._is_over(one, r))
                 update.chunk_results.append(report)
-            if reason := one.hung(time.monotonic(), HEARTBEAT_TIMEOUT, PROGRESS_TIMEOUT):
-                raise WorkerLostError(reason)
+            now = time.monotonic()
+            if one.jobs and one.worker.ready and now - one.last_heartbeat > HEARTBEAT_TIMEOUT:
+                raise WorkerLostError(f"it sent no heartbeat for {HEARTBEAT_TIMEOUT:.0f} s")
+            if one.jobs and one.worker.ready and now - one.at_work > PROGRESS_TIMEOUT:
+                raise WorkerLostError(f"it did nothing for {PROGRESS_TIMEOUT:.0f} s")
         except WorkerLostError as gone:
             self._replace(one, update, gone)
 
@@ -217,17 +213,13 @@ class RemotePool:
             return True
         self._elsewhere.add(result.key)
         one.without.add(env_id)
-        self._queues.setdefault(ProgramKey.of(job.config), deque()).append(job)
+        self._queue([job])
         return False
 
     def _others_have(self, one: RemoteWorker, env_id: str) -> bool:
         """Whether other workers than this one have trainings in environments of that id."""
-        jobs = (job for other in self._workers if other is not one for job in other.jobs.values())
-        return any(job.config.env.id == env_id for job in jobs)
-
-    def _note_heartbeat(self, one: RemoteWorker, heartbeat: Heartbeat) -> None:
-        if heartbeat.processor - one.processor > _IDLE * (one.last_heartbeat - one.at_work):
-            one.at_work, one.processor = one.last_heartbeat, heartbeat.processor
+        others = (other for other in self._workers if other is not one)
+        return any(job.config.env.id == env_id for one in others for job in one.jobs.values())
 
     def _replace(self, one: RemoteWorker, update: PoolUpdate, gone: WorkerLostError) -> None:
         """Remove a worker that is gone; its jobs are trained again, or fail."""
@@ -240,23 +232,21 @@ class RemotePool:
             raise RunError(
                 f"a worker cannot start ({reason}); fleet=processes workers=0 needs none"
             )
-        for key in list(one.cancelled):
-            update.finished.append(Finished.pruned(one.take_back(key)))
-        lost = list(one.jobs.values())
+        over = [one.take_back(key) for key in list(one.cancelled)]
+        update.finished.extend(map(Finished.pruned, over))
+        lost, trials = list(one.jobs.values()), {trial for trial, _ in one.jobs}
         # Episodes that it had sent are void: its trainings restart.
         update.episodes[:] = [message for message in update.episodes if message.key not in one.jobs]
-        trials = {job.trial for job in lost}
-        if gone.node_lost or gone.unstarted:
-            for job in reversed(lost):
-                self._queues.setdefault(ProgramKey.of(job.config), deque()).appendleft(job)
-        else:
+        if not (gone.node_lost or gone.unstarted):
             self._deaths.update(trials)
-            self._quarantine(trials)
             if len(trials) == 1 and self._deaths[lost[0].trial] >= MAX_WORKER_DEATHS:
                 text = f"{MAX_WORKER_DEATHS} workers were lost with it, the last with it alone"
-                self._fail(lost, f"{text}: {reason}", update)
+                failed = [*lost, *self._queues.pop(lost[0].trial, ())]
+                update.finished.extend(Finished.failed(job, f"{text}: {reason}") for job in failed)
                 return
-            self._quarantined.extend(lost)
+        waiting = [job for queue in self._queues.values() for job in queue]
+        self._queues = {}
+        self._queue([*lost, *waiting])
         update.restarted.extend(one.jobs)
         restarts = f": {count(len(lost), 'training')} restarted in another" if lost else ""
         update.notices.append(f"a worker was lost ({reason}){restarts}")
@@ -265,18 +255,3 @@ class RemotePool:
                 f"{MAX_WORKER_DEATHS} workers in a row could not start: no more are started, "
                 f"{count(len(self._workers), 'worker')} left"
             )
-
-    def _quarantine(self, trials: set[int]) -> None:
-        """From now on have these trials share no worker with others."""
-        for program in list(self._queues):
-            jobs = self._take(program, len(self._queues[program]))
-            self._quarantined.extend(job for job in jobs if job.trial in trials)
-            if kept := deque(job for job in jobs if job.trial not in trials):
-                self._queues[program] = kept
-
-    def _fail(self, lost: Sequence[Job], reason: str, update: PoolUpdate) -> None:
-        """End the jobs of a trial, the lost and the waiting ones, as failed."""
-        trial = lost[0].trial
-        waiting = [job for job in self._quarantined if job.trial == trial]
-        self._quarantined = deque(job for job in self._quarantined if job.trial != trial)
-        update.finished.extend(Finished.failed(job, reason) for job in [*lost, *waiting])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dqn.config import Config
-from dqn.envs.registry import is_compiled
+from dqn.envs import is_compiled
 from dqn.runtime import machine
 from dqn.runtime.errors import UserError
 from dqn.runtime.exit_codes import FAILED

@@ -3,7 +3,7 @@
 Everything a test may vary between them is a lane hyperparameter; `VARIED` has a change of each.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import gymnasium
@@ -17,7 +17,7 @@ from dqn.agents.stepped_loop import SteppedProgram
 from dqn.config import Config, EnvConfig
 from dqn.training import engine
 from dqn.training.engine import Engine
-from dqn.training.jobs import Finished, Job, TrainingId
+from dqn.training.jobs import ChunkResult, Finished, Job, TrainingId
 from dqn.training.lane_block import hyper_of
 
 LANES = 4
@@ -75,6 +75,20 @@ MIXED = [
 ]
 
 
+def hosted(config: Config) -> Config:
+    """The same over the CartPole that Gymnasium steps, two thirds as long."""
+    return replace(config, env=replace(config.env, id=HOSTED.id), steps=config.steps * 2 // 3)
+
+
+KINDS = {"compiled": lambda config: config, "hosted": hosted}
+
+
+def followed(config: Config, seed: int = SEED) -> reference.Training:
+    """What the reference tells of a training."""
+    starts = [reference.seeded_starts] if config.env.id == HOSTED.id else []
+    return reference.train(config, seed, *starts)
+
+
 def varied(key: str) -> tuple[Config, Config]:
     """A configuration and the same one with another `field`."""
     context, change = VARIED[key]
@@ -87,23 +101,26 @@ def jobs_of(configs: Iterable[Config], seed: int = SEED) -> list[Job]:
     return [Job(trial, seed, config) for trial, config in enumerate(configs)]
 
 
+def chunks_of(jobs: Iterable[Job], worker: Engine) -> Iterator[ChunkResult]:
+    """What each chunk gives, until `jobs` and all others are over."""
+    while jobs or worker.busy:
+        new, jobs = jobs, ()
+        yield worker.chunk(new)
+
+
 def train(jobs: Iterable[Job], worker: Engine | None = None) -> dict[TrainingId, Finished]:
     """Train `jobs` to their ends."""
-    worker, new, over = worker or Engine(LANES), jobs, {}
-    while new or worker.busy:
-        _, finished = worker.advance(new)
-        new = ()
-        over |= {result.job.key: result for result in finished}
-    return over
+    chunks = chunks_of(jobs, worker or Engine(LANES))
+    return {result.key: result for chunk in chunks for result in chunk.finished}
 
 
 def stored(job: Job, worker: Engine) -> np.ndarray:
     """The rows [steps, columns] that a training under way has stored, none of them overwritten."""
     for block in worker._blocks.values():
-        for i, slot in enumerate(block._slots):
-            if slot is not None and slot.job == job:
+        for i, slot in block._slots.items():
+            if slot.job == job:
                 rows = np.asarray(block._replay)
-                rows = rows.reshape(len(block._slots), -1, rows.shape[-1])
+                rows = rows.reshape(len(block._alive), -1, rows.shape[-1])
                 return rows[i, : int(block._lanes.t[i])].copy()
     raise KeyError(job.key)
 
@@ -115,8 +132,9 @@ def program_of(config: Config, lanes: int = LANES) -> Program | SteppedProgram:
 
 def stacked(configs: Iterable[Config], seed: int = SEED) -> Hyper:
     """`Hyper` of one lane a configuration."""
-    columns = [hyper_of(config, seed) for config in configs]
-    return Hyper(**{name: tf.constant([c[name] for c in columns]) for name in Hyper._fields})
+    return Hyper(
+        *map(tf.constant, zip(*(hyper_of(config, seed) for config in configs), strict=True))
+    )
 
 
 def assert_same(one: Finished, other: Finished) -> None:
@@ -129,6 +147,13 @@ def assert_same(one: Finished, other: Finished) -> None:
     np.testing.assert_array_equal(one.test_returns, other.test_returns)
     for w, v in zip(one.weights, other.weights, strict=True):
         np.testing.assert_array_equal(w, v)
+
+
+def assert_all_same(some, others) -> None:
+    """The same trainings, each with the same bits."""
+    assert some.keys() == others.keys()
+    for key in some:
+        assert_same(some[key], others[key])
 
 
 def assert_follows(result: Finished, text: reference.Training) -> None:

@@ -10,8 +10,7 @@ import pandas as pd
 from dqn.config import Config
 from dqn.statistics.episode_columns import EPISODE_COLUMNS
 from dqn.storage.results_dir import ResultsDir
-from dqn.training.jobs import EpisodeBatch, Finished
-from dqn.training.messages import PoolUpdate
+from dqn.training.jobs import EpisodeBatch, Finished, PoolUpdate
 from dqn.training.scheduler import Scheduler
 from dqn.training.trial_source import FixedTrials, Trial
 

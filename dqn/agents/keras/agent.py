@@ -4,8 +4,8 @@ Deep Q-learning with experience replay (Mnih et al. 2015, Algorithm 1). It is th
 are held against: the same mathematics (`losses`, `exploration`), stepped in plain Python.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,12 @@ from gymnasium.spaces import Box, Discrete
 from dqn.agents import exploration
 from dqn.agents.keras.backend import keras
 from dqn.agents.keras.network_pair import NetworkPair
-from dqn.agents.keras.replay_buffer import ReplayBuffer, real, whole, yes_or_no
+from dqn.agents.keras.replay_buffer import ReplayBuffer, boolean, real, whole
 from dqn.agents.random import Stream
 from dqn.agents.replay import Transition
 from dqn.envs.adapter import Adapter, flat_size, name_of
-from dqn.runtime.errors import EnvError, UserError
+from dqn.runtime.errors import EnvError, UserError, must_be
 
-_SEEDS = 2**32
 _EPSILONS = 1000  # computed at once: eager TensorFlow takes longer over one than a step may
 
 
@@ -37,11 +36,11 @@ class DQNAgent:
         gamma: discount of a step, γ.
         buffer_size, batch_size: transitions kept, and drawn for one update.
         learning_starts: environment steps before the first update; at least 2·batch_size are.
-        train_freq, target_update: environment steps between updates, and between target copies.
+        train_freq, target_update: environment steps per update, and per target copy.
         tau: a target copy is target ← τ·online + (1 - τ)·target.
         epsilon_start, epsilon_min: how likely an action is a random one, at first and at last.
-        epsilon_decay, exploration_steps: the share of epsilon lost with each action when
-            epsilon_schedule is "exponential"; the actions until epsilon_min when it is "linear".
+        epsilon_decay: of epsilon lost per action, when epsilon_schedule is "exponential".
+        exploration_steps: actions until epsilon_min, when it is "linear".
         reward_scale: factor on rewards, inside the Bellman target only.
         double: van Hasselt et al. 2016.
         huber_delta, grad_clip: |TD error| beyond which the loss grows linearly, and the limit of
@@ -81,62 +80,39 @@ class DQNAgent:
         seed: int | None = None,
     ):
         self._action_count = _actions(env)
-        lr, gamma, tau, epsilon_start, epsilon_min, epsilon_decay = (
-            real(name, value)
-            for name, value in (
-                ("lr", lr),
-                ("gamma", gamma),
-                ("tau", tau),
-                ("epsilon_start", epsilon_start),
-                ("epsilon_min", epsilon_min),
-                ("epsilon_decay", epsilon_decay),
-            )
+        lr, gamma, tau, reward_scale, huber_delta, grad_clip = _each(
+            real, lr=lr, gamma=gamma, tau=tau, reward_scale=reward_scale, huber_delta=huber_delta,
+            grad_clip=grad_clip,
+        )  # fmt: skip
+        epsilon_start, epsilon_min, epsilon_decay = _each(
+            real, epsilon_start=epsilon_start, epsilon_min=epsilon_min, epsilon_decay=epsilon_decay
         )
-        reward_scale, huber_delta, grad_clip = (
-            real(name, value)
-            for name, value in (
-                ("reward_scale", reward_scale),
-                ("huber_delta", huber_delta),
-                ("grad_clip", grad_clip),
-            )
-        )
-        double = yes_or_no("double", double)
-        timeout_terminal = yes_or_no("timeout_terminal", timeout_terminal)
+        batch_size, train_freq, target_update, exploration_steps = _each(
+            functools.partial(whole, least=1), batch_size=batch_size, train_freq=train_freq,
+            target_update=target_update, exploration_steps=exploration_steps,
+        )  # fmt: skip
+        learning_starts = whole("learning_starts", learning_starts)
+        double, timeout_terminal = _each(boolean, double=double, timeout_terminal=timeout_terminal)
         schedules = {
             "exponential": (exploration.exponential, epsilon_decay),
             "linear": (exploration.linear, exploration_steps),
         }
         if epsilon_schedule not in schedules:
-            raise UserError(
-                f"epsilon_schedule must be one of {', '.join(schedules)}, got {epsilon_schedule!r}"
-            )
-        buffer_size, learning_starts = (
-            whole("buffer_size", buffer_size), whole("learning_starts", learning_starts)
-        )  # fmt: skip
-        batch_size, train_freq, target_update, exploration_steps = (
-            _at_least(1, name, value)
-            for name, value in (
-                ("batch_size", batch_size),
-                ("train_freq", train_freq),
-                ("target_update", target_update),
-                ("exploration_steps", exploration_steps),
-            )
-        )
+            raise must_be("epsilon_schedule", f"one of {', '.join(schedules)}", epsilon_schedule)
+        buffer_size = whole("buffer_size", buffer_size)
         if buffer_size < 2 * batch_size:
-            raise UserError(
-                f"buffer_size must be at least 2·batch_size = {2 * batch_size}, got {buffer_size}: "
-                "learning starts once that many transitions are held"
-            )
+            rule = f"at least 2·batch_size = {2 * batch_size}"
+            why = "learning starts once that many transitions are held"
+            raise must_be("buffer_size", rule, buffer_size, why)
         if seed is not None:
-            seed = _at_least(0, "seed", seed)
-            if seed >= _SEEDS:
-                raise UserError(f"seed must be less than 2^32, got {seed}: NumPy takes no other")
+            seed = whole("seed", seed, least=0)
+            if seed >= 2**32:
+                raise must_be("seed", "less than 2^32", seed, "NumPy takes no other")
             keras.utils.set_random_seed(seed)
         self.env = env
         self._adapter = Adapter(env, name_of(env), flat_size(env))
-        self._pair = NetworkPair(
-            env, create_model, lr, double=double, clipped=bool(np.isfinite(grad_clip))
-        )
+        clipped = grad_clip < float("inf")
+        self._pair = NetworkPair(env, create_model, lr, double=double, clipped=clipped)
         self.model, self.target_model = self._pair.model, self._pair.target
         self.buffer = ReplayBuffer(buffer_size, seed=_stream(seed, Stream.MINIBATCH))
         self.steps = 0
@@ -148,8 +124,13 @@ class DQNAgent:
         self._train_freq, self._target_update = train_freq, target_update
         self._timeout_terminal = timeout_terminal
         schedule, pace = schedules[epsilon_schedule]
-        self._schedule = lambda actions: schedule(actions, epsilon_start, epsilon_min, pace).numpy()
-        self._epsilons, self._epsilons_from = self._schedule(tf.range(_EPSILONS)), 0
+
+        @functools.lru_cache(maxsize=1)
+        def epsilons(part: int) -> np.ndarray:
+            actions = part * _EPSILONS + tf.range(_EPSILONS)
+            return schedule(actions, epsilon_start, epsilon_min, pace).numpy()
+
+        self._epsilons = epsilons
         self._exploration = np.random.default_rng(_stream(seed, Stream.EXPLORATION))
         self._actions = 0
         self._seed = self._start_seed = seed
@@ -158,12 +139,8 @@ class DQNAgent:
     @property
     def epsilon(self) -> float:
         """How likely the next action is a random one: a function of the actions taken so far."""
-        i = self._actions - self._epsilons_from
-        if i >= len(self._epsilons):
-            self._epsilons_from += i
-            self._epsilons = self._schedule(self._epsilons_from + tf.range(_EPSILONS))
-            i = 0
-        return float(self._epsilons[i])
+        part, i = divmod(self._actions, _EPSILONS)
+        return float(self._epsilons(part)[i])
 
     def q_values(self, observations) -> np.ndarray:
         """Q-values float32 [..., A] of observations [..., D]."""
@@ -190,14 +167,8 @@ class DQNAgent:
         the B transitions. The exercise fits all [B, A] outputs, all but the chosen action's to
         themselves: its loss is this one divided by A.
         """
-        s, action, r, s_next, terminal = batch
-        transitions = Transition(
-            np.asarray(s, np.float32),
-            np.asarray(action, np.int32),
-            np.asarray(r, np.float32),
-            np.asarray(s_next, np.float32),
-            np.asarray(terminal, np.float32),
-        )
+        kinds = Transition(np.float32, np.int32, np.float32, np.float32, np.float32)
+        transitions = (np.asarray(part, kind) for part, kind in zip(batch, kinds, strict=True))
         return float(self._pair.update(*transitions, self._settings))
 
     def train(self, nb_episodes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -207,13 +178,14 @@ class DQNAgent:
         its updates, NaN where there was none. An episode's record closes with its last step, before
         the update that may follow: that loss counts to the next episode.
         """
-        nb_episodes = _at_least(0, "nb_episodes", nb_episodes)
+        nb_episodes = whole("nb_episodes", nb_episodes, least=0)
         returns, losses = np.zeros(nb_episodes), np.full(nb_episodes, np.nan)
         for episode in range(nb_episodes):
             observation, ended = self._reset(), False
             while not ended:
                 action = self.act(observation)
-                following, reward, terminated, truncated = self._step(action, self.steps)
+                step = self._ask(self.steps + 1, self._adapter.step, action)
+                following, reward, terminated, truncated = step
                 ended = terminated or truncated
                 terminal = terminated or (truncated and self._timeout_terminal)
                 self.buffer.append(observation, action, reward, following, terminal)
@@ -235,9 +207,10 @@ class DQNAgent:
         observation, ended = self._reset(), False
         while not ended:
             action = self.act(observation, greedy=True)
-            observation, reward, terminated, truncated = self._step(action, steps)
-            ended = terminated or truncated
             steps += 1
+            step = self._ask(steps, self._adapter.step, action)
+            observation, reward, terminated, truncated = step
+            ended = terminated or truncated
             total += float(reward)
         self.test_return = total
         return steps
@@ -251,30 +224,21 @@ class DQNAgent:
 
     def _reset(self) -> np.ndarray:
         seed, self._start_seed = self._start_seed, None  # twice it would give the same start again
-        with self._at(self.steps):
-            return self._adapter.reset(seed)
+        return self._ask(self.steps, self._adapter.reset, seed)
 
-    def _step(self, action: int, steps: int) -> tuple[np.ndarray, float, bool, bool]:
-        with self._at(steps + 1):
-            return self._adapter.step(action)
-
-    @contextmanager
-    def _at(self, step: int) -> Iterator[None]:
-        """What the environment does wrong is of this step."""
+    def _ask(self, step: int, method: Callable[[Any], Any], argument: int | None) -> Any:
+        """What the environment's method gives; what it does wrong is of this step."""
         try:
-            yield
-            if self._adapter.not_finite is not None:
-                raise self._adapter.not_finite
+            given = method(argument)
+            self._adapter.refuse_not_finite()
+            return given
         except EnvError as error:
-            self._adapter.forget()
+            self._adapter.not_finite = None
             raise error.at(self._seed, step) from error
 
 
-def _at_least(least: int, name: str, value: Any) -> int:
-    taken = whole(name, value)
-    if taken < least:
-        raise UserError(f"{name} must be at least {least}, got {value}")
-    return taken
+def _each(read: Callable[[str, Any], Any], **given: Any) -> list[Any]:
+    return [read(name, value) for name, value in given.items()]
 
 
 def _stream(seed: int | None, purpose: Stream) -> list[int] | None:

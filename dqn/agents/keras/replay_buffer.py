@@ -9,7 +9,7 @@ import numpy as np
 from dqn.config.fields import short_repr
 from dqn.config.values import number_in
 from dqn.envs.adapter import NotTakenError, flag, number, numbers
-from dqn.runtime.errors import UserError
+from dqn.runtime.errors import UserError, must_be
 
 _LARGEST = int(np.iinfo(np.int32).max)  # of an action
 
@@ -31,13 +31,7 @@ class ReplayBuffer:
     """
 
     def __init__(self, max_capacity: int, seed=None):
-        max_capacity = whole("max_capacity", max_capacity)
-        if max_capacity < 1:
-            raise UserError(
-                f"max_capacity must be at least 1 transition, but is {max_capacity}: "
-                "the exercise's is 5000"
-            )
-        self.max_capacity = max_capacity
+        self.max_capacity = whole("max_capacity", max_capacity, least=1)
         self._generator = np.random.default_rng(seed)
         self._size = 0
         self._next = 0
@@ -56,13 +50,16 @@ class ReplayBuffer:
         reward, terminal = _taken(number, "reward", reward), _taken(flag, "terminal", terminal)
         state = _taken(numbers, "state", state)
         next_state = _taken(numbers, "next_state", next_state)
-        chosen = action
-        if type(action) is not int:
-            chosen = whole("action", _taken(number, "action", action))
+        chosen = (
+            action if type(action) is int else whole("action", _taken(number, "action", action))
+        )
         if not 0 <= chosen <= _LARGEST:
             raise UserError(f"action must be of one transition, got {chosen}, must count from 0")
         if self._fields is None:
-            self._fields = _allocate(self.max_capacity, np.shape(state))
+            states = np.zeros((self.max_capacity, *np.shape(state)), np.float32)
+            zeros = np.zeros(self.max_capacity, np.float32)
+            actions = zeros.astype(np.int32)
+            self._fields = Batch(states, actions, zeros, states.copy(), zeros.copy())
         expected = self._fields.states.shape[1:]
         # NumPy would broadcast a smaller state over its row without a word.
         if np.shape(state) != expected or np.shape(next_state) != expected:
@@ -71,58 +68,52 @@ class ReplayBuffer:
                 f"have {np.shape(state)} and {np.shape(next_state)}: use one buffer per task"
             )
         i = self._next
-        self._fields.states[i] = state
-        self._fields.actions[i] = chosen
-        self._fields.rewards[i] = reward
-        self._fields.next_states[i] = next_state
-        self._fields.terminals[i] = terminal
+        parts = (state, chosen, reward, next_state, terminal)
+        for field, part in zip(self._fields, parts, strict=True):
+            field[i] = part
         self._next = (i + 1) % self.max_capacity
         self._size = max(self._size, i + 1)
 
     def sample(self, batch_size: int) -> Batch | list:
         """`batch_size` transitions, uniform with replacement; [] before 2·batch_size are held."""
-        batch_size = whole("batch_size", batch_size)
-        if batch_size < 0:
-            raise UserError(f"batch_size must be at least 0, got {batch_size}")
+        batch_size = whole("batch_size", batch_size, least=0)
         if self._fields is None or self._size < 2 * batch_size:
             return []
         chosen = self._generator.integers(self._size, size=batch_size)
         return Batch(*(field.take(chosen, axis=0) for field in self._fields))
 
 
-def whole(name: str, value: Any) -> int:
-    """A whole number, of Python's, NumPy's or with nothing behind its point; else UserError."""
-    try:
-        taken = number(value)
-        if isinstance(value, bool) or int(taken) != taken:
-            raise ValueError
-    except (NotTakenError, ValueError, OverflowError):
-        raise UserError(f"{name} must be a whole number, got {value!r}") from None
-    return int(taken)
-
-
-def real(name: str, value: Any) -> float:
+def real(name: str, value: Any, wanted: str = "a number") -> float:
     """A number, of Python's, NumPy's or as a text plainly says it, infinite or not; else UserError.
 
     A Python float whatever it was: TensorFlow mixes no kinds of numbers.
     """
-    if isinstance(value, str):
-        value = number_in(value)
+    given = number_in(value) if isinstance(value, str) else value
     try:
-        taken = float(number(value))
-        if isinstance(value, bool) or math.isnan(taken):
-            raise ValueError
-    except (NotTakenError, ValueError, OverflowError):
-        raise UserError(f"{name} must be a number, got {short_repr(value)}") from None
+        taken = float(number(given))
+    except (NotTakenError, OverflowError):
+        taken = math.nan
+    if isinstance(given, bool) or math.isnan(taken):
+        raise must_be(name, wanted, short_repr(value), value=value)
     return taken
 
 
-def yes_or_no(name: str, value: Any) -> bool:
+def whole(name: str, value: Any, least: int | None = None) -> int:
+    """A whole number, of Python's, NumPy's or with nothing behind its point; else UserError."""
+    taken = real(name, value, "a whole number")
+    if not taken.is_integer():
+        raise must_be(name, "a whole number", short_repr(value), value=value)
+    if least is not None and taken < least:
+        raise must_be(name, f"at least {least}", value)
+    return int(taken)
+
+
+def boolean(name: str, value: Any) -> bool:
     """True or False, of Python's, NumPy's or as 1 or 0; else UserError."""
     try:
         return flag(value)
     except NotTakenError:
-        raise UserError(f"{name} must be True or False, got {short_repr(value)}") from None
+        raise must_be(name, "True or False", short_repr(value), value=value) from None
 
 
 def _taken(as_what: Callable[[Any], Any], name: str, value: Any) -> Any:
@@ -130,13 +121,3 @@ def _taken(as_what: Callable[[Any], Any], name: str, value: Any) -> Any:
         return as_what(value)
     except NotTakenError as error:
         raise UserError(f"{name} must be of one transition, got {error}") from None
-
-
-def _allocate(capacity: int, state_shape: tuple[int, ...]) -> Batch:
-    return Batch(
-        states=np.zeros((capacity, *state_shape), np.float32),
-        actions=np.zeros(capacity, np.int32),
-        rewards=np.zeros(capacity, np.float32),
-        next_states=np.zeros((capacity, *state_shape), np.float32),
-        terminals=np.zeros(capacity, np.float32),
-    )

@@ -1,9 +1,4 @@
-"""The networks that `network=` chooses from, each in the file of its name in this folder.
-
-How to add one: write the file after the model of `mlp.py`, with a `NETWORK` at its end, and add its
-name to the choices of `network` in `dqn/config/config.py` (`conf/config.yaml` says the same). The
-tests of networks then hold it against its own Keras model, in lanes and in an agent.
-"""
+"""The networks that `network=` chooses from, each in the file of its name, as its `NETWORK`."""
 
 import importlib
 from collections.abc import Sequence

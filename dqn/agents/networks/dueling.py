@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from dqn.agents.networks.layers import dense, dense_shapes, hidden_layers
-from dqn.agents.networks.network import Network
+from dqn.agents.networks.network import Network, dense, dense_shapes, hidden_layers
 
 
 @dataclass(frozen=True)

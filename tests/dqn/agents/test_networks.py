@@ -8,8 +8,8 @@ from scipy import stats
 
 from dqn.agents import networks
 from dqn.agents.networks.dueling import Dueling
-from dqn.agents.networks.layers import ACTIVATIONS
 from dqn.agents.networks.mlp import MLP
+from dqn.agents.networks.network import ACTIVATIONS
 from dqn.config import Config, EnvConfig
 from dqn.envs import gymnasium_env
 from dqn.runtime.errors import UserError

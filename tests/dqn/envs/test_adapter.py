@@ -133,21 +133,21 @@ def but(place, value):
 
 REFUSED = {
     "no tuple": ({"first": np.zeros(2)}, "reset gave an array of shape (2,) of float64, must"),
-    "old reset": ({"first": [0.0, 0.0]}, "reset gives shape ()"),
+    "old reset": ({"first": [0.0, 0.0]}, "array of shape (), must give shape (2,)"),
     "None reset": ({"first": None}, "reset gave None, must give 2: observation, info"),
     "old step": ({"then": STEP[:4]}, "step gave 4 values, must give 5: observation, reward,"),
     "None step": ({"then": None}, "step gave None, must give 5"),
-    "reward None": ({"then": but(1, None)}, "step gave as reward None, must give a number"),
-    "reward text": ({"then": but(1, "1")}, "step gave as reward '1', must give a number"),
-    "two rewards": ({"then": but(1, np.ones(2))}, "as reward an array of shape (2,), must give a"),
-    "reward nan": ({"then": but(1, np.nan)}, "step gave as reward nan, must give finite"),
-    "reward large": ({"then": but(1, 1e39)}, "step gave as reward 1e+39, must give finite 32-bit"),
-    "terminated None": ({"then": but(2, None)}, "as terminated None, must give True or False"),
-    "truncated text": ({"then": but(3, "no")}, "as truncated 'no', must give True or False"),
-    "shape": ({"then": but(0, np.zeros(3))}, "a Box of shape (2,) whose step gives shape (3,);"),
-    "first inf": ({"first": ((np.inf, 0.0), {})}, "reset gave as observation [inf, 0.0], must"),
+    "reward None": ({"then": but(1, None)}, "step gave reward None, must give a number"),
+    "reward text": ({"then": but(1, "1")}, "step gave reward '1', must give a number"),
+    "two rewards": ({"then": but(1, np.ones(2))}, "gave reward an array of shape (2,), must give"),
+    "reward nan": ({"then": but(1, np.nan)}, "step gave reward nan, must give finite"),
+    "reward large": ({"then": but(1, 1e39)}, "step gave reward 1e+39, must give finite 32-bit"),
+    "terminated None": ({"then": but(2, None)}, "gave terminated None, must give True or False"),
+    "truncated text": ({"then": but(3, "no")}, "gave truncated 'no', must give True or False"),
+    "shape": ({"then": but(0, np.zeros(3))}, "an array of shape (3,), must give shape (2,),"),
+    "first inf": ({"first": ((np.inf, 0.0), {})}, "reset gave observation [inf, 0.0], must"),
     "complex": ({"then": but(0, np.zeros(2, complex))}, "complex128, must give numbers"),
-    "observation None": ({"first": (None, {})}, "reset gave as observation None, must give"),
+    "observation None": ({"first": (None, {})}, "reset gave observation None, must give"),
 }  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def test_what_cannot_be_taken_costs_one_line_before_training(case):
     line = str(refused.value)
     assert has in line
     assert "Odd-v0" in line
-    assert "mend its" in line
+    assert "fix its" in line
     assert "\n" not in line
 
 

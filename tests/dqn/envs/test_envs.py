@@ -19,8 +19,7 @@ from gymnasium.envs.classic_control import CartPoleEnv
 from scipy import stats
 
 from dqn.config import EnvConfig
-from dqn.envs import Dynamics, gymnasium_env
-from dqn.envs.registry import COMPILED, dynamics_named, dynamics_of
+from dqn.envs import COMPILED, Dynamics, dynamics_named, gymnasium_env, is_compiled
 
 STATES = 3000
 ROUNDINGS = 8 * np.finfo(np.float32).eps
@@ -41,7 +40,7 @@ class Case(NamedTuple):
 
     @property
     def dynamics(self) -> Dynamics:
-        return dynamics_of(EnvConfig(self.env_id))
+        return dynamics_named(COMPILED[self.env_id])
 
 
 CASES = {
@@ -324,9 +323,9 @@ def test_each_uniform_moves_one_coordinate_of_the_start(case):
 @each_environment
 def test_the_table_says_of_each_id_what_gymnasium_says(case):
     dynamics = case.dynamics
-    for env_id in [env_id for env_id, name in COMPILED.items() if name == dynamics.name]:
+    for env_id in [other for other, name in COMPILED.items() if name == COMPILED[case.env_id]]:
         task = gymnasium_env.describe(EnvConfig(env_id))
-        assert dynamics_of(EnvConfig(env_id)) is dynamics
+        assert is_compiled(EnvConfig(env_id))
         assert (task.observation_size, task.actions) == (
             dynamics.observation_size,
             dynamics.actions,
@@ -336,7 +335,7 @@ def test_the_table_says_of_each_id_what_gymnasium_says(case):
 
 
 def test_every_compiled_environment_is_tested_here():
-    assert {case.dynamics.name for case in CASES.values()} == set(COMPILED.values())
+    assert {COMPILED[case.env_id] for case in CASES.values()} == set(COMPILED.values())
 
 
 def test_the_acrobots_angles_stay_within_a_turn_and_its_speeds_within_their_limits():
@@ -358,8 +357,8 @@ def test_the_mountain_car_stops_at_the_left_wall_only():
 
 
 def test_cartpole_of_either_version_is_one_program():
-    assert dynamics_of(EnvConfig("CartPole-v0")) is dynamics_of(EnvConfig("CartPole-v1"))
-    assert dynamics_of(EnvConfig("CartPole-v0", max_episode_steps=37)) is dynamics_named("cartpole")
+    assert COMPILED["CartPole-v0"] == COMPILED["CartPole-v1"]
+    assert is_compiled(EnvConfig("CartPole-v0", max_episode_steps=37))
 
 
 @pytest.mark.parametrize(
@@ -374,7 +373,7 @@ def test_cartpole_of_either_version_is_one_program():
     ids=str,
 )
 def test_any_other_environment_or_argument_is_left_to_gymnasium(env):
-    assert dynamics_of(env) is None
+    assert not is_compiled(env)
 
 
 @pytest.mark.parametrize(
@@ -388,5 +387,5 @@ def test_any_other_environment_or_argument_is_left_to_gymnasium(env):
 def test_an_id_that_was_registered_anew_is_stepped_as_it_is(changed, monkeypatch):
     spec = dataclasses.replace(gymnasium.registry["CartPole-v1"], **changed)
     monkeypatch.setitem(gymnasium.registry, "CartPole-v1", spec)
-    assert dynamics_of(EnvConfig("CartPole-v1")) is None
-    assert dynamics_of(EnvConfig("CartPole-v0")) is not None
+    assert not is_compiled(EnvConfig("CartPole-v1"))
+    assert is_compiled(EnvConfig("CartPole-v0"))

@@ -80,18 +80,18 @@ def refusal(env: EnvConfig, function=describe) -> str:
 
 
 def test_a_task_is_what_the_registration_says():
-    assert describe(EnvConfig("CartPole-v0")) == EnvInfo("CartPole-v0", 4, 2, 200, 195.0)
-    assert describe(EnvConfig("Acrobot-v1")) == EnvInfo("Acrobot-v1", 6, 3, 500, -100.0)
+    assert describe(EnvConfig("CartPole-v0")) == EnvInfo(4, 2, 200, 195.0)
+    assert describe(EnvConfig("Acrobot-v1")) == EnvInfo(6, 3, 500, -100.0)
 
 
 def test_the_configuration_overrules_the_registration():
     env = EnvConfig("CartPole-v1", max_episode_steps=7, solved_return=6.5)
-    assert describe(env) == EnvInfo("CartPole-v1", 4, 2, 7, 6.5)
+    assert describe(env) == EnvInfo(4, 2, 7, 6.5)
 
 
 def test_without_a_limit_or_threshold_a_task_has_none(register):
     register(Own)
-    assert describe(EnvConfig("Own-v0")) == EnvInfo("Own-v0", 2, 2, 0, None)
+    assert describe(EnvConfig("Own-v0")) == EnvInfo(2, 2, 0, None)
 
 
 def test_a_time_limit_truncates_at_its_step():
@@ -119,7 +119,7 @@ def test_describing_closes_the_environment_also_when_it_is_refused(register):
 
 def test_actions_that_start_elsewhere_are_counted_from_zero(register):
     register(Own, kwargs={"actions": spaces.Discrete(3, start=-1)}, max_episode_steps=10)
-    assert describe(EnvConfig("Own-v0")) == EnvInfo("Own-v0", 2, 3, 10, None)
+    assert describe(EnvConfig("Own-v0")) == EnvInfo(2, 3, 10, None)
     env = make(EnvConfig("Own-v0"))
     assert env.action_space == spaces.Discrete(3)
     env.reset(seed=0)
@@ -142,7 +142,7 @@ def test_a_module_before_the_colon_is_imported_and_registers_the_task(module):
         """,
     )
     env = EnvConfig("lane_envs:FlatLake-v0", kwargs={"is_slippery": False})
-    assert describe(env) == EnvInfo("lane_envs:FlatLake-v0", 16, 4, 100, None)
+    assert describe(env) == EnvInfo(16, 4, 100, None)
 
 
 def test_frames_are_drawn_where_the_environment_can():
@@ -164,9 +164,10 @@ def test_nothing_is_printed_and_tensorflow_stays_out():
     program = """
         import sys
         from dqn.config import Config, EnvConfig
-        from dqn.envs.gymnasium_env import describe, make
+        from dqn.envs.gymnasium_env import describe
+        from dqn.plotting.frames import drawable
         describe(EnvConfig("CartPole-v0"))
-        env = make(EnvConfig("CartPole-v0"), render=True)
+        env, _ = drawable(EnvConfig("CartPole-v0"))
         env.reset(seed=0)
         env.render()
         assert not {"tensorflow", "keras", "pandas", "matplotlib"} & set(sys.modules)
@@ -216,8 +217,11 @@ def test_spaces_dqn_cannot_use_are_refused_by_what_they_are(env_id, has):
         ({"observations": spaces.Box(0, 255, (8, 8, 3), np.uint8)}, "a Box of shape (8, 8, 3);"),
         ({"observations": spaces.Box(-1, 1, ())}, "a Box of shape ();"),
         ({"observations": spaces.Dict(x=spaces.Box(-1, 1, (2,)))}, "with Dict('x': Box("),
-        ({"first": (0.0, 0.0, 0.0)}, "a Box of shape (2,) whose reset gives shape (3,);"),
-        ({"first": "two"}, "must be a task that starts, got 'Own-v0': ValueError: "),
+        (
+            {"first": (0.0, 0.0, 0.0)},
+            "an array of shape (3,), must give shape (2,), that",
+        ),
+        ({"first": "two"}, "can be stepped, got 'Own-v0' whose reset raised ValueError: "),
     ],
     ids=["multi", "pixels", "scalar", "dict", "other shape", "no reset"],
 )
@@ -230,7 +234,7 @@ def test_an_environment_of_ones_own_is_refused_by_what_it_has(register, about, h
     ("kwargs", "has"),
     [
         ({"mass": 2}, "keyword argument 'mass'; it takes sutton_barto_reward"),
-        ({"render_mode": "human"}, "env.kwargs must not hold render_mode, got {'render_mode': "),
+        ({"render_mode": "human"}, "env.kwargs must be without render_mode, got {'render_mode': "),
         ({"max_episode_steps": 9}, "multiple values for keyword argument 'max_episode_steps';"),
     ],
     ids=str,
@@ -264,7 +268,7 @@ def test_a_constructor_that_fails_is_told(register):
 
 
 @pytest.mark.parametrize(("about", "has"), [
-    ({"max_episode_steps": "abc"}, "with a number as max_episode_steps, got 'Own-v0' with 'abc'"),
+    ({"max_episode_steps": "abc"}, "at least 1 as max_episode_steps, got 'Own-v0' with 'abc'"),
     ({"max_episode_steps": 2.5}, "a whole number of at least 1 as max_episode_steps, got"),
     ({"max_episode_steps": 0}, "a whole number of at least 1 as max_episode_steps, got"),
     ({"max_episode_steps": [3]}, None),
@@ -337,7 +341,7 @@ def test_lunar_lander_is_described_or_its_package_is_named():
     if importlib.util.find_spec("Box2D") is None:
         assert "without Box2D; pip install 'gymnasium[box2d]'" in refusal(env)
         return
-    assert describe(env) == EnvInfo("LunarLander-v3", 8, 4, 1000, 200.0)
+    assert describe(env) == EnvInfo(8, 4, 1000, 200.0)
     lander = make(env)
     lander.reset(seed=0)
     assert lander.step(2)[0].shape == (8,)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import strange
 from commands import here
+from lanes import train
 
 from dqn.config import Config, EnvConfig
 from dqn.envs import exclusive
@@ -48,11 +49,7 @@ WALK = Config(env=EnvConfig("strange:Walk-v0"), hidden=(8,), batch_size=8, episo
 
 def trained(*jobs):
     """What one engine makes of jobs, in the order in which they end."""
-    engine, finished, new = Engine(), [], jobs
-    while new or engine.busy:
-        finished += engine.advance(new)[1]
-        new = ()
-    return finished
+    return list(train(jobs, Engine()).values())
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +200,7 @@ def test_an_environment_that_cannot_be_made_fails_its_training_and_no_other():
 def test_a_reward_that_is_no_number_is_told_beside_how_the_training_ended(tmp_path, capfd, undrawn):
     status, _, lines = run(capfd, tmp_path, "LateNaN", "episodes=20", "test_episodes=0")
     assert status == 0
-    assert lines[0] == ("strange:LateNaN-v0: step gave as reward nan, must give finite 32-bit "
+    assert lines[0] == ("strange:LateNaN-v0: step gave reward nan, must give finite 32-bit "
                         "numbers (seed 0, step 41)")  # fmt: skip
 
 

@@ -19,11 +19,10 @@ from dqn.agents.compiled_loop import Program
 from dqn.agents.dqn import Hyper
 from dqn.config import Config
 from dqn.envs.program_key import Architecture, ProgramKey
-from dqn.envs.registry import dynamics_named
+from dqn.envs import dynamics_named
 from dqn.training.lane_block import hyper_of
 
-values = hyper_of(Config(), 0)
-hyper = Hyper(**{name: tf.fill([2], values[name]) for name in Hyper._fields})
+hyper = Hyper(*(tf.fill([2], value) for value in hyper_of(Config(), 0)))
 for width in map(int, sys.argv[1:]):
     network = Architecture("mlp", (width,), "relu")
     key = ProgramKey("cartpole", "", network, "adam", 8, 16, 4, 2, 2)

@@ -331,7 +331,7 @@ def test_no_file_of_results_is_unpickled_or_run():
         "dqn/__init__.py",  # its own names
         "dqn/agents/networks/__init__.py",  # its own table
         "dqn/agents/optimizers/__init__.py",  # its own table
-        "dqn/envs/registry.py",  # its own table
+        "dqn/envs/__init__.py",  # its own table
         "dqn/envs/registry_errors.py",  # env.id=module:ID, where it is trained
         "benchmarks/capacity.py",  # its own pickles
         "dqn/workers/ray.py",  # pickles of our workers

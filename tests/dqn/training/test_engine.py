@@ -8,11 +8,17 @@ import pytest
 import reference
 from lanes import (
     COMPILED,
+    KINDS,
     LANES,
     MIXED,
     SEED,
     SMALL,
+    assert_all_same,
+    assert_follows,
     assert_same,
+    chunks_of,
+    followed,
+    hosted,
     jobs_of,
     program_of,
     train,
@@ -28,41 +34,47 @@ from dqn.training.engine import Engine
 from dqn.training.jobs import Job
 
 JOBS = jobs_of(MIXED)  # seven for four lanes
+of_each_kind = pytest.mark.parametrize("of_kind", KINDS.values(), ids=KINDS)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def jobs(request):
+    """More mixed jobs than there are lanes: compiled ones, or stepped in Python."""
+    return JOBS if request.param == "compiled" else jobs_of(map(hosted, MIXED[1:6]))
 
 
 @pytest.fixture(scope="module")
-def alone():
+def alone(jobs):
     """What each of the mixed jobs comes to in an engine of its own."""
-    return {job.key: train([job])[job.key] for job in JOBS}
+    return {job.key: train([job])[job.key] for job in jobs}
 
 
-def assert_all_same(some, others):
-    assert some.keys() == others.keys()
-    for key in some:
-        assert_same(some[key], others[key])
+def test_a_lane_alone_follows_the_reference(jobs, alone):
+    for job in jobs:
+        assert_follows(alone[job.key], followed(job.config, job.seed))
 
 
-def test_a_lane_has_the_same_bits_alone_among_others_and_after_a_refill(alone):
-    assert_all_same(train(JOBS), alone)
+def test_a_lane_has_the_same_bits_alone_among_others_and_after_a_refill(jobs, alone):
+    assert_all_same(train(jobs), alone)
 
 
 @pytest.mark.parametrize("order", [[6, 5, 4, 3, 2, 1, 0], [3, 0, 6, 2, 5, 1, 4]])
-def test_the_order_of_jobs_permutes_results_and_nothing_else(alone, order):
-    assert_all_same(train([JOBS[i] for i in order]), alone)
+def test_the_order_of_jobs_permutes_results_and_nothing_else(jobs, alone, order):
+    assert_all_same(train([jobs[i] for i in order if i < len(jobs)]), alone)
 
 
-def test_jobs_that_come_later_have_the_same_bits(alone):
-    worker, over, coming = Engine(LANES), {}, list(JOBS)
+def test_jobs_that_come_later_have_the_same_bits(jobs, alone):
+    worker, over, coming = Engine(LANES), {}, list(jobs)
     while coming or worker.busy:
-        _, finished = worker.advance([coming.pop(0)] if coming else [])
+        finished = worker.advance([coming.pop(0)] if coming else [])[1]
         over |= {result.job.key: result for result in finished}
     assert_all_same(over, alone)
 
 
 @pytest.mark.parametrize("ticks", [1, 7])
-def test_chunks_may_fall_anywhere(alone, ticks, monkeypatch):
+def test_chunks_may_fall_anywhere(jobs, alone, ticks, monkeypatch):
     monkeypatch.setattr(lane_block, "TICKS", ticks)
-    assert_all_same(train(JOBS), alone)
+    assert_all_same(train(jobs), alone)
 
 
 @pytest.mark.parametrize(
@@ -103,15 +115,12 @@ def test_two_seeds_of_one_configuration_are_two_trainings():
 
 def test_episodes_come_as_they_end_and_once_more_with_the_whole_training(monkeypatch):
     monkeypatch.setattr(lane_block, "TICKS", 10)
-    worker, parts, new = Engine(LANES), {job.key: [] for job in JOBS}, JOBS
-    whole = {}
-    while new or worker.busy:
-        episodes, finished = worker.advance(new)
-        new = []
-        for part in episodes:
+    parts, whole = {job.key: [] for job in JOBS}, {}
+    for chunk in chunks_of(JOBS, Engine(LANES)):
+        for part in chunk.episodes:
             assert part.key not in whole
             parts[part.key].append(part)
-        whole |= {result.job.key: result.episodes for result in finished}
+        whole |= {result.job.key: result.episodes for result in chunk.finished}
     for key, several in parts.items():
         assert len(several) > 1
         for name in ("step", "returns", "lengths", "epsilon", "loss", "q"):
@@ -122,26 +131,26 @@ def test_episodes_come_as_they_end_and_once_more_with_the_whole_training(monkeyp
 # Budgets
 
 
-@pytest.mark.parametrize("train_freq", [4, 7, 40])
+@of_each_kind
 @pytest.mark.parametrize(("episodes", "steps"), [(5, 0), (0, 57), (5, 57), (50, 57), (5, 1000)])
-def test_a_budget_is_spent_exactly(train_freq, episodes, steps):
-    config = replace(SMALL, train_freq=train_freq, episodes=episodes, steps=steps)
-    result = train([Job(0, SEED, config)])[0, SEED]
-    lengths = result.episodes.lengths
-    assert result.status == "done"
-    assert result.episodes.step.tolist() == lengths.cumsum().tolist()
-    spent_episodes = len(lengths) == episodes and result.steps == lengths.sum()
-    spent_steps = result.steps == steps and lengths.sum() <= steps
-    assert spent_episodes or spent_steps
-    assert not episodes or len(lengths) <= episodes
-    assert not steps or result.steps <= steps
+def test_a_budget_is_spent_exactly(of_kind, episodes, steps):
+    config = replace(of_kind(SMALL), episodes=episodes, steps=steps)
+    for result in train(jobs_of(replace(config, train_freq=T) for T in (4, 7, 40))).values():
+        lengths = result.episodes.lengths
+        assert result.status == "done"
+        assert result.episodes.step.tolist() == lengths.cumsum().tolist()
+        spent_episodes = len(lengths) == episodes and result.steps == lengths.sum()
+        spent_steps = result.steps == steps and lengths.sum() <= steps
+        assert spent_episodes or spent_steps
+        assert not episodes or len(lengths) <= episodes
+        assert not steps or result.steps <= steps
 
 
-def test_more_episodes_in_a_chunk_than_a_record_holds_lose_nothing():
+@of_each_kind
+def test_more_episodes_in_a_chunk_than_a_record_holds_lose_nothing(of_kind):
     one_step = replace(COMPILED, max_episode_steps=1)
-    config = replace(SMALL, env=one_step, episodes=4 * RECORDS + 7, steps=0)
-    jobs = jobs_of(replace(config, train_freq=T) for T in (1, 4, 16, 40))
-    for result in train(jobs).values():
+    config = replace(of_kind(replace(SMALL, env=one_step)), episodes=4 * RECORDS + 7, steps=0)
+    for result in train(jobs_of(replace(config, train_freq=T) for T in (1, 4, 16, 40))).values():
         assert result.episodes.step.tolist() == list(range(1, config.episodes + 1))
         assert set(result.episodes.lengths) == set(result.episodes.returns) == {1}
 
@@ -157,7 +166,8 @@ def test_no_lane_idles_while_a_job_waits():
 # Compilations
 
 
-def test_nothing_is_compiled_for_refills_and_other_lane_hyperparameters(alone):
+def test_nothing_is_compiled_for_refills_and_other_lane_hyperparameters():
+    train(JOBS[:1])
     program = program_of(SMALL)
     compiled = program.compilations
     assert compiled == 3  # a chunk, a refill, the test episodes
@@ -179,11 +189,8 @@ def programs(monkeypatch):
 def test_each_new_shape_is_compiled_once_and_shapes_take_turns(programs):
     other = replace(SMALL, hidden=(9,), activation="tanh", test_episodes=0)
     jobs = [Job(t, s, config) for t, config in enumerate((SMALL, other)) for s in range(6)]
-    worker, turns, new = Engine(LANES), [], jobs
-    while new or worker.busy:
-        episodes, _ = worker.advance(new)
-        new = []
-        turns.append({part.key[0] for part in episodes})
+    chunks = chunks_of(jobs, Engine(LANES))
+    turns = [{part.key[0] for part in chunk.episodes} for chunk in chunks]
     assert turns[:4] == [{0}, {1}, {0}, {1}]
     small, tanh = programs
     assert (small.key.network.hidden, tanh.key.network.hidden) == ((8,), (9,))
@@ -224,20 +231,20 @@ def test_a_lane_has_room_for_all_that_it_can_ever_store_at_once(change, capacity
 # Cancelling
 
 
-def test_a_cancelled_lane_ends_as_pruned_and_makes_room(alone, monkeypatch):
+def test_a_cancelled_lane_ends_as_pruned_and_makes_room(jobs, alone, monkeypatch):
     monkeypatch.setattr(lane_block, "TICKS", 10)
-    worker = Engine(LANES)
-    worker.advance(JOBS)
-    cancelled = JOBS[1].key
-    _, (pruned,) = worker.advance(cancelled=[cancelled])
-    assert (pruned.job, pruned.status) == (JOBS[1], "pruned")
-    assert 0 < pruned.steps < 300
+    worker, cancelled = Engine(LANES), jobs[1].key
+    results = worker.advance(jobs)[1] + worker.advance(cancelled=[cancelled])[1]
+    others = {result.key: result for result in results}
+    pruned = others.pop(cancelled)
+    assert (pruned.job, pruned.status) == (jobs[1], "pruned")
+    assert 0 < pruned.steps < jobs[1].config.steps
     count = len(pruned.episodes.step)
     assert count > 0
     assert pruned.episodes.step.tolist() == alone[cancelled].episodes.step[:count].tolist()
     assert [w.shape for w in pruned.weights] == [w.shape for w in alone[cancelled].weights]
     assert len(pruned.test_returns) == 0
-    others = train([], worker)
+    others |= train([], worker)
     assert_all_same(others, {key: alone[key] for key in alone if key != cancelled})
 
 
@@ -255,7 +262,7 @@ def test_a_cancelled_lane_does_no_more_work(monkeypatch):
 def test_a_cancelled_job_that_waits_never_begins():
     worker = Engine(LANES)
     worker.advance(JOBS)
-    _, finished = worker.advance(cancelled=[JOBS[6].key])
+    finished = worker.advance(cancelled=[JOBS[6].key])[1]
     pruned = next(result for result in finished if result.job == JOBS[6])
     assert (pruned.status, pruned.steps, len(pruned.episodes.step)) == ("pruned", 0, 0)
     assert JOBS[6].key not in train([], worker)
@@ -265,14 +272,14 @@ def test_cancelling_all_leaves_an_engine_with_nothing_to_do(monkeypatch):
     monkeypatch.setattr(lane_block, "TICKS", 3)
     worker = Engine(LANES)
     worker.advance(JOBS)
-    _, finished = worker.advance(cancelled=[job.key for job in JOBS])
+    finished = worker.advance(cancelled=[job.key for job in JOBS])[1]
     assert {result.job.key for result in finished} == {job.key for job in JOBS}
     assert {result.status for result in finished} == {"pruned"}
     assert not worker.busy
     assert worker.advance() == ([], [])
 
 
-def test_cancelling_what_is_not_here_or_no_longer_does_nothing(alone):
+def test_cancelling_what_is_not_here_or_no_longer_does_nothing():
     worker = Engine(LANES)
     train(JOBS[:1], worker)
     assert worker.advance(cancelled=[JOBS[0].key, (77, 7)]) == ([], [])
@@ -308,13 +315,14 @@ def test_only_whole_trainings_are_tested_and_only_as_often_as_asked():
 # Divergence
 
 
-def test_a_lane_that_diverges_is_found_frozen_and_reported_and_harms_nobody(alone):
-    diverging = replace(SMALL, lr=1e25)  # from its second update on nothing is finite
+def test_a_lane_that_diverges_is_found_frozen_and_reported_and_harms_nobody(jobs, alone, request):
+    of_kind = KINDS[request.node.callspec.params["jobs"]]
+    diverging = replace(of_kind(SMALL), lr=1e25)  # from its second update on nothing is finite
     first = 2 * SMALL.batch_size
     second = first + SMALL.train_freq
-    job, worker = Job(50, SEED, diverging), Engine(LANES)
-    _, finished = worker.advance([*JOBS[:2], job, *JOBS[2:]])
-    broken = next(result for result in finished if result.job == job)
+    job = Job(50, SEED, diverging)
+    others = train([*jobs[:2], job, *jobs[2:]])
+    broken = others.pop(job.key)
     assert (broken.status, broken.steps) == ("diverged", second)
     assert all(np.isfinite(w).all() for w in broken.weights)
     assert len(broken.test_returns) == 0
@@ -322,5 +330,4 @@ def test_a_lane_that_diverges_is_found_frozen_and_reported_and_harms_nobody(alon
     assert last_finite.status == "done"
     for w, v in zip(broken.weights, last_finite.weights, strict=True):
         np.testing.assert_array_equal(w, v)
-    others = {result.job.key: result for result in finished if result.job != job}
-    assert_all_same(others | train([], worker), alone)
+    assert_all_same(others, alone)

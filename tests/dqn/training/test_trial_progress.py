@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dqn.config import Config
-from dqn.training.jobs import EpisodeBatch
 from dqn.training.trial_progress import TrialProgress, budget_spent
 from dqn.training.trial_source import Trial
 
@@ -20,18 +19,7 @@ def course_of(config, *seeds):
 
 
 def add_episodes(progress, seed, returns, steps):
-    nothing = np.zeros(len(returns), np.float32)
-    progress.add_episodes(
-        EpisodeBatch(
-            (progress.number, seed),
-            step=np.asarray(steps),
-            returns=np.asarray(returns, np.float32),
-            lengths=np.ones(len(returns), np.int32),
-            epsilon=nothing,
-            loss=nothing,
-            q=nothing,
-        )
-    )
+    progress.add_episodes(seed, np.asarray(returns, np.float32), np.asarray(steps))
 
 
 def passed(progress, rungs):
@@ -118,9 +106,9 @@ def test_a_seed_of_an_earlier_session_is_remembered():
     progress = course_of(EPISODES, 0, 1)
     progress.rows[0] = {"status": "done"}
     assert progress.seeds_without_episodes() == [0]
-    progress.recall(0, np.array([2.0, 4.0, 90.0]), np.array([1, 2, 3]))
+    add_episodes(progress, 0, [2, 4, 90], [1, 2, 3])
     assert progress.seeds_without_episodes() == []
-    assert [job.key for job in progress.missing()] == progress.unfinished() == [(3, 1)]
+    assert [job.key for job in progress.missing()] == [(3, 1)]
     add_episodes(progress, 1, [1, 1], [1, 2])
     assert passed(progress, [0.25]) == [(0, {0: 3.0, 1: 1.0})]
 

@@ -7,7 +7,7 @@ import pytest
 from dqn import session
 from dqn.config import Config, EnvConfig
 from dqn.runtime.errors import UserError
-from dqn.workers.before_training import before_training
+from dqn.workers.pool import before_training
 
 TRAP = Config(epsilon_decay=0.996, seeds=1)
 

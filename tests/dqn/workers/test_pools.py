@@ -12,10 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fake_workers import FakeBackend, over
 
 from dqn.config import Config
-from dqn.training.jobs import Finished, Job
-from dqn.training.messages import ChunkResult, Heartbeat, PoolUpdate
+from dqn.training.jobs import Heartbeat, Job, PoolUpdate
 from dqn.workers import remote_pool
 from dqn.workers.backend import WorkerLostError
 from dqn.workers.local import LocalBackend
@@ -84,45 +84,6 @@ def test_jobs_of_mixed_shapes_come_back_once_each_with_all_their_episodes(pool):
     assert all(over.episodes.returns.tolist() == [sum(over.key)] * 5 for over in heard.finished)
 
 
-class FakeWorker:
-    """A worker that finishes what a test says."""
-
-    ready, gone = True, False
-
-    def __init__(self):
-        self.given, self.over = [], []
-
-    def send(self, request):
-        self.given += request.new
-
-    def poll(self):
-        if self.gone:
-            raise WorkerLostError("it was switched off")
-        text = [ChunkResult([], [Finished.pruned(job) for job in self.over], 0.0, 0.0, 0.0)]
-        self.over = []
-        return text
-
-    def end(self):
-        return ""
-
-
-class FakeBackend:
-    """A backend of such workers."""
-
-    def __init__(self, capacity):
-        self.capacity, self.workers = capacity, []
-
-    def start(self):
-        self.workers.append(FakeWorker())
-        return self.workers[-1]
-
-    def wait(self, workers, seconds):
-        return [one for one in workers if one.over or one.gone]
-
-    def close(self):
-        pass
-
-
 def test_a_worker_waits_before_it_compiles_what_another_has_a_program_for(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(remote_pool, "time", SimpleNamespace(monotonic=lambda: now[0]))
@@ -132,7 +93,7 @@ def test_a_worker_waits_before_it_compiles_what_another_has_a_program_for(monkey
     pool.advance([*jobs_of(0, narrow, seeds=24), *jobs_of(1, wide, seeds=40)], ())
     first, second = sorted(backend.workers, key=lambda one: one.given[0].trial)
     assert [len(first.given), len(second.given)] == [24, 24]
-    first.over = first.given[:10]
+    first.reports = [over(first.given[:10])]
     pool.advance([], ())
     assert len(first.given) == 24  # 14 jobs for 16 lanes: it waits for more of its own shape
     now[0] += remote_pool._PROGRAM / 2
@@ -156,7 +117,7 @@ def test_a_notice_says_when_there_are_more_workers_not_when_one_was_replaced():
     backend = FakeBackend(capacity=2)
     pool = RemotePool(backend)
     pool.advance(jobs_of(0, seeds=48), ())
-    backend.workers[0].gone = True
+    backend.workers[0].reports = [WorkerLostError("it was switched off")]
     pool.advance([], ())
     assert pool.advance([], ()).notices == []
     assert len(backend.workers) == 3
@@ -288,45 +249,28 @@ def test_a_trial_that_hangs_in_every_worker_is_given_up_and_all_others_are_done(
 
 
 def test_a_worker_that_is_silent_but_uses_its_processor_is_at_work(monkeypatch):
-    class Quiet:
-        ready = True
-
-        def send(self, request):
-            pass
-
-        def poll(self):
-            return [Heartbeat(processor)]
-
-        def end(self):
-            return "ended"
-
-    class QuietBackend:
-        capacity = 1
-
-        def start(self):
-            return Quiet()
-
-        def wait(self, workers, seconds):
-            return workers
-
-        def close(self):
-            pass
-
     now, processor = 0.0, 0.0
     monkeypatch.setattr(remote_pool.time, "monotonic", lambda: now)
-    pool = RemotePool(QuietBackend())
+    backend = FakeBackend(capacity=1)
+    pool = RemotePool(backend)
+
+    def update():
+        for one in backend.workers:
+            one.reports = [Heartbeat(processor)]
+        return pool.advance([], [])
+
     pool.advance(jobs_of(0), [])
     for _ in range(100):  # compiling, say: a heartbeat every ten seconds and a tenth of a core
         now, processor = now + 10.0, processor + 1.0
-        assert pool.advance([], []).notices == []
+        assert update().notices == []
     idle_since = now
-    while not (update := pool.advance([], [])).notices:  # from now on it waits for ever
+    while not (last := update()).notices:  # from now on it waits for ever
         now += 10.0
-    assert update.notices == [
+    assert last.notices == [
         "a worker was lost (it did nothing for 600 s): 3 trainings restarted in another"
     ]
     assert 600 <= now - idle_since <= 620
-    assert sorted(update.restarted) == [job.key for job in jobs_of(0)]
+    assert sorted(last.restarted) == [job.key for job in jobs_of(0)]
 
 
 def test_cancelled_jobs_come_back_once_as_pruned_wherever_they_are(pool):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import gymnasium
 import pytest
+from fake_workers import FakeBackend, FakeWorker
 from gymnasium.envs.classic_control import CartPoleEnv
 
 import dqn
@@ -20,9 +21,8 @@ from dqn import session
 from dqn.config import Config, EnvConfig
 from dqn.runtime import limits
 from dqn.runtime.errors import RunError, UserError
-from dqn.training.jobs import Finished, Job
-from dqn.training.messages import ChunkResult, Heartbeat, WorkerError, WorkRequest
-from dqn.workers import local, registrations, worker
+from dqn.training.jobs import ChunkResult, Finished, Heartbeat, Job, WorkerError, WorkRequest
+from dqn.workers import local, registrations
 from dqn.workers.backend import WorkerLostError
 from dqn.workers.local import LocalBackend, LocalWorker
 from dqn.workers.pool import refuse_workers
@@ -82,7 +82,7 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
     monkeypatch.setattr(
         local,
         "_START",
-        local._START.replace("from dqn.workers import worker", "import my_envs; 1 / 0"),
+        local._START.replace("from dqn.workers import local", "import my_envs; 1 / 0"),
     )
     (text,) = first_words(LocalWorker())
     assert text == WorkerError("ZeroDivisionError: division by zero", "", unstarted=True)
@@ -98,7 +98,7 @@ def test_modules_are_found_in_a_folder_whose_name_would_end_a_path(tmp_path, mon
     ],
 )
 def test_workers_that_cannot_start_end_the_command_with_the_reason(monkeypatch, fault, reason):
-    start = local._START.replace("    from dqn.workers import worker", f"    {fault}")
+    start = local._START.replace("    from dqn.workers import local", f"    {fault}")
     monkeypatch.setattr(local, "_START", start)
     pool = RemotePool(LocalBackend(2))
     with pytest.raises(RunError) as caught:
@@ -113,9 +113,9 @@ def test_a_worker_whose_users_code_ends_the_program_says_so(monkeypatch):
     def ends(**_):
         raise SystemExit("no simulator")
 
-    monkeypatch.setattr(worker.compile_cache, "prepare", ends)
+    monkeypatch.setattr(local.compile_cache, "prepare", ends)
     ours, theirs = multiprocessing.Pipe()
-    worker.serve(theirs)
+    local.serve(theirs)
     text = ours.recv()
     assert (text.reason, text.unstarted) == ("SystemExit: no simulator", True)
 
@@ -139,78 +139,18 @@ def test_a_system_that_refuses_another_process_is_said_in_one_line(monkeypatch):
 
 
 def test_a_later_worker_that_cannot_start_is_one_that_was_lost():
-    class OneWorker:
-        capacity = 1
-
-        def start(self):
-            return self
-
-        ready, reports = True, [[Heartbeat(0.0)], WorkerLostError("not now", unstarted=True)]
-
-        def poll(self):
-            one = self.reports.pop(0)
-            if isinstance(one, WorkerLostError):
-                raise one
-            return one
-
-        def send(self, request):
-            pass
-
-        def wait(self, workers, seconds):
-            return workers if self.reports else []
-
-        def end(self):
-            return ""
-
-    pool = RemotePool(OneWorker())
+    backend = FakeBackend(capacity=1, make=lambda _: FakeWorker(Heartbeat(0.0)))
+    pool = RemotePool(backend)
     pool.advance([Job(0, 0, config("CartPole-v1"))], [])
+    backend.workers[0].reports = [WorkerLostError("not now", unstarted=True)]
     assert pool.advance([], []).notices == [
         "a worker was lost (not now): 1 training restarted in another"
     ]
 
 
-class TwoWorkers:
-    """A backend of two: the first worker starts and does nothing, no other can start."""
-
-    capacity = 2
-
-    def __init__(self):
-        self.made = []
-
-    def start(self):
-        self.made.append(IdleWorker(begins=not self.made))
-        return self.made[-1]
-
-    def wait(self, workers, seconds):
-        return [one for one in workers if not one.heard]
-
-    def close(self):
-        pass
-
-
-class IdleWorker:
-    ready = True
-
-    def __init__(self, begins):
-        self.begins, self.heard, self.given, self.gone = begins, False, [], False
-
-    def poll(self):
-        if self.gone:
-            raise WorkerLostError("ended")
-        self.heard = True
-        if not self.begins:
-            raise WorkerLostError("no memory", unstarted=True)
-        return [Heartbeat(0.0)]
-
-    def send(self, request):
-        self.given += request.new
-
-    def end(self):
-        return ""
-
-
 def test_workers_that_can_never_start_are_done_without_and_cost_no_training():
-    backend = TwoWorkers()
+    no_memory = WorkerLostError("no memory", unstarted=True)
+    backend = FakeBackend(2, lambda made: FakeWorker(no_memory if made else Heartbeat(0.0)))
     pool, jobs, notices = (
         RemotePool(backend),
         [Job(n, 0, config("CartPole-v1")) for n in range(99)],
@@ -221,49 +161,40 @@ def test_workers_that_can_never_start_are_done_without_and_cost_no_training():
         jobs = []
         notices += update.notices
         assert not update.finished
-    assert len(backend.made) == 1 + 3
+    assert len(backend.workers) == 1 + 3
     assert sum("a worker was lost (no memory)" in line for line in notices) == 3
     assert notices[-1] == "3 workers in a row could not start: no more are started, 1 worker left"
-    first = backend.made[0]
-    first.gone, first.heard = True, False  # now another is tried, and there is none at all
+    # Now another is tried, and there is none at all.
+    backend.workers[0].reports = [WorkerLostError("ended")]
     with pytest.raises(RunError, match=r"a worker cannot start \(no memory\)"):
         until_over(pool, [])
 
 
-class Licensed(TwoWorkers):
-    """Two workers, of which the second cannot make an environment while the first has some."""
+class Licensee(FakeWorker):
+    """Trains a job a time; the second cannot make an environment while the first has some."""
 
-    def start(self):
-        self.made.append(Licensee(self))
-        return self.made[-1]
+    def __init__(self, first, never):
+        self.given, self.first, self.never, self.sent = [], first or self, never, 0
 
-    def wait(self, workers, seconds):
-        return [one for one in workers if one.given]
-
-
-class Licensee(IdleWorker):
-    def __init__(self, backend, begins=True):
-        super().__init__(begins)
-        self.backend, self.trained, self.sent = backend, 0, 0
+    @property
+    def reports(self):
+        return self.given
 
     def send(self, request):
         super().send(request)
         self.sent += len(request.new)
 
     def poll(self):
-        first = self is self.backend.made[0]
-        refused = not first and self.backend.made[0].given
+        refused = self is not self.first and self.first.given
         jobs, self.given = (self.given, []) if refused else (self.given[:1], self.given[1:])
-        self.trained += not refused
-        over = [Finished.failed(job, "no licence", unmade=True) if refused or self.backend.never
+        over = [Finished.failed(job, "no licence", unmade=True) if refused or self.never
                 else replace(Finished.pruned(job), status="done") for job in jobs]  # fmt: skip
-        return [ChunkResult([], over, 0.0, 0.0, 0.0)]
+        return [ChunkResult([], over)]
 
 
 @pytest.mark.parametrize("never", [False, True])
 def test_where_only_so_many_exist_workers_leave_trainings_to_those_that_have_them(never):
-    backend = Licensed()
-    backend.never = never
+    backend = FakeBackend(2, lambda made: Licensee(made[0] if made else None, never))
     pool, jobs = RemotePool(backend), [Job(n, 0, config("Some-v0")) for n in range(60)]
     finished, new = [], jobs
     for _ in range(200):
@@ -271,7 +202,7 @@ def test_where_only_so_many_exist_workers_leave_trainings_to_those_that_have_the
         new = ()
     assert sorted(one.key for one in finished) == [job.key for job in jobs]
     assert {one.status for one in finished} == {"failed" if never else "done"}
-    assert backend.made[1].sent < 60
+    assert backend.workers[1].sent < 60
     pool.close()
 
 

@@ -14,7 +14,6 @@ import types
 
 class Engine:
     def __init__(self):
-        self.seconds = self.useful = self.compiling = 0.0
         self._jobs = {}
         self._done = {}
 
@@ -22,16 +21,15 @@ class Engine:
     def busy(self):
         return bool(self._jobs)
 
-    def advance(self, new, cancelled):
+    def chunk(self, new, cancelled):
         import numpy as np
 
         from dqn.statistics.episode_columns import EPISODE_COLUMNS
-        from dqn.training.jobs import EpisodeBatch, Finished
+        from dqn.training.jobs import ChunkResult, EpisodeBatch, Finished
 
         self._jobs.update((job.key, job) for job in new)
         finished = [Finished.pruned(self._jobs.pop(key)) for key in cancelled if key in self._jobs]
         time.sleep(0.001)
-        self.seconds += 0.001
         episodes = []
         for key, job in list(self._jobs.items()):
             if job.config.gamma == 0.0:
@@ -50,10 +48,10 @@ class Engine:
                 nothing = np.zeros(0, np.float32)
                 weights = [np.zeros((300, 300), np.float32)]  # more than a pipe holds
                 finished.append(Finished(job, "done", done, over, nothing, weights, 0.0))
-        return episodes, finished
+        return ChunkResult(episodes, finished, 0.001)
 
 
-if "dqn.workers.worker" in sys.orig_argv:
+if "dqn.workers.local" in sys.orig_argv:
     engine = sys.modules["dqn.training.engine"] = types.ModuleType("dqn.training.engine")
     engine.Engine = Engine
     quiet = sys.modules["dqn.runtime.tensorflow"] = types.ModuleType("dqn.runtime.tensorflow")
