@@ -3,7 +3,5 @@
 from dqn.runtime.compile_cache import nothing_collected
 from dqn.runtime.tensorflow import import_tensorflow
 
-with (
-    nothing_collected()
-):  # to look for garbage takes a quarter of the import's time, and finds none
+with nothing_collected():  # looking for garbage takes a quarter of the import's time
     import_tensorflow()

@@ -217,9 +217,11 @@ def nothing_collected() -> Iterator[None]:
 
     Of a table of 20,000 rows it would take a second while it is read, and a third of one each time.
     """
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if was_on:
+            gc.enable()

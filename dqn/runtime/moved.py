@@ -37,9 +37,9 @@ _MODULES = {
     "dqn.results: atomic=atomic_write",
     "dqn.statistics": "dqn: record=episode_columns; dqn.results: comparison stats=metrics",
     "dqn.storage": "dqn.results: best=best_weights columns composed=manifest damage=quarantine "
-    "document=safe_yaml episodes folder=results_dir format=format_version identity lines lock "
-    "machines opening parts places=layout ranking reading=reader seeds seeds_text thresholds "
-    "training=finished trial_table trials",
+    "document=safe_yaml episodes folder=results_dir format=format_version identity "
+    "lines=older_formats lock machines opening parts=episodes places=layout ranking "
+    "reading=reader seeds seeds_text thresholds training=finished trial_table trials",
     "dqn.terminal": "dqn.execution: closing=tables drawing live=progress progress "
     "screen=console summary=tables",
     "dqn.training": "dqn.execution: block=lane_block course=trial_progress driver=scheduler engine "

@@ -93,4 +93,5 @@ def _alike(
         return
     which, kind = np.unique(counts[:, drawn], axis=1, return_inverse=True)
     for number, column in enumerate(which.T):
-        yield np.flatnonzero(drawn)[kind == number], np.flatnonzero(column)
+        # NumPy 2.0 gives `kind` a second axis.
+        yield np.flatnonzero(drawn)[kind.ravel() == number], np.flatnonzero(column)

@@ -7,7 +7,7 @@ from the parts, trials.csv from seeds.csv; it is written anew, a fiftieth of the
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +77,20 @@ class ResultsDir:
             format_version.refuse_unfit(path, self._key)
             path.mkdir(parents=True, exist_ok=True)
             self._lock = Lock(path)
+            with ExitStack() as undone:
+                undone.callback(self._lock.close)
+                remove_temporaries(path, ("episodes.parquet", "figures"))
+                self.identity = manifest.check_or_write(
+                    path, config, sweep, growable_keys, defaults
+                )
+                """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
+                self._open(config, sweep)
+                undone.pop_all()
         except OSError as error:
-            raise self._not_writable(error) from error
-        try:
-            remove_temporaries(path, ("episodes.parquet", "figures"))
-            self.identity = manifest.check_or_write(path, config, sweep, growable_keys, defaults)
-            """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
-            self._open(config, sweep)
-        except OSError as error:
-            self._lock.close()
-            raise self._not_writable(error) from error
-        except BaseException:
-            self._lock.close()
-            raise
+            raise UserError(
+                f"{path}: the folder of results must be writable, is not "
+                f"({error.strerror or error}); choose another with {self._key}=FOLDER"
+            ) from error
 
     def _open(self, config: Config, sweep: Mapping[str, Any] | None) -> None:
         def base(columns: Iterable[str]) -> Row:
@@ -282,12 +283,6 @@ class ResultsDir:
     def threshold(self, env: EnvConfig) -> float | None:
         """The mean return that counts as solved in `env`; None where there is none."""
         return self._thresholds.of(env)
-
-    def _not_writable(self, error: OSError) -> UserError:
-        return UserError(
-            f"{self.path}: the folder of results must be writable, is not "
-            f"({error.strerror or error}); choose another with {self._key}=FOLDER"
-        )
 
 
 @contextmanager

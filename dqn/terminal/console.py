@@ -42,13 +42,15 @@ class Screen:
 
     def __enter__(self):
         self._last = time.monotonic() - _PAUSE + _FIRST
-        self.bars.start()
+        if self._console.is_terminal:
+            self.bars.start()
         if self._opening:
             self.line(self._opening)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.bars.stop()
+        if self._console.is_terminal:
+            self.bars.stop()
 
     def notice(self, text: str) -> None:
         """A line that a person must read."""

@@ -74,10 +74,11 @@ def made(data: ReportData) -> Section:
 def _overrides(path: Path) -> list[str]:
     """What the command line said; nothing where it is not on record."""
     try:
-        text = plain_of(path / ".hydra" / "overrides.yaml")
-    except (OSError, ValueError):
+        said = plain_of(path / ".hydra" / "hydra.yaml")["hydra"]["overrides"]
+        words = [str(word) for word in (*said["hydra"], *said["task"])]
+    except (OSError, ValueError, LookupError, TypeError):
         return []
-    return [without_passwords(str(word)) for word in text] if isinstance(text, list) else []
+    return [without_passwords(word) for word in words if not word.startswith("hydra.mode=")]
 
 
 def run_command(config: Config) -> str:

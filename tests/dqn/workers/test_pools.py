@@ -220,7 +220,7 @@ def test_the_trace_of_an_error_in_a_worker_is_shown_on_demand(pool, capfd, monke
 
 
 def test_a_hung_worker_is_detected_killed_and_replaced(pool, monkeypatch):
-    monkeypatch.setattr(remote_pool, "HEARTBEAT_TIMEOUT", 1.0)
+    monkeypatch.setattr(remote_pool, "HEARTBEAT_TIMEOUT", 5.0)  # a start on a busy machine is less
     jobs = [job for trial in range(10) for job in jobs_of(trial, replace(SHORT, episodes=300))]
     frozen = []
 
@@ -233,7 +233,7 @@ def test_a_hung_worker_is_detected_killed_and_replaced(pool, monkeypatch):
     heard = everything(pool, jobs, between=freeze)
     each_once(heard, jobs)
     assert set(statuses(heard).values()) == {"done"}
-    assert heard.notices[0].startswith("a worker was lost (it sent no heartbeat for 1 s): ")
+    assert heard.notices[0].startswith("a worker was lost (it sent no heartbeat for 5 s): ")
     assert frozen[0].returncode == -signal.SIGKILL
 
 
