@@ -138,7 +138,9 @@ def sweep(
 
         if view.trained or not result_pictures.is_best_whole(folder):
             ending.draw("the best trial", lambda: result_pictures.draw_best_trial(folder, base))
-        trials, best = _of_trials(about, folder.trials()), folder.best_trials()
+        trials, best = folder.trials(), folder.best_trials()
+        if about.trials is not None:  # those that this command is about
+            trials = trials[trials["trial"].isin(list(about.trials))]
         ending.write(folder.close)
     begun = len(trials)
     if ending.stopped:
@@ -202,11 +204,6 @@ class _Ending:
         if self.failed is not None or self._unwritten:
             raise self.failed or self._unwritten[-1]
         return INTERRUPTED if self.stopped else status
-
-
-def _of_trials(about: SweepSpec, trials: Any) -> Any:
-    """Rows of trials.csv that the command is about."""
-    return trials if about.trials is None else trials[trials["trial"].isin(list(about.trials))]
 
 
 @contextmanager

@@ -53,7 +53,11 @@ class Frames:
 
     def images(self) -> list[np.ndarray]:
         """All that was kept: uint8 [height, width, 3], the same size for each."""
-        of_one = all(frame.dtype.kind == "f" and _brightest(frame) <= 1.0 for frame in self.kept)
+        # The largest finite number: one pixel that is none says nothing of the others.
+        of_one = all(
+            frame.dtype.kind == "f" and np.max(frame, where=np.isfinite(frame), initial=0.0) <= 1.0
+            for frame in self.kept
+        )
         frames = [_as_bytes(frame, 255.0 if of_one else 1.0) for frame in self.kept]
         height, width = (max((f.shape[axis] for f in frames), default=0) for axis in (0, 1))
         return [
@@ -101,11 +105,6 @@ def _pixels(frame: Any, name: str) -> np.ndarray:
         pixels = pixels * np.uint8(255)
     colours = pixels[..., :3]  # without what says how much shines through
     return np.repeat(colours, 3, axis=-1) if colours.shape[-1] == 1 else colours
-
-
-def _brightest(frame: np.ndarray) -> float:
-    """The largest finite number in it: one pixel that is none says nothing of the others."""
-    return float(np.max(frame, where=np.isfinite(frame), initial=0.0))
 
 
 def _as_bytes(frame: np.ndarray, factor: float) -> np.ndarray:

@@ -80,7 +80,7 @@ def is_same_cell(column: str, one: Cell, other: Cell) -> bool:
 
 
 def config_of(row: Mapping[str, Cell], base: Config) -> Config:
-    """The configuration of a line of seeds.csv, as `seeds.read_seeds` gives it; exact.
+    """The configuration of a line of seeds.csv, as `seeds.read_text` gives it; exact.
 
     What has no column is that of `base`: the keys that no network sees, and what the environment's
     id leaves open in a table whose trials do not differ in it. Raises `UserError` where the cells

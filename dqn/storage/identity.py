@@ -8,11 +8,6 @@ from typing import Any
 from dqn.config import Config
 from dqn.config.config import NON_RESULT_KEYS
 
-_OF_MANY = (
-    "seeds",
-    "first_seed",
-)  # which trainings of a configuration there are, not how each goes
-
 
 def identity_of(config: Config) -> str:
     """32 hexadecimal digits, the same for all configurations whose trainings are the same.
@@ -21,7 +16,7 @@ def identity_of(config: Config) -> str:
     seeds, where they are trained and what the folder is called do not. Numbers count by value (10
     is 10.0), mappings without their order.
     """
-    left_out = {*NON_RESULT_KEYS, *_OF_MANY}
+    left_out = {*NON_RESULT_KEYS, "seeds", "first_seed"}
     mapping = {name: value for name, value in config.to_mapping().items() if name not in left_out}
     return hashlib.sha256(text_of(mapping).encode()).hexdigest()[:32]
 

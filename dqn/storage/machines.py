@@ -5,7 +5,7 @@ from typing import Any
 
 from dqn.runtime import machine
 from dqn.runtime.atomic_write import replacing
-from dqn.storage.safe_yaml import plain_of, written
+from dqn.storage.safe_yaml import differences, plain_of, written
 
 FILE = "machine.yaml"
 _DECISIVE = ("processor", "system", "versions")
@@ -32,16 +32,8 @@ def read(folder: Path) -> list[dict[str, Any]]:
 
 def changed(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What may change a training's last bits and is not what it was: "numpy 2.1 is now 2.2"."""
-    found = []
-    for name in _DECISIVE:
-        was, is_now = then.get(name), now.get(name)
-        if isinstance(was, dict) and isinstance(is_now, dict):
-            both = {**was, **is_now}
-            found += [
-                f"{part} {was.get(part, '-')} is now {is_now.get(part, '-')}"
-                for part in both
-                if was.get(part) != is_now.get(part)
-            ]
-        elif was != is_now:
-            found.append(f"{name} {was or '-'} is now {is_now or '-'}")
-    return found
+    old, new = ({name: machine.get(name) for name in _DECISIVE} for machine in (then, now))
+    return [
+        f"{name.rpartition('.')[2]} {was or '-'} is now {is_now or '-'}"
+        for name, was, is_now in differences(old, new)
+    ]

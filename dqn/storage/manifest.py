@@ -101,7 +101,10 @@ def _keep_sweep(
     identity = old[_IDENTITY]
     known = {name: value for name, value in plain(_yaml(defaults)).items() if name in new}
     changed = list(differences(_filled(old, known), _filled({_IDENTITY: identity, **new}, known)))
-    _refuse(path, [d for d in changed if not (d[0] in growable_keys and _are_numbers(d[1], d[2]))])
+    numbers = int | float
+    _refuse(path, [(name, was, now) for name, was, now in changed
+                   if not (name in growable_keys and isinstance(was, numbers)
+                           and isinstance(now, numbers))])  # fmt: skip
     if any(now > was for _, was, now in changed):
         highest = {name: max(was, now) for name, was, now in changed}
         _write(path, _with({_IDENTITY: identity, **new}, highest))
@@ -147,10 +150,6 @@ _ANOTHER = "choose another folder with name=NAME"
 
 def _format(value: Any) -> str:
     return override_text(value) if isinstance(value, bool | str) else short_repr(value)
-
-
-def _are_numbers(*values: Any) -> bool:
-    return all(isinstance(value, int | float) for value in values)
 
 
 def read_config(path: Path) -> dict[str, Any] | None:

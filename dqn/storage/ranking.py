@@ -60,10 +60,9 @@ class Ranking:
     def best(self) -> dict[str, int]:
         """The number of the best trial of each task, by the task."""
         best: dict[str, int] = {}
-        for trial, task in self._task.items():
-            if task not in best or self.is_better(trial, best[task]):
-                best[task] = trial
-        return {task: best[task] for task in self.tasks()}
+        for trial in self.order():
+            best.setdefault(self._task[trial], trial)
+        return best
 
 
 def task_folders(tasks: Iterable[str]) -> dict[str, str]:

@@ -109,11 +109,11 @@ def read(path: Path) -> Results:
         _compute(text, path, base)
     rows: dict[int, list[Row]] = defaultdict(list)
     for row in text.rows.values():
-        rows[_whole(row["trial"])].append(row)
+        rows[row_id(row)[0]].append(row)
     if not rows:
         raise UserError(f"{path}: must hold a finished training, holds none yet; let it go on")
     for of_trial in rows.values():
-        of_trial.sort(key=lambda row: _whole(row["seed"]))
+        of_trial.sort(key=row_id)
     same = {n: of for n, of in read_same(path / "trials.csv").items()
             if of in rows and n not in rows}  # fmt: skip
     return Results(path, base, sweep, dict(rows), same)
@@ -144,7 +144,3 @@ def _compute(text: SeedsText, path: Path, base: Config) -> None:
         mine = of.get(row_id(row), frame[:0])
         computed = thresholds.computed(row, pd.DataFrame(mine))
         row.update({name: computed[name] for name in text.missing if name in computed})
-
-
-def _whole(cell: Any) -> int:
-    return int(cell)

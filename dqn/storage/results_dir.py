@@ -31,8 +31,6 @@ from dqn.storage.thresholds import Thresholds
 from dqn.storage.trial_table import TrialTable
 from dqn.storage.trials import retried
 
-__all__ = ["FinishedTraining", "ResultsDir"]
-
 
 class ResultsDir:
     """Creates the folder of results at `path`, or resumes the one that is there.

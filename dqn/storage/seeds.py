@@ -14,8 +14,6 @@ from dqn.storage.columns import Cell, Row
 from dqn.storage.safe_yaml import refuse_endless
 from dqn.storage.seeds_text import RowId, SeedsText, line_of
 
-__all__ = ["RowId", "SeedsTable", "read_seeds", "read_text"]
-
 
 class SeedsTable:
     """seeds.csv at `path`: a line for each of `rows`, in memory by (trial, seed).
@@ -79,14 +77,6 @@ def env_columns(path: Path) -> tuple[str, ...]:
         return ()
     names = [name.strip(' "\r\n') for name in re.split("[,;\t]", first)]
     return tuple(name for name in names if name.startswith("env.") and columns.known(name))
-
-
-def read_seeds(path: Path) -> list[Row]:
-    """The rows of the seeds.csv at `path`, in their order; a blank cell is None.
-
-    Raises as `read_text`, also where a column is missing.
-    """
-    return list(read_text(path).rows.values())
 
 
 def read_text(

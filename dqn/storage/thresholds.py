@@ -27,13 +27,9 @@ class Thresholds:
         if env.solved_return is not None:
             return env.solved_return
         if env.id not in self._registered:
-            self._registered[env.id] = self._look_up(env)
+            known = gymnasium_env.describe(env).solved_return if self._imports else None
+            self._registered[env.id] = known if self._imports else known_solved_return(env)
         return self._registered[env.id]
-
-    def _look_up(self, env: EnvConfig) -> float | None:
-        if self._imports:
-            return gymnasium_env.describe(env).solved_return
-        return known_solved_return(env)
 
     def computed(self, row: Mapping[str, Cell], episodes: pd.DataFrame) -> Row:
         """The columns of a row that follow from its episodes, but for the test's.

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from dqn.runtime.errors import TrainingError
 from dqn.statistics.formatting import count
-from dqn.storage.results_dir import FinishedTraining, ResultsDir
+from dqn.storage.finished import FinishedTraining
+from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import named, retried
 from dqn.training.jobs import Finished, Job, PoolUpdate, TrainingId, WorkerPool
 from dqn.training.trial_progress import TrialProgress

@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 
 from dqn.config import Config
-from dqn.storage.results_dir import FinishedTraining, ResultsDir
+from dqn.storage.finished import FinishedTraining
+from dqn.storage.results_dir import ResultsDir
+from dqn.storage.seeds import read_text
 
 CONFIG = Config(seeds=3)
 
@@ -43,3 +45,8 @@ def filled(path, *results, config=CONFIG, **of_sweep) -> None:
 
 def pairs(frame) -> list[tuple[int, int]]:
     return list(frame[["trial", "seed"]].drop_duplicates().itertuples(index=False, name=None))
+
+
+def read_seeds(path) -> list:
+    """The rows of the seeds.csv at `path`, in their order; a blank cell is None."""
+    return list(read_text(path).rows.values())

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainings import CONFIG, filled, result
+from trainings import CONFIG, filled, read_seeds, result
 
 from dqn.config import Config, EnvConfig
 from dqn.runtime.errors import UserError
 from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import columns_of, config_of, hyperparameters
 from dqn.storage.results_dir import ResultsDir
-from dqn.storage.seeds import SeedsTable, read_seeds
+from dqn.storage.seeds import SeedsTable
 
 REST = {
     "status": "done", "steps": 1, "episodes": 1, **dict.fromkeys(METRICS, 1.0), "best_return": None,

@@ -9,11 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from earlier import DATA, seeds_lines
-from trainings import CONFIG, filled, pairs, result
+from trainings import CONFIG, filled, pairs, read_seeds, result
 
 from dqn.runtime.errors import RunError
 from dqn.storage.results_dir import ResultsDir
-from dqn.storage.seeds import read_seeds
 
 KEYS = {(0, seed) for seed in range(3)}
 

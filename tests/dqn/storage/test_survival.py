@@ -8,11 +8,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from killed import before_each_call
-from trainings import CONFIG, filled, pairs, result
+from trainings import CONFIG, filled, pairs, read_seeds, result
 
 from dqn.runtime.errors import RunError
 from dqn.storage.results_dir import ResultsDir
-from dqn.storage.seeds import read_seeds
 
 
 @pytest.fixture

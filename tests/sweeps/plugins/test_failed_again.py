@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from killed import before_each_call
-from trainings import CONFIG, pairs, result
+from trainings import CONFIG, pairs, read_seeds, result
 
 from dqn.runtime.errors import RunError
 from dqn.storage.results_dir import ResultsDir
-from dqn.storage.seeds import read_seeds
 
 SWEEP = {"kind": "grid"}
 BASE = dataclasses.replace(CONFIG, seeds=3)
