@@ -144,7 +144,7 @@ def sweep(
         ending.write(folder.close)
     begun = len(trials)
     if ending.stopped:
-        trials = trials[trials["trial"].isin(view.ended)]
+        trials = trials[trials["trial"].isin(list(view.ended))]
     if len(trials):
         over = about.over
         value_of = None if over is None else lambda n: over(folder.rows_of(n))
