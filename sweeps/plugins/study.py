@@ -90,7 +90,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
 
     def study() -> int:
         status = session.sweep(base, path, about, source)[0]
-        if status != INTERRUPTED and studies[0].ended_early:
+        if studies and status != INTERRUPTED and studies[0].ended_early:
             print(studies[0].ended_early)
         if status == INTERRUPTED or settings.validate is None:
             return status

@@ -31,7 +31,7 @@ class Interrupted(io.RawIOBase):
 def test_a_signal_in_the_middle_of_a_line_stops_after_both_lines_are_whole(number):
     raw = Interrupted(number)
     file = io.TextIOWrapper(io.BufferedWriter(raw), line_buffering=True)
-    with Screen(console=Console(file=file)) as screen, _ctrl_c(screen.stopping) as asked:
+    with Screen("", console=Console(file=file)) as screen, _ctrl_c(screen.stopping) as asked:
         screen.line("seed 0 done")
         assert asked.is_set()
     lines = raw.written.decode().splitlines()

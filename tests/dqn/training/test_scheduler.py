@@ -45,7 +45,7 @@ def test_a_run_ends_with_a_table_and_the_path_of_its_folder(finished):
     lines = done.stdout.splitlines()
     assert lines[-1] == f"results: {folder}"
     assert [line.split()[0] for line in lines if re.match(r" +\d+ +done", line)] == list("012")
-    assert any(line.lstrip().startswith("IQM   3 seeds") for line in lines)
+    assert any(line.lstrip().startswith("IQM  3 seeds") for line in lines)
     assert any("95 % interval" in line for line in lines)
 
 
