@@ -157,6 +157,8 @@ def observation(value: Any, size: int | None) -> np.ndarray:
                 f"an array of shape {array.shape}, must give shape {(size,)}, that of its Box"
             )
         array = array.reshape(size)
+    if array.dtype == np.float32:
+        return array.astype(np.float32)
     with np.errstate(over="ignore"):  # too large for 32 bits: infinite, which is refused
         return array.astype(np.float32)
 
