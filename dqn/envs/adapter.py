@@ -6,7 +6,6 @@ a method gives or raises is an `EnvError` that names the method. Never loads Ten
 
 import contextlib
 import re
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -48,15 +47,22 @@ class Adapter:
     def reset(self, seed: int | None) -> np.ndarray:
         """Begin an episode; its first observation, float32 [D]. Of a seed 31 bits are used."""
         given = self._call("reset", 2, seed=seed if seed is None else int(seed) & SEED_MASK)
-        return self._noted("reset", self._taken("reset", "observation", given[0], self._observe))
+        try:
+            return self._noted("reset", observation(given[0], self._size))
+        except NotTakenError as error:
+            raise self._wrong("reset", f"gave observation {error}") from error
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool]:
         """Observation float32 [D] (a copy), reward, terminated and truncated."""
         given = self._call("step", 5, action)
-        s = self._taken("step", "observation", given[0], self._observe)
-        r = self._taken("step", "reward", given[1], number)
-        terminated = self._taken("step", "terminated", given[2], flag)
-        truncated = self._taken("step", "truncated", given[3], flag)
+        name = "observation"
+        try:
+            s, name = observation(given[0], self._size), "reward"
+            r, name = number(given[1]), "terminated"
+            terminated, name = flag(given[2]), "truncated"
+            truncated = flag(given[3])
+        except NotTakenError as error:
+            raise self._wrong("step", f"gave {name} {error}") from error
         return self._noted("step", s, r), r, terminated, truncated
 
     def render(self) -> Any:
@@ -83,15 +89,6 @@ class Adapter:
             problem = f"gave {format_value(given)}, must give {_PARTS[method]}"
             raise self._wrong(method, problem)
         return given
-
-    def _taken(self, method: str, name: str, value: Any, take: Callable[[Any], Any]) -> Any:
-        try:
-            return take(value)
-        except NotTakenError as error:
-            raise self._wrong(method, f"gave {name} {error}") from error
-
-    def _observe(self, value: Any) -> np.ndarray:
-        return observation(value, self._size)
 
     def _noted(self, method: str, s: np.ndarray, r: float = 0.0) -> np.ndarray:
         """The observation; that it or the reward is not finite is noted, the first time."""
