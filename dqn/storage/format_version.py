@@ -47,16 +47,17 @@ def refuse_newer(folder: Path) -> int:
 
 def refuse_unfit(
     folder: Path, key: str, also: Collection[str] = (), hydra: str | None = None
-) -> None:
-    """Refuse a folder that results must not be written to; nothing in it is touched.
+) -> int:
+    """The format of a folder; one that results must not be written to is refused, and not touched.
 
     Raises as `refuse_newer` and `layout.refuse_foreign`, which says what `key`, `also` and
     `hydra` are; `OSError` where something of ours in it is a link.
     """
-    refuse_newer(folder)
+    found = refuse_newer(folder)
     if folder.is_dir():
         refuse_links(folder, is_written)
         refuse_foreign(folder, key, also, hydra)
+    return found
 
 
 def check_or_write(folder: Path) -> None:

@@ -72,7 +72,7 @@ class ResultsDir:
         self._key = "hydra.run.dir" if sweep is None else "hydra.sweep.dir"
         self._thresholds = Thresholds(config)
         try:
-            format_version.refuse_unfit(path, self._key)
+            found = format_version.refuse_unfit(path, self._key)
             path.mkdir(parents=True, exist_ok=True)
             self._lock = Lock(path)
             with ExitStack() as undone:
@@ -82,7 +82,7 @@ class ResultsDir:
                     path, config, sweep, growable_keys, defaults
                 )
                 """Of a sweep: 32 hexadecimal digits, made once with its folder; None of a run."""
-                self._open(config, sweep)
+                self._open(config, sweep, found)
                 undone.pop_all()
         except OSError as error:
             raise UserError(
@@ -90,14 +90,14 @@ class ResultsDir:
                 f"({error.strerror or error}); choose another with {self._key}=FOLDER"
             ) from error
 
-    def _open(self, config: Config, sweep: Mapping[str, Any] | None) -> None:
+    def _open(self, config: Config, sweep: Mapping[str, Any] | None, found: int) -> None:
         def base(columns: Iterable[str]) -> Row:
             # What trials differed in before counts too, whatever a command says by now.
             env = [name for name in columns if name.startswith("env.")]
             return hyperparameters(config, (*self._swept, *env))
 
         is_said = False
-        if format_version.refuse_newer(self.path) < format_version.FORMAT:
+        if found < format_version.FORMAT:
             there = env_columns(self.path / "seeds.csv")
             varied = manifest.varied(self.path, sweep, (*self._swept, *there))
             is_said = carry_over(self.path, base(there), varied, self._computed)

@@ -137,16 +137,16 @@ class RemotePool:
         if not self._queues or not one.worker.ready:
             return []
         if self._deaths and any(self._deaths[trial] for trial, _ in one.jobs):
-            return []  # it has a suspect
-        suspect = next((key for key in self._queues if isinstance(key, int)), None)
-        if suspect is not None and not one.jobs:
-            return self._take(suspect, WORKER_JOBS)
+            return []  # it has a quarantined trial
+        quarantined = next((key for key in self._queues if isinstance(key, int)), None)
+        if quarantined is not None and not one.jobs:
+            return self._take(quarantined, WORKER_JOBS)
         given: list[Job] = []
         one.without = {env_id for env_id in one.without if self._others_have(one, env_id)}
         for program, has in one.programs.most_common():
             if has and program.env_id not in one.without:
                 given += self._take(program, WORKER_JOBS - has)
-        while len(one.jobs) + len(given) < WORKER_JOBS and suspect is None:
+        while len(one.jobs) + len(given) < WORKER_JOBS and quarantined is None:
             program = self._one_more(one, len(one.jobs) + len(given))
             if program is None:
                 break
