@@ -54,9 +54,9 @@ def rows(rounds: int, progress: Callable[[str], None], trials: int) -> list[Row]
             text.append(_measured(workers, chunks, sweep))
             progress(f"round {i + 1} of {rounds}, {name}: {text[-1]['trainings']:,.0f} trainings/s")
         table += [
-            Row(f"{name}: trainings", [one["trainings"] for one in text], "/s"),
-            Row(f"{name}: reports", [one["reports"] for one in text], "/s"),
-            Row(f"{name}: received", [one["megabytes"] for one in text], "MB/s"),
+            Row(f"{name}: trainings", [measured["trainings"] for measured in text], "/s"),
+            Row(f"{name}: reports", [measured["reports"] for measured in text], "/s"),
+            Row(f"{name}: received", [measured["megabytes"] for measured in text], "MB/s"),
         ]
     return table
 
@@ -122,7 +122,7 @@ class _Stage:
         return _Pretender(self)
 
     def wait(self, workers: Sequence[_Pretender], seconds: float) -> Sequence[_Pretender]:
-        return [one for one in workers if one.jobs]
+        return [worker for worker in workers if worker.jobs]
 
     def close(self) -> None:
         took = time.process_time() - self.began - self.pretended

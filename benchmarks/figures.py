@@ -28,7 +28,7 @@ def draw_scaling(path: Path, rows: Sequence[Row], default_lanes: int, machine: s
         medians = np.array([row.median for row in mine])
         low, high = (np.array([pick(row.values) for row in mine]) for pick in (min, max))
         axes.errorbar(
-            sizes, medians, [medians - low, high - medians],
+            sizes, medians, [(medians - low).tolist(), (high - medians).tolist()],
             color=BLUE, ecolor=SKY, marker="o", ms=5, lw=1.8, capsize=2,
         )  # fmt: skip
         axes.set_xscale("log", base=2)

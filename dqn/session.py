@@ -210,7 +210,7 @@ class _Ending:
 def pool_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterator[WorkerPool]:
     """The workers that `config` asks for, of a size for `jobs` trainings like `configs`."""
     pool: WorkerPool = InProcessPool()
-    alone = jobs > 1 and len([one for one in configs if exclusive.is_exclusive(one)]) > 0
+    alone = jobs > 1 and len([config for config in configs if exclusive.is_exclusive(config)]) > 0
     if config.fleet == "ray" and jobs:
         from dqn.workers.ray import RayBackend
 

@@ -30,8 +30,6 @@ from dqn.config.fields import override_text
 from dqn.config.interpolation import escaped, refuse_literal
 from dqn.runtime.errors import UserError, first_line, must_be, unknown_key
 
-Number = bool | int | float
-
 
 class Composer:
     """Makes the `Config` of any job of one command, whose composed configuration is `composed`.
@@ -96,7 +94,7 @@ class Composer:
                 known[tuple(job)] = self._composed(job, {})
         return known[tuple(job)]
 
-    def sampled(self, job: Sequence[str], numbers: Mapping[str, Number]) -> Config:
+    def sampled(self, job: Sequence[str], numbers: Mapping[str, float]) -> Config:
         """The configuration of a study's trial: its overrides, then `numbers` by key.
 
         It is not remembered: there may be thousands.
@@ -104,18 +102,18 @@ class Composer:
         with self._naming_files([*job, *(f"{name}=" for name in numbers)]):
             return self._composed(job, numbers)
 
-    def _composed(self, job: Sequence[str], sampled: Mapping[str, Number]) -> Config:
+    def _composed(self, job: Sequence[str], sampled: Mapping[str, float]) -> Config:
         with one_line():
             overrides = [self._override(text) for text in job]
             groups = [bool(options_of(self.loader, one.key_or_group)) for one in overrides]
             base, choice, values = self._base(tuple(itertools.compress(job, groups)))
             keys = [one for one, is_group in zip(overrides, groups, strict=True) if not is_group]
             if values is None or any("${" in str(key.value()) for key in keys):
-                one = copy.deepcopy(base)
+                composed = copy.deepcopy(base)
                 texts = (f"++{name}={override_text(value)}" for name, value in sampled.items())
                 keys += map(self._override, texts)
-                ConfigLoaderImpl._apply_overrides_to_config(keys, one)
-                return self._whole(one)
+                ConfigLoaderImpl._apply_overrides_to_config(keys, composed)
+                return self._whole(composed)
             pairs = [(key.key_or_group, key.value()) for key in keys]
             for name, value in (*pairs, *sampled.items()):  # of a key given twice the last counts
                 values = _with(values, name.split("."), value)

@@ -220,4 +220,4 @@ def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
 
 def fixed(overrides: Iterable[Override]) -> list[str]:
     """Those that are not swept, as text."""
-    return [one.input_line or "" for one in overrides if not one.is_sweep_override()]
+    return [override.input_line or "" for override in overrides if not override.is_sweep_override()]

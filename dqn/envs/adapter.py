@@ -144,7 +144,7 @@ def observation(value: Any, size: int | None) -> np.ndarray:
     if size is None:
         return np.array(value)
     if isinstance(value, list | tuple) and len(value) == size > 1:
-        array = np.array([number(one) for one in value])
+        array = np.array([number(item) for item in value])
     else:
         array = numbers(value)
     if array.shape != (size,):
@@ -187,7 +187,7 @@ def flag(value: Any) -> bool:
 def format_value(value: Any) -> str:
     """A value in a few words."""
     is_list = isinstance(value, tuple | list) and len(value) > 1
-    if is_list and not all(isinstance(one, bool | int | float | np.generic) for one in value):
+    if is_list and not all(isinstance(item, bool | int | float | np.generic) for item in value):
         return f"{len(value)} values"
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape} of {value.dtype}"
@@ -207,7 +207,7 @@ def numbers(value: Any, wanted: str = "numbers") -> np.ndarray:
             raise refused
         array = np.asarray(value)
         if array.dtype.kind == "O":  # Decimals, Fractions, other libraries' numbers
-            if any(one is None or isinstance(one, str | bytes) for one in array.flat):
+            if any(item is None or isinstance(item, str | bytes) for item in array.flat):
                 raise refused
             array = array.astype(np.float64)
     except (Exception, SystemExit) as error:  # whatever the value's own class raises

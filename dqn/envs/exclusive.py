@@ -30,8 +30,8 @@ def exclusive(env: EnvConfig, look: bool = True) -> str:
         except (UserError, EnvError) as error:
             reason = describe_error(error.__cause__ or error)
         finally:
-            for one in made:
-                one.close()
+            for env_made in made:
+                env_made.close()
         _exclusive[env.id] = spec, reason
     return _exclusive[env.id][1] if env.id in _exclusive else ""
 

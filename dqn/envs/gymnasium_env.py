@@ -212,7 +212,7 @@ def _made(spec: EnvSpec, env: EnvConfig, parameters: Parameters, **drawing: str)
 def drawing_mode(made: gymnasium.Env, parameters: Parameters | None = None) -> str | None:
     """The `render_mode` in which it says that it gives frames, if its constructor takes one."""
     named = parameters is None or "render_mode" in parameters
-    kinds = [one.kind for one in (parameters or {}).values()]
+    kinds = [parameter.kind for parameter in (parameters or {}).values()]
     if not named and inspect.Parameter.VAR_KEYWORD not in kinds:
         return None
     modes = metadata_of(made).get("render_modes") or ()

@@ -6,6 +6,7 @@ import importlib
 import re
 
 import gymnasium
+import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 from dqn.config import EnvConfig
@@ -63,7 +64,7 @@ def known_solved_return(env: EnvConfig) -> float | None:
         return env.solved_return
     threshold = getattr(known_registration(env.id), "reward_threshold", None)
     with contextlib.suppress(TypeError, ValueError):  # it is refused where it would be trained
-        return None if threshold is None else float(threshold)
+        return None if threshold is None else np.asarray(threshold, float).item()
     return None
 
 

@@ -27,7 +27,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
         text = plain_of(folder / FILE)
     except (FileNotFoundError, ValueError):
         return []
-    return [one for one in text if isinstance(one, dict)] if isinstance(text, list) else []
+    return [entry for entry in text if isinstance(entry, dict)] if isinstance(text, list) else []
 
 
 def changed(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

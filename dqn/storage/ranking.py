@@ -82,8 +82,8 @@ def incomparable_settings(settings: Iterable[Mapping[str, Any]]) -> str:
     `settings` has for each trial its columns, of which those of the environment count.
     """
     values: dict[str, set[str]] = {}
-    for one in settings:
-        for name, value in one.items():
+    for columns in settings:
+        for name, value in columns.items():
             if name.startswith("env.") and name not in ("env.id", "env.solved_return"):
                 values.setdefault(name, set()).add(text_of(value))
     names = [name for name, each in values.items() if len(each) > 1]

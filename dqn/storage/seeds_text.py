@@ -157,9 +157,9 @@ def _plainly(name: str, read: Callable[[str], Cell], text: str) -> Cell:
             tries.append(str(int(number)))
     except ValueError:
         pass
-    for one in tries:
+    for attempt in tries:
         try:
-            return read(one)
+            return read(attempt)
         except (ValueError, KeyError):
             continue
     raise ValueError(f"column {name} must be {columns.expected_in(name)}, is {text[:60]!r}")

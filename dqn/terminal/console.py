@@ -78,7 +78,7 @@ class Screen:
 
     def speed(self, task: TaskID) -> float:
         """What a task of the bars gains per second; 0 while that is not known."""
-        return next(one.speed or 0.0 for one in self.bars.tasks if one.id == task)
+        return next(bar.speed or 0.0 for bar in self.bars.tasks if bar.id == task)
 
     def time_left(self, share: float) -> str:
         """The time left with `share` of the whole done, since the first call; "" if too early."""

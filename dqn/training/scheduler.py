@@ -213,15 +213,15 @@ class Scheduler:
     def _save(self, results: Sequence[Finished]) -> Sequence[Finished]:
         """Write the rows of trainings and all that belongs to them; those that have rows."""
         kept = []
-        for one in results:
-            if one.status == "failed" and self._source.total == 1:
-                self._failures.append(one.reason)
-                self._trials[one.job.trial].seeds.remove(one.job.seed)
+        for result in results:
+            if result.status == "failed" and self._source.total == 1:
+                self._failures.append(result.reason)
+                self._trials[result.job.trial].seeds.remove(result.job.seed)
             else:
-                kept.append(one)
+                kept.append(result)
         if kept:
             self._folder.add(*map(_as_written, kept))
-        for trial, seed in (one.key for one in kept):
+        for trial, seed in (result.key for result in kept):
             self._trials[trial].rows[seed] = self._folder.row(trial, seed)
         return kept
 

@@ -162,14 +162,14 @@ class RayBackend:
 
     def wait(self, workers: Sequence[RayWorker], seconds: float) -> Sequence[RayWorker]:
         """As `backend.Backend.wait`."""
-        asked = {one.asked: one for one in workers}
+        asked = {worker.asked: worker for worker in workers}
         if not asked:
             time.sleep(seconds)
             return []
         ready, _ = self._ray.wait(list(asked), num_returns=1, timeout=seconds)
         if ready:
             ready, _ = self._ray.wait(list(asked), num_returns=len(asked), timeout=0)
-        return [asked[one] for one in ready]
+        return [asked[reference] for reference in ready]
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
@@ -186,10 +186,10 @@ def _reach(address: str, seconds: float = 10.0) -> None:
 
 def _alive(ray: Any, node: str) -> bool:
     """Whether a machine is there: Ray itself takes a while to hear that it is not."""
-    for one in ray.nodes():
-        if one["NodeID"] == node and one["Alive"]:
+    for known in ray.nodes():
+        if known["NodeID"] == node and known["Alive"]:
             try:
-                _reach(f"{one['NodeManagerAddress']}:{one['NodeManagerPort']}", seconds=2.0)
+                _reach(f"{known['NodeManagerAddress']}:{known['NodeManagerPort']}", seconds=2.0)
                 return True
             except OSError:
                 return False

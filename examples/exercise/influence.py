@@ -53,7 +53,7 @@ class Influence:
     def base(self) -> str:
         """The base in words."""
         level = next(
-            one for levels in self.hyperparameters.values() for one in levels if one.is_base
+            level for levels in self.hyperparameters.values() for level in levels if level.is_base
         )
         return f"reward_scale={format_setting(level.rows[0]['reward_scale'])}"
 
@@ -65,8 +65,8 @@ class Influence:
     @property
     def candidates(self) -> list[Candidate]:
         """All settings that are in a hyperparameter, the base once."""
-        levels = [one for levels in self.hyperparameters.values() for one in levels]
-        trials = dict.fromkeys(int(one.rows[0]["trial"] or 0) for one in levels)
+        levels = [level for levels in self.hyperparameters.values() for level in levels]
+        trials = dict.fromkeys(int(level.rows[0]["trial"] or 0) for level in levels)
         return [Candidate(f"{self.name}:{trial}", self.results, trial) for trial in trials]
 
 
@@ -170,7 +170,7 @@ def _sure(study: Influence) -> str:
             "(interval of P "
             "above 0.5): one change alone does not improve on it."
         )
-    best.sort(key=lambda one: -one[1].reached)
+    best.sort(key=lambda found: -found[1].reached)
     changes = ", ".join(
         f"`{hyperparameter}={format_setting(level.value)}` ({cell(level.summary)})"
         for hyperparameter, level in best

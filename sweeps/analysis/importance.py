@@ -87,9 +87,9 @@ def _study(tables: ReportFrames) -> optuna.Study:
     """The trials in memory, their numbers those of the rows of `tables.counted`."""
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     columns, space = {}, {}
-    for one in tables.hyperparameters:
-        columns[one.name] = [_choice(one, value) for value in tables.counted[one.column]]
-        space[one.name] = _distribution(one, columns[one.name])
+    for param in tables.hyperparameters:
+        columns[param.name] = [_choice(param, value) for value in tables.counted[param.column]]
+        space[param.name] = _distribution(param, columns[param.name])
     study = optuna.create_study()
     study.add_trials(
         create_trial(params=dict(zip(columns, values, strict=True)), distributions=space, value=0.0)

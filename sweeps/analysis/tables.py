@@ -61,7 +61,7 @@ def by_statistic(candidates: Sequence[Candidate], metric: str) -> str:
         titles.append("optimality gap\n95 % interval")
     rows = []
     for candidate, mark, estimates in zip(candidates, marks, found, strict=True):
-        cells = [one.text(METRICS[metric].digits) for one in estimates.values()]
+        cells = [estimate.text(METRICS[metric].digits) for estimate in estimates.values()]
         cells[-1] += "" if mark is None else f" to {mark:g}"
         rows.append([candidate.name, *cells][: len(titles)])
     return as_text(table(titles, rows))

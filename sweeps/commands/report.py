@@ -78,7 +78,7 @@ def _report(
                 if task:
                     title, prefix = f"{title} · {task}", f"{names[task]}-"
                 written.append(replace(section, title=title, prefix=prefix))
-        drawn = draw([one for section in written for one in section.figures], is_again, tell)
+        drawn = draw([figure for section in written for figure in section.figures], is_again, tell)
         tell("writing the page ...")
         name = results.path.name or results.path.resolve().name
         headline = "; ".join(top.headline for _, top in found.values())
@@ -100,7 +100,7 @@ def _report(
     have, asked = progress(next(iter(found.values()))[0].tables)
     plain = {task: _plain(data, top) for task, (data, top) in found.items()}
     return 0, "\n".join(lines), {
-        "report": str(path), "figures": [str(one) for one in drawn], "trials": have,
+        "report": str(path), "figures": [str(figure) for figure in drawn], "trials": have,
         "expected": asked, **({"tasks": plain} if len(plain) > 1 else plain[""]),
     }  # fmt: skip
 

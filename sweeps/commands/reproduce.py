@@ -132,7 +132,7 @@ def _other_starts(folder: Path) -> str:
 
     A folder without a version on record is older than that file.
     """
-    versions = [one.get("versions") for one in machines.read(folder)] or [{}]
+    versions = [entry.get("versions") for entry in machines.read(folder)] or [{}]
     if not any(isinstance(v, dict) and v.get("dqn-study", OLDEST) == OLDEST for v in versions):
         return ""
     return (

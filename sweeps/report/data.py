@@ -45,8 +45,8 @@ class ReportData:
     @property
     def recommended(self) -> ValidatedTrial | None:
         """What is recommended after validation, if it has a score on the new seeds."""
-        scored = (one for one in self.validated if one.held_out_score.value is not None)
-        return next((one for one in scored if one.recommended), None)
+        scored = (trial for trial in self.validated if trial.held_out_score.value is not None)
+        return next((trial for trial in scored if trial.recommended), None)
 
     @property
     def best(self) -> int:
@@ -63,7 +63,7 @@ class ReportData:
     def hyperparameters(self) -> list[Hyperparameter]:
         """Those that matter most first."""
         order = list(self.by_hyperparameter)
-        return sorted(self.tables.hyperparameters, key=lambda one: order.index(one.name))
+        return sorted(self.tables.hyperparameters, key=lambda param: order.index(param.name))
 
 
 def report_data(results: Results, metric: str, folder: Path | None = None) -> ReportData:
@@ -77,7 +77,7 @@ def report_data(results: Results, metric: str, folder: Path | None = None) -> Re
     except RunError as error:
         curves, no_curves = None, str(error)
     ranking, method = importance(tables) if tables.hyperparameters else (None, "")
-    frames = {one.name: of_regions(tables, one) for one in tables.hyperparameters}
+    frames = {param.name: of_regions(tables, param) for param in tables.hyperparameters}
     moved = effects(frames)
     order = (moved if ranking is None else ranking)["hyperparameter"]
     validated = read_table(results.path / TABLE, metric)

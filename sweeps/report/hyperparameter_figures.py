@@ -67,7 +67,7 @@ def axes(data: ReportData) -> Figure | None:
             side = "right" if 0 < height < 1 else "above" if height else "below"
             at = {"right": (0.04, 0.0), "above": (0.0, 0.02), "below": (0.0, -0.02)}[side]
             marks.append(Note(place + at[0], height + at[1], text, side))
-    names = [(n, one.name) for n, one in enumerate(tables.hyperparameters)]
+    names = [(n, param.name) for n, param in enumerate(tables.hyperparameters)]
     plot = Plot(
         "Where the best trials are",
         Axis(ticks=names, bare=True, limits=(-0.2, len(names) - 0.4)),

@@ -55,7 +55,7 @@ class Section:
     def figures(self) -> list[Figure]:
         """All that it shows."""
         rows = [part if isinstance(part, list) else [part] for part in self.parts]
-        return [one for row in rows for one in row if isinstance(one, Figure)]
+        return [cell for row in rows for cell in row if isinstance(cell, Figure)]
 
 
 def page(title: str, summaries: Sequence[Summary], sections: Sequence[Section], plotly: str) -> str:

@@ -86,8 +86,8 @@ def _hyperparameters(data: ReportData) -> Section:
     elif tables.design != "run":
         parts.append(paragraph("All trials have the same values: nothing was varied.", "note"))
     parts += [ranking, axes(data), pair(data)]
-    for one in data.hyperparameters:
-        parts.append([figure for figure in (influence(data, one), curves(data, one)) if figure])
+    for param in data.hyperparameters:
+        parts.append([figure for figure in (influence(data, param), curves(data, param)) if figure])
     if tables.design == "one at a time":
         text = "Hyperparameters were not varied together: there is no map of a pair."
         parts.append(paragraph(text, "note"))
@@ -97,7 +97,7 @@ def _hyperparameters(data: ReportData) -> Section:
 def _validated(data: ReportData) -> Section:
     if not data.validated:
         return Section("validation", "", [])
-    stale = data.first not in [one.trial for one in data.validated] and paragraph(
+    stale = data.first not in [trial.trial for trial in data.validated] and paragraph(
         f"Trial {data.first}, which has the best search score now, was not validated. Move "
         "`validation/` away and validate again.", "unfinished",
     )  # fmt: skip

@@ -157,7 +157,7 @@ def alternatives(space: Space, compose: Compose) -> list[tuple[list[str], Config
 
 def _products(values: Mapping[str, Iterable[Value]]) -> list[dict[str, Value]]:
     """Every combination of the values of each parameter."""
-    return [dict(zip(values, one, strict=True)) for one in itertools.product(*values.values())]
+    return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
 
 
 def _composed(

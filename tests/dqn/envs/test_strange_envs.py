@@ -302,7 +302,7 @@ def test_reproduce_says_that_the_starts_of_0_1_0_were_others(tmp_path, capfd, un
     (tmp_path / machines.FILE).write_text(
         machines.written([then | {"versions": then["versions"] | {"dqn-study": "0.1.0"}}])
     )
-    mean = str(pd.read_csv(seeds).mean_return[0])
+    mean = pd.read_csv(seeds, dtype=str).mean_return[0]
     seeds.write_text(seeds.read_text().replace(f",{mean},", f",{float(mean) + 0.5},"))
     main(["reproduce", str(tmp_path), "--seed", "0"])
     out = capfd.readouterr().out

@@ -181,7 +181,8 @@ def test_metrics_that_did_not_exist_follow_from_the_episodes(old):
     frame[frame.columns.drop(names)].to_csv(old / "run" / "seeds.csv", index=False)
     seen = read(old / "run").rows[0]
     assert command(old / "run") == 0
-    kept, whole = (pd.read_csv(path / "run" / "seeds.csv") for path in (old, DATA))
+    tables = [path / "run" / "seeds.csv" for path in (old, DATA)]
+    kept, whole = (pd.read_csv(table, float_precision="round_trip") for table in tables)
     for name in ("mean_return", "best_return", "final_return", "collapse", "steps"):
         assert kept[name].tolist() == whole[name].tolist() == [row[name] for row in seen]
     assert kept["test_return"].isna().all()
