@@ -1,6 +1,7 @@
 """The compile cache: whatever became of it, everything is compiled anew and nothing is wrong."""
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -73,7 +74,10 @@ def test_a_program_that_is_damaged_in_any_way_is_compiled_anew_and_replaced(tmp_
         damage(store._path("graph", f"times {name} float32[]"))
     damaged = {file.name: stamp(file) for file in folder.iterdir()}
     done = loaded(tmp_path, DAMAGES)
-    assert done.stderr == ""
+    lines = done.stderr.splitlines()
+    if tf.__version__ < "2.21":  # whose C++ has a line on each program that it reads
+        lines = [line for line in lines if not re.match(r"WARNING: All log|[EI]0000 ", line)]
+    assert lines == []
     after = {file.name: file.stat() for file in folder.iterdir()}
     assert after.keys() == before.keys()
     for name in DAMAGES:
