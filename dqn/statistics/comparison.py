@@ -127,7 +127,7 @@ def rank_test(x: ArrayLike, y: ArrayLike, paired: bool = False) -> tuple[str, fl
     if min(x.size, y.size) == 0 or np.isnan([*x, *y]).any():
         return name, np.nan
     if not paired:
-        return name, float(stats.mannwhitneyu(x, y).pvalue)
+        return name, 1.0 if len({*x, *y}) == 1 else float(stats.mannwhitneyu(x, y).pvalue)
     differences = np.subtract(x, y, where=x != y, out=np.zeros(x.size))  # of ∞ and ∞ is none
     if not differences.any():
         return name, 1.0

@@ -57,7 +57,7 @@ def test_a_kill_while_a_folder_is_carried_over_changes_nothing(tmp_path, capsys)
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_by_then_its_parts_have_the_rows_that_its_table_had(tmp_path, folder):
     shutil.copytree(folder, tmp_path / "old")
-    old = pd.read_csv(folder / "seeds.csv", float_precision="round_trip")
+    old = pd.read_csv(folder / "seeds.csv", engine="python")
     opened(tmp_path / "old").close()
     (part,) = (tmp_path / "old" / "episodes.parquet").iterdir()
     lines = [
