@@ -5,15 +5,25 @@ for what is killed, interrupted, or read as its user reads it.
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
 
 from dqn import run
+
+
+def own_lines(err: str) -> list[str]:
+    """Lines of standard error but for TensorFlow's: before 2.21 on each program that it reads."""
+    lines = err.splitlines()
+    if version("tensorflow") < "2.21":
+        lines = [line for line in lines if not re.match(r"WARNING: All log|[EI]0000 ", line)]
+    return lines
 
 
 def argv(*arguments: str) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import strange
-from commands import here
+from commands import here, own_lines
 from lanes import train
 
 from dqn.config import Config, EnvConfig
@@ -36,7 +36,7 @@ def run(capfd, folder, name, *more):
     """Exit status, standard output, and the lines of standard error that tell of something odd."""
     status = here(*asked(folder, name, *more))
     out, err = capfd.readouterr()
-    return status, out, [line for line in err.splitlines() if not line.startswith(("tr", "seed"))]
+    return status, out, [line for line in own_lines(err) if not line.startswith(("tr", "seed"))]
 
 
 def rows_of(folder):
