@@ -55,7 +55,7 @@ class NetworkPair:
             penalties = [tf.cast(penalty, tf.float32) for penalty in model.losses]
             # With the caller's own regularisers and the loss scale of his optimizer, mostly 1.
             scaled = model.optimizer.scale_loss(tf.add_n([loss, *penalties]))
-        gradients = tape.gradient(scaled, weights, unconnected_gradients="zero")
+        gradients = tape.gradient(scaled, weights, None, tf.UnconnectedGradients.ZERO)
         if self._clipped:
             norm = losses.global_norm(gradients) / model.optimizer.scale_loss(1.0)
             gradients = losses.clip_by_global_norm(gradients, norm, grad_clip)
