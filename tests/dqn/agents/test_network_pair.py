@@ -24,10 +24,10 @@ def peak():
     unit = 1024 if sys.platform == "linux" else 1024**2
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
-for seed in range(110):
+for seed in range(90):
     agent = DQNAgent(host.make(EnvConfig()), create_model, seed=seed)
     agent.train(5)
-    if seed == 9:
+    if seed == 29:  # what is kept once is there by then
         before = peak()
 print(peak() - before)
 """
@@ -139,8 +139,8 @@ def test_agents_train_apart(model):
 
 
 @pytest.mark.slow
-def test_a_hundred_agents_made_and_dropped_leave_less_than_16_mb():
+def test_sixty_agents_made_and_dropped_leave_less_than_10_mb():
     printed = subprocess.run(
         [sys.executable, "-c", GROWTH], check=True, capture_output=True, text=True, timeout=280
     )
-    assert float(printed.stdout) < 16
+    assert float(printed.stdout) < 10
