@@ -61,10 +61,10 @@ def curve(candidate: Candidate, steps: bool) -> tuple[pd.DataFrame, list[str]]:
     """
     unit = "step" if steps else "episode"
     curves = _curves(candidate.results, candidate.rows, unit, candidate.trial).values()
-    last = int(max(curve.end for curve in curves))
+    last = int(max(seed.end for seed in curves))
     is_long = steps and last > POINTS
     places = np.linspace(0, last, POINTS + 1)[1:] if is_long else np.arange(1.0, last + 1.0)
-    ended = {curve.status for curve in curves if curve.end < last}
+    ended = {seed.status for seed in curves if seed.end < last}
     rules = dict.fromkeys(rule for status, rule in _RULES.items() if status in ended)
     return _frame(places, table_of(list(curves), places, "by status"), 501), list(rules)
 
@@ -78,11 +78,11 @@ def read_curves(tables: ReportFrames) -> Curves:
     results, unit = tables.results, "episode" if tables.results.base.episodes else "step"
     rows = [row for own in results.rows.values() for row in own if row["status"] != "pruned"]
     curves = _curves(results, rows, unit)
-    last = max((float(curve.x[-1]) for curve in curves.values() if curve.x.size), default=0.0)
+    last = max((float(seed.x[-1]) for seed in curves.values() if seed.x.size), default=0.0)
     places = np.unique(np.linspace(min(WINDOW, last), last, _PLACES).round())
     of_trial = defaultdict(list)
-    for (trial, _), curve in curves.items():
-        of_trial[trial].append(curve)
+    for (trial, _), seed in curves.items():
+        of_trial[trial].append(seed)
     tables_of = {trial: table_of(own, places, "by status") for trial, own in of_trial.items()}
     return Curves(unit, places, tables_of)
 
