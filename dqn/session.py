@@ -33,18 +33,29 @@ from dqn.workers.remote_pool import RemotePool
 _SHORT = 3.0  # seconds; a shorter time is mostly start and end, so no speed is shown
 
 
-def train(config: Config, path: Path) -> int:
+Say = Callable[[str], None]
+"""What takes the text that a command ends with."""
+
+
+def train(
+    config: Config,
+    path: Path,
+    say: Say = print,
+    opened: Callable[[ResultsDir], None] = lambda folder: None,
+) -> int:
     """Train every seed of `config` that the folder `path` does not hold yet.
 
-    Returns the exit status: 0 when all seeds are there, 130 after Ctrl-C. Raises `UserError` for
-    what cannot be trained, for a folder that holds another configuration or is in use, `RunError`
-    where writing fails.
+    Returns the exit status: 0 when all seeds are there, 130 after Ctrl-C. `say` gets the table and
+    what else a command ends with; `opened` is called once the folder is there. Raises `UserError`
+    for what cannot be trained, for a folder that holds another configuration or is in use,
+    `RunError` where writing fails.
     """
     compile_cache.prepare()  # before TensorFlow is imported
     before_training(config, [config])
     seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
     ending = _Ending()
     with ResultsDir(path, config) as folder:
+        opened(folder)
         finished = folder.finished()
         missing = [seed for seed in seeds if (0, seed) not in finished]
         if missing:
@@ -63,15 +74,15 @@ def train(config: Config, path: Path) -> int:
         rows, trials = folder.rows(), folder.trials()
         ending.write(folder.close)
     if len(rows):
-        print(summary(rows, trials.iloc[0].to_dict()))
+        say(summary(rows, trials.iloc[0].to_dict()))
     if not missing:
-        print("all seeds are already trained; nothing to do")
+        say("all seeds are already trained; nothing to do")
     if more := len(set(rows["seed"].tolist()) - set(seeds)):
-        print(f"the table also has {count(more, 'seed')} of earlier commands")
+        say(f"the table also has {count(more, 'seed')} of earlier commands")
     if ending.stopped:
         done = len(set(seeds) & set(rows["seed"].tolist()))
-        print(f"stopped: {done} of {count(len(seeds), 'seed')} saved")
-    return ending.status(f"results: {_shown(path)}")
+        say(f"stopped: {done} of {count(len(seeds), 'seed')} saved")
+    return ending.status(f"results: {_shown(path)}", say)
 
 
 @dataclass(frozen=True)
@@ -99,11 +110,16 @@ class SweepSpec:
 
 
 def sweep(
-    base: Config, path: Path, about: SweepSpec, make_source: Callable[[ResultsDir], TrialSource]
+    base: Config,
+    path: Path,
+    about: SweepSpec,
+    make_source: Callable[[ResultsDir], TrialSource],
+    say: Say = print,
 ) -> tuple[int, Timing]:
     """Train what a source gives, into the folder `path`; the exit status, and where time went.
 
-    The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C. Raises as `train`.
+    The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C. `say` gets the tables
+    and what else a command ends with. Raises as `train`.
     """
     compile_cache.prepare()
     before_training(base, about.configs, about.corners, about.unless_warned)
@@ -148,19 +164,19 @@ def sweep(
     if len(trials):
         over = about.over
         value_of = None if over is None else lambda n: over(folder.rows_of(n))
-        print(leaderboards(trials, about.swept, about.objective, about.ordered_by, value_of))
+        say(leaderboards(trials, about.swept, about.objective, about.ordered_by, value_of))
     failed = trials.loc[trials["same_as"].isna(), "status"].tolist().count("failed")
     if failed:
-        print(f"{failed} of {len(trials)} trials failed: their rows in seeds.csv say failed")
+        say(f"{failed} of {len(trials)} trials failed: their rows in seeds.csv say failed")
     if ending.stopped:
         parts = f", {begun - len(trials)} more in part" if begun > len(trials) else ""
-        print(f"stopped: {view.counts.over} of {source.total} trials saved{parts}")
+        say(f"stopped: {view.counts.over} of {source.total} trials saved{parts}")
     elif not view.trained and ending.failed is None:
-        print("all trials are already trained; nothing to do")
+        say("all trials are already trained; nothing to do")
     elif ending.timing.busy:
-        print(_render_timing(ending.timing, view.trained, view.steps, ending.workers))
+        say(_render_timing(ending.timing, view.trained, view.steps, ending.workers))
     where = "; ".join([f"results: {_shown(path)}", *best_of(best)])
-    return ending.status(where, int(failed > 0)), ending.timing
+    return ending.status(where, say, int(failed > 0)), ending.timing
 
 
 class _Ending:
@@ -198,9 +214,9 @@ class _Ending:
         """Draw, until Ctrl-C."""
         self.stopped |= not draw_and_report(what, draw)
 
-    def status(self, where: str, status: int = 0) -> int:
+    def status(self, where: str, say: Say, status: int = 0) -> int:
         """The exit status once all is shown, but for `where` the results are."""
-        print(where)
+        say(where)
         if self.failed is not None or self._unwritten:
             raise self.failed or self._unwritten[-1]
         return INTERRUPTED if self.stopped else status

@@ -27,7 +27,7 @@ from dqn.compose.allowlist import refuse_calls
 from dqn.compose.fast_compose import Composer
 from dqn.compose.help_page import CONF
 from dqn.compose.hydra_errors import one_line
-from dqn.compose.hydra_private import ConfigLoaderImpl, hydra_for, run_hydra
+from dqn.compose.hydra_private import ConfigLoaderImpl, get_args_parser, hydra_for, run_hydra
 from dqn.compose.overrides import advice_on_setting, refuse_wrong
 from dqn.compose.value_source import composed_files, refuse_misread
 from dqn.config import Config
@@ -50,6 +50,10 @@ class Command:
     is_study: bool
     run: Callable[[], None]
     """Have Hydra make the folder and call the task, or its sweeper call ours."""
+    composer: Composer
+    """What the configurations come from."""
+    folder: Path
+    """Of the results."""
 
 
 def validate_command(args: argparse.Namespace, task: TaskFunction) -> Command:
@@ -79,7 +83,7 @@ def validate_command(args: argparse.Namespace, task: TaskFunction) -> Command:
             refuse_misread("name", composed.name, composed_files(loader, name, args.overrides))
         composer = Composer(loader, composed)
         configs = composer.grid() if many else [composer.run()]
-        _refuse_unwritable(composed, many)
+        folder = _refuse_unwritable(composed, many)
     HydraConfig.instance().cfg = None
     loader.known = name, overrides, composed
 
@@ -90,7 +94,26 @@ def validate_command(args: argparse.Namespace, task: TaskFunction) -> Command:
         finally:
             GlobalHydra.instance().clear()
 
-    return Command(configs, many and not composer.is_grid, run)
+    return Command(configs, many and not composer.is_grid, run, composer, folder)
+
+
+def compose_words(words: Sequence[str], many: bool) -> Command:
+    """The checked command of overrides that are `key=value`; `many` is the flag -m of a sweep.
+
+    Raises as `validate_command`. Hydra is not to run it: that would change the logging of whoever
+    called this, and write before the folder is known to be free.
+    """
+
+    def task(composed: DictConfig) -> None:
+        raise AssertionError
+
+    name_folder_by_time(datetime.now())
+    before = HydraConfig.instance().cfg
+    try:
+        args = get_args_parser().parse_args([*["-m"] * many, *words])
+        return validate_command(args, task)
+    finally:
+        HydraConfig.instance().cfg = before
 
 
 def show(args: argparse.Namespace, parser: argparse.ArgumentParser, task: TaskFunction) -> None:
@@ -157,8 +180,8 @@ def _refuse_sweeps(overrides: Sequence[Override]) -> None:
             raise must_be(key, "one value", override.input_line, advice)
 
 
-def _refuse_unwritable(composed: DictConfig, many: bool) -> None:
-    """Refuse a folder of results that cannot be made or written to, or holds what is not ours."""
+def _refuse_unwritable(composed: DictConfig, many: bool) -> Path:
+    """The folder of results; refuse one that cannot be written to, or holds what is not ours."""
     HydraConfig.instance().set_config(composed)
     key = "hydra.sweep.dir" if many else "hydra.run.dir"
     text = str(OmegaConf.select(composed, key) or "")
@@ -183,3 +206,4 @@ def _refuse_unwritable(composed: DictConfig, many: bool) -> None:
         got = f"{text if text.isprintable() else repr(text)} ({error.strerror})"
         advice = f"write {key}=PATH for another"
         raise must_be(key, "a folder that can be written to", got, advice, value=text) from error
+    return folder

@@ -59,9 +59,19 @@ class Composer:
 
     def grid(self) -> list[Config]:
         """Every job of a grid, checked; of a sweeper that names its jobs later, the base alone."""
-        sweeper = self.composed.hydra.sweeper
         if not self.is_grid:
             return [self.config(fixed(map(self._override, self._task)))]
+        configs = []
+        for number, job in enumerate(self.jobs()):
+            try:
+                configs.append(self.config(job))
+            except UserError as error:
+                raise error.followed_by(f" (job {number}: {' '.join(job)})") from error
+        return configs
+
+    def jobs(self) -> list[list[str]]:
+        """The overrides of every job of a grid."""
+        sweeper = self.composed.hydra.sweeper
         for name, value in sweeper.items():
             if name not in ("_target_", "max_batch_size", "params"):  # added with a +
                 known = advice_on_sweeper(str(name), is_study=False)
@@ -78,13 +88,7 @@ class Composer:
         if (got := sweeper.max_batch_size) is not None:
             advice = "leave it out: all trials train together"
             raise must_be("hydra.sweeper.max_batch_size", "null", got, advice)
-        configs = []
-        for number, job in enumerate(jobs_of(overrides)):
-            try:
-                configs.append(self.config(job))
-            except UserError as error:
-                raise error.followed_by(f" (job {number}: {' '.join(job)})") from error
-        return configs
+        return jobs_of(overrides)
 
     def config(self, job: Sequence[str]) -> Config:
         """The configuration of one job, given by all of its overrides."""

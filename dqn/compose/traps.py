@@ -5,10 +5,10 @@ training goes ahead.
 """
 
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from dqn.config import Config, EnvConfig
+from dqn.runtime.notices import notice
 
 KEYS = (
     "epsilon_start", "epsilon_min", "epsilon_decay", "epsilon_schedule", "exploration_steps",
@@ -43,7 +43,7 @@ def warn_of_traps(
         return
     found = warnings_for(configs, [limits[config.env] for config in configs], of_all)
     for line in found.values():
-        print(f"warning: {line}", file=sys.stderr)
+        notice(f"warning: {line}")
     _shown.update(found)
 
 

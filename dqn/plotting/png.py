@@ -1,4 +1,7 @@
-"""A `Plot` as a PNG, drawn without pyplot: nothing global changes, nothing needs a screen."""
+"""A `Plot` as a PNG, drawn without pyplot: nothing global changes, nothing needs a screen.
+
+Or in axes of whoever asked for it; then new ones are pyplot's, which a notebook shows.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +27,9 @@ _LONG = 40  # letters in a legend, beyond which each name has a line of its own
 
 def write_png(path: Path, plot: Plot) -> None:
     """Write a plot to `path`, whole or not at all."""
-    height = 1.7 + 0.36 * plot.rows if plot.rows else _HEIGHT
-    size = max(_WIDTH, 1.25 * plot.columns), height
-    figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=_size(plot), dpi=_DPI, layout="constrained")
     axes = figure.subplots()
-    _draw(axes, plot, size[0])
+    _draw(axes, plot, figure.get_figwidth())
     axes.set_title(_text(plot.title), loc="left", fontsize=12)
     _finish(figure, path)
 
@@ -50,6 +51,33 @@ def write_panels(
         axes.set_ylabel("")
     figure.suptitle(_text(title), x=0.01, ha="left", fontsize=11)
     _finish(figure, path)
+
+
+def draw_in(plot: Plot, axes: Axes | None = None) -> Axes:
+    """Draw a plot in `axes`, with its title and its legend; by default in a new figure of pyplot.
+
+    The axes are given back, to be changed like any other.
+    """
+    if axes is None:
+        from matplotlib import pyplot  # not above: it may choose a screen
+
+        _, axes = pyplot.subplots(figsize=_size(plot), layout="constrained")
+        legend: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.14)}
+    else:
+        legend = {"loc": "best"}
+    _draw(axes, plot, axes.figure.get_figwidth())
+    axes.set_title(_text(plot.title), loc="left", fontsize=12)
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        columns = 1 if max(map(len, labels)) > _LONG else 4
+        axes.legend(handles, labels, ncols=columns, frameon=False, fontsize=9, **legend)
+    return axes
+
+
+def _size(plot: Plot) -> tuple[float, float]:
+    """Width and height in inches."""
+    height = 1.7 + 0.36 * plot.rows if plot.rows else _HEIGHT
+    return max(_WIDTH, 1.25 * plot.columns), height
 
 
 def plain(axes: Axes) -> None:

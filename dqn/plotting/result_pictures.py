@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from numpy.typing import ArrayLike
+
 from dqn.config import Config
 from dqn.envs import gymnasium_env
 from dqn.envs.registry_errors import describe_error
@@ -148,17 +150,24 @@ def _draw_network(folder: ResultsDir, config: Config, trial: int, path: Path) ->
                 raise RunError("no episode could be played")
             from dqn.plotting import training_figures
 
-            bounds = training_figures.q_bounds(
-                config.env.id,
-                len(episode.q),
-                gamma=config.gamma,
-                reward_scale=config.reward_scale,
-                timeout_terminal=config.timeout_terminal,
-                max_episode_steps=gymnasium_env.describe(config.env).max_episode_steps,
-            )
             title = f"Q-values along one greedy episode · the best seed, {best.seed}"
+            bounds = bounds_of(config, len(episode.q))
             training_figures.draw_q_values(_figure(path, Q_VALUES), episode.q, bounds, title)
     return problems
+
+
+def bounds_of(config: Config, length: int) -> dict[str, ArrayLike]:
+    """`training_figures.q_bounds` of an episode of `length` steps in the task of `config`."""
+    from dqn.plotting import training_figures
+
+    return training_figures.q_bounds(
+        config.env.id,
+        length,
+        gamma=config.gamma,
+        reward_scale=config.reward_scale,
+        timeout_terminal=config.timeout_terminal,
+        max_episode_steps=gymnasium_env.describe(config.env).max_episode_steps,
+    )
 
 
 def _figure(path: Path, name: str) -> Path:

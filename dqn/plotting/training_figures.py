@@ -27,7 +27,14 @@ _EPISODE = Axis("episode", whole=True, from_zero=True)
 def draw_returns(
     path: Path, episodes: pd.DataFrame, seeds: pd.DataFrame, threshold: float | None = None
 ) -> None:
-    """Running mean of each training's returns, their median and interquartile band, to `path`.
+    """`returns_plot` to `path`."""
+    write_png(path, returns_plot(episodes, seeds, threshold))
+
+
+def returns_plot(
+    episodes: pd.DataFrame, seeds: pd.DataFrame, threshold: float | None = None
+) -> Plot:
+    """Running mean of each training's returns, their median and interquartile band.
 
     `episodes` and `seeds` are rows of episodes.parquet and seeds.csv, of one trial or of several;
     `threshold` is the return that counts as solved.
@@ -41,11 +48,16 @@ def draw_returns(
     marks += _trainings(curves, seeds)
     if threshold is not None:
         marks.append(Level(threshold, f"solved at {threshold:g}"))
-    write_png(path, Plot(title, _EPISODE, Axis("return (sum of rewards)"), marks))
+    return Plot(title, _EPISODE, Axis("return (sum of rewards)"), marks)
 
 
 def draw_losses(path: Path, episodes: pd.DataFrame, seeds: pd.DataFrame) -> None:
-    """Running mean of each training's loss, on a logarithmic scale, median and band, to `path`.
+    """`losses_plot` to `path`."""
+    write_png(path, losses_plot(episodes, seeds))
+
+
+def losses_plot(episodes: pd.DataFrame, seeds: pd.DataFrame) -> Plot:
+    """Running mean of each training's loss, on a logarithmic scale, median and band.
 
     A loss of 0 has no place on that scale and is left out.
     """
@@ -54,16 +66,26 @@ def draw_losses(path: Path, episodes: pd.DataFrame, seeds: pd.DataFrame) -> None
     some = any(np.isfinite(curve).any() for curve in curves.values())
     marks = _trainings(curves, seeds) if some else [Note(0.5, 0.5, "no loss above 0")]
     loss = Axis("TD loss per update (scaled reward²)", log=some)
-    write_png(path, Plot(title, _EPISODE, loss, marks))
+    return Plot(title, _EPISODE, loss, marks)
+
+
+_TITLE = "Q-values along one greedy episode"
 
 
 def draw_q_values(
     path: Path,
     q: ArrayLike,
     bounds: Mapping[str, ArrayLike] | None = None,
-    title: str = "Q-values along one greedy episode",
+    title: str = _TITLE,
 ) -> None:
-    """Q-value of the chosen action at each step of an episode, `q` [T], to `path`.
+    """`q_values_plot` to `path`."""
+    write_png(path, q_values_plot(q, bounds, title))
+
+
+def q_values_plot(
+    q: ArrayLike, bounds: Mapping[str, ArrayLike] | None = None, title: str = _TITLE
+) -> Plot:
+    """Q-value of the chosen action at each step of an episode, `q` [T].
 
     `bounds` are what no return can pass, by label: a number, or one for each step [T].
     """
@@ -77,7 +99,7 @@ def draw_q_values(
     marks += [Line(steps, q, "network: Q of the chosen action"), Level(0.0, dash="solid")]
     step = Axis("step of the episode", whole=True, from_zero=True)
     value = Axis("Q-value (discounted sum of scaled rewards)")
-    write_png(path, Plot(title, step, value, marks))
+    return Plot(title, step, value, marks)
 
 
 def q_bounds(

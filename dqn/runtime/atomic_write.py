@@ -5,10 +5,11 @@ import functools
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from dqn.runtime.notices import notice
 
 TEMPORARY = ".tmp-dqn-study-"
 _MARK = os.urandom(4).hex()
@@ -165,7 +166,7 @@ def sync(file: int) -> None:
 
 @functools.cache
 def _say_once(line: str) -> None:
-    print(line, file=sys.stderr)
+    notice(line)
 
 
 def _sync(path: Path) -> None:

@@ -20,6 +20,7 @@ from dqn.runtime import atomic_write
 from dqn.runtime.cache_staging import PREFIX, Staging, places, refuse_full
 from dqn.runtime.errors import RunError
 from dqn.runtime.machine import cpuinfo
+from dqn.runtime.notices import notice
 
 T = TypeVar("T")
 
@@ -51,10 +52,9 @@ def prepare(quiet: bool = False) -> None:
         _stores[str(staging.path)] = Graphs(folder, staging)
         os.environ["TF_XLA_FLAGS"] = f"{flags} {_CACHE_FLAG}{staging.path}".strip()
     if lack and not quiet:
-        print(
+        notice(
             f"compiled programs cannot be cached: {lack}; each command compiles them again, "
-            f"{SWITCH}=FOLDER caches them elsewhere",
-            file=sys.stderr,
+            f"{SWITCH}=FOLDER caches them elsewhere"
         )
 
 

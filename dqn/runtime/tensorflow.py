@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from dqn.runtime.errors import must_be
+from dqn.runtime.notices import notice
 
 GPU_SWITCH = "DQN_GPU"  # 1: TensorFlow may use the GPUs that it sees
 
@@ -52,7 +53,7 @@ def import_keras() -> Any:
             with set_for_now(os.environ, "KERAS_HOME", os.devnull):
                 importlib.import_module("keras")
             line = " ".join(str(error).split())
-            print(f"keras.json is ignored, as Keras cannot use it: {line}", file=sys.stderr)
+            notice(f"keras.json is ignored, as Keras cannot use it: {line}")
         sys.modules["keras"].config.set_floatx("float32")
     keras: Any = sys.modules["keras"]
     if (backend := keras.config.backend()) != "tensorflow":

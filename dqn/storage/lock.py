@@ -2,10 +2,10 @@
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 
 from dqn.runtime.errors import UserError
+from dqn.runtime.notices import notice
 from dqn.runtime.standard_streams import refuse_system
 
 FILE = ".lock"
@@ -35,10 +35,9 @@ class Lock:
                 "it, or choose another folder with name=NAME"
             ) from error
         except OSError as error:
-            print(
+            notice(
                 f"{folder}: this file system has no locks ({error.strerror or error}): two "
-                "commands must not use this folder at the same time",
-                file=sys.stderr,
+                "commands must not use this folder at the same time"
             )
         try:
             self.was_killed = (folder / FILE).stat().st_size > 0

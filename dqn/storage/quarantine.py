@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from itertools import count
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.exit_codes import printable
+from dqn.runtime.notices import notice
 
 
 def copy_aside(path: Path, folder: Path) -> Path:
@@ -29,7 +29,7 @@ def move_aside(path: Path, folder: Path) -> Path:
 
 def report(line: str) -> None:
     """One line on standard error."""
-    print(printable(line), file=sys.stderr, flush=True)
+    notice(printable(line))
 
 
 def report_lost(asides: Sequence[tuple[str, Path]], lost: int, store: Path) -> None:

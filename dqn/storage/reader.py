@@ -85,10 +85,11 @@ class Results:
         return self.rows[number]
 
 
-def read(path: Path) -> Results:
+def read(path: Path, may_be_empty: bool = False) -> Results:
     """Read config.yaml, sweep.yaml and seeds.csv of the folder at `path`.
 
     What an earlier version did not write has its default, follows from the episodes, or is None.
+    With `may_be_empty` it need not hold a training yet: `rows` is then empty.
 
     Raises `UserError` for what is no folder of results, has no training in it yet, or a format that
     is newer than this version; `RunError`, with file, line and column, for a file that is damaged.
@@ -96,12 +97,15 @@ def read(path: Path) -> Results:
     """
     refuse_newer(path)
     mapping = manifest.read_config(path / manifest.CONFIG)
-    if mapping is None or not (path / "seeds.csv").exists():
+    is_there = (path / "seeds.csv").exists()
+    if mapping is None or not (is_there or may_be_empty):
         raise UserError(
             f"{path}: must be a folder of results, with config.yaml and seeds.csv, is not; write "
             "one that python -m dqn.run has made"
         )
     sweep, base = manifest.read_sweep(path / manifest.SWEEP), Config.from_mapping(mapping)
+    if not is_there:
+        return Results(path, base, sweep, {}, {})
     varied = manifest.varied(path, sweep)
     text = read_text(path / "seeds.csv", hyperparameters(base), varied)
     _refuse_unknown(path, sweep)
@@ -110,7 +114,7 @@ def read(path: Path) -> Results:
     rows: dict[int, list[Row]] = defaultdict(list)
     for row in text.rows.values():
         rows[row_id(row)[0]].append(row)
-    if not rows:
+    if not rows and not may_be_empty:
         raise UserError(f"{path}: must hold a finished training, holds none yet; let it go on")
     for of_trial in rows.values():
         of_trial.sort(key=row_id)

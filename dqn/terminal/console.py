@@ -1,9 +1,10 @@
-"""Where a command shows its progress: live bars on a terminal, plain lines anywhere else."""
+"""Where progress is shown: live bars on a terminal and in a notebook, plain lines elsewhere."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 
 from rich.console import Console
@@ -16,12 +17,25 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from dqn.runtime.notices import notice
 from dqn.runtime.secrets import hidden
+from dqn.terminal.notebook import NotebookBars, in_notebook
 
 _PAUSE = 5.0  # seconds between plain lines
 _FIRST = 1.0  # seconds until the first of them
 _WINDOW = 20.0  # seconds that a speed is over
 _ETA_FROM = 0.05  # of the whole: before that, how long it will take is a guess
+_wanted: ContextVar[bool] = ContextVar("wanted", default=True)
+
+
+@contextmanager
+def showing(progress: bool) -> Iterator[None]:
+    """Show progress, or none: what a person must read is then a notice."""
+    token = _wanted.set(progress)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
 
 
 class Screen:
@@ -29,7 +43,10 @@ class Screen:
 
     def __init__(self, opening: str, *columns: ProgressColumn, console: Console | None = None):
         self._opening = opening
-        self._console = console or Console(file=sys.stderr, highlight=False)
+        own = Console(
+            file=sys.stderr, highlight=False, force_jupyter=False, quiet=not _wanted.get()
+        )
+        self._console = console or own
         self.bars = Progress(
             *columns,
             console=self._console,
@@ -37,13 +54,17 @@ class Screen:
             disable=not self._console.is_terminal,
             speed_estimate_period=_WINDOW,
         )
-        """Shown on a terminal alone."""
+        """Shown on a terminal, and in a notebook."""
+        shown_there = console is None and _wanted.get() and in_notebook()
+        self._notebook = NotebookBars(self.bars) if shown_there else None
         self._first: tuple[float, float] | None = None  # time and share once all is compiled
 
     def __enter__(self):
         self._last = time.monotonic() - _PAUSE + _FIRST
         if self._console.is_terminal:
             self.bars.start()
+        if self._notebook is not None:
+            self._notebook.show()
         if self._opening:
             self.line(self._opening)
         return self
@@ -51,10 +72,15 @@ class Screen:
     def __exit__(self, *exception: object) -> None:
         if self._console.is_terminal:
             self.bars.stop()
+        if self._notebook is not None:
+            self._notebook.close()
 
     def notice(self, text: str) -> None:
         """A line that a person must read."""
-        self._console.print(hidden(text), soft_wrap=True)
+        if self._console.quiet:
+            notice(hidden(text))
+        else:
+            self._console.print(hidden(text), soft_wrap=True)
 
     def stopping(self) -> None:
         """Say that Ctrl-C was received."""
@@ -67,13 +93,15 @@ class Screen:
 
     def line(self, text: str) -> None:
         """A plain line, where there are no bars."""
-        if not self._console.is_terminal:
+        if not self._console.is_terminal and self._notebook is None:
             self._last = time.monotonic()
-            self.notice(text)
+            self._console.print(hidden(text), soft_wrap=True)
 
     def now_and_then(self, text: str) -> None:
-        """A plain line, unless there was one a moment ago."""
-        if time.monotonic() - self._last > _PAUSE:
+        """A plain line, unless there was one a moment ago; in a notebook the bars as they are."""
+        if self._notebook is not None:
+            self._notebook.show()
+        elif time.monotonic() - self._last > _PAUSE:
             self.line(text)
 
     def speed(self, task: TaskID) -> float:

@@ -1,13 +1,13 @@
 """Drawing while seeds train and once they are over: whatever comes of it, the rows are shown."""
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Callable
 
 from dqn.config import Config
 from dqn.plotting import result_pictures
+from dqn.runtime.notices import notice
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.console import steps
 from dqn.terminal.progress import RunProgress
@@ -29,7 +29,7 @@ def draw_and_report(what: str, draw: Callable[[], list[str] | None]) -> bool:
         problems.append("stopped while drawing; the same command draws what is missing")
         ended = False
     for problem in problems:
-        print(problem, file=sys.stderr)
+        notice(problem)
     return ended
 
 

@@ -4,7 +4,6 @@ A pool takes jobs and cancellations, and gives episodes and results; it knows of
 of no Optuna and of no files. `remote_pool` has the pool of workers elsewhere.
 """
 
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from dqn.config.fields import AUTO, short_repr
 from dqn.envs import exclusive, gymnasium_env, is_compiled
 from dqn.runtime import limits
 from dqn.runtime.errors import UserError
+from dqn.runtime.notices import notice
 from dqn.training.jobs import LANES, Job, PoolUpdate, TrainingId
 from dqn.workers.registrations import bound_here
 
@@ -117,7 +117,7 @@ def refuse_workers(config: Config, configs: Iterable[Config]) -> None:
 def print_bound(env_id: str) -> None:
     """Say that there are no workers, and why."""
     line = f"only this script registers {env_id}: this process trains everything; {_REMEDY}"
-    print(line, file=sys.stderr)
+    notice(line)
 
 
 _REMEDY = "register it in a module of its own and write env.id=your_module:YourEnv-v0"

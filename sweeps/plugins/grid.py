@@ -154,20 +154,6 @@ def begun(path: Path, kind: str) -> Mapping[str, Any]:
     return sweep if sweep.get("kind") == kind and "params" in sweep else {}
 
 
-def keep_composed(path: Path, composed: DictConfig) -> None:
-    """Keep what Hydra composed in .hydra/, as it does itself for a run; no password in it."""
-    folder = path / ".hydra"
-    folder.mkdir(exist_ok=True)
-    kept = {
-        "config.yaml": own_keys(composed),
-        "hydra.yaml": OmegaConf.masked_copy(composed, ["hydra"]),
-        "overrides.yaml": composed.hydra.overrides.task,
-    }
-    for name, node in kept.items():
-        plain = without_secrets(OmegaConf.to_container(node, resolve=False))
-        OmegaConf.save(OmegaConf.create(plain), folder / name)
-
-
 def finish(call: Callable[[], int], composed: DictConfig) -> None:
     """Do it, and end the process unless all went well; say how to resume what was stopped."""
     status = exit_code(call)
