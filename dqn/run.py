@@ -5,7 +5,6 @@ anything is made or trained, 1 for what failed later, 130 for Ctrl-C. Tracebacks
 HYDRA_FULL_ERROR=1 alone. Hydra and TensorFlow are imported only when they are needed.
 """
 
-import importlib.util
 import io
 import os
 import re
@@ -24,6 +23,7 @@ from dqn.runtime.errors import UserError, must_be
 from dqn.runtime.exit_codes import FULL_ERROR, INTERRUPTED, exit_code
 from dqn.runtime.secrets import clean, hidden
 from dqn.runtime.standard_streams import prepare_streams, refuse_system
+from dqn.runtime.sweeps_package import load_sweeps
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -48,7 +48,7 @@ def _run(arguments: list[str]) -> int:
         return 0
 
     refuse_system()
-    _load_sweeps()
+    load_sweeps()
     from dqn.compose import compose
     from dqn.compose.arguments import normalize
     from dqn.compose.hydra_errors import one_line
@@ -121,16 +121,6 @@ def _train(config: Config) -> int:
     if status == INTERRUPTED:
         print(f"to resume: {resume_command(settings)}")
     return status
-
-
-def _load_sweeps() -> None:
-    """Have `sweeps` be the package beside this one, whatever a user's folder has of its name."""
-    path = Path(__file__).resolve().parents[1] / "sweeps" / "__init__.py"
-    if "sweeps" in sys.modules or not path.exists():
-        return
-    spec: Any = importlib.util.spec_from_file_location("sweeps", path)
-    sys.modules["sweeps"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["sweeps"])
 
 
 def _refuse_flag(message: str) -> None:

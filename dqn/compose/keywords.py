@@ -6,9 +6,9 @@ Hydra has another meaning for them, so every value comes back as it was given.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypedDict
 
 from dqn.compose.arguments import grammar_text
 from dqn.compose.help_page import CONF, default_groups
@@ -22,6 +22,44 @@ _ANY_ENV = "gymnasium"  # the option of the group env that takes any id
 _ID = re.compile(r"[\w.-]+:.+|(?:.+/)?[\w.-]+-v\d+")
 _LISTS = ("hidden",)
 """Keys whose one value is a list."""
+
+
+class Keywords(TypedDict, total=False):
+    """Every key and group of a configuration, for editors and type checkers."""
+
+    env: str | Mapping[str, Any] | EnvConfig
+    preset: str
+    sweep: str
+    lr: float
+    gamma: float
+    optimizer: str
+    network: str
+    hidden: Sequence[int]
+    activation: str
+    batch_size: int
+    buffer_size: int
+    learning_starts: int
+    train_freq: int
+    target_update: int
+    tau: float
+    epsilon_start: float
+    epsilon_min: float
+    epsilon_decay: float
+    epsilon_schedule: str
+    exploration_steps: int
+    reward_scale: float
+    double: bool
+    huber_delta: float
+    grad_clip: float
+    timeout_terminal: bool
+    episodes: int
+    steps: int
+    seeds: int
+    first_seed: int
+    test_episodes: int
+    workers: int | str
+    fleet: str
+    ray_address: str | None
 
 
 def words_of(keywords: Mapping[str, Any], config: Config | None = None) -> list[str]:

@@ -105,6 +105,18 @@ class BestWeights:
         return self._folder / f".weights-{key[0]}-{key[1]}.npz"
 
 
+def read_best(folder: Path, trial: int, rows: Iterable[Mapping[str, Cell]]) -> Best | None:
+    """The best network of `trial` that a folder has of its `rows`; nothing is mended or removed.
+
+    None where there is none, as of a trial that is not the best of its sweep.
+    """
+    for row in sorted(rows, key=_rank, reverse=True):
+        _, seed = _key_of(row)
+        if weights := _read(folder / f".weights-{trial}-{seed}.npz"):
+            return Best(trial, seed, weights)
+    return None
+
+
 def _read(path: Path) -> list[np.ndarray]:
     """The arrays of a file of weights; none of a damaged one."""
     try:

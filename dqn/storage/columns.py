@@ -102,6 +102,11 @@ def known(column: str) -> bool:
     return column in _TYPES or column in _ENV or column.startswith("env.kwargs.")
 
 
+def type_of(column: str) -> type | None:
+    """The type of a column's cells that are not blank; None where it may be any."""
+    return _TYPES.get(column, _ENV_TYPES.get(column))
+
+
 def needed() -> tuple[str, ...]:
     """The columns that every seeds.csv has."""
     return tuple(_TYPES)

@@ -1,6 +1,6 @@
 """The best trials trained again on seeds that their study never used, beside the exercise."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,12 +39,14 @@ class WorkerOptions(NamedTuple):
     ray_address: str | None = None
 
 
-def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Validation | None:
+def validate_trials(
+    path: Path, top: int, seeds: int, on: WorkerOptions, say: Callable[[str], None] | None = None
+) -> Validation | None:
     """Train the `top` best trials of the sweep in `path` and the exercise on `seeds` new seeds.
 
     Best is what the sweep itself was after. What was trained on those seeds before is not trained
     again. Writes validation.csv and recommended.yaml; None if it was stopped by Ctrl-C, and the
-    same call resumes.
+    same call resumes. `say` gets what is printed otherwise.
 
     Raises `UserError` for what cannot be validated, `RunError` where writing or reading fails.
     """
@@ -67,7 +69,7 @@ def validate_trials(path: Path, top: int, seeds: int, on: WorkerOptions) -> Vali
             f"{path / FOLDER}: must begin with seed {base.first_seed}, the first that the study "
             f"has not used, begins with {first}; move it away"
         )
-    if (status := _train(base, path / FOLDER, configs, objective)) == INTERRUPTED:
+    if (status := _train(base, path / FOLDER, configs, objective, say)) == INTERRUPTED:
         return None
     held = _held(path / FOLDER, base, configs, objective)
     chosen = [trial for trial in configs if trial != EXERCISE]
@@ -135,7 +137,13 @@ def _record(objective: Objective) -> dict[str, Any]:
     return {"kind": FOLDER, "objective": objective.metric, "aggregate": objective.aggregate}
 
 
-def _train(base: Config, path: Path, configs: Mapping[int, Config], objective: Objective) -> int:
+def _train(
+    base: Config,
+    path: Path,
+    configs: Mapping[int, Config],
+    objective: Objective,
+    say: Callable[[str], None] | None,
+) -> int:
     """Train what is missing; the exit status."""
     from dqn import session
     from dqn.training.trial_source import FixedTrials, Trial
@@ -162,8 +170,11 @@ def _train(base: Config, path: Path, configs: Mapping[int, Config], objective: O
         same = [Trial(trial, configs[trial], (), twins[trial]) for trial in sorted(twins)]
         return FixedTrials([*trials, *same])
 
+    planned = (base, path, spec, source)
+    if say is not None:
+        return session.sweep(*planned, say=say)[0]
     print(f"{count(len(configs) - 1, 'trial')} and the {BASELINE}, on {base.seeds} new seeds")
-    return session.sweep(base, path, spec, source)[0]
+    return session.sweep(*planned)[0]
 
 
 def _twins(folder: ResultsDir, base: Config, configs: Mapping[int, Config]) -> dict[int, int]:

@@ -55,12 +55,13 @@ def compare(args: argparse.Namespace) -> tuple[int, str, Any]:
     """
     with steps() as tell:
         tell(f"reading {len(args.folders)} folders ...")
-        return _compare(args, read_candidates(args.folders), tell)
+        return compare_candidates(args, read_candidates(args.folders), tell)
 
 
-def _compare(
+def compare_candidates(
     args: argparse.Namespace, candidates: Sequence[Candidate], tell: Callable[[str], None]
 ) -> tuple[int, str, Any]:
+    """The same of candidates that are read; `tell` hears of each step."""
     first, *rest = candidates
     others = incomparable(candidates)
     if others and not args.anyway:

@@ -2,22 +2,18 @@
 
 import argparse
 import math
-import tempfile
-import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dqn.config import Config
 from dqn.envs import is_compiled
 from dqn.runtime import machine
-from dqn.runtime.errors import UserError
 from dqn.runtime.exit_codes import FAILED
 from dqn.statistics.metrics import METRICS
 from dqn.storage import machines
-from dqn.storage.columns import Cell, Row
+from dqn.storage.columns import Cell
 from dqn.storage.reader import read
 from dqn.terminal.tables import as_text, table
+from dqn.trained.again import is_same, recorded, train_again
 
 EXAMPLES = """\
 examples
@@ -26,7 +22,6 @@ examples
 """
 OLDEST = "0.1.0"
 _NOT_OF_THE_TRAINING = ("trial", "seconds")
-_SHOWN = 8  # seeds in a message
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,27 +43,13 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
     not train to its own end.
     """
     results = read(args.folder)
-    rows, what = results.trial(args.trial), f"trial {args.trial} seed {args.seed}"
-    old = next((row for row in rows if row["seed"] == args.seed), None)
-    if old is None:
-        seeds = ", ".join(str(row["seed"]) for row in rows[:_SHOWN])
-        more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-        raise UserError(
-            f"{args.folder}: trial {args.trial} must have seed {args.seed}, has {seeds}{more}"
-        )
-    if old["status"] in ("pruned", "failed"):
-        raise UserError(
-            f"{args.folder}: {what} must be done or diverged, is {old['status']}: what ended it "
-            "was not its own; choose another row"
-        )
-    own = {"workers": 0, "fleet": "processes", "ray_address": None, "name": None}
-    config = replace(results.config(args.trial), seeds=1, first_seed=args.seed, **own)
-    new = trained_again(config, tuple(name for name in old if name.startswith("env.")))
+    what, old = f"trial {args.trial} seed {args.seed}", recorded(results, args.trial, args.seed)
+    new, _ = train_again(results, args.trial, args.seed)
     moved = _moved(args.folder)
-    starts = "" if is_compiled(config.env) else _other_starts(args.folder)
+    starts = "" if is_compiled(results.config(args.trial).env) else _other_starts(args.folder)
     pairs = {name: (old[name], new[name]) for name in old if name not in _NOT_OF_THE_TRAINING}
     # To the last bit: the text of a number in seeds.csv gives the number back.
-    differ = {n: (a, b) for n, (a, b) in pairs.items() if type(a) is not type(b) or a != b}
+    differ = {name: pair for name, pair in pairs.items() if not is_same(*pair)}
     close = all(
         name in METRICS and _close(*pair, args.tolerance)
         for name, pair in differ.items()
@@ -95,27 +76,6 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
         "starts_changed": bool(starts and differ),
         "differ": {name: list(pair) for name, pair in differ.items()},
     }  # fmt: skip
-
-
-def trained_again(config: Config, swept: tuple[str, ...] = ()) -> Row:
-    """The row of seeds.csv of the one seed of `config`, trained in this process."""
-    from dqn.runtime import compile_cache
-    from dqn.storage.results_dir import ResultsDir
-    from dqn.terminal.progress import RunProgress
-    from dqn.training.scheduler import Scheduler
-    from dqn.training.trial_source import FixedTrials, Trial
-    from dqn.workers.pool import InProcessPool
-
-    compile_cache.prepare()
-    seed = config.first_seed
-    with (
-        tempfile.TemporaryDirectory() as place,
-        ResultsDir(Path(place), config, swept=swept) as folder,
-        RunProgress([seed], config) as view,
-    ):
-        source = FixedTrials([Trial(0, config, (seed,))])
-        Scheduler(source, folder, InProcessPool(), view).run(threading.Event())
-        return folder.row(0, seed)
 
 
 def _moved(folder: Path) -> list[str]:

@@ -9,22 +9,22 @@ import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from dqn import session
-from dqn.compose.fast_compose import Composer, own_keys
+from dqn.compose.fast_compose import Composer
 from dqn.compose.hydra_errors import one_line
 from dqn.compose.overrides import refuse_run_keys
+from dqn.compose.record import keep_composed
 from dqn.compose.resume_command import resume_command
 from dqn.config import Config
 from dqn.config.config import KEYS
 from dqn.config.fields import validate
 from dqn.runtime.errors import UserError
 from dqn.runtime.exit_codes import INTERRUPTED, exit_code
-from dqn.runtime.secrets import without_secrets
 from dqn.session import SweepSpec
 from dqn.storage.columns import differing_env
 from dqn.storage.identity import identity_of, text_of
@@ -40,9 +40,24 @@ Meaning = Callable[[str, str], str]
 """What a key's text says, as text that is the same for all ways to write it."""
 
 
+class PlannedSweep(NamedTuple):
+    """What `dqn.session.sweep` takes: a sweep that is checked, of which nothing is written yet."""
+
+    base: Config
+    path: Path
+    about: SweepSpec
+    source: Callable[[ResultsDir], TrialSource]
+
+
 def launch(loader: Any, composed: DictConfig, jobs: Sequence[Job]) -> None:
     """Train `jobs`, the overrides of each; raises `SystemExit` with a status other than 0."""
-    composer, path = Composer(loader, composed), folder_of(composed)
+    grid = grid_of(Composer(loader, composed), jobs, folder_of(composed))
+    finish(lambda: session.sweep(*grid)[0], composed)
+
+
+def grid_of(composer: Composer, jobs: Sequence[Job], path: Path) -> PlannedSweep:
+    """The grid of `jobs`, the overrides of each, into the folder `path`; raises `UserError`."""
+    composed = composer.composed
     params, meaning = varied(jobs), meaning_by(composer.parser)
     known = begun(path, "grid")
     with one_line():
@@ -68,7 +83,7 @@ def launch(loader: Any, composed: DictConfig, jobs: Sequence[Job]) -> None:
         keep_composed(folder.path, composed)
         return FixedTrials(trials)
 
-    finish(lambda: session.sweep(base, path, about, source)[0], composed)
+    return PlannedSweep(base, path, about, source)
 
 
 def _base_of(composer: Composer, job: Job, params: Mapping[str, Any]) -> Config:

@@ -1,15 +1,16 @@
 """A study: from `hydra.sweeper` and a command line's sweeps to an Optuna study of one folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
 from dqn import session
 from dqn.compose.fast_compose import Composer, settings_of
 from dqn.compose.overrides import fixed, refuse_run_keys
+from dqn.compose.record import keep_composed
 from dqn.config import Config
 from dqn.runtime.exit_codes import INTERRUPTED
 from dqn.session import SweepSpec
@@ -20,7 +21,7 @@ from dqn.training.trial_source import TrialSource
 from sweeps.analysis.held_out import WorkerOptions, validate_trials
 from sweeps.analysis.objective import Objective
 from sweeps.analysis.validation import render
-from sweeps.plugins.grid import begun, finish, folder_of, keep_composed
+from sweeps.plugins.grid import PlannedSweep, begun, finish, folder_of
 from sweeps.plugins.older_results import add_columns
 from sweeps.search.options import options_of
 from sweeps.search.settings import Settings, Validate, refuse_unsound
@@ -34,9 +35,37 @@ GROWS = ("n_trials",)
 _NOT_KEPT = ("name", "storage", "validate")
 
 
+class PlannedStudy(NamedTuple):
+    """A study that is checked, of which nothing is written yet."""
+
+    sweep: PlannedSweep
+    validate: Validate | None
+    """The validation that ends it."""
+    ended_early: Callable[[], str]
+    """Once it has run: why it has fewer trials than were asked for, in a line."""
+
+
 def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     """Run the study that `arguments`, Hydra's task overrides, ask for; may raise `SystemExit`."""
-    composer = Composer(loader, composed)
+    study = study_of(Composer(loader, composed), arguments, folder_of(composed))
+
+    def run() -> int:
+        status = session.sweep(*study.sweep)[0]
+        if status != INTERRUPTED and (line := study.ended_early()):
+            print(line)
+        if status == INTERRUPTED or study.validate is None:
+            return status
+        return max(status, _validated(study.sweep.path, study.validate, study.sweep.base))
+
+    finish(run, composed)
+
+
+def study_of(composer: Composer, arguments: Sequence[str], path: Path) -> PlannedStudy:
+    """The study that `arguments`, Hydra's task overrides, ask for, into the folder `path`.
+
+    Raises `UserError` for what is wrong with it.
+    """
+    composed = composer.composed
     overrides = composer.parser.parse_overrides(list(arguments))
     given = fixed(overrides)
 
@@ -45,7 +74,6 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         numbers = {name: v for name, v in params.items() if not isinstance(v, str)}
         return composer.sampled([*given, *overrides_of(texts)], numbers)
 
-    path = folder_of(composed)
     node = settings_of(composed.hydra.sweeper)
     typed = {word.lstrip("+").partition("=")[0] for word in composed.hydra.overrides.hydra}
     settings = Settings.from_mapping(node, path.name, typed)
@@ -88,15 +116,11 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         studies.append(Study(settings, space, path, base, compose, of, rows, sampled_as))
         return studies[0]
 
-    def study() -> int:
-        status = session.sweep(base, path, about, source)[0]
-        if studies and status != INTERRUPTED and studies[0].ended_early:
-            print(studies[0].ended_early)
-        if status == INTERRUPTED or settings.validate is None:
-            return status
-        return max(status, _validated(path, settings.validate, base))
+    def ended_early() -> str:
+        return studies[0].ended_early if studies else ""
 
-    finish(study, composed)
+    planned = PlannedSweep(base, path, about, source)
+    return PlannedStudy(planned, settings.validate, ended_early)
 
 
 def _is_base_of(path: Path, base: Config) -> bool:

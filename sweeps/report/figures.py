@@ -200,8 +200,8 @@ def texts_of(template: str, *columns: Iterable[Any]) -> list[str]:
 def draw_comparison(folder: Path, candidates: Sequence[Candidate], metric: str) -> list[Path]:
     """Draw both into `folder` and give their paths; `UserError` where it cannot be written."""
     plots = {
-        "learning_curves.png": _compared_curves(candidates),
-        "performance_profiles.png": _profiles(candidates, metric),
+        "learning_curves.png": compared_curves(candidates),
+        "performance_profiles.png": profiles(candidates, metric),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -215,7 +215,8 @@ def draw_comparison(folder: Path, candidates: Sequence[Candidate], metric: str) 
     return [folder / name for name in plots]
 
 
-def _compared_curves(candidates: Sequence[Candidate]) -> Plot:
+def compared_curves(candidates: Sequence[Candidate]) -> Plot:
+    """The learning curve of each."""
     steps = over_steps(candidates)
     curves = {candidate.name: curve(candidate, steps) for candidate in candidates}
     frame = pd.concat(frame.assign(region=name) for name, (frame, _) in curves.items())
@@ -225,7 +226,8 @@ def _compared_curves(candidates: Sequence[Candidate]) -> Plot:
     return learning(title, with_floor(frame), unit, footnote=footnote)
 
 
-def _profiles(candidates: Sequence[Candidate], metric: str) -> Plot:
+def profiles(candidates: Sequence[Candidate], metric: str) -> Plot:
+    """Of each the share of seeds above a value of the metric."""
     samples = {one.name: np.array(counted(metric, one.rows)) for one in candidates}
     known = np.concatenate([sample[np.isfinite(sample)] for sample in samples.values()])
     marks: list[Any] = []

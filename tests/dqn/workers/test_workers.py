@@ -290,7 +290,8 @@ def test_an_order_that_names_environments_is_a_pickle():
 def test_a_package_of_the_users_named_sweeps_is_not_ours(tmp_path):
     (tmp_path / "sweeps.py").write_text("raise RuntimeError('the user\\'s own')")
     code = (
-        "import sys; from dqn import run; run._load_sweeps(); import sweeps.plugins.grid, json; "
+        "import json; from dqn.runtime.sweeps_package import load_sweeps; load_sweeps(); "
+        "import sweeps.plugins.grid; "
         "print(json.dumps(sweeps.__file__))"
     )
     path = os.pathsep.join([str(tmp_path), *sys.path])

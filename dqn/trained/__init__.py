@@ -1,0 +1,1 @@
+"""What has been trained, as an object: its tables, figures, networks and one episode."""

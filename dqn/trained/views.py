@@ -1,0 +1,29 @@
+"""How an object of results looks in a notebook: a heading, and a table of text."""
+
+import html
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+_STYLE = "text-align:right"
+
+
+def shown_path(path: Path) -> str:
+    """A path as it is written from the current folder."""
+    here = Path.cwd()
+    return os.fspath(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def heading(title: str, text: str) -> str:
+    """A line of HTML, its title in bold."""
+    return f"<p><b>{html.escape(title)}</b>: {html.escape(text)}</p>"
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of HTML."""
+    head = "".join(f"<th>{html.escape(title)}</th>" for title in titles)
+    lines = [
+        "".join(f'<td style="{_STYLE}">{html.escape(cell)}</td>' for cell in row) for row in rows
+    ]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
