@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from dqn import session
-from dqn.compose.compose import compose_words
+from dqn.compose.compose import composed_words
 from dqn.compose.keywords import Keywords, folder_word, refuse_sweep, words_of
 from dqn.compose.record import keep_composed
 from dqn.config import Config
-from dqn.runtime.errors import UserError, must_be
+from dqn.runtime.errors import must_be
 from dqn.runtime.exit_codes import INTERRUPTED
 from dqn.runtime.sweeps_package import of_sweeps
 from dqn.storage.manifest import SWEEP
 from dqn.trained.python_calls import python_call
 from dqn.trained.run import Run
+from dqn.trained.views import stopped
 
 
 def train(
@@ -57,14 +58,15 @@ def train(
     with python_call(progress):
         refuse_sweep(keywords, "sweeps.tune(...) or sweeps.grid(...)")
         words = words_of({**keywords, **place(name, folder)}, config)
-        command = compose_words([*words, *folder_words(folder, "hydra.run.dir")], many=False)
-        composed = command.composer.composed
-        status = session.train(
-            command.configs[0],
-            command.folder,
-            say=lambda text: None,
-            opened=lambda opened: keep_composed(opened.path, composed),
-        )
+        words += folder_words(folder, "hydra.run.dir")
+        with composed_words(words, many=False) as command:
+            composed = command.composer.composed
+            status = session.train(
+                command.configs[0],
+                command.folder,
+                say=lambda text: None,
+                opened=lambda opened: keep_composed(opened.path, composed),
+            )
     if status == INTERRUPTED:
         raise stopped(command.folder, "seeds")
     return Run(command.folder)
@@ -103,14 +105,3 @@ def place(name: str | None, folder: object) -> Mapping[str, Any]:
 def folder_words(folder: str | os.PathLike[str] | None, key: str) -> list[str]:
     """The word for `folder`, if it is given."""
     return [] if folder is None else [folder_word(folder, key)]
-
-
-def stopped(path: Path, what: str) -> KeyboardInterrupt:
-    """What is raised after Ctrl-C."""
-    return KeyboardInterrupt(
-        f"stopped: the {what} that had ended are in {path}; the same call resumes with "
-        f"folder={str(path)!r}, or with the same name"
-    )
-
-
-__all__ = ["UserError", "load", "train"]

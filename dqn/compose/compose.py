@@ -8,7 +8,7 @@ import argparse
 import contextlib
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -97,11 +97,13 @@ def validate_command(args: argparse.Namespace, task: TaskFunction) -> Command:
     return Command(configs, many and not composer.is_grid, run, composer, folder)
 
 
-def compose_words(words: Sequence[str], many: bool) -> Command:
+@contextlib.contextmanager
+def composed_words(words: Sequence[str], many: bool) -> Iterator[Command]:
     """The checked command of overrides that are `key=value`; `many` is the flag -m of a sweep.
 
     Raises as `validate_command`. Hydra is not to run it: that would change the logging of whoever
-    called this, and write before the folder is known to be free.
+    called this, and write before the folder is known to be free. What Hydra has in this process is
+    afterwards as it was.
     """
 
     def task(composed: DictConfig) -> None:
@@ -111,7 +113,7 @@ def compose_words(words: Sequence[str], many: bool) -> Command:
     before = HydraConfig.instance().cfg
     try:
         args = get_args_parser().parse_args([*["-m"] * many, *words])
-        return validate_command(args, task)
+        yield validate_command(args, task)
     finally:
         HydraConfig.instance().cfg = before
 

@@ -70,8 +70,8 @@ def words_of(keywords: Mapping[str, Any], config: Config | None = None) -> list[
     """
     words = []
     if config is not None:
-        if group := next((name for name in default_groups() if name in keywords), ""):
-            if group != "env":
+        for group in {*default_groups()} - {"env"}:
+            if group in keywords:
                 advice = "leave out one of them"
                 raise only_for(group, "a call without a Config", advice, keywords[group])
         values = {**config.to_mapping(), "name": None, **keywords}
@@ -97,7 +97,7 @@ def _word(name: str, value: Any) -> str:
     """One key and its value."""
     if name in KEYS:
         _refuse_several(name, value)
-    elif not (name in default_groups() or name.startswith(("env.kwargs.", "hydra."))):
+    elif not (name in default_groups() or name.startswith(("env.kwargs.", "hydra.", "hydra/"))):
         refuse_unknown(name, f"{name}={override_text(_plain(name, value))}", default_groups())
     added = "++" if name.startswith("env.kwargs.") else ""
     return f"{added}{name}={grammar_text(_plain(name, value))}"

@@ -10,7 +10,9 @@ from dqn.runtime.notices import heard_by, notice
 from dqn.runtime.standard_streams import refuse_system
 from dqn.terminal.console import showing
 
-_PACKAGES = tuple(f"{path}/" for path in (Path(__file__).parents[1], Path(__file__).parents[2] / "sweeps"))
+_PACKAGES = tuple(
+    f"{path}/" for path in (Path(__file__).parents[1], Path(__file__).parents[2] / "sweeps")
+)
 
 
 @contextmanager

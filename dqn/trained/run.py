@@ -13,11 +13,11 @@ from dqn.statistics.formatting import Estimate, count
 from dqn.statistics.metrics import METRICS
 from dqn.storage.best_weights import Best, read_best
 from dqn.storage.columns import Row
-from dqn.storage.reader import Results, read
 from dqn.storage.safe_yaml import differences
 from dqn.storage.trials import named, trial_row
 from dqn.terminal.tables import seed_table
 from dqn.trained import tables
+from dqn.trained.folder import Folder
 from dqn.trained.python_calls import python_call
 from dqn.trained.views import heading, shown_path, table
 
@@ -28,24 +28,6 @@ if TYPE_CHECKING:
 _METRICS = ("mean_return", "best_return", "final_return", "test_return", "solved_at")
 _SHOWN = 10  # rows of a table in a notebook
 _METRIC = "mean_return"
-
-
-class Folder:
-    """A folder of results that is read when it is asked, and again once it has grown."""
-
-    def __init__(self, path: str | Path):
-        self.path = Path(path).absolute()
-        """The folder, as an absolute path."""
-        self._state: tuple[int, ...] | None = None
-        self._results: Results | None = None
-
-    @property
-    def results(self) -> Results:
-        """What the folder holds by now; it may hold no training yet."""
-        state = _state_of(self.path / "seeds.csv")
-        if self._results is None or state != self._state:
-            self._results, self._state = read(self.path, may_be_empty=True), state
-        return self._results
 
 
 class Run(Folder):
@@ -72,7 +54,9 @@ class Run(Folder):
         if trial is not None:
             self._trial = int(results.trial(trial)[0]["trial"] or 0)
         elif results.sweep is not None:
-            raise UserError(f"{path}: must hold a run, holds a sweep; write dqn.load({str(path)!r})")
+            raise UserError(
+                f"{path}: must hold a run, holds a sweep; write dqn.load({str(path)!r})"
+            )
 
     @property
     def trial(self) -> int:
@@ -86,7 +70,7 @@ class Run(Folder):
 
     @property
     def address(self) -> str:
-        """What `python -m sweeps compare` calls it: the folder, and of a sweep's trial DIR:TRIAL."""
+        """What `python -m sweeps compare` calls it: the folder, or DIR:TRIAL of a sweep's trial."""
         return str(self.path) if self._trial is None else f"{self.path}:{self._trial}"
 
     @property
@@ -203,12 +187,3 @@ class Run(Folder):
             + table(*seed_table(rows[:_SHOWN], _METRICS))
             + more * (len(rows) > _SHOWN)
         )
-
-
-def _state_of(path: Path) -> tuple[int, ...] | None:
-    """What changes with a file; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -27,7 +27,9 @@ def trials_table(results: Results, order: Iterable[int]) -> pd.DataFrame:
     """One row a trial, as trials.csv, of the trials in `order`; behind each those like it."""
     of_trial = [results.rows[number] for number in order]
     first = of_trial[0][0] if of_trial else {}
-    keys = [name for name in first if name not in columns_of(())] or [*hyperparameters(results.base)]
+    keys = [name for name in first if name not in columns_of(())] or [
+        *hyperparameters(results.base)
+    ]
     same: dict[int, list[int]] = {}
     for number, original in sorted(results.same_as.items()):
         same.setdefault(original, []).append(number)

@@ -27,3 +27,11 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     ]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def stopped(path: Path, what: str) -> KeyboardInterrupt:
+    """What is raised after Ctrl-C."""
+    return KeyboardInterrupt(
+        f"stopped: the {what} that had ended are in {path}; the same call resumes with "
+        f"folder={str(path)!r}, or with the same name"
+    )

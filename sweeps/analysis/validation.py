@@ -183,11 +183,12 @@ def to_plain(validation: Validation) -> dict[str, Any]:
         "metric": validation.objective.metric,
         "aggregate": validation.objective.aggregate,
         "seeds": list(validation.seeds),
-        "findings": _records(validation),
+        "findings": records_of(validation),
     }
 
 
-def _records(validation: Validation) -> list[dict[str, Any]]:
+def records_of(validation: Validation) -> list[dict[str, Any]]:
+    """The rows of validation.csv by column."""
     returns = [name + end for name in ("final_return", "test_return") for end in ENDS]
     records = []
     for one, candidate in zip(validation.trials, validation.candidates, strict=True):
@@ -213,7 +214,7 @@ def _records(validation: Validation) -> list[dict[str, Any]]:
 def write_table(path: Path, validation: Validation) -> None:
     """Write validation.csv, one row a trial and the baseline's last; raises `OSError`."""
     by = {"metric": validation.objective.metric, "aggregate": validation.objective.aggregate}
-    frame = pd.DataFrame([{**by, **record} for record in _records(validation)], dtype=object)
+    frame = pd.DataFrame([{**by, **record} for record in records_of(validation)], dtype=object)
     with replacing(path) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")
 
