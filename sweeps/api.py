@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Unpack
 
 from dqn import session
@@ -16,8 +18,8 @@ from dqn.runtime.notices import notice
 from dqn.statistics.metrics import METRICS
 from dqn.trained.python_calls import python_call
 from dqn.trained.run import Run
-from dqn.trained.views import stopped
-from sweeps.analysis.candidates import read_candidates
+from dqn.trained.views import shown_path, stopped
+from sweeps.analysis.candidates import Candidate, read_candidates
 from sweeps.analysis.held_out import WorkerOptions, validate_trials
 from sweeps.plugins.grid import PlannedSweep, grid_of
 from sweeps.plugins.study import study_of
@@ -113,6 +115,9 @@ def tune(
     >>> len(study.trials), study.kind
     (3, 'study')
     """
+    if not space and not keywords.get("sweep"):
+        example = '{"lr": sweeps.log(1e-4, 1e-2)}'
+        raise must_be("the space", "of at least one key", "none", example=example, value=space)
     given = {key: value for key, value in keywords.items() if key in _SETTINGS}
     given |= {} if trials is None else {"n_trials": trials}
     shared = {key: value for key, value in keywords.items() if key not in _SETTINGS}
@@ -160,7 +165,14 @@ def compare(
     if metric not in METRICS:
         raise must_be("metric", f"one of {', '.join(METRICS)}", metric)
     with python_call():
-        return comparison_of(read_candidates([_address(one) for one in what]), metric, anyway)
+        return comparison_of(_named([_address(one) for one in what]), metric, anyway)
+
+
+def _named(addresses: Sequence[str]) -> list[Candidate]:
+    """The candidates; where names are alike, by paths as they are written from here."""
+    found = read_candidates(addresses)
+    return [replace(one, name=shown_path(Path(one.name))) if "/" in one.name else one
+            for one in found]  # fmt: skip
 
 
 def _address(one: Any) -> str:

@@ -38,6 +38,14 @@ class Config:
     """One configuration; what is left out is the exercise's.
 
     Raises `UserError`: one line with the key, what must hold, the value got and the remedy.
+
+    >>> from dqn import Config
+    >>> config = Config(lr=5e-4, hidden=[32, 32], episodes=30)
+    >>> config.hidden, config.gamma
+    ((32, 32), 0.99)
+    >>> Config(gamma=2)
+    Traceback (most recent call last):
+    dqn.runtime.errors.UserError: gamma must be in [0, 1], got 2 (for example gamma=0.99)
     """
 
     env: EnvConfig = field(

@@ -64,6 +64,11 @@ def record_episode(
     play faster. Where the environment cannot draw itself, a line of the log says so and the episode
     is played all the same. Raises `TypeError` for a function without an `env`, `EnvError` where it
     cannot be played.
+
+    >>> import dqn, gymnasium
+    >>> agent = dqn.DQNAgent(gymnasium.make("CartPole-v1"), dqn.create_model, seed=1)
+    >>> dqn.record_episode(agent, "episode.gif")
+    Episode(... steps, return ..., terminated)
     """
     given = getattr(policy, "env", None) if env is None else env
     if given is None:

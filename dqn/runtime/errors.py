@@ -14,11 +14,22 @@ class _LineError(Exception):
     def __init__(self, *texts: str):
         super().__init__(*map(hidden, texts))
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the line, as on a terminal, and nothing of how it came to it."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UserError(_LineError):
     """What the user wrote cannot be run: exit status 2, before anything is trained or written.
 
     `key` is the key, flag or path that is wrong, and `value` what it was given, where there is one.
+
+    >>> import dqn
+    >>> try:
+    ...     dqn.train(lrr=0.1)
+    ... except dqn.UserError as error:
+    ...     print(error.key, error.value, error, sep="; ")
+    lrr; 0.1; unknown key lrr (in lrr=0.1); did you mean lr?
     """
 
     exit_status = 2
@@ -63,7 +74,16 @@ def missing_package(asked: str, package: str, requirement: str) -> UserError:
 
 
 class RunError(_LineError):
-    """What was asked is valid but failed (a full disk, a lost folder): exit status 1."""
+    """What was asked is valid but failed (a full disk, a damaged file): exit status 1.
+
+    >>> import dqn
+    >>> from pathlib import Path
+    >>> Path("damaged").mkdir()
+    >>> _ = Path("damaged/config.yaml").write_text("lr: [0.1")
+    >>> dqn.load("damaged")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    dqn.runtime.errors.RunError: ...damaged/config.yaml: must be the configuration of this folder...
+    """
 
     exit_status = 1
 

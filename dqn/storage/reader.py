@@ -101,7 +101,7 @@ def read(path: Path, may_be_empty: bool = False) -> Results:
     if mapping is None or not (is_there or may_be_empty):
         raise UserError(
             f"{path}: must be a folder of results, with config.yaml and seeds.csv, is not; write "
-            "one that python -m dqn.run has made"
+            "one that python -m dqn.run or dqn.train has made"
         )
     sweep, base = manifest.read_sweep(path / manifest.SWEEP), Config.from_mapping(mapping)
     if not is_there:

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from dqn.plotting.png import draw_in
+from dqn.runtime.errors import UserError
 from dqn.statistics.formatting import ENDS
 from dqn.statistics.metrics import METRICS
 from sweeps.analysis.candidates import Candidate
@@ -64,7 +65,11 @@ def comparison_of(candidates: Sequence[Candidate], metric: str, anyway: bool) ->
     asked = argparse.Namespace(
         folders=[candidate.name for candidate in candidates], metric=metric, anyway=anyway, out=None
     )
-    _, _, plain = compare_candidates(asked, candidates, lambda step: None)
+    try:
+        _, _, plain = compare_candidates(asked, candidates, lambda step: None)
+    except UserError as error:
+        advice = str(error).replace("--anyway", "anyway=True")
+        raise UserError(advice, "anyway", anyway) from error
     rows: list[dict[str, Any]] = []
     for place, (candidate, found) in enumerate(zip(candidates, plain["candidates"], strict=True)):
         against = plain["against_first"][place - 1] if place else {}

@@ -52,6 +52,13 @@ class DQNAgent:
     `steps` counts environment steps of training; `test_return` is the return of the last `test`.
     Raises UserError for spaces, models and settings it cannot work with; where the environment
     raises, or gives what cannot be taken, EnvError, which names method, seed and step.
+
+    >>> import gymnasium
+    >>> from dqn import DQNAgent, create_model
+    >>> agent = DQNAgent(gymnasium.make("CartPole-v1"), create_model, lr=5e-4, seed=1)
+    >>> returns, losses = agent.train(nb_episodes=2)
+    >>> len(returns), len(losses)
+    (2, 2)
     """
 
     def __init__(

@@ -28,6 +28,13 @@ class ReplayBuffer:
     """The last `max_capacity` transitions, in arrays allocated at the first append.
 
     `seed` is anything `numpy.random.default_rng` takes; None draws fresh randomness.
+
+    >>> from dqn import ReplayBuffer
+    >>> buffer = ReplayBuffer(100, seed=0)
+    >>> for step in range(4):
+    ...     buffer.append([step, 0.0], 1, 1.0, [step + 1, 0.0], False)
+    >>> len(buffer), buffer.sample(3).states.shape
+    (4, (3, 2))
     """
 
     def __init__(self, max_capacity: int, seed=None):

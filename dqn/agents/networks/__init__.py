@@ -41,6 +41,11 @@ def create_model(
 
     `env` has a flat Box of observations [D] and Discrete actions (A of them). `network` and
     `optimizer` are names as in a configuration; raises `UserError` for others.
+
+    >>> import gymnasium
+    >>> from dqn import create_model
+    >>> create_model(gymnasium.make("CartPole-v1"), lr=1e-3, hidden=[32]).output_shape
+    (None, 2)
     """
     for key, name in (("network", network), ("optimizer", optimizer)):
         if name not in choices_of(key):
