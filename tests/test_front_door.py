@@ -1,4 +1,4 @@
-"""The names that users import: which there are, that each says how it is used, that they are light."""
+"""The names that users import: which there are, an example of each, and that they are light."""
 
 import doctest
 import re

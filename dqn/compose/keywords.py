@@ -14,7 +14,7 @@ from dqn.compose.arguments import grammar_text
 from dqn.compose.help_page import CONF, default_groups
 from dqn.config import Config, EnvConfig
 from dqn.config.config import KEYS, refuse_unknown
-from dqn.config.fields import override_text, short_repr, validate
+from dqn.config.fields import short_repr, validate
 from dqn.config.values import is_yaml, plain
 from dqn.runtime.errors import UserError, must_be, only_for
 
@@ -98,7 +98,7 @@ def _word(name: str, value: Any) -> str:
     if name in KEYS:
         _refuse_several(name, value)
     elif not (name in default_groups() or name.startswith(("env.kwargs.", "hydra.", "hydra/"))):
-        refuse_unknown(name, f"{name}={override_text(_plain(name, value))}", default_groups())
+        refuse_unknown(name, groups=default_groups(), value=value)
     added = "++" if name.startswith("env.kwargs.") else ""
     return f"{added}{name}={grammar_text(_plain(name, value))}"
 
@@ -120,8 +120,10 @@ def _env(value: Any) -> Iterator[str]:
     for name, part in value.items():
         key = f"env.{name}"
         if key == "env.kwargs" and isinstance(part, Mapping):
-            for inner, argument in part.items():
-                yield _word(f"env.kwargs.{inner}", argument)
+            if all(isinstance(inner, str) and inner.isidentifier() for inner in part):
+                yield from (_word(f"{key}.{inner}", argument) for inner, argument in part.items())
+            else:
+                yield f"++{_word(key, part)}"
         else:
             yield _word(key, part)
 

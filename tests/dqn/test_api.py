@@ -25,6 +25,8 @@ from dqn.runtime import limits
 from dqn.runtime.errors import RunError, UserError
 from dqn.storage.results_dir import ResultsDir
 
+# Keras's
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 SMALL = {"hidden": [8], "episodes": 5, "test_episodes": 2, "workers": 0}
 
 
@@ -60,7 +62,7 @@ def test_the_same_call_trains_nothing_again_and_more_seeds_are_added():
     more = train(name="a", seeds=3)
     assert more.seeds["seed"].tolist() == [0, 1, 2]
     pd.testing.assert_frame_equal(more.seeds[:2], first)
-    with pytest.raises(UserError, match="lr was 0.001 and is now 0.5"):
+    with pytest.raises(UserError, match=r"lr was 0\.001 and is now 0\.5"):
         train(name="a", lr=0.5)
 
 
@@ -176,7 +178,7 @@ class Mine(CartPoleEnv):
 
 def test_an_environment_of_the_caller_trains_in_this_process_and_a_warning_says_so(monkeypatch):
     Mine.__module__ = "__main__"  # as of a class in a notebook
-    gymnasium.register("Notebook-v0", entry_point=Mine, max_episode_steps=9)
+    gymnasium.register("Notebook-v0", entry_point=Mine, max_episode_steps=50)
     monkeypatch.setattr(limits, "cores", lambda: 4)
     try:
         with pytest.warns(UserWarning, match="only this script registers Notebook-v0"):
@@ -194,7 +196,7 @@ def test_a_seed_that_fails_is_an_error_once_the_others_are_saved(monkeypatch):
             Failing.resets = getattr(Failing, "resets", 0) + 1
             return super().reset(seed=seed, options=options)
 
-    gymnasium.register("Failing-v0", entry_point=Failing, max_episode_steps=9)
+    gymnasium.register("Failing-v0", entry_point=Failing, max_episode_steps=50)
     try:
         with pytest.raises(RunError, match="broken"):
             train(env="Failing-v0", seeds=4, name="a")
@@ -214,7 +216,7 @@ def test_a_folder_is_loaded_as_what_it_is(tmp_path):
     for path in ("outputs", "nowhere", "outputs/sweeps/a:7"):
         with pytest.raises(UserError):
             dqn.load(path)
-    with pytest.raises(UserError, match="write dqn.load"):
+    with pytest.raises(UserError, match=r"write dqn\.load"):
         dqn.Run("outputs/sweeps/a")
 
 

@@ -33,8 +33,8 @@ class ReplayBuffer:
     >>> buffer = ReplayBuffer(100, seed=0)
     >>> for step in range(4):
     ...     buffer.append([step, 0.0], 1, 1.0, [step + 1, 0.0], False)
-    >>> len(buffer), buffer.sample(3).states.shape
-    (4, (3, 2))
+    >>> len(buffer), buffer.sample(2).states.shape
+    (4, (2, 2))
     """
 
     def __init__(self, max_capacity: int, seed=None):
