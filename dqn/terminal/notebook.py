@@ -26,7 +26,7 @@ class NotebookBars:
 
     def show(self) -> None:
         """Show how they stand, unless they were shown a moment ago."""
-        if (now := time.monotonic()) < self._due:
+        if (now := time.monotonic()) < self._due or not self._bars.tasks:
             return
         self._due = now + _PAUSE
         rows, lines = [], []

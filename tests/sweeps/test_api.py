@@ -15,8 +15,8 @@ from sweeps.__main__ import main
 
 # Keras's
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-SMALL = {"hidden": [8], "episodes": 5, "test_episodes": 2, "seeds": 2, "workers": 0}
-WORDS = ["hidden=[8]", "episodes=5", "test_episodes=2", "seeds=2", "workers=0"]
+SMALL = {"hidden": [8, 4], "episodes": 5, "test_episodes": 2, "seeds": 2, "workers": 0}
+WORDS = ["hidden=[8,4]", "episodes=5", "test_episodes=2", "seeds=2", "workers=0"]
 QUIET = {**SMALL, "progress": False}
 SPACE = {"lr": sweeps.log(1e-4, 1e-2), "train_freq": range(1, 5)}
 
@@ -32,10 +32,13 @@ def place(tmp_path_factory):
         assert here("-m", "lr=0.001,0.01", "name=shell", *WORDS) == 0
         options = {"seed": 3, "objective": "test_return", "aggregate": "mean"}
         sweeps.tune(SPACE, trials=3, sampler="random", name="tuned", **options, **QUIET)
-        assert here("-m", "hydra/sweeper=optuna", "hydra/sweeper/sampler=random",
-                    "hydra.sweeper.n_trials=3", "hydra.sweeper.seed=3", "name=searched",
-                    "hydra.sweeper.objective=test_return", "hydra.sweeper.aggregate=mean",
-                    "lr=tag(log,interval(1e-4,1e-2))", "train_freq=range(1,5)", *WORDS) == 0  # fmt: skip
+        words = [
+            "hydra/sweeper=optuna", "hydra/sweeper/sampler=random", "hydra.sweeper.n_trials=3",
+            "hydra.sweeper.seed=3", "hydra.sweeper.objective=test_return",
+            "hydra.sweeper.aggregate=mean", "lr=tag(log,interval(1e-4,1e-2))",
+            "train_freq=range(1,5)", "name=searched",
+        ]  # fmt: skip
+        assert here("-m", *words, *WORDS) == 0
     return folder
 
 

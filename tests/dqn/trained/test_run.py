@@ -12,7 +12,7 @@ from dqn.trained.played import Played
 
 # Keras's
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-SMALL = {"hidden": [8], "episodes": 15, "test_episodes": 2, "workers": 0, "progress": False}
+SMALL = {"hidden": [8, 4], "episodes": 15, "test_episodes": 2, "workers": 0, "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_what_people_see_of_it(run, monkeypatch):
     monkeypatch.chdir(run.path.parent)
     assert repr(run).startswith("Run(a: CartPole-v0, 2 of 2 seeds, mean return ")
     text = run._repr_html_()
-    assert "hidden=[8], episodes=15, test_episodes=2" in text
+    assert "hidden=[8,4], episodes=15, test_episodes=2" in text
     assert text.count("<tr>") == 3
 
 
