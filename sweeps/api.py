@@ -13,7 +13,7 @@ from dqn.compose.compose import composed_words
 from dqn.compose.keywords import Keywords, words_of
 from dqn.config.values import plain
 from dqn.runtime.errors import must_be, only_for
-from dqn.runtime.exit_codes import INTERRUPTED
+from dqn.runtime.exit_codes import FAILED, INTERRUPTED
 from dqn.runtime.notices import notice
 from dqn.statistics.metrics import METRICS
 from dqn.trained.python_calls import python_call
@@ -191,7 +191,7 @@ def _train(planned: PlannedSweep) -> None:
     status, _ = session.sweep(*planned, say=_ignore)
     if status == INTERRUPTED:
         raise stopped(planned.path, "trainings")
-    if status:
+    if status == FAILED:
         notice("some trials failed: .trials has their status, and the same call trains them again")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dqn.storage.reader import Results, read
+from dqn.storage.reader import Results, read_so_far
 
 T = TypeVar("T")
 
@@ -15,16 +15,16 @@ class Folder:
     def __init__(self, path: str | Path):
         self.path = Path(path).absolute()
         """The folder, as an absolute path."""
-        self._state: tuple[int, ...] | None = None
+        self._state: tuple[Any, ...] | None = None
         self._results: Results | None = None
         self._made: dict[str, Any] = {}
 
     @property
     def results(self) -> Results:
         """What the folder holds by now; it may hold no training yet."""
-        state = _state_of(self.path / "seeds.csv")
+        state = tuple(_state_of(self.path / name) for name in ("seeds.csv", "trials.csv"))
         if self._results is None or state != self._state:
-            self._results, self._state = read(self.path, may_be_empty=True), state
+            self._results, self._state = read_so_far(self.path, computed=True), state
             self._made = {}
         return self._results
 
