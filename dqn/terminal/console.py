@@ -44,7 +44,11 @@ class Screen:
     def __init__(self, opening: str, *columns: ProgressColumn, console: Console | None = None):
         self._opening = opening
         own = Console(
-            file=sys.stderr, highlight=False, force_jupyter=False, quiet=not _wanted.get()
+            file=sys.stderr,
+            highlight=False,
+            force_jupyter=False,
+            force_terminal=False if in_notebook() else None,  # its streams say that they are one
+            quiet=not _wanted.get(),
         )
         self._console = console or own
         self.bars = Progress(

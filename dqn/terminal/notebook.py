@@ -32,11 +32,11 @@ class NotebookBars:
         rows, lines = [], []
         for task in self._bars.tasks:
             if task.visible:
-                text = str(task.fields.get("text", ""))
-                name = task.description if "text" in task.fields else ""
-                lines.append(" ".join(part for part in (name, text or task.description) if part))
-                total = f' max="{task.total}" value="{task.completed}"' if task.total else ""
-                cells = (html.escape(name), f"<progress{total}></progress>", html.escape(text))
+                known = "text" in task.fields  # else it only says what is being done
+                name, text = task.description, task.fields.get("text", "")
+                lines.append(f"{name} {text}".strip())
+                share = f' max="{task.total}" value="{task.completed}"' if known else ""
+                cells = (html.escape(name), f"<progress{share}></progress>", html.escape(text))
                 rows.append("".join(f"<td>{cell}</td>" for cell in cells))
         table = "".join(f"<tr>{row}</tr>" for row in rows)
         self._put({"text/plain": "\n".join(lines), "text/html": f"<table>{table}</table>"})

@@ -208,7 +208,7 @@ def _part(table: Table, places: Iterable[int]) -> Table:
 
 def _text(table: Table) -> str:
     text = io.StringIO()
-    Console(file=text, width=500, highlight=False, markup=False).print(table)
+    Console(file=text, width=500, highlight=False, markup=False, force_jupyter=False).print(table)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).strip("\n")
 
 

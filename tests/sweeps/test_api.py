@@ -23,13 +23,21 @@ SPACE = {"lr": sweeps.log(1e-4, 1e-2), "train_freq": range(1, 5)}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with a run, a grid and a study of each front door."""
+    """A folder with a run, and a grid of each front door."""
     folder = tmp_path_factory.mktemp("front doors")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         dqn.train(lr=1e-3, name="run", **QUIET)
         sweeps.grid({"lr": [1e-3, 1e-2]}, name="python", **QUIET)
         assert here("-m", "lr=0.001,0.01", "name=shell", *WORDS) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def studies(place):
+    """The same with a study of each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
         options = {"seed": 3, "objective": "test_return", "aggregate": "mean"}
         sweeps.tune(SPACE, trials=3, sampler="random", name="tuned", **options, **QUIET)
         words = [
@@ -39,7 +47,6 @@ def place(tmp_path_factory):
             "train_freq=range(1,5)", "name=searched",
         ]  # fmt: skip
         assert here("-m", *words, *WORDS) == 0
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +57,7 @@ def inside(place, monkeypatch):
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [("python", "shell"), ("tuned", "searched")])
-def test_a_sweep_is_the_command_lines(ours, theirs):
+def test_a_sweep_is_the_command_lines(studies, ours, theirs):
     one, other = (dqn.load(f"outputs/sweeps/{name}") for name in (ours, theirs))
     without = {"columns": "seconds"}
     pd.testing.assert_frame_equal(one.seeds.drop(**without), other.seeds.drop(**without))
@@ -62,7 +69,7 @@ def test_a_sweep_is_the_command_lines(ours, theirs):
     assert listed[0] == listed[1] - {"multirun.yaml"}
 
 
-def test_tables_are_those_of_the_files():
+def test_tables_are_those_of_the_files(studies):
     sweep = dqn.load("outputs/sweeps/tuned")
     for frame, name in ((sweep.trials, "trials.csv"), (sweep.seeds, "seeds.csv")):
         kept = pd.read_csv(sweep.path / name)
@@ -73,7 +80,7 @@ def test_tables_are_those_of_the_files():
     assert sweep.objective == "test_return"
 
 
-def test_the_same_call_resumes_and_more_trials_go_on(capfd):
+def test_the_same_call_resumes_and_more_trials_go_on(studies, capfd):
     before = dqn.load("outputs/sweeps/tuned").seeds
     options = {"seed": 3, "objective": "test_return", "aggregate": "mean"}
     again = sweeps.tune(SPACE, trials=4, sampler="random", name="tuned", **options, **QUIET)
@@ -142,7 +149,7 @@ def test_figures_of_a_sweep_are_drawn_in_axes():
         sweep.plot.influence("gamma")
 
 
-def test_importance_is_a_table_that_says_how_it_was_found():
+def test_importance_is_a_table_that_says_how_it_was_found(studies):
     found = dqn.load("outputs/sweeps/tuned").importance()
     assert set(found["hyperparameter"]) == {"lr", "train_freq"}
     assert "PED-ANOVA needs 20 trials" in found.attrs["method"]

@@ -10,6 +10,7 @@ from dqn.runtime.notices import heard_by
 from dqn.terminal import notebook
 from dqn.terminal.console import Screen, showing, steps
 from dqn.terminal.progress import RunProgress
+from dqn.terminal.tables import as_text, table
 from dqn.training.jobs import PoolUpdate
 
 
@@ -67,6 +68,18 @@ def test_where_no_progress_is_wanted_none_is_shown_and_a_notice_is_still_heard(d
     assert heard == ["a worker was lost"]
     assert display.shown == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_table_is_text_there_too(display):
+    assert as_text(table(["a"], [["1"]])).split() == ["a", "─", "1"]
+
+
+def test_a_stream_that_says_it_is_a_terminal_gets_no_bars(display, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with steps() as tell:
+        tell("reading ...")
+    assert capsys.readouterr().err == ""
+    assert display.shown
 
 
 def test_a_terminal_of_ipython_is_no_notebook(display, monkeypatch):
