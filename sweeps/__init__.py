@@ -4,6 +4,7 @@ The names a notebook needs are here; each is imported when it is first used.
 """
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import dqn  # noqa: F401 - which names the new path of a module that moved
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from sweeps.api import compare, grid, tune
     from sweeps.search.intervals import log, uniform
     from sweeps.trained.sweep import Sweep
+
+# Optuna's import says so in a notebook; its bars are never shown here.
+warnings.filterwarnings("ignore", "IProgress not found")
 
 _HOMES = {
     "Sweep": "sweeps.trained.sweep",

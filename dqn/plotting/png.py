@@ -63,14 +63,15 @@ def draw_in(plot: Plot, axes: Axes | None = None) -> Axes:
 
         _, axes = pyplot.subplots(figsize=_size(plot), layout="constrained")
         legend: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.14)}
-    else:
-        legend = {"loc": "best"}
+        columns, sizes = 4, (12, 9)
+    else:  # it may be small
+        legend, columns, sizes = {"loc": "best"}, 1, (10, 8)
     _draw(axes, plot, axes.figure.get_figwidth())
-    axes.set_title(_text(plot.title), loc="left", fontsize=12)
+    axes.set_title(_text(plot.title), loc="left", fontsize=sizes[0])
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        columns = 1 if max(map(len, labels)) > _LONG else 4
-        axes.legend(handles, labels, ncols=columns, frameon=False, fontsize=9, **legend)
+        columns = 1 if max(map(len, labels)) > _LONG else columns
+        axes.legend(handles, labels, ncols=columns, frameon=False, fontsize=sizes[1], **legend)
     return axes
 
 
