@@ -19,7 +19,7 @@ COMMANDS = {
     "reproduce": "train one row of seeds.csv again, and say whether it is the same",
 }
 """Each a module of `commands`, with `add_arguments`, `EXAMPLES` and a function of its name."""
-MOVED = {"course": "python -m examples.exercise, in a checkout of this project"}
+MOVED = {"course": "a notebook, examples/exercise.ipynb, in a checkout of this project"}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -81,7 +81,7 @@ def test_commands_that_a_page_names_exist(page):
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"python -m sweeps ([a-z]\w+)", text)) <= COMMANDS.keys()
     modules = set(re.findall(r"python -m (\w[\w.]*\w)", text)) - {"venv", "pytest"}
-    assert modules <= {"dqn.run", "sweeps", "benchmarks", "benchmarks.memory", "examples.exercise"}
+    assert modules <= {"dqn.run", "sweeps", "benchmarks", "benchmarks.memory"}
 
 
 def test_the_readme_is_short():

@@ -50,7 +50,6 @@ _MODULES = {
     "benchmarks": "dqn.bench: agreement arithmetic capacity command contenders=baselines core "
     "figures lanes measure memory peers recipe scaling study sweep versus",
     "benchmarks.peers": "dqn.bench.peers: rejax_dqn stable_baselines3_dqn",
-    "examples.exercise": "sweeps: answers=page course=__main__ influence lessons=figures",
     "sweeps.analysis": "sweeps: contenders=candidates curves=learning_curves findings=validation "
     "objective overview=tables validate=held_out; sweeps.reporting: curves=learning_curves "
     "importance knobs=hyperparameters tables=frames",

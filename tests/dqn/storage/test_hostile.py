@@ -20,7 +20,6 @@ from dqn.storage import safe_yaml
 from dqn.storage.columns import config_of
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
-from examples.exercise.__main__ import main as exercise
 from sweeps.__main__ import main
 from sweeps.report.page import Section, Table, page
 
@@ -230,10 +229,7 @@ def test_a_terminal_is_told_and_not_commanded(folder, capsys):
 def test_results_import_no_module(folder, tmp_path, canary, monkeypatch, capsys):
     (tmp_path / "theirs_module.py").write_text(f"open({str(canary)!r}, 'w')")
     monkeypatch.syspath_prepend(tmp_path)
-    base = Config(seeds=2, episodes=12, reward_scale=0.01)
-    scaled = tmp_path / "scaled"
-    write(scaled, sampled(3, base), record(), base=base, seeds=2, episodes=12)
-    for file in (path / name for path in (folder, scaled) for name in ("config.yaml", "seeds.csv")):
+    for file in (folder / name for name in ("config.yaml", "seeds.csv")):
         text = file.read_text().replace("CartPole-v0", "theirs_module:CartPole-v0")
         text = text.replace("max_episode_steps: 200", "max_episode_steps: null")
         file.write_text(text.replace("solved_return: 195.0", "solved_return: null"))
@@ -241,8 +237,6 @@ def test_results_import_no_module(folder, tmp_path, canary, monkeypatch, capsys)
     out = tmp_path / "out"
     assert main(["compare", str(folder), str(folder), "--out", str(out)]) == 0
     assert main(["report", str(folder)]) == 0
-    runs = [f"{path}:0" for path in (folder, scaled, scaled)]
-    assert exercise([*runs, "--out", str(out)]) == 0
     assert main(["export", str(folder), "--to", "tensorboard", "--out", str(out / "t")]) == 0
     assert "theirs_module" not in sys.modules
 
@@ -302,18 +296,6 @@ def test_rows_kept_for_later_end_no_script():
     assert "x-evil" not in made.tags
     (kept,) = (script for script in made.scripts if script.startswith("[["))
     assert json.loads(kept) == table.rows
-
-
-def test_the_course_quotes_the_command_of_a_folder(folder, tmp_path):
-    from examples.exercise.__main__ import _command
-
-    node = {"hydra": {"overrides": {"hydra": [], "task": ["lr=1; rm -rf ~", "$(x)\x1b[2J"]}}}
-    (folder / ".hydra" / "hydra.yaml").write_text(safe_yaml.written(node))
-    assert _command(folder) == r"python -m dqn.run 'lr=1; rm -rf ~' '$(x)\x1b[2J'"
-    for wrong in ("- 1", "hydra: 3", "hydra: {overrides: {hydra: [1], task: []}}", "!!int x"):
-        (folder / ".hydra" / "hydra.yaml").write_text(wrong)
-        with pytest.raises(RunError, match="must be what Hydra wrote there"):
-            _command(folder)
 
 
 def test_no_file_of_results_is_unpickled_or_run():
