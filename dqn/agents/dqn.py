@@ -185,6 +185,8 @@ def update(
     applied = due & finite
     updates = learner.updates + tf.cast(applied, tf.int32)
     number = tf.cast(tf.maximum(updates, 1), tf.float32)
-    stepped = optimizer.update(gradients, learner.slots, weights, hyper, number)
-    weights, slots = select(applied, stepped, (weights, learner.slots))
+    # What is kept is chosen first, or XLA computes it twice: for the slots, and for the weights.
+    slots = select(applied, optimizer.accumulate(gradients, learner.slots), learner.slots)
+    stepped = optimizer.step(weights, gradients, slots, hyper, number)
+    weights = select(applied, stepped, weights)
     return Learner(weights, learner.target, slots, updates), loss, due & ~finite

@@ -197,23 +197,22 @@ class SteppedProgram:
         s, t = tf.constant(host.state), tf.constant(host.t)
         given = self._functions.act(host.learner.weights, s, t, hyper)
         action, q_sa = (x.numpy() for x in given)
-        r, s_next = np.zeros_like(q_sa), np.zeros_like(host.state)
+        paid, s_next = np.zeros(len(active)), np.zeros_like(host.state)
         terminal, truncated = np.zeros_like(active), np.zeros_like(active)
-        step = Transition(host.state, action, r, s_next, terminal)
+        actions, made = action.tolist(), self._envs.made
         for i in np.flatnonzero(active).tolist():
-            seed, now = int(numbers.seed[i]), int(host.t[i]) + 1
             try:
-                s_next[i], paid, terminal[i], truncated[i] = self._envs.made[i].step(int(action[i]))
+                s_next[i], paid[i], terminal[i], truncated[i] = made[i].step(actions[i])
             except EnvError as error:
-                self._break(i, error.at(seed, now))
+                self._break(i, error.at(int(numbers.seed[i]), int(host.t[i]) + 1))
                 active[i] = False
                 continue
-            self._note(i, seed, now)
-            with np.errstate(over="ignore"):  # beyond float32: infinite
-                r[i] = paid
+            if made[i].not_finite is not None:
+                self._note(i, int(numbers.seed[i]), int(host.t[i]) + 1)
         if not active.any():
             return host
-        with np.errstate(over="ignore", invalid="ignore"):  # as in XLA
+        with np.errstate(over="ignore", invalid="ignore"):  # as in XLA; beyond float32: infinite
+            step = Transition(host.state, action, paid.astype(np.float32), s_next, terminal)
             after, transition, episode, ended = block.after_step(
                 host, step, q_sa, truncated, active, numbers, np
             )
@@ -233,8 +232,9 @@ class SteppedProgram:
 
 def _converted(lanes: Lanes, convert: Callable) -> Lanes:
     """What changes with every step as NumPy arrays, or tensors; the learner stays as it is."""
-    parts = lanes._replace(learner=())
-    return tf.nest.map_structure(convert, parts)._replace(learner=lanes.learner)
+    episode = EpisodeStats(*map(convert, lanes.episode))
+    state, t, episodes = convert(lanes.state), convert(lanes.t), convert(lanes.episodes)
+    return Lanes(lanes.learner, state, t, episodes, episode, convert(lanes.diverged))
 
 
 def _may_be_due(t, before, numbers: Hyper) -> np.ndarray:

@@ -5,6 +5,7 @@ a method gives or raises is an `EnvError` that names the method. Never loads Ten
 """
 
 import contextlib
+import math
 import re
 from typing import Any
 
@@ -54,7 +55,13 @@ class Adapter:
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool]:
         """Observation float32 [D] (a copy), reward, terminated and truncated."""
-        given = self._call("step", 5, action)
+        # Written out, as `_call` would cost a µs more; and so in `flag` and `_noted`.
+        try:
+            given = self.env.step(action)
+        except (Exception, SystemExit) as error:  # whatever the user's own code raises
+            raise self._raised("step", error) from error
+        if type(given) is not tuple or len(given) != 5:
+            self._refuse_parts("step", given, 5)
         name = "observation"
         try:
             s, name = observation(given[0], self._size), "reward"
@@ -85,15 +92,19 @@ class Adapter:
             given = getattr(self.env, method)(*args, **options)
         except (Exception, SystemExit) as error:  # whatever the user's own code raises
             raise self._raised(method, error) from error
-        if parts and not (isinstance(given, tuple | list) and len(given) == parts):
-            problem = f"gave {format_value(given)}, must give {_PARTS[method]}"
-            raise self._wrong(method, problem)
+        if parts:
+            self._refuse_parts(method, given, parts)
         return given
+
+    def _refuse_parts(self, method: str, given: Any, parts: int) -> None:
+        if not (isinstance(given, tuple | list) and len(given) == parts):
+            raise self._wrong(method, f"gave {format_value(given)}, must give {_PARTS[method]}")
 
     def _noted(self, method: str, s: np.ndarray, r: float = 0.0) -> np.ndarray:
         """The observation; that it or the reward is not finite is noted, the first time."""
         what = "" if -_LARGEST <= r <= _LARGEST else f"reward {r}"
-        if not what and self._size and not np.isfinite(s).all():
+        # The sum of squares is known sooner; it may be infinite where none of the numbers is.
+        if not what and self._size and not (math.isfinite(s.dot(s)) or np.isfinite(s).all()):
             what = f"observation {short_repr(s.tolist())}"
         if what and self.not_finite is None:
             self.not_finite = self._wrong(method, f"gave {what}, must give finite 32-bit numbers")
@@ -173,7 +184,9 @@ def number(value: Any) -> float:
 
 def flag(value: Any) -> bool:
     """`value` as yes or no; raises `NotTakenError` where it is neither, nor 1 or 0."""
-    if isinstance(value, bool | np.bool_):
+    if value is True or value is False:
+        return value
+    if isinstance(value, np.bool_):
         return bool(value)
     try:
         taken = number(value)

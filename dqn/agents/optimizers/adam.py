@@ -8,14 +8,17 @@ from dqn.agents.optimizers.optimizer import Optimizer
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
-def _update(gradients, slots, weights, hyper, t):
-    rate = hyper.lr * tf.sqrt(1.0 - tf.pow(BETA_2, t)) / (1.0 - tf.pow(BETA_1, t))  # [L]
+def _accumulate(gradients, slots):
     m = [m + (g - m) * (1.0 - BETA_1) for m, g in zip(slots[0], gradients, strict=True)]
     v = [v + (g * g - v) * (1.0 - BETA_2) for v, g in zip(slots[1], gradients, strict=True)]
-    moments = zip(weights, m, v, strict=True)
-    weights = [w - expand_like(rate, w) * m / (tf.sqrt(v) + EPSILON) for w, m, v in moments]
-    return weights, (m, v)
+    return m, v
+
+
+def _step(weights, gradients, slots, hyper, t):
+    rate = hyper.lr * tf.sqrt(1.0 - tf.pow(BETA_2, t)) / (1.0 - tf.pow(BETA_1, t))  # [L]
+    moments = zip(weights, *slots, strict=True)
+    return [w - expand_like(rate, w) * m / (tf.sqrt(v) + EPSILON) for w, m, v in moments]
 
 
 _SETTINGS = {"beta_1": BETA_1, "beta_2": BETA_2, "epsilon": EPSILON}
-OPTIMIZER = Optimizer(2, _update, "Adam", _SETTINGS)
+OPTIMIZER = Optimizer(2, _accumulate, _step, "Adam", _SETTINGS)

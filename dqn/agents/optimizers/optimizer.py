@@ -12,13 +12,14 @@ Slots = tuple[list, ...]
 
 @dataclass(frozen=True)
 class Optimizer:
-    """How gradients change weights, both flat lists of tensors [L, ...]."""
+    """How gradients change slots, and these the weights: flat lists of tensors [L, ...]."""
 
     slots: int
     """How many numbers it keeps per weight; all are 0 at first."""
-    update: Callable[[list, Slots, list, Any, Any], tuple[list, Slots]]
-    """gradients, slots, weights, hyper and the number of this update, float32 [L] from 1 on →
-    weights and slots."""
+    accumulate: Callable[[list, Slots], Slots]
+    """gradients and slots → the slots of this update."""
+    step: Callable[[list, list, Slots, Any, Any], list]
+    """weights, gradients, those slots, hyper and the update's number (float32 [L]) → weights."""
     keras_class: str
     """The same among the optimizers of Keras."""
     keras_settings: Mapping[str, Any]

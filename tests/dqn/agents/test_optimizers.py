@@ -24,7 +24,8 @@ def test_an_optimizer_moves_the_weights_of_each_lane_as_keras_does(name):
         scale = 10.0 ** generator.integers(-6, 3)
         gradient = (scale * generator.normal(size=(2, 3, 2))).astype(np.float32)
         t = tf.fill([2], float(n))
-        weights, slots = optimizer.update([tf.constant(gradient)], slots, weights, hyper, t)
+        slots = optimizer.accumulate([tf.constant(gradient)], slots)
+        weights = optimizer.step(weights, [tf.constant(gradient)], slots, hyper, t)
         for lane, (own, variable) in enumerate(zip(theirs, kept, strict=True)):
             own.apply([tf.constant(gradient[lane])], [variable])
             np.testing.assert_allclose(weights[0][lane], variable.numpy(), rtol=1e-4, atol=1e-6)
