@@ -84,6 +84,8 @@ def best_curves(data: ReportData) -> Figure | None:
         number = f" {_NUMBERS[len(frames)]}" * (len(frames) > 1)
         plot = replace(plot, title=f"Returns of the best{number or ' trial'}")
     caption = f"Mean of 10 episodes; IQM of {over} with its 95 % interval."
+    if data.recommended is not None and data.recommended.trial == trials[0]:
+        caption += f" {named(trials[0]).capitalize()} is recommended after validation."
     return figure_of(data, "best_curve", caption, plot)
 
 

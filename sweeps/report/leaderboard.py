@@ -43,7 +43,9 @@ def seeds_table(data: ReportData, trial: int, folded: str = "") -> Table:
 def _short(data: ReportData, rows: Rows) -> Table:
     """Seeds and status stand where a phone shows them, too."""
     tables, metric = data.tables, data.metric
-    shown = rows if len(rows) <= _FEW else rows[:_SHORT]
+    ranked = list(enumerate(rows, 1))
+    shown = ranked if len(rows) <= _FEW else ranked[:_SHORT]
+    beyond = [(rank, row) for rank, row in ranked[len(shown) :] if row["trial"] == data.best]
     columns = ["rank", "trial", *_own_columns(data), "seeds", "status",
                *(param.name for param in tables.hyperparameters), "solved"]  # fmt: skip
     cells = [
@@ -52,10 +54,11 @@ def _short(data: ReportData, rows: Rows) -> Table:
             row["status"], *(format_setting(row[k.column]) for k in tables.hyperparameters),
             format_share(row["solved"]),
         ]
-        for rank, row in enumerate(shown, 1)
+        for rank, row in [*shown, *beyond]
     ]  # fmt: skip
     best = f"The best {len(shown)} of" if len(shown) < len(rows) else "All" * (len(rows) > 1)
-    caption = f"{best} {count(len(rows), 'trial')} by the {tables.ranked_by} of {metric.title}."
+    caption = f"{best} {count(len(rows), 'trial')} by the {tables.ranked_by} of {metric.title}"
+    caption += "; last, the one that is recommended after validation." if beyond else "."
     return Table("leaders", caption.strip(), columns, cells, ("status",), is_sorted=False)
 
 

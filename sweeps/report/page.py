@@ -13,6 +13,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup, escape
 
+from dqn.plotting.plot import Cells
 from dqn.statistics.metrics import METRICS
 from sweeps.report.figures import Figure
 from sweeps.report.headline import Summary
@@ -90,7 +91,11 @@ def page(title: str, tasks: Sequence[Task]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"chart": lambda figure: to_plotly(figure.plot), "marked": _marked}
+    environment.filters |= {
+        "chart": lambda figure: to_plotly(figure.plot),
+        "is_wide": _is_wide,
+        "marked": _marked,
+    }
     figures = [figure for task in tasks for section in task.sections for figure in section.figures]
     # Their folder stands beside the page; of several tasks, each has one in it.
     top = 3 if len(tasks) > 1 else 2
@@ -128,6 +133,12 @@ def terms(pairs: Iterable[tuple[str, Any]]) -> Markup:
     """Names and values."""
     each = (Markup("<dt>{}</dt><dd>{}</dd>").format(*pair) for pair in pairs)
     return Markup("<dl>{}</dl>").format(Markup("").join(each))
+
+
+def _is_wide(figure: Figure) -> bool:
+    """Whether a phone has no room for it, so that it is moved sideways there."""
+    cells = [len(mark.texts[0]) for mark in figure.plot.marks if isinstance(mark, Cells)]
+    return figure.plot.columns > 3 or max(cells, default=0) > 4
 
 
 def _marked(text: str) -> Markup:

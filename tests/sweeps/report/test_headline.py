@@ -153,6 +153,14 @@ def test_the_short_leaderboard_has_five_of_many_and_all_of_few(tmp_path):
     assert "The best 5 of 9 trials by the IQM of mean return." in text_of(many)
 
 
+def test_the_short_leaderboard_has_what_is_recommended_wherever_it_ranks(tmp_path):
+    data = of_study(tmp_path / "a", "iqm", *[(float(n),) * 2 for n in range(9)])
+    (tmp_path / "a" / "validation.csv").write_text(VALIDATION.format(best=8, second=1))
+    made = table(report_data(data.tables.results, "mean_return"), "leaders")
+    assert [row[:2] for row in made.rows[4:]] == [["5", "4"], ["8", "1"]]
+    assert made.caption.endswith("last, the one that is recommended after validation.")
+
+
 def test_status_and_seeds_of_each_trial_are_in_view(tmp_path):
     made = [
         result(trial, seed, returns=returns, status=status, config=CONFIG)
@@ -197,6 +205,7 @@ def test_the_curves_are_those_of_the_best_three_and_of_what_is_recommended(tmp_p
     figure = best_curves(report_data(read(path), "mean_return"))
     named = [mark.name for mark in figure.plot.marks if isinstance(mark, Line)]
     assert named == ["trial 1", "trial 4", "trial 3"]
+    assert "Trial 1 is recommended after validation." in figure.caption
     two = best_curves(of_study(tmp_path / "two", "iqm", (1.0,) * 3, (2.0,) * 3))
     assert two.title == "Returns of the best two"
     one = best_curves(of_study(tmp_path / "one", "iqm", (1.0,) * 3))
