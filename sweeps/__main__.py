@@ -1,7 +1,7 @@
 """`python -m sweeps`: what finished runs, grids and studies say, and whether it holds.
 
 Errors are those of `python -m dqn.run`: one line, exit status 2 for what the user wrote, 1 for what
-failed. TensorFlow is imported where something is trained, Optuna and plotly for a report alone.
+failed. TensorFlow is imported where something is trained, Optuna for a report alone.
 """
 
 import importlib

@@ -117,7 +117,31 @@ def compare_samples(
     Seeds count as `of_seed` says, by default as `trials.trial_rows` does: none is dropped but for
     what was never asked of it. `statistic` is what the difference is of.
     """
-    of_seed = of_seed or partial(value_of, metric)
+    x, y, paired = _samples(rows, others, of_seed or partial(value_of, metric), metric)
+    chances = probability_of_improvement_interval(x, y, paired)
+    test, p_value = rank_test(x, y, paired)
+    return SampleComparison(
+        paired,
+        Estimate.of(probability_of_improvement(x, y), *chances),
+        _difference(x, y, paired, metric, statistic),
+        test,
+        None if math.isnan(p_value) else p_value,
+    )
+
+
+def difference_of(rows: Sequence[Row], others: Sequence[Row], metric: str) -> Estimate:
+    """The `difference` of `compare_samples` alone: without its test there is no SciPy to import."""
+    samples = _samples(rows, others, partial(value_of, metric), metric)
+    return _difference(*samples, metric, iqm)
+
+
+def _samples(
+    rows: Sequence[Row],
+    others: Sequence[Row],
+    of_seed: Callable[[Row], float | None],
+    metric: str,
+) -> tuple[list[float], list[float], bool]:
+    """Values of both, more is better, in order of their seeds; and whether these are the same."""
     sign = -1.0 if METRICS[metric].lower_is_better else 1.0
     mine, theirs = (
         {
@@ -129,18 +153,20 @@ def compare_samples(
     )
     paired = bool(mine) and mine.keys() == theirs.keys()
     seeds = sorted(mine)
-    x, y = [mine[seed] for seed in seeds], [theirs[seed] for seed in (seeds if paired else theirs)]
+    return (
+        [mine[seed] for seed in seeds],
+        [theirs[seed] for seed in (seeds if paired else theirs)],
+        paired,
+    )
+
+
+def _difference(
+    x: Sequence[float], y: Sequence[float], paired: bool, metric: str, statistic: Statistic
+) -> Estimate:
+    sign = -1.0 if METRICS[metric].lower_is_better else 1.0
     gap = float(statistic(x)) - float(statistic(y))
     ends = sorted(sign * end for end in difference_interval(x, y, paired, statistic))
-    chances = probability_of_improvement_interval(x, y, paired)
-    test, p_value = rank_test(x, y, paired)
-    return SampleComparison(
-        paired,
-        Estimate.of(probability_of_improvement(x, y), *chances),
-        Estimate.of(sign * gap, *ends),
-        test,
-        None if math.isnan(p_value) else p_value,
-    )
+    return Estimate.of(sign * gap, *ends)
 
 
 def incomparable(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from dqn.runtime.errors import RunError
 from dqn.statistics.formatting import count
 from dqn.statistics.metrics import METRICS
 from dqn.storage.layout import refuse_other
-from dqn.storage.ranking import task_folders
 from dqn.storage.reader import Results, read
 from dqn.terminal.console import steps
 
@@ -49,56 +47,38 @@ def report(args: argparse.Namespace) -> tuple[int, str, Any]:
 def _report(
     args: argparse.Namespace, results: Results, tell: Callable[[str], None]
 ) -> tuple[int, str, Any]:
-    # Plotly, Matplotlib and Optuna take seconds to import: after all that can be refused at once.
-    from plotly.offline import get_plotlyjs
-
-    from sweeps.report.data import report_data
-    from sweeps.report.figures import draw
-    from sweeps.report.headline import progress, summarise
-    from sweeps.report.page import page
-    from sweeps.report.sections import sections
+    # What a report needs takes a second to import: after all that can be refused at once.
+    from sweeps.report.build import build
+    from sweeps.report.figures import draw, make_room
+    from sweeps.report.headline import progress
 
     path, figures = args.folder / PAGE, args.folder / FOLDER
     refuse_other(path, b"<!doctype html>", b'href="data:,"')
     trials = len(results.rows)
     tell(f"working out what {count(trials, 'trial')} {'says' if trials == 1 else 'say'} ...")
-    tasks = {task: results.of_task(task) for task in results.tasks}
-    tasks = tasks if len(tasks) > 1 else {"": results}
-    names = task_folders(tasks)
-    found, written = {}, []
     # An earlier report drew what is there; before one, what is not marked is the user's.
     is_again = path.exists()
     try:
-        for task, own in tasks.items():
-            folder = own_folder(figures) / names[task] if task else figures
-            data = report_data(own, args.metric or results.objective, folder)
-            found[task] = data, summarise(data)
-            for section in sections(data):
-                title, prefix = section.title, ""
-                if task:
-                    title, prefix = f"{title} · {task}", f"{names[task]}-"
-                written.append(replace(section, title=title, prefix=prefix))
-        drawn = draw([figure for section in written for figure in section.figures], is_again, tell)
-        tell("writing the page ...")
-        name = results.path.name or results.path.resolve().name
-        headline = "; ".join(top.headline for _, top in found.values())
-        headers = [top for _, top in found.values()]
-        text = page(f"{name}: {headline}", headers, written, get_plotlyjs() if drawn else "")
+        made = build(results, args.metric, figures)
+        if made.figures:
+            own_folder(figures)
+            make_room(made.figures, is_again)
         with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", errors="replace")
+            temporary.write_text(made.html, encoding="utf-8", errors="replace")
+        drawn = draw(made.figures, tell)
     except OSError as error:
         raise RunError(
             f"{args.folder}: must be writable, is not ({error.strerror or error}); make room or "
             "change its permissions"
         ) from error
     lines = []
-    for task, (_, text) in found.items():
+    for task, (_, text) in made.found.items():
         message = [task, text.headline, text.progress, text.sureness, text.hyperparameters]
         lines += [*(line for line in message if line), ""]
     lines.append(f"written: {path}")
     lines += [f"{count(len(drawn), 'figure')}: {figures}"] * bool(drawn)
-    have, asked = progress(next(iter(found.values()))[0].tables)
-    plain = {task: _plain(data, top) for task, (data, top) in found.items()}
+    have, asked = progress(next(iter(made.found.values()))[0].tables)
+    plain = {task: _plain(data, top) for task, (data, top) in made.found.items()}
     return 0, "\n".join(lines), {
         "report": str(path), "figures": [str(figure) for figure in drawn], "trials": have,
         "expected": asked, **({"tasks": plain} if len(plain) > 1 else plain[""]),

@@ -55,6 +55,12 @@ class ReportData:
         return trial if trial in self.tables.results.rows else self.first  # pyright: ignore[reportReturnType]
 
     @property
+    def leaders(self) -> list[int]:
+        """All trials, best first: the order of rank, but what is recommended comes before all."""
+        ranked = self.tables.trials["trial"].tolist()
+        return sorted(ranked, key=lambda trial: trial != self.best)
+
+    @property
     def first(self) -> int:
         """The first trial in rank."""
         return int(self.tables.trials["trial"].iloc[0])

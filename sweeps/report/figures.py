@@ -1,7 +1,7 @@
 """The figures of a report, described once, never by colour alone; None where nothing is drawn."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import pandas as pd
 
 from dqn.envs.registry_errors import known_solved_return
 from dqn.plotting.plot import Axis, Band, Level, Line, Plot
-from dqn.plotting.png import write_png
 from dqn.plotting.style import BLUE, ORANGE, SKY, VERMILLION, of_series
 from dqn.runtime.atomic_write import own_folder
 from dqn.runtime.errors import UserError
@@ -28,6 +27,8 @@ from sweeps.report.data import ReportData
 
 _MOST_FAILING = 4  # hyperparameters whose failures are shown
 _POINTS = 101  # of a performance profile
+_MOST_CURVES = 3
+_NUMBERS = "none", "one", "two", "three"
 
 
 @dataclass(frozen=True)
@@ -41,32 +42,51 @@ class Figure:
     plot: Plot
 
 
-def draw(figures: Sequence[Figure], is_again: bool, tell: Callable[[str], None]) -> list[Path]:
-    """Write them as PNGs and give their paths; `tell` hears of each before. May raise `OSError`.
+def draw(figures: Sequence[Figure], tell: Callable[[str], None]) -> list[Path]:
+    """Write them as PNGs and give their paths; `tell` hears of each before. May raise `OSError`."""
+    from dqn.plotting.png import write_png  # Matplotlib: a page without PNGs does not wait for it
 
-    A file that is not ours is refused, unless the folder `is_again` drawn into.
-    """
     for number, figure in enumerate(figures, 1):
-        tell(f"figure {number}: {figure.path.name}")
-        own_folder(figure.path.parent)
-        if not is_again:
-            refuse_other(figure.path, MADE_BY.encode())
+        tell(f"figure {number} of {len(figures)}: {figure.path.name}")
         write_png(figure.path, figure.plot)
     return [figure.path for figure in figures]
 
 
-def best_curve(data: ReportData) -> Figure | None:
-    """The learning curve of the best trial."""
-    trial, curves = data.best, data.curves
-    if curves is None or (frame := of_trial(curves, trial)).empty:
+def make_room(figures: Iterable[Figure], is_again: bool) -> None:
+    """Make the folders of figures. May raise `OSError`.
+
+    A file that is not ours is refused, unless the folders were drawn into before: `is_again`.
+    """
+    for figure in figures:
+        own_folder(figure.path.parent)
+        if not is_again:
+            refuse_other(figure.path, MADE_BY.encode())
+
+
+def best_curves(data: ReportData) -> Figure | None:
+    """Learning curves of the best three trials, or of those there are; of a run its own."""
+    trials, curves = data.leaders[:_MOST_CURVES], data.curves
+    if curves is None:
         return None
-    title = "Returns" if data.tables.design == "run" else f"Returns of {named(trial)}"
-    seeds = count(len(curves.of[trial]), "seed")
-    frame = frame.assign(region="IQM of the seeds")
-    return figure_of(
-        data, "best_curve", f"Mean of 10 episodes; IQM of {seeds} with its 95 % interval.",
-        learning(title, frame, curves.unit, known_solved_return(data.tables.results.base.env)),
-    )  # fmt: skip
+    is_run, frames = data.tables.design == "run", []
+    for trial in trials:
+        name = named(trial)
+        frame = of_trial(curves, trial)
+        if len(frame):
+            frames.append(frame.assign(region="IQM of the seeds" if is_run else name))
+    if not frames:
+        return None
+    seeds = {len(curves.of[trial]) for trial in trials if trial in curves.of}
+    over = count(seeds.pop(), "seed") if len(seeds) == 1 else "the seeds"
+    env = data.tables.results.base.env
+    plot = learning("Returns", pd.concat(frames), curves.unit, known_solved_return(env))
+    if not is_run:
+        number = f" {_NUMBERS[len(frames)]}" * (len(frames) > 1)
+        plot = replace(plot, title=f"Returns of the best{number or ' trial'}")
+    caption = f"Mean of 10 episodes; IQM of {over} with its 95 % interval."
+    if data.recommended is not None and data.recommended.trial == trials[0]:
+        caption += f" {named(trials[0]).capitalize()} is recommended after validation."
+    return figure_of(data, "best_curve", caption, plot)
 
 
 def validation(data: ReportData) -> Figure | None:
@@ -199,6 +219,8 @@ def texts_of(template: str, *columns: Iterable[Any]) -> list[str]:
 
 def draw_comparison(folder: Path, candidates: Sequence[Candidate], metric: str) -> list[Path]:
     """Draw both into `folder` and give their paths; `UserError` where it cannot be written."""
+    from dqn.plotting.png import write_png
+
     plots = {
         "learning_curves.png": compared_curves(candidates),
         "performance_profiles.png": profiles(candidates, metric),

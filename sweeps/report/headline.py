@@ -12,7 +12,7 @@ from dqn.statistics.metrics import Metric
 from dqn.storage.reader import Results
 from dqn.storage.safe_yaml import plain_of
 from dqn.storage.trials import BASELINE, EXERCISE, named
-from sweeps.analysis.candidates import compare_samples, format_terms
+from sweeps.analysis.candidates import difference_of, format_terms
 from sweeps.analysis.frames import ReportFrames
 from sweeps.analysis.validation import ValidatedTrial
 from sweeps.report.data import ReportData
@@ -44,7 +44,7 @@ def summarise(data: ReportData) -> Summary:
         f"{name} · {kind} of {format_terms(results.config(data.best))}",
         _headline(data),
         _sureness(data),
-        _hyperparameters(data),
+        what_matters(data),
         _progress(data.tables),
         data.tables.design == "sampled",
     )
@@ -137,7 +137,7 @@ def _sureness(data: ReportData) -> str:
         text += " `python -m sweeps validate` measures it with new ones."
     second = trials.iloc[1]
     mine, other = (tables.results.rows[int(trial["trial"])] for trial in (best, second))
-    gap = compare_samples(mine, other, tables.metric).difference
+    gap = difference_of(mine, other, tables.metric)
     if gap.ends is not None:
         low, high = gap.ends
         apart = "differs from" if low > 0 or high < 0 else "cannot be distinguished from"
@@ -171,7 +171,8 @@ def _luck(optimism: Estimate, metric: Metric) -> str:
     return f"on new seeds it did {did} by {optimism.text(metric.digits)}{chance}"
 
 
-def _hyperparameters(data: ReportData) -> str:
+def what_matters(data: ReportData) -> str:
+    """Which hyperparameters matter, and where they are best."""
     tables, importance = data.tables, data.importance
     if not tables.hyperparameters:
         return "Nothing was varied."

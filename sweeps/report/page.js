@@ -72,8 +72,10 @@ const config = {
   modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
 };
 
-// Blue and grey of the figures, as they can be told from a dark page.
-const PALE = [["#0072B2", "#4AA3E0"], ["#666666", "#9AA5B0"]];
+// Colours of the figures that a dark page would swallow, as they are there.
+const PALE = [["#0072B2", "#4AA3E0"], ["#666666", "#9AA5B0"], ["#000000", "#E8EDF2"]];
+
+let onPaper = false; // while it is printed
 
 function coloured(layout) {
   const style = getComputedStyle(document.documentElement);
@@ -90,23 +92,46 @@ function coloured(layout) {
 function draw(figure) {
   const chart = figure.querySelector(".chart");
   let text = figure.querySelector("script").textContent;
-  if (dark.matches) for (const [deep, pale] of PALE) text = text.replaceAll(deep, pale);
+  if (dark.matches && !onPaper) for (const [deep, pale] of PALE) text = text.replaceAll(deep, pale);
   const { data, layout } = JSON.parse(text);
   Plotly.newPlot(chart, data, coloured(layout), config);
 }
 
+async function loadPlotly(packed) {
+  const bytes = Uint8Array.from(atob(packed.textContent), (letter) => letter.charCodeAt(0));
+  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(plain).text();
+  document.head.append(script);
+}
+
+function drawWhenNear() {
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries.filter((one) => one.isIntersecting)) {
+        near.unobserve(entry.target);
+        draw(entry.target);
+      }
+    },
+    { rootMargin: "400px" }
+  );
+  document.querySelectorAll("figure").forEach((figure) => near.observe(figure));
+  const drawn = () => document.querySelectorAll(".js-plotly-plot");
+  dark.addEventListener("change", () => drawn().forEach((chart) => draw(chart.closest("figure"))));
+  // Paper is white, as narrow as page.css says, and nobody scrolls it.
+  addEventListener("beforeprint", () => {
+    onPaper = true;
+    document.documentElement.classList.add("paper");
+    document.querySelectorAll("figure").forEach(draw);
+  });
+  addEventListener("afterprint", () => {
+    onPaper = false;
+    document.documentElement.classList.remove("paper");
+    drawn().forEach((chart) => draw(chart.closest("figure")));
+  });
+}
+
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
-document.querySelectorAll(".table").forEach(sortable);
-const near = new IntersectionObserver(
-  (entries) => {
-    for (const entry of entries.filter((one) => one.isIntersecting)) {
-      near.unobserve(entry.target);
-      draw(entry.target);
-    }
-  },
-  { rootMargin: "400px" }
-);
-document.querySelectorAll("figure").forEach((figure) => near.observe(figure));
-dark.addEventListener("change", () => {
-  document.querySelectorAll(".js-plotly-plot").forEach((chart) => draw(chart.closest("figure")));
-});
+document.querySelectorAll(".table:has(button)").forEach(sortable);
+const packed = document.getElementById("plotly");
+if (packed) loadPlotly(packed).then(drawWhenNear);

@@ -101,7 +101,8 @@ def _band(band: Band) -> dict[str, Any]:
 def _bars(bars: Bars) -> dict[str, Any]:
     return {
         "type": "bar", "orientation": "h", "x": _numbers(bars.x), "y": _numbers(bars.y),
-        "marker": {"color": BLUE}, **_named(bars.name), **_hover(bars.hover),
+        "marker": {"color": BLUE}, "textposition": "none",
+        **_named(bars.name), **_hover(bars.hover),
     }  # fmt: skip
 
 

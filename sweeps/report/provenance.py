@@ -58,8 +58,9 @@ def made(data: ReportData) -> Section:
         for name, value in flat(results.config(trial).to_mapping())
         if name not in _NOT_OF_A_TRIAL
     ]
+    caption = f"Every key of the configuration.{' Nothing was varied.' * (not varied)}"
     parts: list[Part] = [
-        Table("configuration", "Every key of the configuration.", columns, rows, words=columns)
+        Table("configuration", caption, columns, rows, columns, "Every key of the configuration")
     ]
     if results.sweep is not None:
         text = written(dict(results.sweep)).strip()

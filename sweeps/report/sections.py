@@ -1,77 +1,60 @@
-"""What stands on a report's page, from the headline to what it was made with."""
+"""What stands on a report's page: what answers first, then all else."""
 
 from typing import Any
 
 import numpy as np
 
-from dqn.statistics.formatting import (
-    count,
-    format_interval,
-    format_metric,
-    format_setting,
-    format_share,
-)
-from dqn.statistics.metrics import METRICS
-from dqn.storage.trials import named, numbered
-from dqn.terminal.tables import interval_cell, metric_cell, seed_table
+from dqn.statistics.formatting import count, format_interval, format_metric, format_share
+from dqn.storage.trials import named
 from sweeps.analysis.tables import COLLAPSED
 from sweeps.analysis.validation import score_table
 from sweeps.report.data import ReportData
-from sweeps.report.figures import best_curve, failures, pruned, validation
+from sweeps.report.figures import best_curves, failures, pruned, validation
+from sweeps.report.headline import what_matters
 from sweeps.report.hyperparameter_figures import axes, curves, importance, influence, pair
+from sweeps.report.leaderboard import leaderboard, seeds_table
 from sweeps.report.page import Section, Table, paragraph
 from sweeps.report.provenance import again, made
 
 
 def sections(data: ReportData) -> list[Section]:
-    """All below the headline but how to read it, without those there is nothing to say in."""
-    makers = _leaders, _best, _hyperparameters, _validated, _wrong, again, made
+    """All below the headline but how to read it, without those there is nothing to say in.
+
+    Those that answer come first: which trials are best, how they learn, which hyperparameters
+    matter.
+    """
+    makers = leaderboard, _best, _matter, _validated, _each, _wrong, again, made
     return [section for make in makers if (section := make(data)).parts]
 
 
-def _leaders(data: ReportData) -> Section:
-    tables, metric = data.tables, data.metric
-    if tables.design == "run":
-        return Section("leaderboard", "Seeds", [_seeds(data, 0)])
-    others = [other for other in METRICS.values() if other != metric]
-    title, order = metric.title, tables.ranked_by.partition(" of ")[0]
-    twice = order != "IQM"
-    own = [f"{title}, {order}", f"{title}, IQM"] if twice else [title]
-    columns = ["rank", "trial", *own, "95 % interval", *(k.name for k in tables.hyperparameters),
-               *(other.title for other in others), "solved", "seeds", "status"]  # fmt: skip
-    rows = [
-        [
-            f"{rank}", numbered(row["trial"]), *[format_metric(row["order"], metric)] * twice,
-            metric_cell(row, metric.name), interval_cell(row, metric.name),
-            *(format_setting(row[k.column]) for k in tables.hyperparameters),
-            *(metric_cell(row, other.name) for other in others),
-            format_share(row["solved"]), f"{row['rows']}", row["status"],
-        ]
-        for rank, row in enumerate(tables.trials.to_dict("records"), 1)
-    ]  # fmt: skip
-    caption = (
-        f"{'All ' if len(rows) > 1 else ''}{count(len(rows), 'trial')}, best first by the "
-        f"{tables.ranked_by} of {title}. {'Every other' if twice else 'Each'} number is the IQM "
-        "over the trial's seeds. A heading sorts."
-    )
-    leaders = Table("trials", caption, columns, rows, words=("status",))
-    return Section("leaderboard", "Leaderboard", [leaders])
-
-
 def _best(data: ReportData) -> Section:
-    is_run, why = data.tables.design == "run", data.no_curves
+    is_run, why, figure = data.tables.design == "run", data.no_curves, best_curves(data)
+    title = figure.title if figure else "The best trial"
     parts: list[Any] = [
-        best_curve(data),
+        figure,
         why and paragraph(f"No learning curves: {why}", "note"),
-        None if is_run else _seeds(data, data.best),
+        None if is_run else seeds_table(data, data.best, f"The seeds of {named(data.best)}"),
     ]
-    return Section("best", "How it learns" if is_run else "The best trial", parts)
+    return Section("best", "How it learns" if is_run else title, parts, answers=True)
 
 
-def _hyperparameters(data: ReportData) -> Section:
-    tables, ranking = data.tables, importance(data)
-    parts: list[Any] = []
-    if tables.hyperparameters:
+def _matter(data: ReportData) -> Section:
+    if data.tables.design == "run":
+        return Section("matter", "", [])
+    parts: list[Any] = [paragraph(what_matters(data)), importance(data)]
+    if not data.tables.hyperparameters:
+        text = "All trials have the same values: nothing was varied."
+        parts = [paragraph(text, "note")]
+    elif parts[1] is None:
+        parts.append(data.method and paragraph(data.method, "note"))
+    return Section("matter", "Which hyperparameters matter", parts, answers=True)
+
+
+def _each(data: ReportData) -> Section:
+    tables, parts = data.tables, []
+    pairs = [[influence(data, param), curves(data, param)] for param in data.hyperparameters]
+    shown = [made for pair_ in pairs if (made := [figure for figure in pair_ if figure])]
+    if shown:
         trials, over = "all trainings with that value", "trainings"
         if tables.design == "sampled":
             trials, over = "the trials whose value is near there", "trials"
@@ -81,17 +64,11 @@ def _hyperparameters(data: ReportData) -> Section:
                 "is a trial."
             )
         )
-        if ranking is None:
-            parts.append(paragraph(data.method, "note"))
-    elif tables.design != "run":
-        parts.append(paragraph("All trials have the same values: nothing was varied.", "note"))
-    parts += [ranking, axes(data), pair(data)]
-    for param in data.hyperparameters:
-        parts.append([figure for figure in (influence(data, param), curves(data, param)) if figure])
+    parts += [axes(data), pair(data), *shown]
     if tables.design == "one at a time":
         text = "Hyperparameters were not varied together: there is no map of a pair."
         parts.append(paragraph(text, "note"))
-    return Section("hyperparameters", "The hyperparameters", parts)
+    return Section("hyperparameters", "Each hyperparameter", parts)
 
 
 def _validated(data: ReportData) -> Section:
@@ -150,13 +127,5 @@ def _regions(data: ReportData) -> Table:
         for row in frame.to_dict("records")
     ]  # fmt: skip
     caption = "Every hyperparameter by region: shares are of the trainings that were not pruned."
-    return Table("regions", caption, columns, rows, words=("hyperparameter", "value"))
-
-
-def _seeds(data: ReportData, trial: int) -> Table:
-    rows, is_run = data.tables.results.rows[trial], data.tables.design == "run"
-    columns, cells = seed_table(rows, METRICS)
-    for row, own in zip(rows, cells, strict=True):
-        own.append(format_setting(row["seconds"]))
-    caption = "Every seed." if is_run else f"The seeds of {named(trial)}."
-    return Table("seeds", caption, [*columns, "seconds"], cells, words=("status",))
+    words, folded = ("hyperparameter", "value"), "Every hyperparameter by region, in numbers"
+    return Table("regions", caption, columns, rows, words, folded)

@@ -21,13 +21,16 @@ class Reader(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.seen, self.references, self.tags, self.scripts = [], [], [], []
+        self.without_javascript = []
         self._within = []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        self.references += [v for n, v in attributes if n in ("src", "href", "data", "action")]
-        if tag in ("script", "style"):
+        found = [v for n, v in attributes if n in ("src", "href", "data", "action")]
+        is_left_out = "noscript" in self._within
+        (self.without_javascript if is_left_out else self.references).extend(found)
+        if tag in ("script", "style", "noscript"):
             self._within.append(tag)
 
     def handle_endtag(self, tag):

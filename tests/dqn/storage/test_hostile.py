@@ -21,7 +21,8 @@ from dqn.storage.columns import config_of
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
 from sweeps.__main__ import main
-from sweeps.report.page import Section, Table, page
+from sweeps.report.headline import Summary
+from sweeps.report.page import Section, Table, Task, page
 
 MARKUP = "</script></title><x-evil onload=alert(1)>"
 
@@ -292,7 +293,8 @@ def test_no_text_of_a_folder_is_markup(folder, tmp_path):
 
 def test_rows_kept_for_later_end_no_script():
     table = Table("trials", "all", ["value"], [[MARKUP]] * 101)  # from 101 on as JSON
-    made = Reader(page("all", [], [Section("trials", "All", [table])], ""))
+    summary = Summary("a", "b", "c", "d", "", False)
+    made = Reader(page("all", [Task("", summary, [Section("trials", "All", [table], "", True)])]))
     assert "x-evil" not in made.tags
     (kept,) = (script for script in made.scripts if script.startswith("[["))
     assert json.loads(kept) == table.rows

@@ -67,6 +67,7 @@ def test_a_study(study, capsys):
         with Image.open(path) as image:
             assert len(image.convert("RGB").getcolors(1 << 20) or ()) > 20
     assert page.tags.count("figure") == page.tags.count("img") == len(names)
+    assert {name.removeprefix("figures/") for name in page.without_javascript} == names
 
 
 def test_the_page_asks_no_network(study):
@@ -152,7 +153,7 @@ def test_what_was_validated_is_the_headline(study, tmp_path):
     path = lr_study(tmp_path, 30)
     main(["report", str(path)])
     found = re.compile(r"<tr><td>[12]</td><td>(\d+)</td>")
-    first, second = found.findall((path / "report.html").read_text())
+    first, second, *_ = found.findall((path / "report.html").read_text())
     (path / "validation.csv").write_text(VALIDATION.format(best=first, second=second))
     page = report(path)
     assert (
@@ -240,6 +241,15 @@ def test_refusals_are_one_line(tmp_path, monkeypatch, capsys, name, status, mess
     assert not (tmp_path / name / "report.html").exists()
 
 
+def test_a_picture_of_the_user_is_refused_before_a_page_is_written(tmp_path, capsys):
+    filled(tmp_path / "a", *(result(0, seed, returns=range(30)) for seed in range(3)))
+    (tmp_path / "a" / "figures").mkdir()
+    (tmp_path / "a" / "figures" / "best_curve.png").write_bytes(b"mine")
+    assert main(["report", str(tmp_path / "a")]) == 2
+    assert "best_curve.png: would be replaced" in capsys.readouterr().err
+    assert not (tmp_path / "a" / "report.html").exists()
+
+
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path, capsys):
     filled(tmp_path / "a", result())
     (tmp_path / "a" / "figures").write_text("in the way")
@@ -247,16 +257,51 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, capsys):
     assert "a: must be writable, is not (File exists)" in capsys.readouterr().err
 
 
-def test_a_thousand_trials_stay_below_ten_megabytes(tmp_path):
+def test_a_thousand_trials_stay_below_two_megabytes(tmp_path):
     base = Config(seeds=1, episodes=20)
     path = write(tmp_path / "a", sampled(1000, base), record(seeds=1, n_trials=1000), base=base,
                  seeds=1, episodes=20)  # fmt: skip
     page = report(path)
-    assert (path / "report.html").stat().st_size < 10e6
+    assert (path / "report.html").stat().st_size < 2e6
     assert "Show all 1,000" in page.text
     rows = next(json.loads(text) for text in page.scripts if text.startswith("[["))
     assert len(rows) == 1000
     assert page.tags.count("tr") < 250
+
+
+BUILT = """
+import sys, time
+from pathlib import Path
+from dqn.storage.reader import read
+from sweeps.report.build import build
+path = Path(sys.argv[1])
+html = build(read(path), None, path / "figures").html
+heavy = {"matplotlib", "plotly", "scipy", "tensorflow", "PIL"} & {*sys.modules}
+print(len(html), time.process_time(), *sorted(heavy))
+"""
+
+
+def built(path):
+    """Bytes and seconds of a page that another process makes, and what heavy it imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", BUILT, str(path)], capture_output=True, text=True, check=True
+    )
+    size, seconds, *heavy = done.stdout.split()
+    return int(size), float(seconds), heavy
+
+
+def test_a_page_waits_for_no_plotting_library(study):
+    assert built(study)[2] == []
+
+
+@pytest.mark.slow
+def test_a_page_of_forty_trials_of_ten_seeds_takes_three_seconds(tmp_path):
+    base = Config(seeds=10, episodes=150)
+    path = write(tmp_path / "a", sampled(40, base), record(seeds=10, n_trials=40), base=base,
+                 seeds=10, episodes=150)  # fmt: skip
+    size, seconds, _ = built(path)
+    assert size < 2e6
+    assert seconds < 3
 
 
 @pytest.mark.parametrize(
