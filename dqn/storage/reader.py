@@ -30,7 +30,8 @@ class Results:
     """Of a sweep: what its trials were made from."""
     sweep: Mapping[str, Any] | None
     rows: Mapping[int, list[Row]]
-    """Lines of seeds.csv by trial, each trial's in order of their seeds; one trial at least."""
+    """Lines of seeds.csv by trial, each trial's in order of their seeds; one trial at least, but
+    for `read_so_far`."""
     same_as: Mapping[int, int]
     """By the number of each trial without rows of its own, as its configuration had been trained
     before, that of the trial that has them."""
@@ -94,6 +95,18 @@ def read(path: Path) -> Results:
     is newer than this version; `RunError`, with file, line and column, for a file that is damaged.
     20,000 trainings take 0.6 s.
     """
+    results = read_so_far(path, computed=True)
+    if not results.rows:
+        raise UserError(f"{path}: must hold a finished training, holds none yet; let it go on")
+    return results
+
+
+def read_so_far(path: Path, computed: bool = False) -> Results:
+    """The same of a folder that may hold no finished training yet.
+
+    Only where `computed`, episodes are read for what an earlier version did not write: without,
+    such columns are None.
+    """
     refuse_newer(path)
     mapping = manifest.read_config(path / manifest.CONFIG)
     if mapping is None or not (path / "seeds.csv").exists():
@@ -105,13 +118,11 @@ def read(path: Path) -> Results:
     varied = manifest.varied(path, sweep)
     text = read_text(path / "seeds.csv", hyperparameters(base), varied)
     _refuse_unknown(path, sweep)
-    if not set(FOLLOWING).isdisjoint(text.missing):
+    if computed and not set(FOLLOWING).isdisjoint(text.missing):
         _compute(text, path, base)
     rows: dict[int, list[Row]] = defaultdict(list)
     for row in text.rows.values():
         rows[row_id(row)[0]].append(row)
-    if not rows:
-        raise UserError(f"{path}: must hold a finished training, holds none yet; let it go on")
     for of_trial in rows.values():
         of_trial.sort(key=row_id)
     same = {n: of for n, of in read_same(path / "trials.csv").items()
