@@ -16,6 +16,7 @@ from dqn.storage.finished import FinishedTraining
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import named, retried
 from dqn.training.jobs import Finished, Job, PoolUpdate, TrainingId, WorkerPool
+from dqn.training.time_limit import TimeLimit
 from dqn.training.trial_progress import TrialProgress
 from dqn.training.trial_source import Trial, TrialSource
 
@@ -73,19 +74,19 @@ class Scheduler:
         self.timing = Timing()
         self._failures: list[str] = []  # of the only trial there is: its seeds without a row
 
-    def run(self, asked: Event) -> bool:
-        """Train until the source has no more trials, or `asked` is set: then True.
+    def run(self, asked: Event, limit: TimeLimit | None = None) -> bool:
+        """Train until the source has no more trials, or `asked` is set or time is up: then True.
 
         Raises `RunError` where writing fails, and `TrainingError` in the end where seeds of the
         only trial there is failed: all others of it have been trained.
         """
-        began = None
+        began, limit = None, limit or TimeLimit()
         while True:
             processor = time.process_time()
             self._begin_trials()
             if not self._trials:
                 return False
-            if asked.is_set():
+            if asked.is_set() or limit.is_over:
                 return True
             new, cancelled, self._new, self._cancelled = self._new, self._cancelled, [], []
             asking = time.process_time()

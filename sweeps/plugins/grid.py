@@ -23,7 +23,7 @@ from dqn.config import Config
 from dqn.config.config import KEYS
 from dqn.config.fields import validate
 from dqn.runtime.errors import UserError
-from dqn.runtime.exit_codes import INTERRUPTED, exit_code
+from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP, exit_code
 from dqn.runtime.secrets import without_secrets
 from dqn.session import SweepSpec
 from dqn.storage.columns import differing_env
@@ -169,9 +169,12 @@ def keep_composed(path: Path, composed: DictConfig) -> None:
 
 
 def finish(call: Callable[[], int], composed: DictConfig) -> None:
-    """Do it, and end the process unless all went well; say how to resume what was stopped."""
+    """Do it, say how to resume what was stopped, and end the process unless all went well.
+
+    All went well where a limit of time stopped it, too.
+    """
     status = exit_code(call)
-    if status == INTERRUPTED:
+    if status in (INTERRUPTED, TIME_IS_UP):
         print(f"to resume: {resume_command(composed.hydra)}")
-    if status:
+    if status not in (0, TIME_IS_UP):
         raise SystemExit(status)

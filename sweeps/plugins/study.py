@@ -11,11 +11,12 @@ from dqn import session
 from dqn.compose.fast_compose import Composer, settings_of
 from dqn.compose.overrides import fixed, refuse_run_keys
 from dqn.config import Config
-from dqn.runtime.exit_codes import INTERRUPTED
+from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP
 from dqn.session import SweepSpec
 from dqn.storage import manifest
 from dqn.storage.columns import differing_env
 from dqn.storage.results_dir import ResultsDir
+from dqn.training.time_limit import TimeLimit
 from dqn.training.trial_source import TrialSource
 from sweeps.analysis.held_out import WorkerOptions, validate_trials
 from sweeps.analysis.objective import Objective
@@ -30,8 +31,9 @@ from sweeps.search.study import Study
 from sweeps.search.study_storage import StudyStorage
 
 GROWS = ("n_trials",)
-# Where a study is, and what follows it, not what it is; a URL may hold a password.
-_NOT_KEPT = ("name", "storage", "validate")
+# Where a study is, how long one command is at it and what follows, not what it is; a URL may hold a
+# password.
+_NOT_KEPT = ("name", "storage", "timeout", "validate")
 
 
 def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
@@ -49,6 +51,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     node = settings_of(composed.hydra.sweeper)
     typed = {word.lstrip("+").partition("=")[0] for word in composed.hydra.overrides.hydra}
     settings = Settings.from_mapping(node, path.name, typed)
+    limit = TimeLimit(settings.timeout)
     base, known = compose({}), begun(path, "study")
     params, space, sampled_as = recorded(
         search_space(overrides, node.get("params") or {}, compose, composer.parser),
@@ -70,6 +73,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         ordered_by=objective.label,
         defaults=_kept(Settings(**parts)),
         corners=corners(space, compose),
+        limit=limit,
     )
 
     def trained() -> dict[int, Config]:
@@ -90,11 +94,13 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
 
     def study() -> int:
         status = session.sweep(base, path, about, source)[0]
-        if studies and status != INTERRUPTED and studies[0].ended_early:
-            print(studies[0].ended_early)
-        if status == INTERRUPTED or settings.validate is None:
+        if status in (INTERRUPTED, TIME_IS_UP):
             return status
-        return max(status, _validated(path, settings.validate, base))
+        if studies and studies[0].ended_early:
+            print(studies[0].ended_early)
+        if settings.validate is None:
+            return status
+        return max(status, _validated(path, settings.validate, base, limit))
 
     finish(study, composed)
 
@@ -106,13 +112,13 @@ def _is_base_of(path: Path, base: Config) -> bool:
     return old is not None and all(name in manifest.FREE for name, *_ in changed)
 
 
-def _validated(path: Path, asked: Validate, base: Config) -> int:
+def _validated(path: Path, asked: Validate, base: Config, limit: TimeLimit) -> int:
     """Validate the study, which is over; the exit status."""
     print("\nvalidation")
     on = WorkerOptions(base.workers, base.fleet, base.ray_address)
-    found = validate_trials(path, asked.top, asked.seeds, on)
+    found = validate_trials(path, asked.top, asked.seeds, on, limit)
     if found is None:
-        return INTERRUPTED
+        return TIME_IS_UP if limit.is_over else INTERRUPTED
     print(render(found))
     return found.status
 
