@@ -28,6 +28,10 @@ from dqn.runtime.standard_streams import prepare_streams, refuse_system
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from dqn.compose.compose import Command
+
+DRY_RUN = "--dry-run"
+
 
 def main() -> int:
     """Do what `sys.argv` asks for and give the exit status."""
@@ -56,7 +60,8 @@ def _run(arguments: list[str]) -> int:
 
     parser = get_args_parser()
     parser.error = _refuse_flag
-    args = parser.parse_args(normalize(arguments))
+    is_dry = DRY_RUN in arguments
+    args = parser.parse_args(normalize([word for word in arguments if word != DRY_RUN]))
     compose.name_folder_by_time(datetime.now())
     if args.experimental_rerun:
         raise must_be(
@@ -81,9 +86,24 @@ def _run(arguments: list[str]) -> int:
 
     configs = command.configs
     before_training(configs[0], configs, corners=() if command.is_study else None)
+    if is_dry:
+        return _show_plan(command)
     with one_line():
         command.run()
     return max(statuses, default=0)
+
+
+def _show_plan(command: "Command") -> int:
+    """Show what a command would train; nothing is trained, or made on disk."""
+    from dqn.compose.hydra_errors import one_line
+    from dqn.dry_run import dry_run, show_run
+
+    with dry_run(), one_line():
+        if command.is_sweep:
+            command.run()
+        else:
+            show_run(command.configs[0], command.folder)
+    return 0
 
 
 def _have_hydra_show(args: Any, parser: Any) -> None:

@@ -18,11 +18,12 @@ from dqn.runtime.errors import RunError, TrainingError
 from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP
 from dqn.statistics.formatting import count
 from dqn.storage.columns import Row
+from dqn.storage.machines import record_speed
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.drawing import DrawingProgress, draw_and_report
 from dqn.terminal.progress import RunProgress, SweepProgress
 from dqn.terminal.tables import best_of, leaderboards, summary, unwritten
-from dqn.training.jobs import WorkerPool
+from dqn.training.jobs import LANES, WorkerPool
 from dqn.training.scheduler import ProgressListener, Scheduler, Timing
 from dqn.training.time_limit import TimeLimit
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
@@ -199,7 +200,8 @@ class _Ending:
             self.timing = scheduler.timing
         except TrainingError as error:
             self.failed = error
-        self.workers = pool.workers
+        self.workers, timing = pool.workers, self.timing
+        record_speed(folder.path, timing.steps, timing.busy, LANES * timing.useful)
 
     def write(self, write: Callable[[], None]) -> None:
         """Write what follows from rows that are on disk; what goes wrong is raised in the end."""

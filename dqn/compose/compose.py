@@ -47,7 +47,10 @@ class Command:
 
     configs: list[Config]
     """One a job; of a study the base alone, as its trials are not known yet."""
+    is_sweep: bool
     is_study: bool
+    folder: Path
+    """Where its results go."""
     run: Callable[[], None]
     """Have Hydra make the folder and call the task, or its sweeper call ours."""
 
@@ -79,7 +82,7 @@ def validate_command(args: argparse.Namespace, task: TaskFunction) -> Command:
             refuse_misread("name", composed.name, composed_files(loader, name, args.overrides))
         composer = Composer(loader, composed)
         configs = composer.grid() if many else [composer.run()]
-        _refuse_unwritable(composed, many)
+        folder = _refuse_unwritable(composed, many)
     HydraConfig.instance().cfg = None
     loader.known = name, overrides, composed
 
@@ -90,7 +93,7 @@ def validate_command(args: argparse.Namespace, task: TaskFunction) -> Command:
         finally:
             GlobalHydra.instance().clear()
 
-    return Command(configs, many and not composer.is_grid, run)
+    return Command(configs, many, many and not composer.is_grid, folder, run)
 
 
 def show(args: argparse.Namespace, parser: argparse.ArgumentParser, task: TaskFunction) -> None:
@@ -157,8 +160,8 @@ def _refuse_sweeps(overrides: Sequence[Override]) -> None:
             raise must_be(key, "one value", override.input_line, advice)
 
 
-def _refuse_unwritable(composed: DictConfig, many: bool) -> None:
-    """Refuse a folder of results that cannot be made or written to, or holds what is not ours."""
+def _refuse_unwritable(composed: DictConfig, many: bool) -> Path:
+    """The folder of results; refused if it cannot be written to, or holds what is not ours."""
     HydraConfig.instance().set_config(composed)
     key = "hydra.sweep.dir" if many else "hydra.run.dir"
     text = str(OmegaConf.select(composed, key) or "")
@@ -183,3 +186,4 @@ def _refuse_unwritable(composed: DictConfig, many: bool) -> None:
         got = f"{text if text.isprintable() else repr(text)} ({error.strerror})"
         advice = f"write {key}=PATH for another"
         raise must_be(key, "a folder that can be written to", got, advice, value=text) from error
+    return folder

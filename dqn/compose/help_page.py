@@ -45,6 +45,7 @@ _CLOSING = """\
 
 flags
   -m                    train every combination of key=value1,value2 side by side
+  --dry-run             show what would be trained, how long that takes, and train nothing
   --cfg job             show the configuration that key=value ... makes; train nothing
   -sc install=bash      print shell completion: eval "$(dqn-run -sc install=bash)"
   --version             show the versions of this package and of its libraries

@@ -111,12 +111,12 @@ def format_p_value(p: float | None) -> str:
     return NONE if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def format_age(seconds: float) -> str:
-    """How long ago, in the largest unit of which there are two, or in seconds."""
+def format_duration(seconds: float) -> str:
+    """A time in the largest unit of which there are two, or in seconds."""
     for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * unit:
-            return f"{seconds // unit:,.0f} {name} ago"
-    return f"{max(0.0, seconds):.0f} s ago"
+            return f"{seconds // unit:,.0f} {name}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def format_bytes(size: float) -> str:

@@ -49,6 +49,8 @@ class Timing:
     """Of all workers together, in chunks that compiled nothing."""
     useful: float = 0.0
     """Of `busy`, the share of lanes that trained."""
+    steps: int = 0
+    """Environment steps of episodes that ended in these chunks."""
     compiling: float = 0.0
     """Of all workers together, in the other chunks since `wall` began."""
     offered: float = 0.0
@@ -148,6 +150,8 @@ class Scheduler:
                 self.timing.compiling += report.compiling
             self.timing.busy += report.seconds
             self.timing.useful += report.useful
+            if report.seconds:
+                self.timing.steps += sum(int(of.lengths.sum()) for of in report.episodes)
         for trial, seed in update.restarted:
             self._trials[trial].forget(seed)
         for notice in update.notices:

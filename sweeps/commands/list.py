@@ -11,7 +11,7 @@ from typing import Any
 
 from dqn.runtime.errors import RunError, UserError, must_be
 from dqn.runtime.exit_codes import printable
-from dqn.statistics.formatting import Estimate, count, format_age, format_bytes
+from dqn.statistics.formatting import Estimate, count, format_bytes, format_duration
 from dqn.statistics.metrics import METRICS
 from dqn.storage.found import results_below, size_of
 from dqn.storage.lock import is_held
@@ -186,7 +186,7 @@ def _cells(entry: Entry, now: float) -> Sequence[str]:
         "\n".join(map(printable, tasks)),
         "\n".join(_best(best, entry.kind) for best in entry.best) or "-",
         "\n".join(str(best.seeds) for best in entry.best) or "-",
-        "-" if entry.changed is None else format_age(now - entry.changed),
+        _age(entry, now),
         format_bytes(entry.size),
         notes,
     ]
@@ -194,6 +194,10 @@ def _cells(entry: Entry, now: float) -> Sequence[str]:
 
 def _name(entry: Entry) -> str:
     return printable(str(entry.folder))
+
+
+def _age(entry: Entry, now: float) -> str:
+    return "-" if entry.changed is None else f"{format_duration(now - entry.changed)} ago"
 
 
 def _best(best: Best, kind: str) -> str:

@@ -22,16 +22,19 @@ from dqn.compose.resume_command import resume_command
 from dqn.config import Config
 from dqn.config.config import KEYS
 from dqn.config.fields import validate
+from dqn.dry_run import is_dry_run, show
 from dqn.runtime.errors import UserError
 from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP, exit_code
 from dqn.runtime.secrets import without_secrets
 from dqn.session import SweepSpec
+from dqn.storage import manifest
 from dqn.storage.columns import differing_env
 from dqn.storage.identity import identity_of, text_of
 from dqn.storage.manifest import SWEEP, read_sweep
 from dqn.storage.results_dir import ResultsDir
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
 from sweeps.plugins.older_results import add_columns
+from sweeps.plugins.planned import grid_plan
 
 Job = Sequence[str]
 """Its overrides."""
@@ -54,12 +57,18 @@ def launch(loader: Any, composed: DictConfig, jobs: Sequence[Job]) -> None:
         trials = trials_of(jobs, composer.config, seeds)
     refuse_run_keys(base, [(f"trial {trial.number}", trial.config) for trial in trials])
     configs = tuple(dict.fromkeys(trial.config for trial in trials))
+    record = {"kind": "grid", "seeds": base.seeds, "params": params}
+    growable = ("seeds",) if base.seeds >= known.get("seeds", 0) else ()
     swept = tuple(params) if "env" in params else (*params, *differing_env((base, *configs)))
+    if is_dry_run():
+        manifest.check_or_write(path, base, record, growable, is_dry=True)
+        show(grid_plan(path, base, trials, params))
+        return
     if is_known:
         add_columns(path, base, swept, lambda: {trial.number: trial.config for trial in trials})
     about = SweepSpec(
-        record={"kind": "grid", "seeds": base.seeds, "params": params},
-        growable_keys=("seeds",) if base.seeds >= known.get("seeds", 0) else (),
+        record=record,
+        growable_keys=growable,
         swept=swept,
         configs=configs,
     )

@@ -1,7 +1,7 @@
 """A study: from `hydra.sweeper` and a command line's sweeps to an Optuna study of one folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from dqn import session
 from dqn.compose.fast_compose import Composer, settings_of
 from dqn.compose.overrides import fixed, refuse_run_keys
 from dqn.config import Config
+from dqn.dry_run import is_dry_run, show
 from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP
 from dqn.session import SweepSpec
 from dqn.storage import manifest
@@ -18,11 +19,13 @@ from dqn.storage.columns import differing_env
 from dqn.storage.results_dir import ResultsDir
 from dqn.training.time_limit import TimeLimit
 from dqn.training.trial_source import TrialSource
+from dqn.workers.pool import before_training
 from sweeps.analysis.held_out import WorkerOptions, validate_trials
 from sweeps.analysis.objective import Objective
 from sweeps.analysis.validation import render
 from sweeps.plugins.grid import begun, finish, folder_of, keep_composed
 from sweeps.plugins.older_results import add_columns
+from sweeps.plugins.planned import study_plan
 from sweeps.search.options import options_of
 from sweeps.search.settings import Settings, Validate, refuse_unsound
 from sweeps.search.space import Value, alternatives, corners, overrides_of
@@ -60,7 +63,9 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     )
     found = [(" ".join(texts), config) for texts, config in alternatives(space, compose)]
     refuse_run_keys(base, found)
-    refuse_unsound(settings, space, base, [config for _, config in found])
+    is_dry = is_dry_run()
+    sound = replace(settings, storage=None) if is_dry else settings  # opening one may write to it
+    refuse_unsound(sound, space, base, [config for _, config in found])
     objective = Objective(settings.objective, settings.aggregate)
     parts: Any = {part: options_of(part, getattr(settings, part)) for part in ("sampler", "pruner")}
     about = SweepSpec(
@@ -75,6 +80,14 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         corners=corners(space, compose),
         limit=limit,
     )
+
+    if is_dry:
+        before_training(base, about.configs, about.corners)
+        record, grows, defaults = about.record, about.growable_keys, about.defaults
+        manifest.check_or_write(path, base, record, grows, defaults, is_dry=True)
+        bounds = [*(about.corners or ()), *(config for _, config in found)]
+        show(study_plan(path, settings, space, base, bounds, params))
+        return
 
     def trained() -> dict[int, Config]:
         storage = StudyStorage(settings, path, known["identity"], space, {})

@@ -20,22 +20,29 @@ def trials_over(results: Results) -> tuple[int, int]:
     Over is also a sample that was refused, as far as study.db in the folder says so.
     """
     results = results.part_of or results
+    is_study = (results.sweep or {}).get("kind") == "study"
+    ended, asked = over(results), expected(results)
+    if is_study:
+        untrained = ended - results.rows.keys()
+        asked = min(asked, _ended_early(ended, untrained) or asked)
+    return sum(n < asked or not is_study for n in ended), asked
+
+
+def over(results: Results) -> set[int]:
+    """Numbers of the trials that are over; of a race, those that may go on to another stage too."""
     sweep = results.sweep or {}
-    is_study, stages = sweep.get("kind") == "study", sweep.get("racing") or []
-    over = {
+    stages = sweep.get("racing") or []
+    ended = {
         n
         for n, rows in results.rows.items()
         if len(rows) in stages
         or len(rows) >= results.base.seeds
         or any(row["status"] in ("pruned", "failed") for row in rows)
     }
-    over |= {n for n, original in results.same_as.items() if original in over}
-    asked = expected(results)
-    if is_study and len(over) < asked:
-        untrained = _refused(results.path / "study.db") - results.rows.keys()
-        over |= untrained
-        asked = _ended_early(over, untrained | results.same_as.keys()) or asked
-    return sum(n < asked or not is_study for n in over), asked
+    ended |= {n for n, original in results.same_as.items() if original in ended}
+    if sweep.get("kind") == "study":
+        ended |= _refused(results.path / "study.db") - results.rows.keys()
+    return ended
 
 
 def expected(results: Results) -> int:
@@ -84,8 +91,8 @@ def _refused(path: Path) -> set[int]:
     return set()
 
 
-def _ended_early(over: Iterable[int], untrained: set[int]) -> int | None:
+def _ended_early(ended: Iterable[int], untrained: set[int]) -> int | None:
     """How many trials a study has that ended as its last samples gave nothing new to train."""
-    last = max(over, default=-1)
-    ended = last >= IN_A_ROW - 1 and untrained.issuperset(range(last - IN_A_ROW + 1, last + 1))
-    return last + 1 if ended else None
+    last = max(ended, default=-1)
+    is_early = last >= IN_A_ROW - 1 and untrained.issuperset(range(last - IN_A_ROW + 1, last + 1))
+    return last + 1 if is_early else None

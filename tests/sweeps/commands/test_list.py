@@ -16,7 +16,7 @@ from sweep_commands import plain, refusal
 from trainings import CONFIG, filled, result
 
 from dqn.config import Config, EnvConfig
-from dqn.statistics.formatting import format_age, format_bytes
+from dqn.statistics.formatting import format_bytes, format_duration
 from dqn.storage import reader
 from dqn.storage.lock import Lock, is_held
 from dqn.storage.results_dir import ResultsDir
@@ -225,11 +225,11 @@ def test_a_folder_that_is_not_there_is_refused_in_a_line(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-3, "0 s ago"), (0, "0 s ago"), (119, "119 s ago"), (120, "2 min ago"), (7199, "119 min ago"),
-     (7200, "2 h ago"), (172_799, "47 h ago"), (172_800, "2 d ago")],
+    [(-3, "0 s"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"),
+     (172_799, "47 h"), (172_800, "2 d")],
 )  # fmt: skip
-def test_an_age_is_in_the_largest_unit_of_which_there_are_two(seconds, text):
-    assert format_age(seconds) == text
+def test_a_time_is_in_the_largest_unit_of_which_there_are_two(seconds, text):
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
