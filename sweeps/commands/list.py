@@ -120,11 +120,6 @@ def entry_of(results: Results) -> Entry:
         wanted = range(results.base.first_seed, results.base.first_seed + results.base.seeds)
         done = {row["seed"] for row in results.rows.get(0, ()) if row["status"] != "failed"}
         over, asked = len(done.intersection(wanted)), results.base.seeds
-    status = "done" if over >= asked else "stopped"
-    if is_held(folder):
-        status = "running"
-    elif is_held(folder / VALIDATION):
-        status = "validating"
     best = {}
     for trial in results.ranked(objective.of_rows):
         rows = results.rows[trial]
@@ -136,7 +131,7 @@ def entry_of(results: Results) -> Entry:
     return Entry(
         folder,
         kind,
-        status,
+        status_of(folder, over >= asked),
         over,
         asked,
         results.tasks or [results.base.env.id],
@@ -146,6 +141,15 @@ def entry_of(results: Results) -> Entry:
         touched if results.rows else None,
         size_of(folder),
     )
+
+
+def status_of(folder: Path, is_whole: bool) -> str:
+    """running, validating, done or stopped; `is_whole` says whether all has been trained."""
+    if is_held(folder):
+        return "running"
+    if is_held(folder / VALIDATION):
+        return "validating"
+    return "done" if is_whole else "stopped"
 
 
 def _unreadable(folder: Path, error: Exception) -> Entry:
@@ -176,7 +180,7 @@ def _cells(entry: Entry, now: float) -> Sequence[str]:
         return [_name(entry), "-", entry.status, *blanks, format_bytes(entry.size), why]
     status = entry.status
     if entry.over < entry.asked:
-        status += f", {entry.over:,} of {count(entry.asked, entry.unit)}"
+        status += f", {progress_text(entry)}"
     tasks = [*(best.task for best in entry.best)] or entry.tasks
     notes = f"{count(entry.failed, 'trial')} failed" if entry.failed else ""
     return [
@@ -184,7 +188,7 @@ def _cells(entry: Entry, now: float) -> Sequence[str]:
         entry.kind,
         status,
         "\n".join(map(printable, tasks)),
-        "\n".join(_best(best, entry.kind) for best in entry.best) or "-",
+        "\n".join(best_text(best, entry.kind) for best in entry.best) or "-",
         "\n".join(str(best.seeds) for best in entry.best) or "-",
         _age(entry, now),
         format_bytes(entry.size),
@@ -200,7 +204,13 @@ def _age(entry: Entry, now: float) -> str:
     return "-" if entry.changed is None else f"{format_duration(now - entry.changed)} ago"
 
 
-def _best(best: Best, kind: str) -> str:
+def progress_text(entry: Entry) -> str:
+    """How many of its trials, or seeds, are over."""
+    return f"{entry.over:,} of {count(entry.asked, entry.unit)}"
+
+
+def best_text(best: Best, kind: str) -> str:
+    """The best trial of a task, with its interval."""
     metric = METRICS[best.metric]
     trial = "" if kind == "run" else f", {named(best.trial)}"
     return f"{metric.title} {best.value.text(metric.digits)}{trial}"

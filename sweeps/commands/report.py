@@ -43,12 +43,19 @@ def report(args: argparse.Namespace) -> tuple[int, str, Any]:
     """
     with steps() as tell:
         tell(f"reading {args.folder} ...")
-        return _report(args, read(args.folder), tell)
+        return report_on(args, read(args.folder), tell)
 
 
-def _report(
-    args: argparse.Namespace, results: Results, tell: Callable[[str], None]
+def report_on(
+    args: argparse.Namespace,
+    results: Results,
+    tell: Callable[[str], None],
+    finish: Callable[[str], str] = str,
 ) -> tuple[int, str, Any]:
+    """The same of what was read already; `finish` gives the page as it is to be written.
+
+    `tell` is told each step.
+    """
     # Plotly, Matplotlib and Optuna take seconds to import: after all that can be refused at once.
     from plotly.offline import get_plotlyjs
 
@@ -85,7 +92,7 @@ def _report(
         headers = [top for _, top in found.values()]
         text = page(f"{name}: {headline}", headers, written, get_plotlyjs() if drawn else "")
         with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", errors="replace")
+            temporary.write_text(finish(text), encoding="utf-8", errors="replace")
     except OSError as error:
         raise RunError(
             f"{args.folder}: must be writable, is not ({error.strerror or error}); make room or "
