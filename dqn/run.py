@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from dqn.compose.compose import Command
 
-DRY_RUN = "--dry-run"
-
 
 def main() -> int:
     """Do what `sys.argv` asks for and give the exit status."""
@@ -60,8 +58,9 @@ def _run(arguments: list[str]) -> int:
 
     parser = get_args_parser()
     parser.error = _refuse_flag
-    is_dry = DRY_RUN in arguments
-    args = parser.parse_args(normalize([word for word in arguments if word != DRY_RUN]))
+    is_dry = help_page.DRY_RUN in arguments
+    typed = [word for word in arguments if word != help_page.DRY_RUN]
+    args = parser.parse_args(normalize(typed))
     compose.name_folder_by_time(datetime.now())
     if args.experimental_rerun:
         raise must_be(

@@ -23,6 +23,7 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from dqn.compose import completion
 from dqn.compose.allowlist import refuse_calls
 from dqn.compose.fast_compose import Composer
 from dqn.compose.help_page import CONF
@@ -99,6 +100,10 @@ def validate_command(args: argparse.Namespace, task: TaskFunction) -> Command:
 def show(args: argparse.Namespace, parser: argparse.ArgumentParser, task: TaskFunction) -> None:
     """Have Hydra print what its own flags ask for; `hidden` then knows every secret in it."""
     version.setbase(VERSION_BASE)
+    if args.shell_completion and (shell := completion.queried(args.overrides)):
+        _, loader = hydra_for(args, task, CONF)
+        print(completion.answer(shell, loader, args.config_name or CONFIG_NAME))
+        return
     if args.cfg or args.info:
         with contextlib.suppress(Exception):  # Hydra says itself what is wrong, and prints nothing
             _, loader = hydra_for(args, task, CONF)

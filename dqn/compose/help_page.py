@@ -15,6 +15,9 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 # In a wheel conf/ lies inside the package, in a checkout beside it.
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
 
+DRY_RUN = "--dry-run"
+"""The flag that Hydra does not know; `-h` and `--version` are ours too."""
+
 # The heading above a key, here and in conf/config.yaml.
 SECTIONS = {
     "env.id": "environment",
