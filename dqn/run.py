@@ -42,8 +42,8 @@ def main() -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if not {"-h", "--help"}.isdisjoint(arguments):
-        print(help_page.page())
+    if page := help_page.asked_for(arguments):
+        print(page)
         return 0
     if "--version" in arguments:
         print(machine.format_versions())

@@ -81,7 +81,8 @@ _OTHER = {
     "policy_kwargs": "write hidden=[64,64] and activation=relu instead",
     "env_kwargs": "write +env.kwargs.KEY=VALUE for each",
     "huber_loss": "did you mean huber_delta? huber_delta=1.0 is Huber's usual loss",
-    "dueling dueling_dqn": "write the name of one of the networks, network=NAME; --help lists them",
+    "dueling dueling_dqn": "write the name of one of the networks, network=NAME; --help all lists "
+    "them",
     "output_dir log_dir logdir log_folder save_path outdir out": "did you mean name=NAME, or "
     "hydra.run.dir=PATH (hydra.sweep.dir=PATH with -m)?",
     "optimize_hyperparameters optimize": "write -m sweep=tune, a study of the hyperparameters",
