@@ -11,7 +11,7 @@ from dqn.storage.reader import Results
 from dqn.storage.trials import trial_row
 from sweeps.analysis.candidates import Candidate, SampleComparison, compare_samples
 from sweeps.analysis.hyperparameters import order
-from sweeps.report.headline import expected
+from sweeps.search.progress import expected
 
 METRIC, TITLE = "mean_return", METRICS["mean_return"].title
 """What the page judges by, whatever the objective of a sweep was."""
