@@ -5,6 +5,7 @@ It goes by the folder's files alone: what trains is not asked, and not waited fo
 
 import argparse
 import contextlib
+import math
 import os
 import re
 import signal
@@ -41,6 +42,7 @@ examples
 """
 AT_WORK = ("running", "validating")
 _LOOK = 2.0  # seconds between looks at the files
+_BETWEEN = 10.0  # seconds without anybody at work after which a study, or its validation, is over
 _SHARE = 0.1  # of the time, at most, goes into making pages
 _FILES = ("seeds.csv", "trials.csv", "validation.csv", f"{VALIDATION}/seeds.csv")
 _REFRESH = re.compile(r'<meta http-equiv="refresh" content="\d+">\n')
@@ -113,14 +115,12 @@ class Watch(Screen):
 
     def follow(self, wait: Callable[[float], bool]) -> bool:
         """Until nobody trains there: True; or until `wait`, for so many seconds, says to stop."""
-        idle, enough = 0, 1
+        at_work = -math.inf  # when it was last seen to train
         while True:
             self._look()
             if self.entry.status in AT_WORK:
-                idle, enough = 0, 2  # between a study and its validation nobody is at work
-            else:
-                idle += 1
-            if idle == enough:
+                at_work = self._clock()
+            elif self._clock() >= at_work + (_BETWEEN if self.entry.kind == "study" else 0.0):
                 return True
             if self._seen != self._shown and self.entry.best and self._clock() >= self._due:
                 self._page()

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from reports import Reader, _blank_figures  # noqa: F401
+from studies import record
 from sweep_commands import plain, refusal
 from trainings import CONFIG, filled, result
 
@@ -146,7 +147,8 @@ def test_a_page_that_cannot_be_made_is_tried_again(tmp_path, made, monkeypatch, 
 
 
 def test_a_validation_that_follows_is_watched_too(tmp_path, made, capfd):
-    filled(tmp_path, *(training(seed=seed) for seed in range(3)))
+    study = record({"lr": "interval(0.001,0.01)"}, n_trials=1)
+    filled(tmp_path, *(training(seed=seed) for seed in range(3)), sweep=study, swept=("lr",))
     (tmp_path / "validation").mkdir()
     held = [Lock(tmp_path)]
 
@@ -156,13 +158,14 @@ def test_a_validation_that_follows_is_watched_too(tmp_path, made, capfd):
     def validate():
         held.append(Lock(tmp_path / "validation"))
 
-    time = Time(hand_over, validate, *[lambda: None] * 2, hand_over, lambda: None)
+    time = Time(hand_over, validate, *[lambda: None] * 2, hand_over, *[lambda: None] * 5)
     statuses = []
     with watching(tmp_path, time) as seen:
         show = seen._show
         seen._show = lambda: (statuses.append(seen.entry.status), show())
         assert seen.follow(time.wait)
-    assert statuses == ["running", "done", *["validating"] * 3, "done", "done"]
+    # It is over 10 s after anybody was last at work, as the table of a validation comes last.
+    assert statuses == ["running", "done", *["validating"] * 3, *["done"] * 5]
 
 
 def test_a_folder_where_nobody_trains_has_its_page_at_once(tmp_path, capsys):
