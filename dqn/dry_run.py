@@ -29,8 +29,8 @@ from dqn.training.jobs import LANES
 from dqn.workers.pool import WORKER_BYTES, worker_count
 
 _LINES = 12  # of a configuration that are shown
-_ROW_BYTES, _EPISODE_BYTES = 1_500, 35  # of the tables, where no earlier ones tell
-_PICTURES = 1_000_000  # bytes of figures, episode and network
+_ROW_BYTES, _EPISODE_BYTES = 300, 26  # of the tables, where no earlier ones tell
+_PICTURES = 600_000  # bytes of figures, episode and network
 
 _asked: ContextVar[bool] = ContextVar("dry_run", default=False)
 
