@@ -28,6 +28,8 @@ from dqn.runtime.sweeps_package import load_sweeps
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from dqn.compose.compose import Command
+
 
 def main() -> int:
     """Do what `sys.argv` asks for and give the exit status."""
@@ -40,8 +42,8 @@ def main() -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if not {"-h", "--help"}.isdisjoint(arguments):
-        print(help_page.page())
+    if page := help_page.asked_for(arguments):
+        print(page)
         return 0
     if "--version" in arguments:
         print(machine.format_versions())
@@ -56,7 +58,9 @@ def _run(arguments: list[str]) -> int:
 
     parser = get_args_parser()
     parser.error = _refuse_flag
-    args = parser.parse_args(normalize(arguments))
+    is_dry = help_page.DRY_RUN in arguments
+    typed = [word for word in arguments if word != help_page.DRY_RUN]
+    args = parser.parse_args(normalize(typed))
     compose.name_folder_by_time(datetime.now())
     if args.experimental_rerun:
         raise must_be(
@@ -81,9 +85,24 @@ def _run(arguments: list[str]) -> int:
 
     configs = command.configs
     before_training(configs[0], configs, corners=() if command.is_study else None)
+    if is_dry:
+        return _show_plan(command)
     with one_line():
         command.run()
     return max(statuses, default=0)
+
+
+def _show_plan(command: "Command") -> int:
+    """Show what a command would train; nothing is trained, or made on disk."""
+    from dqn.compose.hydra_errors import one_line
+    from dqn.dry_run import dry_run, show_run
+
+    with dry_run(), one_line():
+        if command.is_sweep:
+            command.run()
+        else:
+            show_run(command.configs[0], command.folder)
+    return 0
 
 
 def _have_hydra_show(args: Any, parser: Any) -> None:

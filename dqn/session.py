@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,17 @@ from dqn.config.interpolation import looked_up
 from dqn.envs import exclusive
 from dqn.runtime import compile_cache
 from dqn.runtime.errors import RunError, TrainingError
-from dqn.runtime.exit_codes import INTERRUPTED
+from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP
 from dqn.statistics.formatting import count
 from dqn.storage.columns import Row
+from dqn.storage.machines import record_speed
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.drawing import DrawingProgress, draw_and_report
 from dqn.terminal.progress import RunProgress, SweepProgress
 from dqn.terminal.tables import best_of, leaderboards, summary, unwritten
-from dqn.training.jobs import WorkerPool
+from dqn.training.jobs import LANES, WorkerPool
 from dqn.training.scheduler import ProgressListener, Scheduler, Timing
+from dqn.training.time_limit import TimeLimit
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
 from dqn.workers.local import LocalBackend
 from dqn.workers.pool import InProcessPool, before_training, max_workers, print_bound, worker_count
@@ -107,6 +109,8 @@ class SweepSpec:
     """Of a study, the configurations that bound its space: see `before_training`."""
     unless_warned: bool = False
     """Whether traps are named only where this process has named none."""
+    limit: TimeLimit = field(default_factory=TimeLimit)
+    """When to stop, as after Ctrl-C but for the exit status."""
 
 
 def sweep(
@@ -118,8 +122,9 @@ def sweep(
 ) -> tuple[int, Timing]:
     """Train what a source gives, into the folder `path`; the exit status, and where time went.
 
-    The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C. `say` gets the tables
-    and what else a command ends with. Raises as `train`.
+    The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C, `TIME_IS_UP` where
+    the limit stopped it. `say` gets the tables and what else a command ends with; raises as
+    `train`.
     """
     compile_cache.prepare()
     before_training(base, about.configs, about.corners, about.unless_warned)
@@ -147,7 +152,7 @@ def sweep(
                 pool_for(base, jobs, about.configs) as pool,
                 SweepProgress(folder, source.total, base) as view,
             ):
-                ending.train(source, folder, pool, view, view.stopping)
+                ending.train(source, folder, pool, view, view.stopping, about.limit)
         if not ending.stopped:
             ending.write(folder.put_in_order)
         from dqn.plotting import result_pictures
@@ -170,7 +175,10 @@ def sweep(
         say(f"{failed} of {len(trials)} trials failed: their rows in seeds.csv say failed")
     if ending.stopped:
         parts = f", {begun - len(trials)} more in part" if begun > len(trials) else ""
-        say(f"stopped: {view.counts.over} of {source.total} trials saved{parts}")
+        why = "time is up" if ending.is_time_up else "stopped"
+        say(f"{why}: {view.counts.over} of {source.total} trials saved{parts}")
+        if ending.is_time_up and not view.trained:
+            say("nothing was trained to its end in that time: a longer one gets further")
     elif not view.trained and ending.failed is None:
         say("all trials are already trained; nothing to do")
     elif ending.timing.busy:
@@ -184,6 +192,8 @@ class _Ending:
 
     def __init__(self):
         self.stopped, self.workers, self.timing = False, 0, Timing()
+        self.is_time_up = False
+        """Whether that is why it stopped."""
         self.failed: TrainingError | None = None
         """Of some seeds: the others are there, and shown."""
         self._unwritten: list[RunError] = []
@@ -195,16 +205,19 @@ class _Ending:
         pool: WorkerPool,
         view: ProgressListener,
         stopping: Callable[[], None],
+        limit: TimeLimit | None = None,
     ) -> None:
-        """Train what `source` gives, until Ctrl-C."""
+        """Train what `source` gives, until Ctrl-C or the limit."""
         scheduler = Scheduler(source, folder, pool, view)
         try:
             with _ctrl_c(stopping) as asked:
-                self.stopped = scheduler.run(asked)
+                self.stopped = scheduler.run(asked, limit)
+                self.is_time_up = self.stopped and not asked.is_set()
             self.timing = scheduler.timing
         except TrainingError as error:
             self.failed = error
-        self.workers = pool.workers
+        self.workers, timing = pool.workers, self.timing
+        record_speed(folder.path, timing.steps, timing.busy, LANES * timing.useful)
 
     def write(self, write: Callable[[], None]) -> None:
         """Write what follows from rows that are on disk; what goes wrong is raised in the end."""
@@ -212,13 +225,16 @@ class _Ending:
 
     def draw(self, what: str, draw: Callable[[], list[str] | None]) -> None:
         """Draw, until Ctrl-C."""
-        self.stopped |= not draw_and_report(what, draw)
+        if not draw_and_report(what, draw):
+            self.stopped, self.is_time_up = True, False
 
     def status(self, where: str, say: Say, status: int = 0) -> int:
         """The exit status once all is shown, but for `where` the results are."""
         say(where)
         if self.failed is not None or self._unwritten:
             raise self.failed or self._unwritten[-1]
+        if self.is_time_up:
+            return TIME_IS_UP
         return INTERRUPTED if self.stopped else status
 
 

@@ -9,6 +9,7 @@ from typing import Any
 # Private, as there is no public one. Not by way of dqn.compose: Hydra loads both anew together.
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -52,6 +53,17 @@ class GridSweeper(BasicSweeper):
         kept = without_secrets(said)
         if kept != said:
             self.config = OmegaConf.create(kept)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """As Hydra's, which begins by making the folder: not where that is a dry run."""
+        from dqn.dry_run import is_dry_run
+
+        if not is_dry_run():
+            return super().sweep(arguments)
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        (jobs,) = self.split_arguments(overrides, None)
+        return [self.launcher.launch(jobs, initial_job_idx=0)]
 
     def _parse_config(self) -> list[str]:
         """As Hydra's, a list being a choice; called by `sweep`."""

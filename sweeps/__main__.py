@@ -11,6 +11,8 @@ from dqn.runtime.errors import UserError
 from sweeps.commands.cli import Parser, add_json, command_line, show
 
 COMMANDS = {
+    "list": "what is in outputs/: status, best and age of each run, grid and study",
+    "watch": "the page of a run, a grid or a study while it trains",
     "compare": "runs, grids and studies side by side",
     "validate": "train the best trials again, with seeds that the study never used",
     "report": "one page of what a run, a grid or a study says: report.html",

@@ -6,14 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from dqn import session
 from dqn.api import folder_words, place
 from dqn.compose.arguments import grammar_text
 from dqn.compose.compose import composed_words
 from dqn.compose.keywords import Keywords, words_of
 from dqn.config.values import plain
 from dqn.runtime.errors import must_be, only_for
-from dqn.runtime.exit_codes import FAILED, INTERRUPTED
+from dqn.runtime.exit_codes import FAILED, INTERRUPTED, TIME_IS_UP
 from dqn.runtime.notices import notice
 from dqn.statistics.metrics import METRICS
 from dqn.trained.python_calls import python_call
@@ -29,9 +28,10 @@ from sweeps.trained.sweep import Sweep
 
 _SETTINGS = (
     "seed", "storage", "objective", "aggregate", "racing", "racing_keep", "rungs", "parallel",
-    "validate",
+    "timeout", "validate",
 )  # fmt: skip
 """Keywords that are settings of `hydra.sweeper`."""
+_RESUMES = "the same call trains the rest"
 
 
 class StudyKeywords(Keywords, total=False):
@@ -45,6 +45,7 @@ class StudyKeywords(Keywords, total=False):
     racing_keep: float
     rungs: Sequence[float]
     parallel: int | None
+    timeout: float | None
     validate: Mapping[str, int] | None
 
 
@@ -102,8 +103,9 @@ def tune(
     one value is not searched. `sampler` is tpe (the default), random, grid, qmc, one_at_a_time,
     cmaes or gp, `pruner` none (the default), median, hyperband or wilcoxon. The other settings of
     `hydra.sweeper` are keywords (`objective`, `aggregate`, `racing=[3, 10]`, `rungs`, `parallel`,
-    `seed` of the sampler, `storage`, `validate={"top": 5, "seeds": 50}`), and so is every key that
-    all trials share; a setting of the sampler is `**{"hydra.sweeper.sampler.n_startup_trials": 5}`.
+    `seed` of the sampler, `storage`, `timeout` in seconds, `validate={"top": 5, "seeds": 50}`), and
+    so is every key that all trials share; a setting of the sampler is
+    `**{"hydra.sweeper.sampler.n_startup_trials": 5}`.
     `sweep="tune"` or `sweep="influence"` is a study of conf/sweep.
 
     `name`, `folder`, `progress`, resuming and errors are as of `dqn.train`: the results are in
@@ -133,14 +135,16 @@ def tune(
             raise only_for("sweeps.tune", "studies", "write sweeps.grid for a grid", words)
         task = list(command.composer.composed.hydra.overrides.task)
         study = study_of(command.composer, task, command.folder)
-        _train(study.sweep)
+        is_over = _train(study.sweep)
         if line := study.ended_early():
             notice(line)
-        if (asked := study.validate) is not None:
-            base = study.sweep.base
+        if is_over and (asked := study.validate) is not None:
+            base, limit = study.sweep.base, study.sweep.about.limit
             on = WorkerOptions(base.workers, base.fleet, base.ray_address)
-            if validate_trials(command.folder, asked.top, asked.seeds, on, _ignore) is None:
-                raise stopped(command.folder, "trainings on new seeds")
+            if validate_trials(command.folder, asked.top, asked.seeds, on, limit, _ignore) is None:
+                if not limit.is_over:
+                    raise stopped(command.folder, "trainings on new seeds")
+                notice(f"time is up; {_RESUMES}")
     return Sweep(command.folder)
 
 
@@ -186,13 +190,16 @@ def _address(one: Any) -> str:
     raise must_be("what is compared", "a Run, a Sweep or a folder", got, "name its folder")
 
 
-def _train(planned: PlannedSweep) -> None:
-    """Train it; what cannot be is said, and Ctrl-C is raised again."""
-    status, _ = session.sweep(*planned, say=_ignore)
+def _train(planned: PlannedSweep) -> bool:
+    """Train it, to the end or until time is up; that and failures are said, Ctrl-C raised again."""
+    status = planned.train(_ignore)
     if status == INTERRUPTED:
         raise stopped(planned.path, "trainings")
     if status == FAILED:
-        notice("some trials failed: .trials has their status, and the same call trains them again")
+        notice(f"some trials failed: .trials has their status, and {_RESUMES}")
+    if status == TIME_IS_UP:
+        notice(f"time is up: .trials has what is trained, and {_RESUMES}")
+    return status != TIME_IS_UP
 
 
 def _ignore(text: str) -> None:

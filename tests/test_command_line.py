@@ -358,10 +358,19 @@ def test_an_interrupt_before_training_is_one_line(line, monkeypatch):
     assert line.err == "interrupted\n"
 
 
-@pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_is_our_own_page(line, flag):
-    assert line("lr=0.1", flag) == 0
-    assert line.out.rstrip("\n") == run.help_page.page().rstrip("\n")
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        (["--help"], "short_page"),
+        (["-h"], "short_page"),
+        (["--help", "all"], "page"),
+        (["-h", "all"], "page"),
+        (["--help=all"], "page"),
+    ],
+)
+def test_help_is_our_own_page(line, words, page):
+    assert line("lr=0.1", *words) == 0
+    assert line.out.rstrip("\n") == getattr(run.help_page, page)().rstrip("\n")
     assert line.err == ""
 
 
@@ -447,6 +456,7 @@ def test_a_refusal_reaches_the_shell(tmp_path):
     ("arguments", "heavy"),
     [
         (["--help"], {"tensorflow", "hydra", "omegaconf", "gymnasium", "numpy", "pandas"}),
+        (["--help", "all"], {"tensorflow", "hydra", "omegaconf", "gymnasium", "numpy", "pandas"}),
         (["lr=-1"], {"tensorflow", "gymnasium", "pandas", "matplotlib"}),
         (["env=gymnasium", "env.id=CartPol-v1"], {"tensorflow", "pandas", "matplotlib"}),
     ],
@@ -466,14 +476,14 @@ def test_a_reader_that_leaves_early_sees_no_complaint(tmp_path):
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as gone:
-        ended = typed("--help", cwd=tmp_path, stdout=gone, stderr=subprocess.PIPE)
+        ended = typed("--help", "all", cwd=tmp_path, stdout=gone, stderr=subprocess.PIPE)
     assert ended.stderr == ""
     assert ended.returncode == 141
 
 
 def test_help_survives_a_terminal_without_greek(tmp_path):
     ascii_only = ENVIRONMENT | {"PYTHONIOENCODING": "ascii"}
-    ended = typed("--help", cwd=tmp_path, env=ascii_only, capture_output=True)
+    ended = typed("--help", "all", cwd=tmp_path, env=ascii_only, capture_output=True)
     assert ended.returncode == 0
     assert "gamma" in ended.stdout
     assert ended.stderr == ""

@@ -23,6 +23,7 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from dqn.compose import completion
 from dqn.compose.allowlist import refuse_calls
 from dqn.compose.fast_compose import Composer
 from dqn.compose.help_page import CONF
@@ -47,13 +48,14 @@ class Command:
 
     configs: list[Config]
     """One a job; of a study the base alone, as its trials are not known yet."""
+    is_sweep: bool
     is_study: bool
+    folder: Path
+    """Where its results go."""
     run: Callable[[], None]
     """Have Hydra make the folder and call the task, or its sweeper call ours."""
     composer: Composer
     """What the configurations come from."""
-    folder: Path
-    """Of the results."""
 
 
 def validate_command(args: argparse.Namespace, task: TaskFunction) -> Command:
@@ -94,7 +96,7 @@ def validate_command(args: argparse.Namespace, task: TaskFunction) -> Command:
         finally:
             GlobalHydra.instance().clear()
 
-    return Command(configs, many and not composer.is_grid, run, composer, folder)
+    return Command(configs, many, many and not composer.is_grid, folder, run, composer)
 
 
 @contextlib.contextmanager
@@ -121,6 +123,10 @@ def composed_words(words: Sequence[str], many: bool) -> Iterator[Command]:
 def show(args: argparse.Namespace, parser: argparse.ArgumentParser, task: TaskFunction) -> None:
     """Have Hydra print what its own flags ask for; `hidden` then knows every secret in it."""
     version.setbase(VERSION_BASE)
+    if args.shell_completion and (shell := completion.queried(args.overrides)):
+        _, loader = hydra_for(args, task, CONF)
+        print(completion.answer(shell, loader, args.config_name or CONFIG_NAME))
+        return
     if args.cfg or args.info:
         with contextlib.suppress(Exception):  # Hydra says itself what is wrong, and prints nothing
             _, loader = hydra_for(args, task, CONF)

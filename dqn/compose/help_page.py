@@ -1,9 +1,10 @@
-"""The page of `--help`, from what the keys say of themselves and from the files of `conf/`.
+"""The pages of `--help` and `--help all`, from what the keys say of themselves and from `conf/`.
 
 Nothing but the standard library is imported: the page is there at once.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import Field
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from dqn.config.fields import override_text
 _PACKAGE = Path(__file__).resolve().parents[1]
 # In a wheel conf/ lies inside the package, in a checkout beside it.
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+
+DRY_RUN = "--dry-run"
+"""The flag that Hydra does not know; `-h` and `--version` are ours too."""
 
 # The heading above a key, here and in conf/config.yaml.
 SECTIONS = {
@@ -45,13 +49,59 @@ _CLOSING = """\
 
 flags
   -m                    train every combination of key=value1,value2 side by side
+  --dry-run             show what would be trained, how long that takes, and train nothing
   --cfg job             show the configuration that key=value ... makes; train nothing
   -sc install=bash      print shell completion: eval "$(dqn-run -sc install=bash)"
   --version             show the versions of this package and of its libraries
   --hydra-help          show all other flags; hydra.run.dir=PATH sets the folder
 """
+_SHORT = """\
+Train Deep Q-Networks, one configuration, a grid or a study, and see what each setting does.
+
+  python -m dqn.run preset=recommended name=a                one configuration; outputs/runs/a
+  python -m dqn.run -m lr=1e-4,1e-3 gamma=0.95,0.99 name=b   a grid: every pair; outputs/sweeps/b
+  python -m dqn.run sweep=tune name=c                        an Optuna study; again: resumes it
+"""
+_REST = """\
+--help all: every key with its meaning, range and default, and all flags
+--dry-run: how long it will take; python -m sweeps --help: what to do with results"""
+_MOST_USED = (
+    "lr", "gamma", "hidden", "target_update", "epsilon_decay", "reward_scale", "episodes", "seeds",
+)  # fmt: skip
 _WIDEST_RANGE = 12
 _DEFAULT = Config()
+
+
+def asked_for(arguments: Sequence[str]) -> str:
+    """The page that a command line asks for; "" where it asks for none."""
+    if "--help=all" in arguments:
+        return page()
+    if {"-h", "--help"}.isdisjoint(arguments):
+        return ""
+    return page() if "all" in arguments else short_page()
+
+
+def short_page() -> str:
+    """What is needed first, in 20 lines at most."""
+    rows = [(f"{group}=", _options(group)) for group in default_groups()]
+    for name in _MOST_USED:
+        about = key_of(KEYS[name])
+        default = override_text(getattr(_DEFAULT, name))
+        unit = f", {about.unit}" if about.unit.startswith("per ") else ""
+        rows.append((f"{name}={default}", f"{about.meaning}{unit}"))
+    width = max(len(word) for word, _ in rows)
+    lines = [f"  {word:<{width}}  {text}" for word, text in rows]
+    return "\n".join([_SHORT, *lines, "", _REST])
+
+
+def _options(group: str) -> str:
+    """Those of a group on a line, the one that is chosen unasked first."""
+    default = default_groups()[group]
+    options = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+    if default in options:
+        options.remove(default)
+        options.insert(0, f"{default} (the default)")
+    return ", ".join(options)
 
 
 def page() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hydra._internal import utils
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import _run_hydra as run_hydra
@@ -21,7 +22,14 @@ from omegaconf import DictConfig
 
 from dqn.runtime.errors import must_be
 
-__all__ = ["BasicSweeper", "ConfigLoaderImpl", "get_args_parser", "hydra_for", "run_hydra"]
+__all__ = [
+    "BashCompletion",
+    "BasicSweeper",
+    "ConfigLoaderImpl",
+    "get_args_parser",
+    "hydra_for",
+    "run_hydra",
+]
 
 FILE = "file://"  # how a place on a search path begins that is a folder
 

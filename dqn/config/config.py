@@ -1,7 +1,7 @@
 """Every setting of a run: its default, what it must be, and what a change of it costs.
 
 A `Config` that exists is sound: each value, and each rule between two of them, is checked when it
-is made, so nothing behind the command line's edge checks again. `--help` and the comments of
+is made, so nothing behind the command line's edge checks again. `--help all` and the comments of
 `conf/config.yaml` say what the fields below say.
 
 A key's kind tells what may differ between networks that train side by side in one compiled program:
@@ -192,7 +192,7 @@ def refuse_unknown(
     if not advice and re.fullmatch(r"env\.\w+", word):
         advice = f"an argument of the environment's own is +env.kwargs.{word[4:]}=VALUE"
     got = got or f"{word}={override_text(value)}"
-    raise unknown_key(word, got, advice or "see --help for all of them", value)
+    raise unknown_key(word, got, advice or "see --help all", value)
 
 
 def _env_of(env: object) -> EnvConfig:

@@ -65,8 +65,6 @@ _NONE = {
     "n_steps n_step nstep multi_step": "targets look one step ahead",
     "prioritized_replay prioritized per prioritized_replay_alpha": "minibatches are drawn evenly "
     "from the replay memory",
-    "timeout": "Ctrl-C stops, and the same command resumes; steps= and episodes= bound a training, "
-    "hydra.sweeper.n_trials= a study",
     "direction": "it follows from hydra.sweeper.objective, as solved_at is minimised and every "
     "return maximised",
     "env_wrapper wrapper wrappers": "register the wrapped environment in a module of your own and "
@@ -83,7 +81,8 @@ _OTHER = {
     "policy_kwargs": "write hidden=[64,64] and activation=relu instead",
     "env_kwargs": "write +env.kwargs.KEY=VALUE for each",
     "huber_loss": "did you mean huber_delta? huber_delta=1.0 is Huber's usual loss",
-    "dueling dueling_dqn": "write the name of one of the networks, network=NAME; --help lists them",
+    "dueling dueling_dqn": "write the name of one of the networks, network=NAME; --help all lists "
+    "them",
     "output_dir log_dir logdir log_folder save_path outdir out": "did you mean name=NAME, or "
     "hydra.run.dir=PATH (hydra.sweep.dir=PATH with -m)?",
     "optimize_hyperparameters optimize": "write -m sweep=tune, a study of the hyperparameters",
@@ -98,6 +97,8 @@ _OTHER = {
     "rungs": f"did you mean hydra.sweeper.rungs? {_OF_A_STUDY}",
     "pruner": f"did you mean hydra/sweeper/pruner? {_OF_A_STUDY}",
     "sampler": f"did you mean hydra/sweeper/sampler? {_OF_A_STUDY}",
+    "timeout": f"did you mean hydra.sweeper.timeout, in seconds? {_OF_A_STUDY}; steps= and "
+    "episodes= bound a training",
     "n_startup_trials": f"did you mean hydra.sweeper.sampler.n_startup_trials? {_OF_A_STUDY}",
 }
 ADVICE = _by_name({names: f"there is none: {why}" for names, why in _NONE.items()} | _OTHER)
@@ -109,8 +110,6 @@ _SWEEPER = {
     "directions": "there is one objective, hydra.sweeper.objective, whose direction is known",
     "n_jobs": "write workers= for processes, or hydra.sweeper.parallel= for trials open at once",
     "study_name": "write name=, which names folder and study",
-    "timeout": "there is none, as results would depend on the machine: bound the study with "
-    "hydra.sweeper.n_trials, or stop it with Ctrl-C and give the same command to resume",
     "load_if_exists": "leave it out: the same command resumes the study of its name",
     "max_failure_rate": "leave it out: a trial that fails is one line, and the others continue",
     "search_space": "write hydra.sweeper.params, or the sweeps themselves: "

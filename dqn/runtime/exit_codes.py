@@ -9,6 +9,8 @@ from dqn.runtime.errors import RunError, UserError
 from dqn.runtime.secrets import hidden
 
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+TIME_IS_UP = 124
+"""Within this program, as `timeout` has it: a study that its own limit stopped ends with 0."""
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 

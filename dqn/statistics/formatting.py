@@ -109,3 +109,19 @@ def format_share(value: float) -> str:
 def format_p_value(p: float | None) -> str:
     """A p-value in three digits; - where there is none."""
     return NONE if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def format_duration(seconds: float) -> str:
+    """A time in the largest unit of which there are two, or in seconds."""
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit:,.0f} {name}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def format_bytes(size: float) -> str:
+    """A size in three figures: 12 B, 4.1 kB, 1.03 GB."""
+    for power, name in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
+        if size >= 999.5 * 1000 ** (power - 1):
+            return f"{format_number(size / 1000**power, 3)} {name}"
+    return f"{size:.0f} B"

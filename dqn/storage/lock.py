@@ -57,3 +57,22 @@ class Lock:
         """Let another process have it."""
         with self._file, contextlib.suppress(OSError):
             self._file.truncate(0)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process writes to a folder of results; False where there are no locks to tell by.
+
+    Nobody is kept waiting: a lock that was let go of is empty, and is not tried.
+    """
+    import fcntl
+
+    try:
+        with (folder / FILE).open("rb") as file:
+            if not file.read(1):
+                return False
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False

@@ -1,5 +1,7 @@
 """machine.yaml: on which machines, and with which versions, a folder's trainings were made."""
 
+import contextlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from dqn.runtime.atomic_write import replacing
 from dqn.storage.safe_yaml import differences, plain_of, written
 
 FILE = "machine.yaml"
+_TIMED = 1.0  # seconds; the speed of fewer says little
 _DECISIVE = ("processor", "system", "versions")
 
 
@@ -19,6 +22,34 @@ def record_machine(folder: Path) -> None:
         return
     with replacing(folder / FILE, durable=True) as temporary:
         temporary.write_text(written([*known, here]), encoding="utf-8")
+
+
+def record_speed(folder: Path, steps: int, seconds: float, lane_seconds: float) -> None:
+    """Say how fast the last command trained: `steps` in so many `seconds` of all workers together.
+
+    `lane_seconds` are those of the lanes at work. Of less than a second nothing is said, and
+    nothing where it cannot be written: no result depends on it.
+    """
+    known = read(folder)
+    if not (known and steps and seconds >= _TIMED):
+        return
+    lanes = round(lane_seconds / seconds, 2)
+    known[-1]["speed"] = {"steps": steps, "worker_seconds": round(seconds, 3), "lanes": lanes}
+    with contextlib.suppress(OSError), replacing(folder / FILE) as temporary:
+        temporary.write_text(written(known), encoding="utf-8")
+
+
+def speed_in(folder: Path) -> tuple[float, float] | None:
+    """Steps per second of a worker, and lanes of it at work, of the last command that says so."""
+    for entry in reversed(read(folder)):
+        speed: Any = entry.get("speed")
+        try:
+            steps, seconds, lanes = (float(speed[n]) for n in ("steps", "worker_seconds", "lanes"))
+        except (TypeError, ValueError, LookupError):
+            continue
+        if min(steps, seconds, lanes) > 0 and math.isfinite(steps / seconds + lanes):
+            return steps / seconds, lanes
+    return None
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

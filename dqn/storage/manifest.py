@@ -29,8 +29,11 @@ def check_or_write(
     sweep: Mapping[str, Any] | None = None,
     growable_keys: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
+    is_dry: bool = False,
 ) -> str | None:
     """Write config.yaml, and sweep.yaml of a sweep, or hold them against what `folder` has.
+
+    Where it `is_dry` nothing is written.
 
     Returns the sweep's identity, made once with its folder; None of a run. Both files are checked
     before either is written. The keys in `FREE` may differ, and of the sweep those that
@@ -50,7 +53,10 @@ def check_or_write(
     identity = None
     if sweep is not None:
         known = {**(defaults or {}), **({} if old is None else {"seeds": old["seeds"]})}
-        identity = _keep_sweep(folder / SWEEP, old_sweep, plain(_yaml(sweep)), growable_keys, known)
+        record = plain(_yaml(sweep))
+        identity = _keep_sweep(folder / SWEEP, old_sweep, record, growable_keys, known, is_dry)
+    if is_dry:
+        return identity
     if old is None or old["seeds"] < new["seeds"]:
         _write(folder / CONFIG, new)
     return identity
@@ -93,10 +99,12 @@ def _keep_sweep(
     new: dict[str, Any],
     growable_keys: Collection[str],
     defaults: Mapping[str, Any],
+    is_dry: bool,
 ) -> str:
     if old is None:
         identity = uuid.uuid4().hex
-        _write(path, {_IDENTITY: identity, **new})
+        if not is_dry:
+            _write(path, {_IDENTITY: identity, **new})
         return identity
     identity = old[_IDENTITY]
     known = {name: value for name, value in plain(_yaml(defaults)).items() if name in new}
@@ -105,7 +113,7 @@ def _keep_sweep(
     _refuse(path, [(name, was, now) for name, was, now in changed
                    if not (name in growable_keys and isinstance(was, numbers)
                            and isinstance(now, numbers))])  # fmt: skip
-    if any(now > was for _, was, now in changed):
+    if not is_dry and any(now > was for _, was, now in changed):
         highest = {name: max(was, now) for name, was, now in changed}
         _write(path, _with({_IDENTITY: identity, **new}, highest))
     return identity

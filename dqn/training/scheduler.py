@@ -16,6 +16,7 @@ from dqn.storage.finished import FinishedTraining
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import named, retried
 from dqn.training.jobs import Finished, Job, PoolUpdate, TrainingId, WorkerPool
+from dqn.training.time_limit import TimeLimit
 from dqn.training.trial_progress import TrialProgress
 from dqn.training.trial_source import Trial, TrialSource
 
@@ -48,6 +49,8 @@ class Timing:
     """Of all workers together, in chunks that compiled nothing."""
     useful: float = 0.0
     """Of `busy`, the share of lanes that trained."""
+    steps: int = 0
+    """Environment steps of episodes that ended in these chunks."""
     compiling: float = 0.0
     """Of all workers together, in the other chunks since `wall` began."""
     offered: float = 0.0
@@ -73,19 +76,19 @@ class Scheduler:
         self.timing = Timing()
         self._failures: list[str] = []  # of the only trial there is: its seeds without a row
 
-    def run(self, asked: Event) -> bool:
-        """Train until the source has no more trials, or `asked` is set: then True.
+    def run(self, asked: Event, limit: TimeLimit | None = None) -> bool:
+        """Train until the source has no more trials, or `asked` is set or time is up: then True.
 
         Raises `RunError` where writing fails, and `TrainingError` in the end where seeds of the
         only trial there is failed: all others of it have been trained.
         """
-        began = None
+        began, limit = None, limit or TimeLimit()
         while True:
             processor = time.process_time()
             self._begin_trials()
             if not self._trials:
                 return False
-            if asked.is_set():
+            if asked.is_set() or limit.is_over:
                 return True
             new, cancelled, self._new, self._cancelled = self._new, self._cancelled, [], []
             asking = time.process_time()
@@ -147,6 +150,8 @@ class Scheduler:
                 self.timing.compiling += report.compiling
             self.timing.busy += report.seconds
             self.timing.useful += report.useful
+            if report.seconds:
+                self.timing.steps += sum(int(of.lengths.sum()) for of in report.episodes)
         for trial, seed in update.restarted:
             self._trials[trial].forget(seed)
         for notice in update.notices:

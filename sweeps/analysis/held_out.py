@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dqn.config import Config
 from dqn.config.config import INT_BOUND
 from dqn.runtime.errors import RunError, UserError
-from dqn.runtime.exit_codes import INTERRUPTED
+from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP
 from dqn.statistics.formatting import count
 from dqn.storage import manifest
 from dqn.storage.columns import config_of
@@ -17,6 +17,7 @@ from dqn.storage.layout import refuse_other
 from dqn.storage.reader import Results, read
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import BASELINE, EXERCISE
+from dqn.training.time_limit import TimeLimit
 from sweeps.analysis.candidates import changes, terms_of
 from sweeps.analysis.objective import Objective, objective_of
 from sweeps.analysis.validation import (
@@ -40,13 +41,18 @@ class WorkerOptions(NamedTuple):
 
 
 def validate_trials(
-    path: Path, top: int, seeds: int, on: WorkerOptions, say: Callable[[str], None] | None = None
+    path: Path,
+    top: int,
+    seeds: int,
+    on: WorkerOptions,
+    limit: TimeLimit | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Validation | None:
     """Train the `top` best trials of the sweep in `path` and the exercise on `seeds` new seeds.
 
     Best is what the sweep itself was after. What was trained on those seeds before is not trained
-    again. Writes validation.csv and recommended.yaml; None if it was stopped by Ctrl-C, and the
-    same call resumes. `say` gets what is printed otherwise.
+    again. Writes validation.csv and recommended.yaml; None if it was stopped by Ctrl-C or
+    `limit`, and the same call resumes. `say` gets what is printed otherwise.
 
     Raises `UserError` for what cannot be validated, `RunError` where writing or reading fails.
     """
@@ -69,7 +75,8 @@ def validate_trials(
             f"{path / FOLDER}: must begin with seed {base.first_seed}, the first that the study "
             f"has not used, begins with {first}; move it away"
         )
-    if (status := _train(base, path / FOLDER, configs, objective, say)) == INTERRUPTED:
+    status = _train(base, path / FOLDER, configs, objective, limit or TimeLimit(), say)
+    if status in (INTERRUPTED, TIME_IS_UP):
         return None
     held = _held(path / FOLDER, base, configs, objective)
     chosen = [trial for trial in configs if trial != EXERCISE]
@@ -142,6 +149,7 @@ def _train(
     path: Path,
     configs: Mapping[int, Config],
     objective: Objective,
+    limit: TimeLimit,
     say: Callable[[str], None] | None,
 ) -> int:
     """Train what is missing; the exit status."""
@@ -161,6 +169,7 @@ def _train(
         ordered_by=objective.label,
         trials=tuple(configs),
         unless_warned=True,
+        limit=limit,
     )
 
     def source(folder: ResultsDir) -> FixedTrials:

@@ -41,12 +41,19 @@ def report(args: argparse.Namespace) -> tuple[int, str, Any]:
     """
     with steps() as tell:
         tell(f"reading {args.folder} ...")
-        return _report(args, read(args.folder), tell)
+        return report_on(args, read(args.folder), tell)
 
 
-def _report(
-    args: argparse.Namespace, results: Results, tell: Callable[[str], None]
+def report_on(
+    args: argparse.Namespace,
+    results: Results,
+    tell: Callable[[str], None],
+    finish: Callable[[str], str] = str,
 ) -> tuple[int, str, Any]:
+    """The same of what was read already; `finish` gives the page as it is to be written.
+
+    `tell` is told each step.
+    """
     # What a report needs takes a second to import: after all that can be refused at once.
     from sweeps.report.build import build
     from sweeps.report.figures import draw, make_room
@@ -64,7 +71,7 @@ def _report(
             own_folder(figures)
             make_room(made.figures, is_again)
         with replacing(path) as temporary:
-            temporary.write_text(made.html, encoding="utf-8", errors="replace")
+            temporary.write_text(finish(made.html), encoding="utf-8", errors="replace")
         drawn = draw(made.figures, tell)
     except OSError as error:
         raise RunError(

@@ -23,15 +23,18 @@ from dqn.compose.resume_command import resume_command
 from dqn.config import Config
 from dqn.config.config import KEYS
 from dqn.config.fields import validate
+from dqn.dry_run import Plan, is_dry_run, show
 from dqn.runtime.errors import UserError
-from dqn.runtime.exit_codes import INTERRUPTED, exit_code
+from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP, exit_code
 from dqn.session import SweepSpec
+from dqn.storage import manifest
 from dqn.storage.columns import differing_env
 from dqn.storage.identity import identity_of, text_of
 from dqn.storage.manifest import SWEEP, read_sweep
 from dqn.storage.results_dir import ResultsDir
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
 from sweeps.plugins.older_results import add_columns
+from sweeps.plugins.planned import grid_plan
 
 Job = Sequence[str]
 """Its overrides."""
@@ -47,12 +50,21 @@ class PlannedSweep(NamedTuple):
     path: Path
     about: SweepSpec
     source: Callable[[ResultsDir], TrialSource]
+    plan: Callable[[], Plan]
+    """What it would train, for `--dry-run`."""
+
+    def train(self, say: Callable[[str], None] = print) -> int:
+        """Train it; the exit status. Raises as `dqn.session.sweep`."""
+        return session.sweep(self.base, self.path, self.about, self.source, say)[0]
 
 
 def launch(loader: Any, composed: DictConfig, jobs: Sequence[Job]) -> None:
     """Train `jobs`, the overrides of each; raises `SystemExit` with a status other than 0."""
     grid = grid_of(Composer(loader, composed), jobs, folder_of(composed))
-    finish(lambda: session.sweep(*grid)[0], composed)
+    if is_dry_run():
+        show(grid.plan())
+    else:
+        finish(grid.train, composed)
 
 
 def grid_of(composer: Composer, jobs: Sequence[Job], path: Path) -> PlannedSweep:
@@ -69,12 +81,16 @@ def grid_of(composer: Composer, jobs: Sequence[Job], path: Path) -> PlannedSweep
         trials = trials_of(jobs, composer.config, seeds)
     refuse_run_keys(base, [(f"trial {trial.number}", trial.config) for trial in trials])
     configs = tuple(dict.fromkeys(trial.config for trial in trials))
+    record = {"kind": "grid", "seeds": base.seeds, "params": params}
+    growable = ("seeds",) if base.seeds >= known.get("seeds", 0) else ()
     swept = tuple(params) if "env" in params else (*params, *differing_env((base, *configs)))
-    if is_known:
+    if is_dry_run():
+        manifest.check_or_write(path, base, record, growable, is_dry=True)
+    elif is_known:
         add_columns(path, base, swept, lambda: {trial.number: trial.config for trial in trials})
     about = SweepSpec(
-        record={"kind": "grid", "seeds": base.seeds, "params": params},
-        growable_keys=("seeds",) if base.seeds >= known.get("seeds", 0) else (),
+        record=record,
+        growable_keys=growable,
         swept=swept,
         configs=configs,
     )
@@ -83,7 +99,10 @@ def grid_of(composer: Composer, jobs: Sequence[Job], path: Path) -> PlannedSweep
         keep_composed(folder.path, composed)
         return FixedTrials(trials)
 
-    return PlannedSweep(base, path, about, source)
+    def plan() -> Plan:
+        return grid_plan(path, base, trials, params)
+
+    return PlannedSweep(base, path, about, source, plan)
 
 
 def _base_of(composer: Composer, job: Job, params: Mapping[str, Any]) -> Config:
@@ -170,9 +189,12 @@ def begun(path: Path, kind: str) -> Mapping[str, Any]:
 
 
 def finish(call: Callable[[], int], composed: DictConfig) -> None:
-    """Do it, and end the process unless all went well; say how to resume what was stopped."""
+    """Do it, say how to resume what was stopped, and end the process unless all went well.
+
+    All went well where a limit of time stopped it, too.
+    """
     status = exit_code(call)
-    if status == INTERRUPTED:
+    if status in (INTERRUPTED, TIME_IS_UP):
         print(f"to resume: {resume_command(composed.hydra)}")
-    if status:
+    if status not in (0, TIME_IS_UP):
         raise SystemExit(status)

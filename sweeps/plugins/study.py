@@ -1,28 +1,31 @@
 """A study: from `hydra.sweeper` and a command line's sweeps to an Optuna study of one folder."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from dqn import session
 from dqn.compose.fast_compose import Composer, settings_of
 from dqn.compose.overrides import fixed, refuse_run_keys
 from dqn.compose.record import keep_composed
 from dqn.config import Config
-from dqn.runtime.exit_codes import INTERRUPTED
+from dqn.dry_run import Plan, is_dry_run, show
+from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP
 from dqn.session import SweepSpec
 from dqn.storage import manifest
 from dqn.storage.columns import differing_env
 from dqn.storage.results_dir import ResultsDir
+from dqn.training.time_limit import TimeLimit
 from dqn.training.trial_source import TrialSource
+from dqn.workers.pool import before_training
 from sweeps.analysis.held_out import WorkerOptions, validate_trials
 from sweeps.analysis.objective import Objective
 from sweeps.analysis.validation import render
 from sweeps.plugins.grid import PlannedSweep, begun, finish, folder_of
 from sweeps.plugins.older_results import add_columns
+from sweeps.plugins.planned import study_plan
 from sweeps.search.options import options_of
 from sweeps.search.settings import Settings, Validate, refuse_unsound
 from sweeps.search.space import Value, alternatives, corners, overrides_of
@@ -31,8 +34,9 @@ from sweeps.search.study import Study
 from sweeps.search.study_storage import StudyStorage
 
 GROWS = ("n_trials",)
-# Where a study is, and what follows it, not what it is; a URL may hold a password.
-_NOT_KEPT = ("name", "storage", "validate")
+# Where a study is, how long one command is at it and what follows, not what it is; a URL may hold a
+# password.
+_NOT_KEPT = ("name", "storage", "timeout", "validate")
 
 
 class PlannedStudy(NamedTuple):
@@ -50,14 +54,20 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
     study = study_of(Composer(loader, composed), arguments, folder_of(composed))
 
     def run() -> int:
-        status = session.sweep(*study.sweep)[0]
-        if status != INTERRUPTED and (line := study.ended_early()):
-            print(line)
-        if status == INTERRUPTED or study.validate is None:
+        status = study.sweep.train()
+        if status in (INTERRUPTED, TIME_IS_UP):
             return status
-        return max(status, _validated(study.sweep.path, study.validate, study.sweep.base))
+        if line := study.ended_early():
+            print(line)
+        if study.validate is None:
+            return status
+        base, path, about, *_ = study.sweep
+        return max(status, _validated(path, study.validate, base, about.limit))
 
-    finish(run, composed)
+    if is_dry_run():
+        show(study.sweep.plan())
+    else:
+        finish(run, composed)
 
 
 def study_of(composer: Composer, arguments: Sequence[str], path: Path) -> PlannedStudy:
@@ -77,6 +87,7 @@ def study_of(composer: Composer, arguments: Sequence[str], path: Path) -> Planne
     node = settings_of(composed.hydra.sweeper)
     typed = {word.lstrip("+").partition("=")[0] for word in composed.hydra.overrides.hydra}
     settings = Settings.from_mapping(node, path.name, typed)
+    limit = TimeLimit(settings.timeout)
     base, known = compose({}), begun(path, "study")
     params, space, sampled_as = recorded(
         search_space(overrides, node.get("params") or {}, compose, composer.parser),
@@ -85,7 +96,9 @@ def study_of(composer: Composer, arguments: Sequence[str], path: Path) -> Planne
     )
     found = [(" ".join(texts), config) for texts, config in alternatives(space, compose)]
     refuse_run_keys(base, found)
-    refuse_unsound(settings, space, base, [config for _, config in found])
+    is_dry = is_dry_run()
+    sound = replace(settings, storage=None) if is_dry else settings  # opening one may write to it
+    refuse_unsound(sound, space, base, [config for _, config in found])
     objective = Objective(settings.objective, settings.aggregate)
     parts: Any = {part: options_of(part, getattr(settings, part)) for part in ("sampler", "pruner")}
     about = SweepSpec(
@@ -98,6 +111,7 @@ def study_of(composer: Composer, arguments: Sequence[str], path: Path) -> Planne
         ordered_by=objective.label,
         defaults=_kept(Settings(**parts)),
         corners=corners(space, compose),
+        limit=limit,
     )
 
     def trained() -> dict[int, Config]:
@@ -105,7 +119,11 @@ def study_of(composer: Composer, arguments: Sequence[str], path: Path) -> Planne
         storage.close()
         return {trial.number: compose(trial.params) for trial in storage.trials}
 
-    if params == known.get("params") and _is_base_of(path, base):
+    if is_dry:
+        before_training(base, about.configs, about.corners)
+        record, grows, defaults = about.record, about.growable_keys, about.defaults
+        manifest.check_or_write(path, base, record, grows, defaults, is_dry=True)
+    elif params == known.get("params") and _is_base_of(path, base):
         add_columns(path, base, about.swept, trained)
     studies: list[Study] = []
 
@@ -119,7 +137,11 @@ def study_of(composer: Composer, arguments: Sequence[str], path: Path) -> Planne
     def ended_early() -> str:
         return studies[0].ended_early if studies else ""
 
-    planned = PlannedSweep(base, path, about, source)
+    def plan() -> Plan:
+        bounds = [*(about.corners or ()), *(config for _, config in found)]
+        return study_plan(path, settings, space, base, bounds, params)
+
+    planned = PlannedSweep(base, path, about, source, plan)
     return PlannedStudy(planned, settings.validate, ended_early)
 
 
@@ -130,13 +152,13 @@ def _is_base_of(path: Path, base: Config) -> bool:
     return old is not None and all(name in manifest.FREE for name, *_ in changed)
 
 
-def _validated(path: Path, asked: Validate, base: Config) -> int:
+def _validated(path: Path, asked: Validate, base: Config, limit: TimeLimit) -> int:
     """Validate the study, which is over; the exit status."""
     print("\nvalidation")
     on = WorkerOptions(base.workers, base.fleet, base.ray_address)
-    found = validate_trials(path, asked.top, asked.seeds, on)
+    found = validate_trials(path, asked.top, asked.seeds, on, limit)
     if found is None:
-        return INTERRUPTED
+        return TIME_IS_UP if limit.is_over else INTERRUPTED
     print(render(found))
     return found.status
 

@@ -2,22 +2,18 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from dqn.statistics.formatting import Estimate, count, format_share
 from dqn.statistics.metrics import Metric
-from dqn.storage.reader import Results
-from dqn.storage.safe_yaml import plain_of
 from dqn.storage.trials import BASELINE, EXERCISE, named
 from sweeps.analysis.candidates import difference_of, format_terms
 from sweeps.analysis.frames import ReportFrames
 from sweeps.analysis.validation import ValidatedTrial
 from sweeps.report.data import ReportData
-from sweeps.search.samplers import sampling
-from sweeps.search.space_parser import search_space
+from sweeps.search.progress import trials_over
 
 _MOST_NAMED = 3  # hyperparameters
 
@@ -52,47 +48,7 @@ def summarise(data: ReportData) -> Summary:
 
 def progress(tables: ReportFrames) -> tuple[int, int]:
     """How many of the trials that were asked for, of all tasks, are over, and how many were."""
-    results = tables.results.part_of or tables.results
-    asked = expected(results)
-    sweep = results.sweep or {}
-    is_study, stages = sweep.get("kind") == "study", sweep.get("racing") or []
-    over = {
-        n
-        for n, rows in results.rows.items()
-        if len(rows) in stages
-        or len(rows) >= results.base.seeds
-        or any(row["status"] in ("pruned", "failed") for row in rows)
-    }
-    over |= {n for n, original in results.same_as.items() if original in over}
-    return sum(n < asked or not is_study for n in over), asked
-
-
-def expected(results: Results) -> int:
-    """How many trials the last command for the folder asked for."""
-    sweep, base = results.sweep or {}, results.base
-    params = sweep.get("params") or {}
-    if sweep.get("kind") == "grid":
-        asked = math.prod(map(len, params.values()))
-    elif sweep.get("kind") == "study":
-        last = _last_asked(results.path)
-        asked = max(int(sweep.get("n_trials", 0)), len(results.rows)) if last is None else last
-        sampler = sweep.get("sampler") or {}
-        if str(sampler.get("_target_")).endswith(("OneAtATime", "GridSampler")):
-            space = search_space([], params, lambda overrides: base)
-            asked = min(asked, sampling(sampler, space, base, sweep.get("seed", 0)).limit or asked)
-        return asked
-    else:
-        asked = len(sweep.get("trials", ())) + 1
-    return max(asked, len(results.rows))
-
-
-def _last_asked(path: Path) -> int | None:
-    """`n_trials` of a study's last command, if known; sweep.yaml has the most there ever was."""
-    try:
-        asked = plain_of(path / ".hydra" / "hydra.yaml")["hydra"]["sweeper"]["n_trials"]
-    except (OSError, ValueError, TypeError, LookupError):
-        return None
-    return asked if type(asked) is int and asked > 0 else None
+    return trials_over(tables.results)
 
 
 def _headline(data: ReportData) -> str:

@@ -56,6 +56,7 @@ class Settings:
     racing_keep: float = option(0.34, "share", "(0, 1]", "of the trials that a stage keeps")
     rungs: Sequence[float] = (0.25, 0.5, 0.75)
     parallel: int | None = option(None, "trials", ">= 1", "open at once; null: for 160 lanes")
+    timeout: float | None = option(None, "seconds", "> 0", "of one command; null: no limit")
     validate: Validate | None = None
     sampler: Mapping[str, Any] = field(
         default_factory=lambda: {"_target_": "optuna.samplers.TPESampler"}
@@ -65,6 +66,7 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
+        _refuse_duration(self.timeout)
         _validate_options(self, SWEEPER)
         rungs = _reals(self.rungs)
         _refuse_falling("rungs", (0.0, *rungs, 1.0), "fractions in (0, 1)", self.rungs, "0.25,0.5")
@@ -141,6 +143,13 @@ def refuse_unfit(settings: Settings, base: Config) -> None:
     if METRICS[settings.objective].of_test and not base.test_episodes:
         rule, advice = "of the training where test_episodes=0", "write test_episodes=20"
         raise must_be(f"{SWEEPER}.objective", rule, settings.objective, advice)
+
+
+def _refuse_duration(value: Any) -> None:
+    """Refuse a time that is no number with an example in seconds."""
+    if isinstance(value, str) and number_in(value) is None and value != "null":
+        key = f"{SWEEPER}.timeout"
+        raise must_be(key, "a number of seconds > 0", short_repr(value), example=f"{key}=3600")
 
 
 def _validate(value: Any) -> Validate | None:

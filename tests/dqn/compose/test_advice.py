@@ -26,7 +26,6 @@ OF_A_STUDY = [  # as hydra-optuna-sweeper and Optuna have it
     ("+hydra.sweeper.direction=maximize", "hydra.sweeper.direction ; it follows from"),
     ("hydra.sweeper.n_jobs=2", "hydra.sweeper.n_jobs ; workers="),
     ("hydra.sweeper.study_name=a", "hydra.sweeper.study_name ; name="),
-    ("hydra.sweeper.timeout=60", "hydra.sweeper.timeout ; there is none; n_trials; Ctrl-C"),
     ("hydra.sweeper.load_if_exists=true", "load_if_exists ; leave it out"),
     ("hydra.sweeper.max_failure_rate=0.1", "max_failure_rate ; leave it out"),
     ("hydra.sweeper.search_space={}", "search_space ; hydra.sweeper.params"),
@@ -52,6 +51,9 @@ ADVISED = [
     ("hydra.sweper.n_trials=5", "hydra.sweper.n_trials ; did you mean hydra.sweeper.n_trials?"),
     ("hydra/launchr=lanes", "hydra/launchr ; did you mean hydra/launcher?"),
     ("pruner.n_startup_trials=5", "pruner ; hydra.sweeper.pruner.n_startup_trials"),
+    ("-m lr=1,2 hydra.sweeper.timeout=60", "hydra.sweeper.timeout ; -m hydra/sweeper=optuna"),
+    ("hydra.sweeper.timeout=60", "hydra.sweeper.timeout ; add -m hydra/sweeper=optuna"),
+    ("timeout=60", "timeout ; did you mean hydra.sweeper.timeout, in seconds?"),
     ("sampler.seed=3", "sampler.seed ; write hydra.sweeper.seed (it belongs to a study"),
     ("sweeper.direction=maximize", "sweeper.direction ; hydra.sweeper.objective"),
     # other programs for reinforcement learning

@@ -329,6 +329,22 @@ def test_help_has_every_key_and_group_in_columns_that_align():
     assert page.count("\n  python -m dqn.run ") == 6  # how to call it, and five examples
 
 
+def test_the_short_help_has_what_is_needed_first_and_the_way_to_the_rest():
+    text = help_page.short_page()
+    lines = text.rstrip("\n").splitlines()
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 110
+    assert sum(line.startswith("  python -m dqn.run ") for line in lines) == 3
+    for word in ("--help all", "--dry-run", "python -m sweeps --help"):
+        assert word in text
+    for group in ("env", "preset", "sweep"):
+        (row,) = (line for line in lines if line.startswith(f"  {group}="))
+        assert [file.stem for file in (CONF / group).glob("*.yaml") if file.stem not in row] == []
+    for name, default in (("lr", "0.001"), ("hidden", "[64,64]"), ("seeds", "5")):
+        (row,) = (line for line in lines if line.startswith(f"  {name}={default} "))
+        assert key_of(KEYS[name]).meaning in row
+
+
 def test_a_value_is_shown_on_one_short_line():
     endless: list = []
     endless.append(endless)
@@ -345,7 +361,8 @@ def test_a_value_is_shown_on_one_short_line():
 
 
 def test_configuration_and_help_import_nothing_heavy():
-    code = "import sys; from dqn.compose.help_page import page; page(); print(*sys.modules)"
+    code = "import sys; from dqn.compose.help_page import page, short_page; page(); short_page();"
+    code += "print(*sys.modules)"
     message = python("-c", code, check=True)
     heavy = {"tensorflow", "hydra", "omegaconf", "yaml", "numpy", "pandas", "gymnasium"}
     assert heavy.isdisjoint(message.stdout.split())

@@ -64,7 +64,10 @@ def test_what_never_was_there_is_not_found_as_ever(name):
 
 @pytest.mark.parametrize(
     ("command", "now"),
-    [("dqn.bench", "python -m benchmarks"), ("sweeps course", "a notebook, examples/exercise.ipynb")],
+    [
+        ("dqn.bench", "python -m benchmarks"),
+        ("sweeps course", "a notebook, examples/exercise.ipynb"),
+    ],
 )
 def test_a_command_that_moved_says_what_to_type_now(command, now):
     done = python("-m", *command.split(), timeout=60)

@@ -15,7 +15,7 @@ from studies import record, sampled, write
 from trainings import CONFIG, filled, result
 
 from dqn.config import Config
-from dqn.runtime.errors import RunError, UserError
+from dqn.runtime.errors import UserError
 from dqn.storage import safe_yaml
 from dqn.storage.columns import config_of
 from dqn.storage.reader import read

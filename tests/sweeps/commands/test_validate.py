@@ -17,6 +17,7 @@ from dqn.statistics.formatting import Estimate
 from dqn.storage.reader import read
 from dqn.storage.results_dir import ResultsDir
 from dqn.storage.trials import EXERCISE
+from dqn.training.time_limit import TimeLimit
 from sweeps.__main__ import main
 from sweeps.analysis.held_out import _held
 from sweeps.analysis.objective import Objective
@@ -248,8 +249,8 @@ def test_what_is_stopped_writes_no_table_and_says_how_to_go_on(tmp_path, capsys,
 def test_a_study_whose_validation_is_stopped_ends_as_any_that_is(capsys, monkeypatch):
     from sweeps.plugins import study
 
-    monkeypatch.setattr(study, "validate_trials", lambda path, top, seeds, on: None)
-    assert study._validated(None, Validate(top=3, seeds=20), Config()) == 130
+    monkeypatch.setattr(study, "validate_trials", lambda path, top, seeds, on, limit: None)
+    assert study._validated(None, Validate(top=3, seeds=20), Config(), TimeLimit()) == 130
     assert capsys.readouterr().out == "\nvalidation\n"
 
 

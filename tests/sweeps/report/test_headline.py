@@ -15,9 +15,10 @@ from dqn.storage.reader import read
 from sweeps.analysis.frames import leading, report_frames
 from sweeps.report.data import report_data
 from sweeps.report.figures import best_curves
-from sweeps.report.headline import _luck, expected, progress, summarise
+from sweeps.report.headline import _luck, progress, summarise
 from sweeps.report.page import Table, Task, page
 from sweeps.report.sections import sections
+from sweeps.search.progress import expected
 
 BASE = Config(seeds=3, episodes=30)
 
