@@ -1,7 +1,8 @@
 """The front door to sweeps in Python: `sweeps.grid`, `sweeps.tune` and `sweeps.compare`."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -11,7 +12,7 @@ from dqn.compose.arguments import grammar_text
 from dqn.compose.compose import composed_words
 from dqn.compose.keywords import Keywords, words_of
 from dqn.config.values import plain
-from dqn.runtime.errors import must_be, only_for
+from dqn.runtime.errors import UserError, must_be, only_for
 from dqn.runtime.exit_codes import FAILED, INTERRUPTED, TIME_IS_UP
 from dqn.runtime.notices import notice
 from dqn.statistics.metrics import METRICS
@@ -32,6 +33,7 @@ _SETTINGS = (
 )  # fmt: skip
 """Keywords that are settings of `hydra.sweeper`."""
 _RESUMES = "the same call trains the rest"
+_SWEEPER = "hydra.sweeper."
 
 
 class StudyKeywords(Keywords, total=False):
@@ -126,11 +128,11 @@ def tune(
     parts = {"hydra/sweeper/sampler": sampler, "hydra/sweeper/pruner": pruner}
     words = [] if shared.get("sweep") else ["hydra/sweeper=optuna"]
     words += words_of({key: value for key, value in parts.items() if value is not None})
-    words += [f"hydra.sweeper.{key}={grammar_text(plain(value))}" for key, value in given.items()]
+    words += [f"{_SWEEPER}{key}={grammar_text(plain(value))}" for key, value in given.items()]
     words += words_of_space(space or {}, is_grid=False)
     words += words_of({**shared, **place(name, folder)})
     words += folder_words(folder, "hydra.sweep.dir")
-    with python_call(progress), composed_words(words, many=True) as command:
+    with _own_words(), python_call(progress), composed_words(words, many=True) as command:
         if not command.is_study:
             raise only_for("sweeps.tune", "studies", "write sweeps.grid for a grid", words)
         task = list(command.composer.composed.hydra.overrides.task)
@@ -200,6 +202,19 @@ def _train(planned: PlannedSweep) -> bool:
     if status == TIME_IS_UP:
         notice(f"time is up: .trials has what is trained, and {_RESUMES}")
     return status != TIME_IS_UP
+
+
+@contextmanager
+def _own_words() -> Iterator[None]:
+    """Have a refusal name keywords, where it names settings of `hydra.sweeper`."""
+    try:
+        yield
+    except UserError as error:
+        text, key = (
+            said.replace(f"{_SWEEPER}n_trials", "trials").replace(_SWEEPER, "")
+            for said in (str(error).replace("hydra/sweeper/", ""), error.key)
+        )
+        raise UserError(text, key, error.value) from error
 
 
 def _ignore(text: str) -> None:

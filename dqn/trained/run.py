@@ -87,7 +87,8 @@ class Run(Folder):
     def trials(self) -> pd.DataFrame:
         """One row for all seeds, as in trials.csv: of each metric the IQM and its 95 % interval."""
         results = self.results
-        return tables.trials_table(results, [self.trial] if self.trial in results.rows else [])
+        own = [self.trial] if self.trial in results.rows else []
+        return tables.trials_table(results, own).head(1)  # those like it have rows of a sweep
 
     @property
     def episodes(self) -> pd.DataFrame:

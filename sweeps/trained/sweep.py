@@ -22,6 +22,7 @@ from sweeps.analysis.hyperparameters import hyperparameters_of
 from sweeps.analysis.objective import objective_of
 
 if TYPE_CHECKING:
+    from sweeps.report.data import ReportData
     from sweeps.trained.sweep_plots import SweepPlots
 
 _SHOWN = 10  # trials in a notebook
@@ -113,9 +114,7 @@ class Sweep(Folder):
         far the metric (by default the objective) moves from the worst to the best values. What the
         numbers mean is in `.attrs["method"]`.
         """
-        from sweeps.report.data import report_data
-
-        data = report_data(self._begun(), self._metric(metric))
+        data = self.report_data(metric)
         found = data.effects.set_index("hyperparameter")
         shares = data.importance
         columns = ["share", "chance"]
@@ -168,6 +167,14 @@ class Sweep(Folder):
         with python_call(progress):
             report(argparse.Namespace(folder=self.path, metric=metric))
         return self.path / PAGE
+
+    def report_data(self, metric: str | None = None) -> "ReportData":
+        """What a report by `metric`, by default the objective, is made from."""
+        from sweeps.report.data import report_data
+
+        self._begun()
+        name = self._metric(metric)
+        return self._once(f"report {name}", lambda found: report_data(found, name))
 
     @property
     def plot(self) -> "SweepPlots":

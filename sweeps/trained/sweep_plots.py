@@ -10,7 +10,7 @@ from dqn.runtime.errors import UserError, must_be
 from dqn.trained.python_calls import python_call
 from sweeps.analysis.candidates import Candidate
 from sweeps.report import hyperparameter_figures
-from sweeps.report.data import ReportData, report_data
+from sweeps.report.data import ReportData
 from sweeps.report.figures import compared_curves, profiles
 
 if TYPE_CHECKING:
@@ -37,21 +37,15 @@ class SweepPlots:
 
     def influence(self, key: str, ax: Axes | None = None) -> Axes:
         """The objective where a hyperparameter has its values, with intervals."""
-        data = self._data()
+        data = self._sweep.report_data()
         found = {one.name: one for one in data.hyperparameters}
         if key not in found:
             raise must_be("key", f"one that was varied: {', '.join(found)}", key)
         return self._draw(lambda data: hyperparameter_figures.influence(data, found[key]), ax)
 
-    def _data(self) -> ReportData:
-        results, metric = self._sweep.results, self._sweep.objective
-        if not results.rows:
-            raise UserError(f"{results.path}: no training has ended yet; let it go on")
-        return report_data(results, metric)
-
     def _draw(self, make: Callable[[ReportData], Any], ax: Axes | None) -> Axes:
         with python_call():
-            figure = make(self._data())
+            figure = make(self._sweep.report_data())
         if figure is None:
             raise UserError(f"{self._sweep.path}: its trials do not differ enough to draw this")
         return draw_in(figure.plot, ax)

@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from commands import here
+from trainings import CONFIG, result
 
 import dqn
 import sweeps
 from dqn.runtime.errors import UserError
+from dqn.storage.results_dir import ResultsDir
 from sweeps.__main__ import main
 
 # Keras's
@@ -174,8 +176,30 @@ def test_a_sweep_of_another_kind_is_led_to_its_function():
         sweeps.tune({}, **QUIET)
     with pytest.raises(UserError, match=r"unknown key lrr"):
         sweeps.tune({"lrr": [1, 2]}, **QUIET)
-    with pytest.raises(UserError, match="did you mean hydra/sweeper/sampler=tpe"):
+    with pytest.raises(UserError, match=r"did you mean sampler=tpe\?"):
         sweeps.tune(SPACE, sampler="tpee", **QUIET)
+    with pytest.raises(UserError, match=r"^trials must be >= 1, got 0") as refused:
+        sweeps.tune(SPACE, trials=0, **QUIET)
+    assert (refused.value.key, refused.value.value) == ("trials", 0)
+    with pytest.raises(UserError, match=r"^racing must be a race that ends with seeds=2"):
+        sweeps.tune(SPACE, racing=[1, 3], **QUIET)
+
+
+def test_a_sweep_can_be_read_before_anything_has_ended(tmp_path):
+    record = {"kind": "grid", "seeds": 2, "params": {"lr": ["0.1", "0.2"]}}
+    with ResultsDir(tmp_path / "grid", CONFIG, record, swept=("lr",)) as folder:
+        sweep = dqn.load(tmp_path / "grid")
+        assert (len(sweep.trials), len(sweep.seeds), len(sweep.episodes)) == (0, 0, 0)
+        assert "0 trials" in repr(sweep)
+        assert "0 trials" in sweep._repr_html_()
+        for ask in (lambda: sweep.best, lambda: sweep.trial(0), sweep.importance,
+                    sweep.plot.curves, sweep.plot.importance):  # fmt: skip
+            with pytest.raises(UserError, match="no training has ended yet"):
+                ask()
+        folder.add(result(1, 0))
+        assert sweep.trials["trial"].tolist() == [1]
+        assert sweep.best.trial == 1
+        assert "1 trial" in repr(sweep)
 
 
 def test_a_sweep_of_two_tasks_has_no_best_trial():
