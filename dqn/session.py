@@ -22,6 +22,7 @@ from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.drawing import DrawingProgress, draw_and_report
 from dqn.terminal.progress import RunProgress, SweepProgress
 from dqn.terminal.tables import best_of, leaderboards, summary, unwritten
+from dqn.tracking.progress import TrackingProgress
 from dqn.training.jobs import WorkerPool
 from dqn.training.scheduler import ProgressListener, Scheduler, Timing
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
@@ -54,7 +55,7 @@ def train(config: Config, path: Path) -> int:
                 RunProgress(missing, config) as progress,
             ):
                 view = DrawingProgress(progress, folder, config)
-                ending.train(source, folder, pool, view, progress.stopping)
+                ending.train(source, folder, pool, view, progress.stopping, config.tracking)
         if not ending.stopped and ending.failed is None:
             ending.write(folder.put_in_order)
         from dqn.plotting import result_pictures
@@ -131,7 +132,7 @@ def sweep(
                 pool_for(base, jobs, about.configs) as pool,
                 SweepProgress(folder, source.total, base) as view,
             ):
-                ending.train(source, folder, pool, view, view.stopping)
+                ending.train(source, folder, pool, view, view.stopping, base.tracking)
         if not ending.stopped:
             ending.write(folder.put_in_order)
         from dqn.plotting import result_pictures
@@ -171,6 +172,7 @@ class _Ending:
         self.failed: TrainingError | None = None
         """Of some seeds: the others are there, and shown."""
         self._unwritten: list[RunError] = []
+        self._cost = ""  # of tracking
 
     def train(
         self,
@@ -179,15 +181,18 @@ class _Ending:
         pool: WorkerPool,
         view: ProgressListener,
         stopping: Callable[[], None],
+        tracking: str | None,
     ) -> None:
         """Train what `source` gives, until Ctrl-C."""
-        scheduler = Scheduler(source, folder, pool, view)
+        tracked = TrackingProgress(view, folder, tracking)
+        scheduler = Scheduler(source, folder, pool, tracked)
         try:
-            with _ctrl_c(stopping) as asked:
+            with tracked, _ctrl_c(stopping) as asked:
                 self.stopped = scheduler.run(asked)
             self.timing = scheduler.timing
         except TrainingError as error:
             self.failed = error
+        self._cost = tracked.cost
         self.workers = pool.workers
 
     def write(self, write: Callable[[], None]) -> None:
@@ -200,7 +205,7 @@ class _Ending:
 
     def status(self, where: str, status: int = 0) -> int:
         """The exit status once all is shown, but for `where` the results are."""
-        print(where)
+        print("\n".join(filter(None, [self._cost, where])))
         if self.failed is not None or self._unwritten:
             raise self.failed or self._unwritten[-1]
         return INTERRUPTED if self.stopped else status

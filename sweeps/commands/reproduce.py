@@ -61,7 +61,8 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
             f"{args.folder}: {what} must be done or diverged, is {old['status']}: what ended it "
             "was not its own; choose another row"
         )
-    own = {"workers": 0, "fleet": "processes", "ray_address": None, "name": None}
+    own: Any = {"workers": 0, "fleet": "processes"}
+    own |= dict.fromkeys(("ray_address", "tracking", "name"))
     config = replace(results.config(args.trial), seeds=1, first_seed=args.seed, **own)
     new = trained_again(config, tuple(name for name in old if name.startswith("env.")))
     moved = _moved(args.folder)

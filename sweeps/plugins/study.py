@@ -109,7 +109,7 @@ def _is_base_of(path: Path, base: Config) -> bool:
 def _validated(path: Path, asked: Validate, base: Config) -> int:
     """Validate the study, which is over; the exit status."""
     print("\nvalidation")
-    on = WorkerOptions(base.workers, base.fleet, base.ray_address)
+    on = WorkerOptions(base.workers, base.fleet, base.ray_address, base.tracking)
     found = validate_trials(path, asked.top, asked.seeds, on)
     if found is None:
         return INTERRUPTED
