@@ -135,6 +135,7 @@ def test_a_tracker_that_hangs_is_left_behind(tmp_path, tracker, monkeypatch, pla
 
 def test_ctrl_c_does_not_wait_for_a_tracker(tmp_path, tracker, monkeypatch):
     tracker.hangs_at = "close"
+    monkeypatch.setattr(background, "PATIENCE", 9_000.0)
     monkeypatch.setattr(background, "_SHOWN_AFTER", 0.0)
 
     class Impatient(Silent):
@@ -143,11 +144,27 @@ def test_ctrl_c_does_not_wait_for_a_tracker(tmp_path, tracker, monkeypatch):
             if text.startswith("waiting"):
                 raise KeyboardInterrupt
 
-    began = time.monotonic()
     _, notices, _ = track(tmp_path, Scripted(trials()), FakePool(), view=Impatient())
-    assert time.monotonic() < began + background.PATIENCE
+    assert not tracker.made.is_closed
     assert [line.split(" ")[0] for line in notices[-2:]] == ["waiting", "Remembering"]
-    assert re.search(r"waiting up to 30 s for Remembering, 0 episodes left", notices[-2])
+    assert re.search(r"waiting up to 9000 s for Remembering, 0 episodes left", notices[-2])
+    tracker.made.awake.set()
+
+
+def test_a_second_ctrl_c_ends_the_command_at_once(tmp_path, tracker, monkeypatch):
+    tracker.hangs_at = "close"
+    monkeypatch.setattr(background, "PATIENCE", 9_000.0)
+
+    class Interrupted(FakePool):
+        def advance(self, new, cancelled):
+            if self.calls == 5:
+                raise KeyboardInterrupt
+            return super().advance(new, cancelled)
+
+    with pytest.raises(KeyboardInterrupt):
+        track(tmp_path, Scripted(trials()), Interrupted())
+    assert tracker.made.begun
+    assert not tracker.made.is_closed
     tracker.made.awake.set()
 
 

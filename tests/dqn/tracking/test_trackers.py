@@ -5,13 +5,15 @@ import logging
 import math
 import os
 
+import numpy as np
 import pytest
 import wandb_file
-from scripted import EPISODES, CutError, FakePool, Scripted, returns_of, table, trials
+from scripted import EPISODES, CutError, FakePool, Scripted, opened, returns_of, table, trials
 from tracked import track
 
 from dqn.tracking import TRACKERS, background
 from dqn.tracking.tracker import TrackedFolder, TrackedTraining
+from dqn.training.jobs import EpisodeBatch
 
 EVERY = [(trial, seed) for trial in range(2) for seed in range(3)]
 STEPS = list(range(1, EPISODES + 1))
@@ -162,6 +164,26 @@ def test_a_resumed_command_leaves_no_run_twice(tmp_path, name):
     for key, runs in found.items():
         assert [run["returns"] for run in runs] == [returns_of(*key).tolist()]
         assert runs[0]["whole"]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_a_kill_has_left_is_replaced(tmp_path, name):
+    needs(name)
+    folder = tmp_path / "mine"
+    with opened(folder):
+        tracker = TRACKERS[name](TrackedFolder.at(folder))
+        tracker.start(training := TrackedTraining(0, 1, {"lr": 0.5}))
+        ones = np.ones(3)
+        tracker.log(training, EpisodeBatch((0, 1), ones * [1, 2, 3], ones, ones, ones, ones, ones))
+    if name == "wandb":
+        import wandb
+
+        wandb.teardown()
+    track(folder, Scripted(trials(count=1)), FakePool(), name=name)
+    found = READERS[name](folder)
+    assert sorted(found) == EVERY[:3]
+    for key, runs in found.items():
+        assert [run["returns"] for run in runs] == [returns_of(*key).tolist()]
 
 
 def test_wandb_asks_nothing_and_keeps_no_key(tmp_path, monkeypatch):
