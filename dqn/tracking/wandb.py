@@ -38,6 +38,8 @@ class Wandb:
         mode = str(own.mode or "online")
         self._mode: Any = "offline" if mode == "online" and not _has_key(own) else mode
         self.where = f"project {self._project} at {own.base_url}"
+        if mode == "disabled":
+            self.where = "off, as WANDB_MODE says"
         if self._mode in ("offline", "dryrun"):
             why = "" if mode == self._mode else "no API key (wandb login, or WANDB_API_KEY): "
             place = self._root / FOLDER
