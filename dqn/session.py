@@ -23,6 +23,7 @@ from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.drawing import DrawingProgress, draw_and_report
 from dqn.terminal.progress import RunProgress, SweepProgress
 from dqn.terminal.tables import best_of, leaderboards, summary, unwritten
+from dqn.tracking.progress import TrackingProgress
 from dqn.training.jobs import LANES, WorkerPool
 from dqn.training.scheduler import ProgressListener, Scheduler, Timing
 from dqn.training.time_limit import TimeLimit
@@ -67,7 +68,7 @@ def train(
                 RunProgress(missing, config) as progress,
             ):
                 view = DrawingProgress(progress, folder, config)
-                ending.train(source, folder, pool, view, progress.stopping)
+                ending.train(source, folder, pool, view, progress.stopping, config.tracking)
         if not ending.stopped and ending.failed is None:
             ending.write(folder.put_in_order)
         from dqn.plotting import result_pictures
@@ -152,7 +153,8 @@ def sweep(
                 pool_for(base, jobs, about.configs) as pool,
                 SweepProgress(folder, source.total, base) as view,
             ):
-                ending.train(source, folder, pool, view, view.stopping, about.limit)
+                stopping, limit = view.stopping, about.limit
+                ending.train(source, folder, pool, view, stopping, base.tracking, limit)
         if not ending.stopped:
             ending.write(folder.put_in_order)
         from dqn.plotting import result_pictures
@@ -197,6 +199,7 @@ class _Ending:
         self.failed: TrainingError | None = None
         """Of some seeds: the others are there, and shown."""
         self._unwritten: list[RunError] = []
+        self._cost = ""  # of tracking
 
     def train(
         self,
@@ -205,17 +208,20 @@ class _Ending:
         pool: WorkerPool,
         view: ProgressListener,
         stopping: Callable[[], None],
+        tracking: str | None,
         limit: TimeLimit | None = None,
     ) -> None:
         """Train what `source` gives, until Ctrl-C or the limit."""
-        scheduler = Scheduler(source, folder, pool, view)
+        tracked = TrackingProgress(view, folder, tracking)
+        scheduler = Scheduler(source, folder, pool, tracked)
         try:
-            with _ctrl_c(stopping) as asked:
+            with tracked, _ctrl_c(stopping) as asked:
                 self.stopped = scheduler.run(asked, limit)
                 self.is_time_up = self.stopped and not asked.is_set()
             self.timing = scheduler.timing
         except TrainingError as error:
             self.failed = error
+        self._cost = tracked.cost
         self.workers, timing = pool.workers, self.timing
         record_speed(folder.path, timing.steps, timing.busy, LANES * timing.useful)
 
@@ -230,7 +236,7 @@ class _Ending:
 
     def status(self, where: str, say: Say, status: int = 0) -> int:
         """The exit status once all is shown, but for `where` the results are."""
-        say(where)
+        say("\n".join(filter(None, [self._cost, where])))
         if self.failed is not None or self._unwritten:
             raise self.failed or self._unwritten[-1]
         if self.is_time_up:

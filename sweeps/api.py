@@ -142,7 +142,7 @@ def tune(
             notice(line)
         if is_over and (asked := study.validate) is not None:
             base, limit = study.sweep.base, study.sweep.about.limit
-            on = WorkerOptions(base.workers, base.fleet, base.ray_address)
+            on = WorkerOptions(base.workers, base.fleet, base.ray_address, base.tracking)
             if validate_trials(command.folder, asked.top, asked.seeds, on, limit, _ignore) is None:
                 if not limit.is_over:
                     raise stopped(command.folder, "trainings on new seeds")

@@ -53,6 +53,8 @@ REFUSED = [
     ("lr={a:1}", "lr ; a number > 0; got {'a': 1}; lr=0.001"),
     ("seeds=1.5", "seeds ; a whole number >= 1; got 1.5; seeds=5"),
     ("double=yes", "double ; true or false; got 'yes'; double=false"),
+    ("tracking=tensorbord", "tracking ; null; did you mean tracking=tensorboard?"),
+    ("tracking=comet", "tracking ; wandb, mlflow, tensorboard or null; tracking=wandb"),
     ("hidden=64", "hidden ; list; got 64; hidden=[64,64]"),
     ("hidden=[[64]]", "hidden ; list; got [[64]]; hidden=[64,64]"),
     ("activation=rellu", "activation ; relu, tanh; got 'rellu'; did you mean activation=relu?"),

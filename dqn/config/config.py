@@ -102,6 +102,7 @@ class Config:
     ray_address: str | None = run(
         None, "", "", "host:port", "Ray cluster; null: RAY_ADDRESS or a new one"
     )
+    tracking: str | None = run(None, "", "", "wandb | mlflow | tensorboard", "tracker or null")
     name: str | None = run(None, "", "", "folder name", "outputs/runs/NAME; null: date and time")
 
     def __post_init__(self) -> None:
@@ -151,8 +152,8 @@ KEYS: dict[str, Field] = {
     **{setting.name: setting for setting in fields(Config)[1:]},
 }
 
-NON_RESULT_KEYS = ("workers", "fleet", "ray_address", "name")
-"""Keys that no result depends on: where it is computed, and what it is called."""
+NON_RESULT_KEYS = ("workers", "fleet", "ray_address", "tracking", "name")
+"""Keys that no result depends on: where it is computed, who is told, and what it is called."""
 
 _LONGEST = 2**24  # steps of an episode up to which float32 adds 1 to a sum of ones
 _MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in memory

@@ -164,6 +164,8 @@ def validate(name: str, setting: Field, value: object) -> Any:
     text = value if isinstance(value, str) else ""
     if optional and (value is None or (text == "null" and read is not _text)):
         return None
+    if optional and about.choices and text.lower() in ("null", "none"):
+        return None
     default = setting.default if setting.default not in (None, dataclasses.MISSING) else example
     example = f"{name}={override_text(default)}"
     if text == _MISSING:
@@ -175,8 +177,10 @@ def validate(name: str, setting: Field, value: object) -> Any:
     except ValueError as error:
         bound = str(error)
     if about.choices:
-        *others, last = about.choices
+        *others, last = (*about.choices, "null") if optional else about.choices
         rule = f"{', '.join(others)} or {last}"
+        if optional:
+            example = f"{name}={about.choices[0]}"
         if near := closest_match(override_text(value), about.choices):
             advice = f"did you mean {name}={near}?"
             raise must_be(name, rule, short_repr(value), advice, value=value)

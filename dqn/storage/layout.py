@@ -19,13 +19,16 @@ BEST_FILES = ("config.yaml", *NETWORK_FILES)
 _TABLES = ("config.yaml", "sweep.yaml", "seeds.csv", "trials.csv", "episodes.parquet",
            "machine.yaml", FORMAT_FILE)  # fmt: skip
 _LATER = ("report.html", "validation.csv", "recommended.yaml")
-_FOLDERS = ("figures", "best", "validation", "tensorboard", ".hydra")
+_FOLDERS = ("figures", "best", "validation", "tensorboard", "wandb", "mlartifacts", ".hydra")
+TRACKING_ID = ".tracking"
+"""What trackers know a run by; a sweep has its identity."""
 MADE_BY = "dqn-study"
 """In the metadata of every figure."""
 WEIGHTS = re.compile(r"\.weights-(\d+)-(\d+)\.npz")
 """A file of weights: its trial and its seed."""
 
-_NAMES = {*_TABLES, *_LATER, *_FOLDERS, "model.keras", "episode.gif", ".lock", "study.db"}
+_NAMES = {*_TABLES, *_LATER, *_FOLDERS, "model.keras", "episode.gif", ".lock", "study.db",
+          "mlflow.db", TRACKING_ID}  # fmt: skip
 _ENOUGH = 20  # of our keys in a mapping: nobody else's configuration has so many
 
 

@@ -4,6 +4,7 @@ import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dqn.runtime import compile_cache
 from dqn.runtime.errors import UserError
@@ -45,7 +46,8 @@ def recorded(results: Results, trial: int, seed: int) -> Row:
 def train_again(results: Results, trial: int, seed: int) -> tuple[Row, Best | None]:
     """The row of a training, trained anew, and its network, if it has one; raises as `recorded`."""
     swept = [name for name in recorded(results, trial, seed) if name.startswith("env.")]
-    own = {"workers": 0, "fleet": "processes", "ray_address": None, "name": None}
+    own: Any = {"workers": 0, "fleet": "processes"}
+    own |= dict.fromkeys(("ray_address", "tracking", "name"))
     config = replace(results.config(trial), seeds=1, first_seed=seed, **own)
     compile_cache.prepare()
     with (

@@ -94,7 +94,11 @@ class Scheduler:
             asking = time.process_time()
             update = self._pool.advance(new, cancelled)
             engine = 0.0 if self._pool.is_remote else time.process_time() - asking
-            self._take(update)
+            try:
+                self._take(update)
+            except TrainingError:  # what was saved is reported all the same
+                self._view.report(update)
+                raise
             self._view.report(update)
             self.timing.scheduler += time.process_time() - processor - engine
             now = time.perf_counter()

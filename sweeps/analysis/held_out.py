@@ -38,6 +38,7 @@ class WorkerOptions(NamedTuple):
     workers: int | str | None = None
     fleet: str = "processes"
     ray_address: str | None = None
+    tracking: str | None = None
 
 
 def validate_trials(
@@ -101,7 +102,7 @@ def _base(results: Results, seeds: int, on: WorkerOptions) -> Config:
     return Config(
         env=study.env, episodes=study.episodes, steps=study.steps, seeds=seeds,
         first_seed=first, test_episodes=study.test_episodes,
-        fleet=on.fleet, ray_address=on.ray_address,
+        fleet=on.fleet, ray_address=on.ray_address, tracking=on.tracking,
         workers=study.workers if on.workers is None else on.workers,
     )  # fmt: skip
 

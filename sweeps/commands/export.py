@@ -1,56 +1,71 @@
-"""`python -m sweeps export`: a folder of results as files that TensorBoard opens."""
+"""`python -m sweeps export`: a folder of results as a tracker has it: files, or runs."""
 
 import argparse
 import importlib.util
 import math
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dqn.config.config import choices_of
 from dqn.runtime import compile_cache
 from dqn.runtime.atomic_write import replacing_folder
-from dqn.runtime.errors import missing_package, must_be
+from dqn.runtime.errors import RunError, first_line, missing_package, must_be, only_for
 from dqn.runtime.tensorflow import import_tensorflow
 from dqn.statistics.metrics import METRICS
 from dqn.storage.columns import Cell, Row, hyperparameters
 from dqn.storage.episodes import read_episodes
 from dqn.storage.reader import Results, read
+from dqn.storage.seeds_text import row_id
 from dqn.storage.trials import trial_rows
 from dqn.terminal.console import steps
+from dqn.tracking import TRACKERS
+from dqn.tracking.tensorboard import EVENTS, event_file, summary
+from dqn.tracking.tracker import TrackedFolder, TrackedTraining, scalars
+from dqn.training.jobs import EpisodeBatch
 
 EXAMPLES = """\
 examples
   python -m sweeps export outputs/sweeps/a --to tensorboard
   python -m sweeps export outputs/runs/a --to tensorboard --out /tmp/a
   tensorboard --logdir /tmp/a
+  python -m sweeps export outputs/sweeps/a --to wandb               or mlflow: as tracking= does
 """
-EPISODE = ("return", "length", "epsilon", "loss", "q")
-"""Columns of episodes.parquet that become scalars, tagged episode/NAME, by environment step."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow `export`."""
     add = parser.add_argument
     add("folder", type=Path, metavar="DIR", help="of results")
-    add("--to", choices=["tensorboard"], default="tensorboard", help="the tool it is for")
-    add("--out", type=Path, metavar="DIR", help="a new folder (default: tensorboard in DIR)")
+    add("--to", choices=choices_of("tracking"), default="tensorboard", help="the tool it is for")
+    add("--out", type=Path, metavar="DIR",
+        help="a new folder, for TensorBoard (default: tensorboard in DIR)")  # fmt: skip
 
 
 def export(args: argparse.Namespace) -> tuple[int, str, Any]:
     """Write the folder; status, text, plain values.
 
     Raises `UserError` for what is no folder of results, an `--out` that is there already or cannot
-    be written, and where TensorBoard is not installed.
+    be written, and where the tracker is not installed; `RunError` where it fails.
     """
-    results = read(args.folder)
+    results, title = read(args.folder), TRACKERS[args.to].title
+    trainings = sum(map(len, results.rows.values()))
+    done = f"{trainings:,} trainings of {len(results.rows):,} trials"
+    if args.to != "tensorboard":
+        if args.out is not None:
+            raise only_for("--out", "--to tensorboard", "leave it out", args.out)
+        with steps() as tell:
+            where = send(args.to, results, tell)
+        return 0, f"{done}; {title}: {where}", {
+            "where": where, "trials": len(results.rows), "trainings": trainings,
+        }  # fmt: skip
     if importlib.util.find_spec("tensorboard") is None:
         raise missing_package("--to tensorboard", "TensorBoard", "tensorboard")
     out = args.out or args.folder / "tensorboard"
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise must_be("--out", "a new or empty folder", out, "move it away, or name another")
-    trainings = sum(map(len, results.rows.values()))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with steps() as tell, replacing_folder(out) as folder:
@@ -59,10 +74,45 @@ def export(args: argparse.Namespace) -> tuple[int, str, Any]:
         got = f"{out} ({error.strerror or error})"
         raise must_be("--out", "a folder that can be written", got, "name another") from error
     command = f"tensorboard --logdir {shlex.quote(str(out))}"
-    text = f"{trainings:,} trainings of {len(results.rows):,} trials; to see them: {command}"
-    return 0, text, {
+    return 0, f"{done}; to see them: {command}", {
         "folder": str(out), "trials": len(results.rows), "trainings": trainings, "open": command,
     }  # fmt: skip
+
+
+def send(name: str, results: Results, tell: Callable[[str], None]) -> str:
+    """Send every training to a tracker; where they are. A run of the same training is replaced.
+
+    Raises `UserError` where it is not installed, `RunError` for whatever goes wrong in it.
+    """
+    rows = [row for trial in sorted(results.rows) for row in results.rows[trial]]
+    try:
+        tracker = TRACKERS[name](TrackedFolder.at(results.path))
+        for done, (row, episodes) in enumerate(zip(rows, _episodes_of(results, rows), strict=True)):
+            tell(f"{done:,} of {len(rows):,} trainings sent")
+            env = [column for column in row if column.startswith("env.")]
+            cells = {column: row[column] for column in hyperparameters(results.base, env)}
+            training = TrackedTraining(*episodes.key, cells)
+            tracker.start(training)
+            tracker.log(training, episodes)
+            tracker.finish(training, row)
+        tracker.close()
+    except ModuleNotFoundError as error:
+        tracker = TRACKERS[name]
+        raise missing_package(f"--to {name}", tracker.title, tracker.package) from error
+    except Exception as error:
+        advice = "give the same command again"
+        raise RunError(f"--to {name} failed ({first_line(error)}); {advice}") from error
+    return tracker.where
+
+
+def _episodes_of(results: Results, rows: Iterable[Row]) -> Iterator[EpisodeBatch]:
+    """Of each row, the training's episodes."""
+    every: Any = read_episodes(results.path / "episodes.parquet")
+    groups = every.groupby(["trial", "seed"], sort=False).indices
+    names = ("step", "return", "length", "epsilon", "loss", "q")
+    columns = [every[name].to_numpy() for name in names]
+    for key in map(row_id, rows):
+        yield EpisodeBatch(key, *(column[groups.get(key, [])] for column in columns))
 
 
 def write(folder: Path, results: Results, tell: Callable[[str], None]) -> None:
@@ -89,20 +139,19 @@ def write(folder: Path, results: Results, tell: Callable[[str], None]) -> None:
         values = {key: column[place] for key, column in cells.items()}
         with _events(path) as add:
             add(0.0, 0, api.hparams_pb(values, trial_id=path.name, start_time_secs=0.0))
-            add(0.0, 0, _scalars({metric: trial[metric] for metric in METRICS}))
-    rows = {(row["trial"], row["seed"]): row for rows in results.rows.values() for row in rows}
-    episodes: Any = read_episodes(results.path / "episodes.parquet")
-    trainings = episodes.groupby(["trial", "seed"], sort=False)
-    for done, ((trial, seed), group) in enumerate(trainings):
+            add(0.0, 0, summary({metric: trial[metric] for metric in METRICS}))
+    rows = [row for trial in sorted(results.rows) for row in results.rows[trial]]
+    for done, (row, episodes) in enumerate(zip(rows, _episodes_of(results, rows), strict=True)):
         tell(f"{done:,} of {len(rows):,} trainings written")
-        if (trial, seed) in rows:
-            _write_episodes(folders[trial] / f"seed-{seed}", group, rows[trial, seed])
+        if len(episodes.step):
+            _write_episodes(folders[episodes.key[0]] / f"seed-{row['seed']}", episodes, row)
 
 
 def _experiment(cells: Mapping[str, Sequence[Any]]) -> Any:
     """What HParams shows, and in which order: first the hyperparameters that differ."""
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.plugins.hparams import api, api_pb2, summary
+    from tensorboard.plugins.hparams import api, api_pb2
+    from tensorboard.plugins.hparams import summary as hparams
 
     settings = []
     for name, values in cells.items():
@@ -115,42 +164,26 @@ def _experiment(cells: Mapping[str, Sequence[Any]]) -> Any:
         api_pb2.MetricInfo(name=api_pb2.MetricName(tag=name), display_name=f"{metric.title} (IQM)")
         for name, metric in METRICS.items()
     ]
-    made = summary.experiment_pb(settings, metrics, time_created_secs=0.0)
+    made = hparams.experiment_pb(settings, metrics, time_created_secs=0.0)
     return Summary.FromString(made.SerializeToString())  # it is TensorFlow's class of that name
 
 
-def _write_episodes(folder: Path, episodes: Any, row: Row) -> None:
+def _write_episodes(folder: Path, episodes: EpisodeBatch, row: Row) -> None:
     """The episodes of one training; times are what it took, shared out evenly over its steps."""
-    seconds, steps = float(row["seconds"] or 0.0), max(1, int(row["steps"] or 0))
-    tags = [f"episode/{name}" for name in EPISODE]
+    seconds, taken = float(row["seconds"] or 0.0), max(1, int(row["steps"] or 0))
     with _events(folder) as add:
-        for step, *values in episodes[["step", *EPISODE]].to_numpy().tolist():
-            add(seconds * step / steps, int(step), _scalars(dict(zip(tags, values, strict=True))))
+        for step, values in scalars(episodes):
+            add(seconds * step / taken, step, summary(values))
 
 
 @contextmanager
 def _events(folder: Path) -> Iterator[Any]:
-    """An event file in `folder`; gives `add(wall_time, step, summary)`."""
+    """An event file in a new `folder`; gives `add(wall_time, step, summary)`."""
     import tensorflow as tf
-    from tensorboard.compat.proto.event_pb2 import Event
 
     folder.mkdir(exist_ok=True, parents=True)
-    with tf.io.TFRecordWriter(str(folder / "events.out.tfevents.0")) as file:
-        file.write(Event(wall_time=0.0, file_version="brain.Event:2").SerializeToString())
-
-        def add(wall_time: float, step: int, summary: Any) -> None:
-            event = Event(wall_time=wall_time, step=step, summary=summary)
-            file.write(event.SerializeToString())
-
+    with event_file(folder / EVENTS, tf.io.TFRecordWriter) as add:
         yield add
-
-
-def _scalars(values: Mapping[str, Any]) -> Any:
-    """Numbers by tag; what is unknown (no loss yet, no finite IQM) is left out."""
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
-    known = {tag: v for tag, v in values.items() if v is not None and math.isfinite(v)}
-    return Summary(value=[Summary.Value(tag=tag, simple_value=v) for tag, v in known.items()])
 
 
 def _alike(cells: Sequence[Cell]) -> list[Any]:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dqn.config.config import choices_of
 from dqn.runtime.exit_codes import INTERRUPTED
 from sweeps.analysis.held_out import WorkerOptions, validate_trials
 from sweeps.analysis.validation import render, to_plain
@@ -31,12 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=_at_least(0), metavar="W", help="processes (default: as the study)")
     add("--fleet", choices=("processes", "ray"), default="processes", help="where they run")
     add("--ray-address", metavar="HOST:PORT", help="of a Ray cluster")
+    add("--tracking", choices=choices_of("tracking"), help="a tracker of curves and results")
 
 
 def validate(args: argparse.Namespace) -> tuple[int, str, Any]:
     """Validate as asked for; status, text, plain values. Raises as `validate_trials`."""
     with contextlib.redirect_stdout(sys.stderr):
-        on = WorkerOptions(args.workers, args.fleet, args.ray_address)
+        on = WorkerOptions(args.workers, args.fleet, args.ray_address, args.tracking)
         found = validate_trials(args.folder, args.top, args.seeds, on)
     if found is None:
         return INTERRUPTED, "to resume: the same command", {"interrupted": True}

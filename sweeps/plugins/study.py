@@ -155,7 +155,7 @@ def _is_base_of(path: Path, base: Config) -> bool:
 def _validated(path: Path, asked: Validate, base: Config, limit: TimeLimit) -> int:
     """Validate the study, which is over; the exit status."""
     print("\nvalidation")
-    on = WorkerOptions(base.workers, base.fleet, base.ray_address)
+    on = WorkerOptions(base.workers, base.fleet, base.ray_address, base.tracking)
     found = validate_trials(path, asked.top, asked.seeds, on, limit)
     if found is None:
         return TIME_IS_UP if limit.is_over else INTERRUPTED

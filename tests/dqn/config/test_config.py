@@ -38,7 +38,7 @@ def test_the_defaults_are_the_exercise():
         "reward_scale": 1.0, "double": False, "huber_delta": math.inf, "grad_clip": math.inf,
         "timeout_terminal": False, "episodes": 150, "steps": 0,
         "seeds": 5, "first_seed": 0, "test_episodes": 20, "workers": "auto", "fleet": "processes",
-        "ray_address": None, "name": None,
+        "ray_address": None, "tracking": None, "name": None,
     }  # fmt: skip
 
 
@@ -237,9 +237,10 @@ def test_kinds_say_what_shares_a_program():
         "env", "optimizer", "network", "hidden", "activation", "batch_size"
     )  # fmt: skip
     assert fields_of("run") == (
-        "seeds", "first_seed", "test_episodes", "workers", "fleet", "ray_address", "name"
+        "seeds", "first_seed", "test_episodes", "workers", "fleet", "ray_address", "tracking",
+        "name"
     )  # fmt: skip
-    assert len(fields_of("lane")) == len(dataclasses.fields(Config)) - 13
+    assert len(fields_of("lane")) == len(dataclasses.fields(Config)) - 14
 
 
 def test_the_columns_of_a_table_are_every_shape_and_lane_key_in_order():

@@ -319,6 +319,7 @@ def test_no_file_of_results_is_unpickled_or_run():
         "dqn/agents/optimizers/__init__.py",  # its own table
         "dqn/envs/__init__.py",  # its own table
         "dqn/envs/registry_errors.py",  # env.id=module:ID, where it is trained
+        "dqn/tracking/__init__.py",  # its own table
         "benchmarks/capacity.py",  # its own pickles
         "dqn/workers/ray.py",  # pickles of our workers
         "dqn/runtime/tensorflow.py",  # TensorFlow

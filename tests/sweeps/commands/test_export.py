@@ -6,9 +6,11 @@ import sys
 import numpy as np
 import pytest
 from sweep_commands import plain, refusal
+from tracked import Remembering
 from trainings import CONFIG, filled, result
 
 from dqn.statistics.metrics import METRICS
+from dqn.tracking import TRACKERS
 from sweeps.__main__ import main
 
 pytest.importorskip("tensorboard", reason="needs the extra: pip install -e '.[test]'")
@@ -115,6 +117,44 @@ def test_a_run_is_exported_where_it_is_wanted(tmp_path, capsys):
         10.0, 20.0, 30.0,
     ]  # fmt: skip
     assert not [path for path in out.parent.iterdir() if path != out]  # nothing half-written
+
+
+def test_a_tracker_hears_of_each_training_and_has_nothing_twice(tmp_path, capsys, monkeypatch):
+    class Listed(Remembering):
+        where = "here"
+
+    monkeypatch.setitem(TRACKERS, "mlflow", Listed)
+    config = dataclasses.replace(CONFIG, lr=0.25)
+    filled(tmp_path / "run", result(0, 3, config=config), result(0, 4), config=CONFIG)
+    status, text = plain(capsys, "export", tmp_path / "run", "--to", "mlflow")
+    assert (status, text) == (0, {"where": "here", "trials": 1, "trainings": 2})
+    made = Listed.made
+    assert made.begun == [(0, 3), (0, 4)]
+    assert made.runs == {key: [10.0, 20.0, 30.0] for key in made.begun}
+    assert [made.rows[key]["test_return"] for key in made.begun] == [198.0, 199.0]
+    assert made.is_closed
+    assert plain(capsys, "export", tmp_path / "run", "--to", "mlflow")[0] == 0
+    assert Listed.made.folder.id == made.folder.id
+
+
+def test_a_tracker_that_cannot_be_had_costs_one_line(tmp_path, capsys, monkeypatch):
+    filled(tmp_path / "run", result())
+    status, text = refusal(capsys, "export", tmp_path / "run", "--to", "mlflow", "--out", "x")
+    assert (status, text.split(";")[0]) == (
+        2, "--out only applies to --to tensorboard: leave it out\n",
+    )  # fmt: skip
+
+    class Failing(Remembering):
+        fails_at = "log"
+
+    monkeypatch.setitem(TRACKERS, "mlflow", Failing)
+    assert main(["export", str(tmp_path / "run"), "--to", "mlflow"]) == 1
+    assert "--to mlflow failed (no route); give the same command again" in capsys.readouterr().err
+    monkeypatch.setattr(Failing, "fails_at", "import")
+    monkeypatch.setattr(Failing, "error", ModuleNotFoundError("x"))
+    assert main(["export", str(tmp_path / "run"), "--to", "mlflow"]) == 2
+    err = capsys.readouterr().err
+    assert "--to mlflow needs Remembering: pip install remembering" in err
 
 
 def test_without_tensorboard_one_line_says_what_to_install(tmp_path, capsys, monkeypatch):
