@@ -23,6 +23,7 @@ _HOMES = {
     "ReplayBuffer": "dqn.agents.keras.replay_buffer",
     "create_model": "dqn.agents.networks",
     "record_episode": "dqn.plotting.episode_recorder",
+    "register": "dqn.training.own_components",
 }
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 

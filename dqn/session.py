@@ -2,8 +2,9 @@
 
 import contextlib
 import signal
+import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from dqn.runtime import compile_cache
 from dqn.runtime.errors import RunError, TrainingError
 from dqn.runtime.exit_codes import INTERRUPTED
 from dqn.statistics.formatting import count
+from dqn.storage import components
 from dqn.storage.columns import Row
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.drawing import DrawingProgress, draw_and_report
@@ -45,6 +47,7 @@ def train(config: Config, path: Path) -> int:
     seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
     ending = _Ending()
     with ResultsDir(path, config) as folder:
+        _record_components(path, [config])
         finished = folder.finished()
         missing = [seed for seed in seeds if (0, seed) not in finished]
         if missing:
@@ -83,7 +86,10 @@ class SweepSpec:
     swept: tuple[str, ...]
     """Keys and groups that differ between trials."""
     configs: tuple[Config, ...]
-    """Configurations that tell what the trials will need: all of a grid's, a study's base."""
+    """Configurations that tell what the trials will need: all of a grid's, a study's base.
+
+    And of a study, those that have components of one's own.
+    """
     objective: str = "mean_return"
     over: Callable[[Sequence[Row]], float] | None = None
     ordered_by: str = "IQM"
@@ -120,6 +126,7 @@ def sweep(
             defaults=about.defaults,
         )
     with opened as folder:
+        _record_components(path, about.configs)
         with compile_cache.nothing_collected():
             made = make_source(folder)
         with contextlib.closing(made) as source:
@@ -217,14 +224,20 @@ def pool_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterator
         most = max_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
         pool = RemotePool(RayBackend(looked_up(config.ray_address, "ray_address"), most))
     elif not alone and (workers := worker_count(config.workers, jobs, configs)):
-        if env_id := bound_here(configs):
-            print_bound(env_id)
+        if what := bound_here(configs):
+            print_bound(what)
         else:
             pool = RemotePool(LocalBackend(workers))
     try:
         yield pool
     finally:
         pool.close()
+
+
+def _record_components(path: Path, configs: Iterable[Config]) -> None:
+    """Record the sources of components of one's own; say which have changed."""
+    for line in components.record(path, configs):
+        print(line, file=sys.stderr)
 
 
 def _render_timing(timing: Timing, trainings: int, steps: int, workers: int) -> str:

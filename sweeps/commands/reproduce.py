@@ -14,10 +14,11 @@ from dqn.runtime import machine
 from dqn.runtime.errors import UserError
 from dqn.runtime.exit_codes import FAILED
 from dqn.statistics.metrics import METRICS
-from dqn.storage import machines
+from dqn.storage import components, machines
 from dqn.storage.columns import Cell, Row
 from dqn.storage.reader import read
 from dqn.terminal.tables import as_text, table
+from dqn.training.own_components import refuse_config
 
 EXAMPLES = """\
 examples
@@ -63,8 +64,11 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
         )
     own = {"workers": 0, "fleet": "processes", "ray_address": None, "name": None}
     config = replace(results.config(args.trial), seeds=1, first_seed=args.seed, **own)
+    refuse_config(config)
+    changed = components.changed(args.folder, config)
     new = trained_again(config, tuple(name for name in old if name.startswith("env.")))
-    moved = _moved(args.folder)
+    machine_changed = _moved(args.folder)
+    moved = [*machine_changed, *changed]
     starts = "" if is_compiled(config.env) else _other_starts(args.folder)
     pairs = {name: (old[name], new[name]) for name in old if name not in _NOT_OF_THE_TRAINING}
     # To the last bit: the text of a number in seeds.csv gives the number back.
@@ -90,7 +94,8 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
     else:
         lines.append(f"{what} is bit-identical: every column of its row but seconds is the same")
     return status, "\n".join(lines), {
-        "trial": args.trial, "seed": args.seed, "identical": not differ, "machine_changed": moved,
+        "trial": args.trial, "seed": args.seed, "identical": not differ,
+        "machine_changed": machine_changed, "components_changed": changed,
         "within_tolerance": close, "tolerance": args.tolerance,
         "starts_changed": bool(starts and differ),
         "differ": {name: list(pair) for name, pair in differ.items()},

@@ -20,6 +20,7 @@ from dqn.compose.hydra_errors import one_line
 from dqn.compose.overrides import refuse_run_keys
 from dqn.compose.resume_command import resume_command
 from dqn.config import Config
+from dqn.config.components import COMPONENTS, path_of
 from dqn.config.config import KEYS
 from dqn.config.fields import validate
 from dqn.runtime.errors import UserError
@@ -140,7 +141,10 @@ def trials_of(
 
 def _split(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
-    return name.lstrip("+"), value
+    name = name.lstrip("+")
+    if name in COMPONENTS:  # Hydra writes a colon with a backslash
+        value = path_of(name, value.replace("\\:", ":"))
+    return name, value
 
 
 def folder_of(composed: DictConfig) -> Path:

@@ -24,7 +24,7 @@ from sweeps.plugins.grid import begun, finish, folder_of, keep_composed
 from sweeps.plugins.older_results import add_columns
 from sweeps.search.options import options_of
 from sweeps.search.settings import Settings, Validate, refuse_unsound
-from sweeps.search.space import Value, alternatives, corners, overrides_of
+from sweeps.search.space import Value, alternatives, corners, overrides_of, own_components
 from sweeps.search.space_parser import recorded, search_space
 from sweeps.search.study import Study
 from sweeps.search.study_storage import StudyStorage
@@ -64,7 +64,7 @@ def search(loader: Any, composed: DictConfig, arguments: Sequence[str]) -> None:
         record=record_of(settings, params, base),
         growable_keys=GROWS,
         swept=(*space, *differing_env([base, *(config for _, config in found)])),
-        configs=(base,),
+        configs=(base, *own_components(space, found, compose)),
         objective=settings.objective,
         over=objective.of_rows,
         ordered_by=objective.label,

@@ -1,10 +1,12 @@
 """What every optimizer is: a frozen object of pure functions, over lanes and as Keras has it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
+
+from dqn.runtime.errors import UserError
 
 Slots = tuple[list, ...]
 """What an optimizer keeps: for each of its slots a flat list of tensors like the weights."""
@@ -19,9 +21,9 @@ class Optimizer:
     update: Callable[[list, Slots, list, Any, Any], tuple[list, Slots]]
     """gradients, slots, weights, hyper and the number of this update, float32 [L] from 1 on →
     weights and slots."""
-    keras_class: str
-    """The same among the optimizers of Keras."""
-    keras_settings: Mapping[str, Any]
+    keras_class: str = ""
+    """The same among the optimizers of Keras; "" where one of one's own is not among them."""
+    keras_settings: Mapping[str, Any] = field(default_factory=dict)
     """What that is made with, besides a learning rate."""
 
     def init(self, weights: list) -> Slots:
@@ -29,7 +31,13 @@ class Optimizer:
         return tuple([tf.zeros_like(w) for w in weights] for _ in range(self.slots))
 
     def to_keras(self, lr: float) -> Any:
-        """The same optimizer of Keras."""
+        """The same optimizer of Keras; raises `UserError` where there is none."""
+        if not self.keras_class:
+            raise UserError(
+                "an optimizer without keras_class has no counterpart in Keras: lanes train with "
+                "it, create_model cannot",
+                "optimizer",
+            )
         from dqn.agents.keras.backend import keras  # not above: lanes do without it
 
         return getattr(keras.optimizers, self.keras_class)(lr, **self.keras_settings)
