@@ -47,10 +47,10 @@ def train(config: Config, path: Path) -> int:
     seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
     ending = _Ending()
     with ResultsDir(path, config) as folder:
-        _record_components(path, [config])
         finished = folder.finished()
         missing = [seed for seed in seeds if (0, seed) not in finished]
         if missing:
+            _record_components(path, [config])
             source = FixedTrials([Trial(0, config, seeds)])
             with (
                 pool_for(config, len(missing), [config]) as pool,
@@ -126,7 +126,6 @@ def sweep(
             defaults=about.defaults,
         )
     with opened as folder:
-        _record_components(path, about.configs)
         with compile_cache.nothing_collected():
             made = make_source(folder)
         with contextlib.closing(made) as source:
@@ -134,6 +133,8 @@ def sweep(
                 n for n, _ in folder.finished() if about.trials is None or n in about.trials
             ]
             jobs = source.total * base.seeds - len(finished)
+            if jobs:
+                _record_components(path, about.configs)
             with (
                 pool_for(base, jobs, about.configs) as pool,
                 SweepProgress(folder, source.total, base) as view,

@@ -141,7 +141,7 @@ def _source(found: Any, named: str) -> bytes:
     """The source of what defines `found`, a class or an object of the module `named`."""
     name = found.__module__ if isinstance(found, type) else named
     module: Any = sys.modules.get(name)
-    with contextlib.suppress(OSError, TypeError):
+    with contextlib.suppress(OSError, TypeError, AttributeError):
         return Path(module.__file__).read_bytes()
     with contextlib.suppress(Exception):  # of a module in an archive
         return module.__loader__.get_source(name).encode()

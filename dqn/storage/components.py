@@ -33,8 +33,8 @@ def record(folder: Path, configs: Iterable[Config]) -> list[str]:
         last = entries[-1].get("sha256") if entries else sha256
         if last != sha256:
             text.append(
-                f"{path} has changed: its source was {_short(last)} when it was last trained here "
-                f"and is {_short(sha256)}; what is trained now is trained with the new one"
+                f"{path} has changed since it was last trained here: its source was {_short(last)} "
+                f"and is {_short(sha256)}; what is missing is trained with it as it is now"
             )
         if not entries or last != sha256:
             entries.append({"sha256": sha256, "date": date.today().isoformat()})
