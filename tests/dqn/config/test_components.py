@@ -43,7 +43,7 @@ def test_what_is_no_path_is_refused_with_the_form_of_one(value):
 
 
 def test_a_path_with_a_dot_for_its_colon_is_recognised():
-    with pytest.raises(UserError, match="did you mean network=my_module.sub:Mine"):
+    with pytest.raises(UserError, match=r"did you mean network=my_module\.sub:Mine"):
         Config(network="my_module.sub.Mine")
 
 
