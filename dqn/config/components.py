@@ -55,7 +55,10 @@ def names_of(key: str) -> tuple[str, ...]:
 
 
 def path_of(key: str, value: Any) -> Any:
-    """The path that `value` is a name of, if it is one of `key`; any other value as it is."""
+    """The path that a value of `key` stands for, a name or a class; any other value as it is."""
+    if isinstance(value, type) and key in COMPONENTS:
+        path = f"{value.__module__}:{value.__qualname__}"
+        return path if is_path(path) else value  # a class within another, or a function, has none
     return _paths.get(key, {}).get(value, value) if isinstance(value, str) else value
 
 

@@ -37,6 +37,12 @@ def register(
     object of `dqn.agents.optimizers.Optimizer`. The name holds in this process; results have the
     path. Raises `UserError` for another key, a name that is taken, and what cannot be imported or
     is no such component; nothing is registered then.
+
+    >>> import dqn
+    >>> from dqn.config import Config
+    >>> dqn.register(network={"mine": "dqn.agents.networks.dueling:Dueling"})
+    >>> Config(network="mine").network
+    'dqn.agents.networks.dueling:Dueling'
     """
     for key in others:
         raise unknown_key(key, f"register({key}=...)", _advice(key), others[key])
@@ -87,9 +93,7 @@ def _checked(key: str, name: Any, given: Any) -> tuple[str, str]:
     if name in choices_of(key):
         advice = f"{', '.join(choices_of(key))} are built in"
         raise must_be(key, "registered under a name that is free", repr(name), advice, value=name)
-    path = given
-    if isinstance(given, type):
-        path = f"{given.__module__}:{given.__qualname__}"
+    path = components.path_of(key, given)
     if not components.is_path(path):
         rule, example = "registered as an import path", f'{{"{name}": "my_module:Mine"}}'
         raise must_be(key, rule, short_repr(path), example=example, value=given)

@@ -142,8 +142,8 @@ def trials_of(
 def _split(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     name = name.lstrip("+")
-    if name in COMPONENTS:  # Hydra writes a colon with a backslash
-        value = path_of(name, value.replace("\\:", ":"))
+    if name in COMPONENTS:  # as it is kept, whatever Hydra's grammar has around it
+        value = path_of(name, value.replace("\\:", ":").strip("'\""))
     return name, value
 
 

@@ -1,6 +1,9 @@
 """Networks and optimizers of one's own: registered, tried out, and trained as built-in ones are."""
 
+import doctest
+import linecache
 import sys
+import types
 
 import gymnasium
 import numpy as np
@@ -259,6 +262,7 @@ def test_a_class_is_registered_as_the_path_where_it_is(own_module):
     same = components.load("network", own_module["Same"])
     dqn.register(network={"same": same})
     assert Config(network="same").network == own_module["Same"]
+    assert Config(network=same) == Config(network="same")
 
 
 @pytest.mark.parametrize(
@@ -272,6 +276,7 @@ def test_a_class_is_registered_as_the_path_where_it_is(own_module):
         ({"network": {"two words": "a:B"}}, "network", "named by one word"),
         ({"network": {"mine": "a.B"}}, "network", "registered as an import path"),
         ({"network": {"mine": 3}}, "network", "registered as an import path"),
+        ({"network": {"mine": "mlp"}}, "network", "registered as an import path"),
         ({"optimizer": {"mine": "no_such_package:B"}}, "optimizer", "can be found"),
         ({"network": {"mine": "json:loads"}}, "network", "a subclass of dqn.agents"),
     ],
@@ -284,6 +289,13 @@ def test_what_cannot_be_registered_is_refused_and_nothing_is(own_module, given, 
     assert part in str(refused.value)
     assert "\n" not in str(refused.value)
     assert components.names_of("optimizer") == components.names_of("network") == ()
+
+
+def test_the_example_of_register_prints_what_it_says(own_module):
+    ran = doctest.DocTestRunner()
+    (example,) = doctest.DocTestFinder().find(dqn.register, "register", globs={})
+    ran.run(example)
+    assert (ran.tries, ran.failures) == (4, 0)
 
 
 def test_a_class_of_a_function_has_no_path(own_module):
@@ -309,9 +321,6 @@ def test_what_only_this_script_defines_is_trained_in_its_process(own_module, mon
 
 
 def test_the_cell_of_a_notebook_is_the_source_of_what_it_defines(own_module, monkeypatch):
-    import linecache
-    import types
-
     cell = own_module.file.read_text()
     notebook = types.ModuleType("a_notebook")
     monkeypatch.setitem(sys.modules, "a_notebook", notebook)
