@@ -205,7 +205,7 @@ def _update(key: ProgramKey, x: Any) -> None:
     batch = Transition(x, tf.zeros([L, B], tf.int32), tf.ones([L, B]), x, tf.zeros([L, B]))
     hyper = Hyper(*(tf.fill([L], value) for value in hyper_of(Config(), 0)))
     update = Compiled(
-        lambda *tensors: dqn.update(*tensors, network, optimizer),
+        functools.partial(dqn.update, network=network, optimizer=optimizer),
         f"try {key}",
         lambda learner, *_: (learner, None, None),
         kept(key),

@@ -10,10 +10,10 @@ from typing import Any
 
 from dqn.compose.traps import warn_of_traps
 from dqn.config import Config
-from dqn.config.components import COMPONENTS
+from dqn.config.components import COMPONENTS, own_of
 from dqn.config.fields import AUTO, short_repr
 from dqn.envs import exclusive, gymnasium_env, is_compiled
-from dqn.runtime import limits
+from dqn.runtime import compile_cache, limits
 from dqn.runtime.errors import UserError
 from dqn.training.jobs import LANES, Job, PoolUpdate, TrainingId
 from dqn.training.own_components import refuse_config
@@ -91,6 +91,8 @@ def before_training(
     a process. Raises `UserError` for an environment or a component of one's own that cannot be
     made, or not by those workers.
     """
+    if any(own_of(config) or ":" in config.env.id for config in configs):
+        compile_cache.prepare(quiet=True)  # a module of the user's own may import TensorFlow
     refuse_workers(base, configs)
     envs = dict.fromkeys(config.env for config in (*configs, *(corners or ())))
     limits = {env: gymnasium_env.describe(env).max_episode_steps for env in envs}
