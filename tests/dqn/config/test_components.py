@@ -34,7 +34,7 @@ def test_a_path_is_a_value_and_nothing_is_imported_for_it(key):
 
 @pytest.mark.parametrize(
     "value",
-    ["mine", "my-module:Mine", "my_module:", ":Mine", "my_module:Mine.inner", "a/b.py:Mine", ""],
+    ["no_such", "my-module:Mine", "my_module:", ":Mine", "my_module:Mine.inner", "a/b.py:Mine", ""],
 )
 def test_what_is_no_path_is_refused_with_the_form_of_one(value):
     with pytest.raises(UserError, match="mlp, dueling or module:Name") as refused:
