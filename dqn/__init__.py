@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dqn.plotting.episode_recorder import record_episode
     from dqn.runtime.errors import RunError, UserError
     from dqn.trained.run import Run
+    from dqn.training.own_components import register
 
 # Both must be set before TensorFlow is imported; a value of the user's own wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -38,6 +39,7 @@ _HOMES = {
     "create_model": "dqn.agents.networks",
     "load": "dqn.api",
     "record_episode": "dqn.plotting.episode_recorder",
+    "register": "dqn.training.own_components",
     "train": "dqn.api",
 }
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "create_model",
     "load",
     "record_episode",
+    "register",
     "train",
 ]
 

@@ -9,13 +9,15 @@ import io
 import os
 import re
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dqn.compose import help_page
 from dqn.config import Config
+from dqn.config.components import own_of
 from dqn.config.config import KEYS
 from dqn.config.familiar import advice_on
 from dqn.runtime import machine
@@ -84,7 +86,8 @@ def _run(arguments: list[str]) -> int:
     from dqn.workers.pool import before_training  # takes a while: last
 
     configs = command.configs
-    before_training(configs[0], configs, corners=() if command.is_study else None)
+    with _trying_out(configs):
+        before_training(configs[0], configs, corners=() if command.is_study else None)
     if is_dry:
         return _show_plan(command)
     with one_line():
@@ -103,6 +106,20 @@ def _show_plan(command: "Command") -> int:
         else:
             show_run(command.configs[0], command.folder)
     return 0
+
+
+@contextmanager
+def _trying_out(configs: Sequence[Config]) -> Iterator[None]:
+    """Show that components of one's own are imported and tried out, which takes seconds."""
+    paths = dict.fromkeys(path for config in configs for path in own_of(config).values())
+    if not paths:
+        yield
+        return
+    from dqn.terminal.console import steps
+
+    with steps() as show:
+        show(f"trying out {', '.join(paths)} ...")
+        yield
 
 
 def _have_hydra_show(args: Any, parser: Any) -> None:

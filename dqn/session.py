@@ -3,20 +3,19 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dqn.config import Config
-from dqn.config.fields import AUTO
-from dqn.config.interpolation import looked_up
-from dqn.envs import exclusive
 from dqn.runtime import compile_cache
 from dqn.runtime.errors import RunError, TrainingError
 from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP
+from dqn.runtime.notices import notice
 from dqn.statistics.formatting import count
+from dqn.storage import components
 from dqn.storage.columns import Row
 from dqn.storage.machines import record_speed
 from dqn.storage.results_dir import ResultsDir
@@ -28,10 +27,8 @@ from dqn.training.jobs import LANES, WorkerPool
 from dqn.training.scheduler import ProgressListener, Scheduler, Timing
 from dqn.training.time_limit import TimeLimit
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
-from dqn.workers.local import LocalBackend
-from dqn.workers.pool import InProcessPool, before_training, max_workers, print_bound, worker_count
-from dqn.workers.registrations import bound_here
-from dqn.workers.remote_pool import RemotePool
+from dqn.workers.pool import before_training
+from dqn.workers.pool_choice import pool_for
 
 _SHORT = 3.0  # seconds; a shorter time is mostly start and end, so no speed is shown
 
@@ -62,6 +59,7 @@ def train(
         finished = folder.finished()
         missing = [seed for seed in seeds if (0, seed) not in finished]
         if missing:
+            _record_components(path, [config])
             source = FixedTrials([Trial(0, config, seeds)])
             with (
                 pool_for(config, len(missing), [config]) as pool,
@@ -97,7 +95,10 @@ class SweepSpec:
     swept: tuple[str, ...]
     """Keys and groups that differ between trials."""
     configs: tuple[Config, ...]
-    """Configurations that tell what the trials will need: all of a grid's, a study's base."""
+    """Configurations that tell what the trials will need: all of a grid's, a study's base.
+
+    And of a study, those that have components of one's own.
+    """
     objective: str = "mean_return"
     over: Callable[[Sequence[Row]], float] | None = None
     ordered_by: str = "IQM"
@@ -149,6 +150,8 @@ def sweep(
                 n for n, _ in folder.finished() if about.trials is None or n in about.trials
             ]
             jobs = source.total * base.seeds - len(finished)
+            if jobs:
+                _record_components(path, about.configs)
             with (
                 pool_for(base, jobs, about.configs) as pool,
                 SweepProgress(folder, source.total, base) as view,
@@ -244,25 +247,10 @@ class _Ending:
         return INTERRUPTED if self.stopped else status
 
 
-@contextmanager
-def pool_for(config: Config, jobs: int, configs: Collection[Config]) -> Iterator[WorkerPool]:
-    """The workers that `config` asks for, of a size for `jobs` trainings like `configs`."""
-    pool: WorkerPool = InProcessPool()
-    alone = jobs > 1 and len([config for config in configs if exclusive.is_exclusive(config)]) > 0
-    if config.fleet == "ray" and jobs:
-        from dqn.workers.ray import RayBackend
-
-        most = max_workers(jobs, configs) if config.workers == AUTO else int(config.workers)
-        pool = RemotePool(RayBackend(looked_up(config.ray_address, "ray_address"), most))
-    elif not alone and (workers := worker_count(config.workers, jobs, configs)):
-        if env_id := bound_here(configs):
-            print_bound(env_id)
-        else:
-            pool = RemotePool(LocalBackend(workers))
-    try:
-        yield pool
-    finally:
-        pool.close()
+def _record_components(path: Path, configs: Iterable[Config]) -> None:
+    """Record the sources of components of one's own; say which have changed."""
+    for line in components.record(path, configs):
+        notice(line)
 
 
 def _render_timing(timing: Timing, trainings: int, steps: int, workers: int) -> str:

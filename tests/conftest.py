@@ -16,6 +16,7 @@ import pytest
 from absl import logging as absl_logging
 from command_line import line  # noqa: F401
 from hypothesis import settings
+from own_module import own_module  # noqa: F401
 
 from dqn.runtime import compile_cache
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dqn.config import Config
 from dqn.runtime.version import VERSION
+from dqn.training.own_components import refuse_config
 from sweeps.__main__ import COMMANDS
 
 HOUSE = Path(__file__).parents[1]
-API = HOUSE / "docs" / "api.md"
+API, GUIDE = HOUSE / "docs" / "api.md", HOUSE / "docs" / "guide.md"
 PAGES = sorted(
     page
     for pattern in ("*.md", "docs/*.md", "outputs/README.md", "outputs/reference/**/*.md")
@@ -81,7 +83,21 @@ def test_commands_that_a_page_names_exist(page):
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"python -m sweeps ([a-z]\w+)", text)) <= COMMANDS.keys()
     modules = set(re.findall(r"python -m (\w[\w.]*\w)", text)) - {"venv", "pytest"}
-    assert modules <= {"dqn.run", "sweeps", "benchmarks", "benchmarks.memory"}
+    assert modules <= {
+        "dqn.run",
+        "sweeps",
+        "benchmarks",
+        "benchmarks.memory",
+        "examples.own_component",
+    }
+
+
+def test_the_network_of_the_guide_is_one_that_lanes_can_train(own_module):
+    section = GUIDE.read_text(encoding="utf-8").partition("\n## A component of your own\n")[2]
+    text = re.search(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    assert text is not None
+    own_module.write(text[1])
+    refuse_config(Config(network=own_module["Mine"], hidden=[4]))
 
 
 def test_the_readme_is_short():

@@ -11,7 +11,7 @@ import tensorflow as tf
 from dqn.agents import dqn
 from dqn.agents.dqn import EpisodeStats, Hyper, Lanes, Learner, Tensor
 from dqn.agents.networks import network_of
-from dqn.agents.optimizers import OPTIMIZERS
+from dqn.agents.optimizers import optimizer_of
 from dqn.agents.replay import Transition
 from dqn.envs.program_key import ProgramKey
 from dqn.runtime.traced import Compiled
@@ -45,7 +45,7 @@ def empty_lanes(key: ProgramKey, state) -> Lanes:
     zeros = [tf.zeros([L, *w]) for w in network_of(key).shapes]
     count, real = tf.zeros([L], tf.int32), tf.zeros([L])
     return Lanes(
-        learner=Learner(zeros, zeros, OPTIMIZERS[key.optimizer].init(zeros), count),
+        learner=Learner(zeros, zeros, optimizer_of(key).init(zeros), count),
         state=state,
         t=count,
         episodes=count,

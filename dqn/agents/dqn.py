@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from dqn.agents import exploration, losses, random
 from dqn.agents.networks import Network, network_of
-from dqn.agents.optimizers import OPTIMIZERS, Optimizer
+from dqn.agents.optimizers import Optimizer, optimizer_of
 from dqn.agents.replay import Transition, unpack
 from dqn.envs.program_key import ProgramKey
 
@@ -140,7 +140,7 @@ def learn(lanes: Lanes, rows, before, hyper: Hyper, key: ProgramKey) -> Lanes:
     due = learning_due(lanes.t, before, hyper, key.batch_size) & ~lanes.diverged
     learner = sync(lanes.learner, lanes.t, before, hyper)
     batch = unpack(rows, key.observation_size)
-    network, optimizer = network_of(key), OPTIMIZERS[key.optimizer]
+    network, optimizer = network_of(key), optimizer_of(key)
     learner, loss, broken = update(learner, batch, due, hyper, network, optimizer)
     running, counted = lanes.episode, due & ~broken
     return lanes._replace(

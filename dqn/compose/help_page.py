@@ -144,7 +144,7 @@ def _row(name: str, setting: Field) -> tuple[str, ...]:
     shape = "*" if about.kind == "shape" else ""
     span, meaning = about.range, about.meaning
     if len(span) > _WIDEST_RANGE:
-        span, meaning = "a choice", f"{meaning}: {', '.join(about.choices)}"
+        span, meaning = "a choice", f"{meaning}: {span.replace(' | ', ', ')}"
     default = getattr(_DEFAULT.env if name.startswith("env.") else _DEFAULT, setting.name)
     cells = (about.symbol, override_text(default), span, about.unit)
     return (name + shape, *(cell or "-" for cell in cells), meaning)

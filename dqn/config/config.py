@@ -55,9 +55,9 @@ class Config:
 
     lr: float = lane(1e-3, "α", "per update", "> 0", "learning rate")
     gamma: float = lane(0.99, "γ", "per step", "[0, 1]", "discount")
-    optimizer: str = shape("adam", "", "", "adam | rmsprop", "update rule")
+    optimizer: str = shape("adam", "", "", "adam | rmsprop | module:Name", "update rule")
 
-    network: str = shape("mlp", "", "", "mlp | dueling", "architecture")
+    network: str = shape("mlp", "", "", "mlp | dueling | module:Name", "architecture")
     hidden: tuple[int, ...] = shape((64, 64), "H", "units", ">= 1", "width of each hidden layer")
     activation: str = shape("relu", "", "", "relu | tanh | elu | silu | gelu", "hidden layers")
 
@@ -165,7 +165,7 @@ def key_of(setting: Field) -> FieldInfo:
 
 
 def choices_of(name: str) -> tuple[str, ...]:
-    """The words that a key chooses from; none where any will do."""
+    """The words that a key chooses from, besides components of one's own; none: any will do."""
     return key_of(KEYS[name]).choices
 
 

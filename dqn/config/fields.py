@@ -16,6 +16,7 @@ from datetime import date
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args
 
+from dqn.config import components
 from dqn.config.values import flag_in, is_yaml, number_in, plain
 from dqn.runtime.errors import must_be
 
@@ -49,7 +50,13 @@ class FieldInfo:
     @property
     def choices(self) -> tuple[str, ...]:
         """The words allowed; empty where any will do."""
-        return tuple(self.range.split(" | ")) if " | " in self.range else ()
+        words = self.range.split(" | ") if " | " in self.range else ()
+        return tuple(word for word in words if word != components.PATH)
+
+    @property
+    def takes_path(self) -> bool:
+        """Whether a component of one's own, by its import path, is allowed beside the words."""
+        return self.range.endswith(f" | {components.PATH}")
 
     def allows(self, number: float) -> bool:
         """Whether a number lies in the range; NaN never does, infinity only where it is named."""
@@ -113,7 +120,8 @@ def _text(value: object, about: FieldInfo) -> str:
         value = str(value)  # name=17
     if isinstance(value, date):
         value = value.isoformat()  # YAML 1.1's
-    if not isinstance(value, str) or (about.choices and value not in about.choices):
+    own = about.takes_path and components.is_path(value)
+    if not isinstance(value, str) or (about.choices and value not in about.choices and not own):
         raise ValueError
     if not value.isprintable() or not 0 < len(value) <= _LONGEST_TEXT:
         raise ValueError(f" of 1 to {_LONGEST_TEXT} printable characters")
@@ -161,6 +169,7 @@ def validate(name: str, setting: Field, value: object) -> Any:
     # Whatever an object of another library, or of the user's own, raises: it is no value of ours.
     with contextlib.suppress(Exception):
         value = plain(value)
+    value = components.path_of(name, value)
     text = value if isinstance(value, str) else ""
     if optional and (value is None or (text == "null" and read is not _text)):
         return None
@@ -177,11 +186,15 @@ def validate(name: str, setting: Field, value: object) -> Any:
     except ValueError as error:
         bound = str(error)
     if about.choices:
-        *others, last = (*about.choices, "null") if optional else about.choices
+        words = (*about.choices, *components.names_of(name))
+        *others, last = (*words, *["null"] * optional, *[components.PATH] * about.takes_path)
         rule = f"{', '.join(others)} or {last}"
         if optional:
             example = f"{name}={about.choices[0]}"
-        if near := closest_match(override_text(value), about.choices):
+        near = closest_match(override_text(value), words)
+        if about.takes_path and components.is_path(dotted := ":".join(text.rsplit(".", 1))):
+            near = dotted
+        if near:
             advice = f"did you mean {name}={near}?"
             raise must_be(name, rule, short_repr(value), advice, value=value)
     else:

@@ -1,8 +1,12 @@
-"""What a program is compiled for: trainings of one key share a block. Loads no TensorFlow."""
+"""What a program is compiled for: trainings of one key share a block.
+
+Loads no TensorFlow, unless a component of one's own does.
+"""
 
 from typing import NamedTuple
 
 from dqn.config import Config, EnvConfig
+from dqn.config.components import is_stamped, stamped
 from dqn.envs import COMPILED, is_compiled
 from dqn.envs.gymnasium_env import EnvInfo
 
@@ -13,6 +17,7 @@ class Architecture(NamedTuple):
     """Which network, and what it is made with."""
 
     name: str
+    """Of one's own, with a hash of its source, as `stamped` makes it."""
     hidden: tuple[int, ...]
     activation: str
 
@@ -36,20 +41,30 @@ class ProgramKey(NamedTuple):
 
     @classmethod
     def of(cls, config: Config, info: EnvInfo | None = None, lanes: int = 0) -> "ProgramKey":
-        """The key of a training of `config`, whose environment is `info`."""
+        """The key of a training of `config`, whose environment is `info`.
+
+        Raises `UserError` where a component of one's own cannot be loaded.
+        """
         env, stepped = config.env, not is_compiled(config.env)
         limit = info.max_episode_steps if info else env.max_episode_steps or 0
         return cls(
             env=env if stepped else COMPILED[env.id],
             arguments=repr(env.kwargs) if stepped else "",
-            network=Architecture(config.network, config.hidden, config.activation),
-            optimizer=config.optimizer,
+            network=Architecture(
+                stamped("network", config.network), config.hidden, config.activation
+            ),
+            optimizer=stamped("optimizer", config.optimizer),
             batch_size=config.batch_size,
             capacity=_capacity(config, limit),
             observation_size=info.observation_size if info else 0,
             actions=info.actions if info else 0,
             lanes=lanes,
         )
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it has a component of one's own."""
+        return is_stamped(self.network.name) or is_stamped(self.optimizer)
 
     @property
     def env_id(self) -> str:

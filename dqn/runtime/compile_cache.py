@@ -111,6 +111,23 @@ class Graphs:
         return self._folder / f"{kind}-{key[:32]}"
 
 
+class ProgramsAlone:
+    """What `graphs` keeps but for graphs, which are traced each time.
+
+    For what is traced through code that no name tells of. A program is found by what its graph
+    says, so that of another graph is never taken for it.
+    """
+
+    def __init__(self, graphs: Graphs):
+        self.compiled = graphs.compiled
+
+    def get(self, name: str) -> bytes | None:
+        """None: a graph is not kept."""
+
+    def __setitem__(self, name: str, graph: bytes) -> None:
+        """Keep nothing."""
+
+
 _stores: dict[str, Graphs] = {}
 """By the folder that TensorFlow was given."""
 

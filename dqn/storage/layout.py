@@ -17,7 +17,7 @@ BEST_FILES = ("config.yaml", *NETWORK_FILES)
 """Of best/, by their paths within it."""
 
 _TABLES = ("config.yaml", "sweep.yaml", "seeds.csv", "trials.csv", "episodes.parquet",
-           "machine.yaml", FORMAT_FILE)  # fmt: skip
+           "machine.yaml", "components.yaml", FORMAT_FILE)  # fmt: skip
 _LATER = ("report.html", "validation.csv", "recommended.yaml")
 _FOLDERS = ("figures", "best", "validation", "tensorboard", "wandb", "mlartifacts", ".hydra")
 TRACKING_ID = ".tracking"

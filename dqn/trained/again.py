@@ -13,6 +13,7 @@ from dqn.storage.columns import Cell, Row
 from dqn.storage.reader import Results
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.progress import RunProgress
+from dqn.training.own_components import refuse_config
 from dqn.training.scheduler import Scheduler
 from dqn.training.trial_source import FixedTrials, Trial
 from dqn.workers.pool import InProcessPool
@@ -49,6 +50,7 @@ def train_again(results: Results, trial: int, seed: int) -> tuple[Row, Best | No
     own: Any = {"workers": 0, "fleet": "processes"}
     own |= dict.fromkeys(("ray_address", "tracking", "name"))
     config = replace(results.config(trial), seeds=1, first_seed=seed, **own)
+    refuse_config(config)
     compile_cache.prepare()
     with (
         tempfile.TemporaryDirectory() as place,

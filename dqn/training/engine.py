@@ -12,19 +12,19 @@ from collections.abc import Iterable
 
 from dqn.agents.compiled_loop import Program
 from dqn.agents.networks import network_of
-from dqn.agents.optimizers import OPTIMIZERS
+from dqn.agents.optimizers import optimizer_of
 from dqn.agents.replay import width
 from dqn.agents.stepped_loop import SteppedFunctions, SteppedProgram
 from dqn.config import EnvConfig
 from dqn.config.fields import INT_BOUND
 from dqn.envs import dynamics_named, exclusive, gymnasium_env
 from dqn.envs.program_key import ProgramKey
-from dqn.runtime import compile_cache
 from dqn.runtime.errors import UserError
 from dqn.runtime.limits import free_bytes
 from dqn.runtime.tensorflow import leave_gpus
 from dqn.training.jobs import LANES, ChunkResult, EpisodeBatch, Finished, Job, TrainingId
 from dqn.training.lane_block import Block
+from dqn.training.own_components import kept, refuse_unfit
 
 _FAIRNESS = 8  # calls of `advance`; one in so many goes to the block that has waited longest
 _COPIES = 2  # XLA keeps the networks a chunk was given until it has those it returns
@@ -76,7 +76,7 @@ class Engine:
         waiting = self._waiting.pop(key, deque())
         block = self._blocks.pop(key, None)
         if block is None:
-            if reason := shortage(key):
+            if reason := _unfit(key) or shortage(key):
                 return ChunkResult([], finished + [Finished.failed(job, reason) for job in waiting])
             block = Block(_program(key))
         compilations = block.program.compilations
@@ -175,12 +175,21 @@ def _program(key: ProgramKey) -> Program | SteppedProgram:
 
 @functools.cache
 def _compiled_program(key: ProgramKey, env: str) -> Program:
-    return Program(key, dynamics_named(env), compile_cache.graphs())
+    return Program(key, dynamics_named(env), kept(key))
 
 
 @functools.cache
 def _stepped_functions(key: ProgramKey) -> SteppedFunctions:
-    return SteppedFunctions(key, compile_cache.graphs())
+    return SteppedFunctions(key, kept(key))
+
+
+def _unfit(key: ProgramKey) -> str:
+    """Why a component of one's own cannot train a block of this key; "" where each can."""
+    try:
+        refuse_unfit(key)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def shortage(key: ProgramKey) -> str:
@@ -204,9 +213,9 @@ def shortage(key: ProgramKey) -> str:
 def _block_bytes(key: ProgramKey) -> int:
     """Bytes of a block at work, at least: networks, the optimizer's slots, replay, activations."""
     shapes = network_of(key).shapes
-    kept = _COPIES * (2 + OPTIMIZERS[key.optimizer].slots)  # online, target
-    networks = (kept + 1) * sum(math.prod(weight) for weight in shapes)  # and the gradients
-    units = key.observation_size + sum(bias[0] for bias in shapes[1::2])
+    copies = _COPIES * (2 + optimizer_of(key).slots)  # online, target
+    networks = (copies + 1) * sum(math.prod(weight) for weight in shapes)  # and the gradients
+    units = key.observation_size + sum(weight[0] for weight in shapes if len(weight) == 1)
     activations = 3 * key.batch_size * units  # online on s, target on s', the backward pass
     replay = (key.capacity + 1) * width(key.observation_size)
     return 4 * key.lanes * (networks + activations + replay)

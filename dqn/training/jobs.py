@@ -1,6 +1,6 @@
 """Jobs, what comes of them, and the messages in which both travel: plain records, no tensors."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol
 
@@ -98,6 +98,8 @@ class WorkRequest(NamedTuple):
     cancelled: list[TrainingId]
     environments: Sequence[EnvSpec] = ()
     """Registrations that the new jobs need."""
+    sources: Mapping[str, str] = {}
+    """Of the components of one's own that they need: hashes by import path."""
 
 
 class ChunkResult(NamedTuple):

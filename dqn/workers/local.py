@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import dqn
+from dqn.config import components
 from dqn.runtime import compile_cache
 from dqn.runtime.errors import RunError
 from dqn.runtime.secrets import hidden
@@ -166,6 +167,7 @@ def serve(connection: Connection) -> None:
             while True:
                 request = _received(connection, wait=not engine.busy)
                 registrations.take_in(request.environments)
+                components.expect(request.sources)
                 send(engine.chunk(request.new, request.cancelled))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
@@ -179,11 +181,12 @@ def serve(connection: Connection) -> None:
 
 def _received(connection: Connection, wait: bool) -> WorkRequest:
     """All requests that have come, as one; with `wait` there is at least one."""
-    new, cancelled, environments = [], [], []
+    new, cancelled, environments, sources = [], [], [], {}
     while wait or connection.poll():
         request: WorkRequest = connection.recv()
         new += request.new
         cancelled += request.cancelled
         environments += request.environments
+        sources |= request.sources
         wait = False
-    return WorkRequest(new, cancelled, environments)
+    return WorkRequest(new, cancelled, environments, sources)

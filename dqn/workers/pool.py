@@ -9,12 +9,14 @@ from typing import Any
 
 from dqn.compose.traps import warn_of_traps
 from dqn.config import Config
+from dqn.config.components import COMPONENTS, own_of
 from dqn.config.fields import AUTO, short_repr
 from dqn.envs import exclusive, gymnasium_env, is_compiled
-from dqn.runtime import limits
+from dqn.runtime import compile_cache, limits
 from dqn.runtime.errors import UserError
 from dqn.runtime.notices import notice
 from dqn.training.jobs import LANES, Job, PoolUpdate, TrainingId
+from dqn.training.own_components import refuse_config
 from dqn.workers.registrations import bound_here
 
 WORKER_JOBS = LANES + LANES // 2
@@ -86,11 +88,16 @@ def before_training(
     """Check that `configs` can be trained, by the workers that `base` asks for; name their traps.
 
     Of a study the traps are looked for at the `corners` of its space; nothing is looked at twice in
-    a process. Raises `UserError` for an environment that cannot be made, or not by those workers.
+    a process. Raises `UserError` for an environment or a component of one's own that cannot be
+    made, or not by those workers.
     """
+    if any(own_of(config) or ":" in config.env.id for config in configs):
+        compile_cache.prepare(quiet=True)  # a module of the user's own may import TensorFlow
     refuse_workers(base, configs)
     envs = dict.fromkeys(config.env for config in (*configs, *(corners or ())))
     limits = {env: gymnasium_env.describe(env).max_episode_steps for env in envs}
+    for config in dict.fromkeys((*configs, *(corners or ()))):
+        refuse_config(config)
     if len(configs) > 1 or base.seeds > 1 or corners is not None:
         for config in configs:
             exclusive.is_exclusive(config)
@@ -104,20 +111,32 @@ def before_training(
 def refuse_workers(config: Config, configs: Iterable[Config]) -> None:
     """Raise `UserError` where workers are asked for that could not make an environment."""
     asked = exclusive.asked_workers(config)
-    if asked and (env_id := bound_here(configs)):
+    if asked and (what := bound_here(configs)):
         key = asked.partition("=")[0]
+        is_own = _component(what)
+        got = what if is_own else short_repr(what)
         raise UserError(
-            f"{asked} needs environments that other processes can import, got {short_repr(env_id)},"
-            f" which only this script registers; {_REMEDY}, or leave {asked} out",
+            f"{asked} needs {'components' if is_own else 'environments'} that other processes can "
+            f"import, got {got}, which only this script {'defines' if is_own else 'registers'}; "
+            f"{_remedy(what)}, or leave {asked} out",
             key,
             getattr(config, key),
         )
 
 
-def print_bound(env_id: str) -> None:
-    """Say that there are no workers, and why."""
-    line = f"only this script registers {env_id}: this process trains everything; {_REMEDY}"
-    notice(line)
+def print_bound(what: str) -> None:
+    """Say that there are no workers, and why: `what` only this process has."""
+    has = "defines" if _component(what) else "registers"
+    notice(f"only this script {has} {what}: this process trains everything; {_remedy(what)}")
 
 
-_REMEDY = "register it in a module of its own and write env.id=your_module:YourEnv-v0"
+def _component(what: str) -> str:
+    """The key of what `bound_here` found, if it is a component; "" of an environment."""
+    key = what.partition("=")[0]
+    return key if key in COMPONENTS else ""
+
+
+def _remedy(what: str) -> str:
+    if key := _component(what):
+        return f"define it in a module of its own and write {key}=your_module:Name"
+    return "register it in a module of its own and write env.id=your_module:YourEnv-v0"

@@ -1,4 +1,7 @@
-"""Environments as the scheduler's process registered them, for workers without its script."""
+"""What the scheduler's process knows and workers without its script do not.
+
+Environments that it registered, and the sources of components of one's own.
+"""
 
 import dataclasses
 import pickle
@@ -10,6 +13,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
 from dqn.config import Config, EnvConfig
+from dqn.config.components import own_of, source_hash
 from dqn.envs import is_compiled
 from dqn.training.jobs import Job
 
@@ -17,12 +21,16 @@ _MAIN = "__main__"
 
 
 def bound_here(configs: Iterable[Config]) -> str:
-    """The id of an environment that no process but this one can make; "" where there is none.
+    """What no process but this one can make: an environment's id, or KEY=PATH of a component.
 
-    Its class or registration is in a script or a notebook, or is a function without a name: a
-    worker runs neither, and finds no module to import it from.
+    "" where there is none. Its class or registration is in a script or a notebook, or is a function
+    without a name: a worker runs neither, and finds no module to import it from.
     """
-    for env in (config.env for config in configs):
+    for config in configs:
+        env = config.env
+        for key, path in own_of(config).items():
+            if not _can_import(path.partition(":")[0]):
+                return f"{key}={path}"
         module = env.id.rpartition(":")[0]
         unknown = _own(env) and _portable(gymnasium.registry[env.id]) is None
         if not _can_import(module) if module else unknown:
@@ -35,6 +43,12 @@ def registered(jobs: Iterable[Job]) -> list[EnvSpec]:
     envs = {job.config.env.id: job.config.env for job in jobs}
     specs = (_portable(gymnasium.registry[env_id]) for env_id, env in envs.items() if _own(env))
     return [spec for spec in specs if spec is not None]
+
+
+def sources(jobs: Iterable[Job]) -> dict[str, str]:
+    """By import path, the sources of the components of one's own in `jobs`, as hashes."""
+    used = {item for job in jobs for item in own_of(job.config).items()}
+    return {path: source_hash(key, path) for key, path in used}
 
 
 def take_in(specs: Iterable[EnvSpec]) -> None:

@@ -25,7 +25,7 @@ from dqn.training import jobs
 from dqn.training.jobs import LANES, Finished, Job, PoolUpdate, TrainingId
 from dqn.workers.backend import Backend, RemoteWorker, WorkerLostError
 from dqn.workers.pool import WORKER_JOBS
-from dqn.workers.registrations import registered
+from dqn.workers.registrations import registered, sources
 
 MAX_WORKER_DEATHS = 3
 HEARTBEAT_TIMEOUT = 60.0
@@ -83,7 +83,7 @@ class RemotePool:
             for one in self._workers:
                 if given := self._supply(one):
                     one.give(given, time.monotonic())
-                    one.worker.send(jobs.WorkRequest(given, [], registered(given)))
+                    one.worker.send(jobs.WorkRequest(given, [], registered(given), sources(given)))
                 if not waits or len(one.jobs) >= LANES:
                     one.short = None
                 elif one.short is None:

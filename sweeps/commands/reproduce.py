@@ -9,7 +9,7 @@ from dqn.envs import is_compiled
 from dqn.runtime import machine
 from dqn.runtime.exit_codes import FAILED
 from dqn.statistics.metrics import METRICS
-from dqn.storage import machines
+from dqn.storage import components, machines
 from dqn.storage.columns import Cell
 from dqn.storage.reader import read
 from dqn.terminal.tables import as_text, table
@@ -44,9 +44,12 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
     """
     results = read(args.folder)
     what, old = f"trial {args.trial} seed {args.seed}", recorded(results, args.trial, args.seed)
+    config = results.config(args.trial)
+    changed = components.changed(args.folder, config)
     new, _ = train_again(results, args.trial, args.seed)
-    moved = _moved(args.folder)
-    starts = "" if is_compiled(results.config(args.trial).env) else _other_starts(args.folder)
+    machine_changed = _moved(args.folder)
+    moved = [*machine_changed, *changed]
+    starts = "" if is_compiled(config.env) else _other_starts(args.folder)
     pairs = {name: (old[name], new[name]) for name in old if name not in _NOT_OF_THE_TRAINING}
     # To the last bit: the text of a number in seeds.csv gives the number back.
     differ = {name: pair for name, pair in pairs.items() if not is_same(*pair)}
@@ -71,7 +74,8 @@ def reproduce(args: argparse.Namespace) -> tuple[int, str, Any]:
     else:
         lines.append(f"{what} is bit-identical: every column of its row but seconds is the same")
     return status, "\n".join(lines), {
-        "trial": args.trial, "seed": args.seed, "identical": not differ, "machine_changed": moved,
+        "trial": args.trial, "seed": args.seed, "identical": not differ,
+        "machine_changed": machine_changed, "components_changed": changed,
         "within_tolerance": close, "tolerance": args.tolerance,
         "starts_changed": bool(starts and differ),
         "differ": {name: list(pair) for name, pair in differ.items()},

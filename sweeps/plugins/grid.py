@@ -21,6 +21,7 @@ from dqn.compose.overrides import refuse_run_keys
 from dqn.compose.record import keep_composed
 from dqn.compose.resume_command import resume_command
 from dqn.config import Config
+from dqn.config.components import COMPONENTS, path_of
 from dqn.config.config import KEYS
 from dqn.config.fields import validate
 from dqn.dry_run import Plan, is_dry_run, show
@@ -174,7 +175,10 @@ def trials_of(
 
 def _split(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
-    return name.lstrip("+"), value
+    name = name.lstrip("+")
+    if name in COMPONENTS:  # as it is kept, whatever Hydra's grammar has around it
+        value = path_of(name, value.replace("\\:", ":").strip("'\""))
+    return name, value
 
 
 def folder_of(composed: DictConfig) -> Path:

@@ -28,7 +28,7 @@ from sweeps.plugins.older_results import add_columns
 from sweeps.plugins.planned import study_plan
 from sweeps.search.options import options_of
 from sweeps.search.settings import Settings, Validate, refuse_unsound
-from sweeps.search.space import Value, alternatives, corners, overrides_of
+from sweeps.search.space import Value, alternatives, corners, overrides_of, own_components
 from sweeps.search.space_parser import recorded, search_space
 from sweeps.search.study import Study
 from sweeps.search.study_storage import StudyStorage
@@ -105,7 +105,7 @@ def study_of(composer: Composer, arguments: Sequence[str], path: Path) -> Planne
         record=record_of(settings, params, base),
         growable_keys=GROWS,
         swept=(*space, *differing_env([base, *(config for _, config in found)])),
-        configs=(base,),
+        configs=(base, *own_components(space, found, compose)),
         objective=settings.objective,
         over=objective.of_rows,
         ordered_by=objective.label,

@@ -21,6 +21,7 @@ from optuna.distributions import (
 from dqn.compose import traps
 from dqn.compose.arguments import grammar_text, needs_quotes, quoted
 from dqn.config import Config
+from dqn.config.components import COMPONENTS, own_of
 from dqn.config.config import KEYS
 from dqn.config.fields import override_text
 from dqn.runtime.errors import UserError
@@ -153,6 +154,18 @@ def alternatives(space: Space, compose: Compose) -> list[tuple[list[str], Config
         tried = _composed(({**params, **more} for more in rest), compose)
         found += [(overrides_of(params), config) for _, config in itertools.islice(tried, 1)]
     return found
+
+
+def own_components(
+    space: Space, found: Iterable[tuple[Any, Config]], compose: Compose
+) -> list[Config]:
+    """A configuration for each component of one's own that is searched, or that `found` has.
+
+    `found` is of `alternatives`.
+    """
+    chosen = [{key: v} for key in COMPONENTS if key in space for v in points_of(space[key])]
+    configs = [*(config for _, config in _composed(chosen, compose)), *(one for _, one in found)]
+    return list(dict.fromkeys(config for config in configs if own_of(config)))
 
 
 def _products(values: Mapping[str, Iterable[Value]]) -> list[dict[str, Value]]:

@@ -27,6 +27,7 @@ from dqn.compose.arguments import grammar_text
 from dqn.compose.help_page import default_groups
 from dqn.compose.hydra_errors import one_line
 from dqn.compose.overrides import sweep_texts
+from dqn.config.components import COMPONENTS
 from dqn.config.config import KEYS, key_of, refuse_unknown
 from dqn.config.fields import validate
 from dqn.runtime.errors import UserError, must_be
@@ -191,7 +192,9 @@ def _choice(override: Override, sweep: Any, compose: Compose) -> BaseDistributio
         raise must_be(key, "something to choose from", text, "write two values")
     values = []
     for item in items:
-        value = canonical(_validated(override, _plain(item), compose), item)
+        # A name of a component stands for its path, which needs no quotes.
+        written_as = None if key in COMPONENTS else item
+        value = canonical(_validated(override, _plain(item), compose), written_as)
         if value in values:
             got = f"{value_text(value)} twice in {text}"
             raise must_be(key, "a choice of different values", got, "leave one out")

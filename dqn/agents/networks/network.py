@@ -16,6 +16,7 @@ from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_optimization_barrier 
 
 from dqn.agents import random
 from dqn.config.config import choices_of
+from dqn.runtime.errors import UserError
 
 Shapes = list[tuple[int, ...]]
 """Of a flat list of weights, without leading axes."""
@@ -31,7 +32,7 @@ class Network(ABC):
     """A Q-network from D observed numbers to A Q-values.
 
     Its weights are a flat list [W0, b0, W1, b1, …]: first the hidden layers, then a layer with an
-    output per action, then any others.
+    output per action, then any others. Those of a network of one's own are any list of tensors.
     """
 
     observation_size: int
@@ -48,16 +49,29 @@ class Network(ABC):
 
     @abstractmethod
     def apply(self, weights, x) -> Any:
-        """Q-values [..., B, A] of observations x [..., B, D]."""
+        """Q-values [..., B, A] of observations x [..., B, D], both float32, with weights [..., *].
 
-    @abstractmethod
+        Leading axes are lanes, or there are none; no lane reads what is another's. Operations are
+        those that XLA compiles, and TensorFlow differentiates.
+        """
+
     def keras_model(self) -> Any:
-        """The same as a new Keras model, whose weights have the order of ours."""
+        """The same as a new Keras model, whose weights have the order of ours.
+
+        A network of one's own need not have it; without it there is no model.keras, and
+        `create_model` refuses it. Raises `UserError` then.
+        """
+        raise UserError(
+            f"network={_path(self)} has no Keras model; define keras_model() in its class to have "
+            "model.keras and create_model",
+            "network",
+        )
 
     def init(self, seed) -> list:
         """Glorot-uniform weights and zero biases (Glorot & Bengio 2010, Eq. 16), [L, ...] each.
 
         `seed` int32 [L]: each lane draws from its own stream, so its weights depend on that alone.
+        To be defined anew by a network whose weights are to begin otherwise.
         """
         weights, leading = [], seed.shape[0]
         for layer, shape in enumerate(self.shapes):
@@ -73,7 +87,8 @@ class Network(ABC):
     def to_keras(self, weights: Sequence[np.ndarray]) -> Any:
         """A plain Keras model with these weights, for `model.keras`.
 
-        Of float32, as lanes are, whatever this process has chosen.
+        Of float32, as lanes are, whatever this process has chosen. Raises `UserError` for a network
+        of one's own whose Keras model is another function than it is itself.
         """
         from dqn.agents.keras.backend import keras  # not above: lanes do without it
 
@@ -86,7 +101,20 @@ class Network(ABC):
             keras.config.set_floatx(floatx)
             keras.config.set_dtype_policy(policy)
         model.set_weights(list(weights))
+        if not type(self).__module__.startswith(f"{__package__}."):  # ours are held alike by tests
+            self._refuse_other(model, weights)
         return model
+
+    def _refuse_other(self, model: Any, weights: Sequence[np.ndarray]) -> None:
+        x = np.random.default_rng(0).normal(size=(8, self.observation_size)).astype(np.float32)
+        ours, theirs = self.q_function(weights)(x), np.asarray(model(x))
+        close = ours.shape == theirs.shape and np.allclose(ours, theirs, 1e-3, 1e-3, equal_nan=True)
+        if not close:
+            raise UserError(
+                f"keras_model() of network={_path(self)} must give the Q-values that apply gives, "
+                "gave others; its layers, or the order of their weights, are not the same",
+                "network",
+            )
 
     def q_function(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
         """The network as a function of NumPy arrays: observations [N, D] → Q-values [N, A].
@@ -99,6 +127,10 @@ class Network(ABC):
             lambda x: self.apply(tensors, x), input_signature=[spec], autograph=False
         )
         return lambda observations: traced(np.asarray(observations, np.float32)).numpy()
+
+
+def _path(network: Network) -> str:
+    return f"{type(network).__module__}:{type(network).__name__}"
 
 
 def dense_shapes(widths: Sequence[int]) -> Shapes:

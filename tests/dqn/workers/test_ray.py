@@ -149,6 +149,20 @@ def test_inline_processes_and_ray_give_the_same_table(tmp_path, calm):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_component_of_ones_own_is_where_its_module_is(tmp_path, own_module, monkeypatch):
+    monkeypatch.chdir(own_module.file.parent)  # where Ray's workers look, too
+    tables = []
+    for fleet in (["workers=0"], ["fleet=ray", "workers=1"]):
+        folder = tmp_path / fleet[0]
+        words = [*SMALL, "episodes=5", "seeds=2", *fleet, f"hydra.run.dir={folder}"]
+        done = ended(f"network={own_module['Wide']}", *words)
+        assert done.returncode == 0, done.stderr
+        tables.append(table(folder))
+    pd.testing.assert_frame_equal(*tables)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_nodes_may_be_lost_and_added_and_the_driver_killed_during_a_study(tmp_path, calm):
     with cluster(2) as (made, nodes):
