@@ -19,6 +19,7 @@ from dqn.runtime.limits import free_bytes
 from dqn.runtime.secrets import hidden
 from dqn.statistics.formatting import count, format_bytes, format_duration
 from dqn.storage import manifest
+from dqn.storage.layout import shown_path
 from dqn.storage.past_trainings import PastTrainings, folders_near, past_trainings
 from dqn.storage.reader import read_so_far
 from dqn.storage.safe_yaml import written
@@ -103,7 +104,7 @@ def show(plan: Plan) -> None:
 
 
 def _page(plan: Plan) -> list[str]:
-    where = f"{plan.title}, into {_shown(plan.path)}"
+    where = f"{plan.title}, into {shown_path(plan.path)}"
     lines = ["dry run: nothing is trained, nothing is written", "", where]
     rows = {"trainings": _trainings(plan)}
     if plan.missing:
@@ -209,7 +210,7 @@ class _Estimate:
         ago = format_duration(time.time() - last.when)
         compiling = " with loading and compiling" if last.is_whole else ""
         return (
-            f"as in {_shown(last.folder)}, {ago} ago: {count(last.trainings, 'training')}{alike}, "
+            f"as in {shown_path(last.folder)}, {ago} ago: {count(last.trainings, 'training')}{alike}, "
             f"{last.speed:,.0f} steps/s on a worker{compiling}"
         )
 
@@ -267,11 +268,6 @@ def block_bytes(key: ProgramKey) -> int:
     activations = 3 * key.batch_size * sum(sizes)
     replay = (key.capacity + 1) * (2 * key.observation_size + 3)
     return 4 * key.lanes * (9 * weights + activations + replay)
-
-
-def _shown(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _free_disk(path: Path) -> int:

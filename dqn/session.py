@@ -17,6 +17,7 @@ from dqn.runtime.notices import notice
 from dqn.statistics.formatting import count
 from dqn.storage import components
 from dqn.storage.columns import Row
+from dqn.storage.layout import shown_path
 from dqn.storage.machines import record_speed
 from dqn.storage.results_dir import ResultsDir
 from dqn.terminal.drawing import DrawingProgress, draw_and_report
@@ -83,7 +84,7 @@ def train(
     if ending.stopped:
         done = len(set(seeds) & set(rows["seed"].tolist()))
         say(f"stopped: {done} of {count(len(seeds), 'seed')} saved")
-    return ending.status(f"results: {_shown(path)}", say)
+    return ending.status(f"results: {shown_path(path)}", say)
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def sweep(
         say("all trials are already trained; nothing to do")
     elif ending.timing.busy:
         say(_render_timing(ending.timing, view.trained, view.steps, ending.workers))
-    where = "; ".join([f"results: {_shown(path)}", *best_of(best)])
+    where = "; ".join([f"results: {shown_path(path)}", *best_of(best)])
     return ending.status(where, say, int(failed > 0)), ending.timing
 
 
@@ -266,11 +267,6 @@ def _render_timing(timing: Timing, trainings: int, steps: int, workers: int) -> 
         f"on {count(workers, 'worker')}; utilisation {100 * timing.utilisation:.0f} %{compiled}, "
         f"scheduler {share:.1f} %"
     )
-
-
-def _shown(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 @contextmanager

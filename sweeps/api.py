@@ -16,9 +16,10 @@ from dqn.runtime.errors import UserError, must_be, only_for
 from dqn.runtime.exit_codes import FAILED, INTERRUPTED, TIME_IS_UP
 from dqn.runtime.notices import notice
 from dqn.statistics.metrics import METRICS
+from dqn.storage.layout import shown_path
 from dqn.trained.python_calls import python_call
 from dqn.trained.run import Run
-from dqn.trained.views import shown_path, stopped
+from dqn.trained.views import stopped
 from sweeps.analysis.candidates import Candidate, read_candidates
 from sweeps.analysis.held_out import WorkerOptions, validate_trials
 from sweeps.plugins.grid import PlannedSweep, grid_of

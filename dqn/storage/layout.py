@@ -138,3 +138,9 @@ def _is_lock(path: Path) -> bool:
         return not (text := path.read_bytes()[:64].strip()) or text[:1].isdigit()
     except OSError:
         return True
+
+
+def shown_path(path: Path) -> str:
+    """A path as it is written from the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -13,13 +13,14 @@ from dqn.statistics.formatting import Estimate, count
 from dqn.statistics.metrics import METRICS
 from dqn.storage.best_weights import Best, read_best
 from dqn.storage.columns import Row
+from dqn.storage.layout import shown_path
 from dqn.storage.safe_yaml import differences
 from dqn.storage.trials import named, trial_row
 from dqn.terminal.tables import seed_table
 from dqn.trained import tables
 from dqn.trained.folder import Folder
 from dqn.trained.python_calls import python_call
-from dqn.trained.views import heading, shown_path, table
+from dqn.trained.views import heading, table
 
 if TYPE_CHECKING:
     from dqn.trained.played import Played

@@ -1,17 +1,10 @@
 """How an object of results looks in a notebook: a heading, and a table of text."""
 
 import html
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _STYLE = "text-align:right"
-
-
-def shown_path(path: Path) -> str:
-    """A path as it is written from the current folder."""
-    here = Path.cwd()
-    return os.fspath(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def heading(title: str, text: str) -> str:

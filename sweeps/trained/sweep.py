@@ -11,13 +11,14 @@ from dqn.runtime.errors import UserError
 from dqn.statistics.formatting import ENDS, count, format_setting
 from dqn.statistics.metrics import METRICS
 from dqn.storage.episodes import read_episodes
+from dqn.storage.layout import shown_path
 from dqn.storage.reader import Results
 from dqn.terminal.tables import interval_cell, metric_cell
 from dqn.trained import tables
 from dqn.trained.folder import Folder
 from dqn.trained.python_calls import python_call
 from dqn.trained.run import Run
-from dqn.trained.views import heading, shown_path, stopped, table
+from dqn.trained.views import heading, stopped, table
 from sweeps.analysis.hyperparameters import hyperparameters_of
 from sweeps.analysis.objective import objective_of
 
