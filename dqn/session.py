@@ -126,8 +126,7 @@ def sweep(
     """Train what a source gives, into the folder `path`; the exit status, and where time went.
 
     The status is 0 when all is done, 1 when a trial failed, 130 after Ctrl-C, `TIME_IS_UP` where
-    the limit stopped it. `say` gets the tables and what else a command ends with; raises as
-    `train`.
+    the limit stopped it. `say` gets what a command ends with, tables first. Raises as `train`.
     """
     compile_cache.prepare()
     before_training(base, about.configs, about.corners, about.unless_warned)
