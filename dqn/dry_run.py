@@ -211,7 +211,8 @@ class _Estimate:
         compiling = " with loading and compiling" if last.is_whole else ""
         return (
             f"as in {shown_path(last.folder)}, {ago} ago: "
-            f"{count(last.trainings, 'training')}{alike}, {last.speed:,.0f} steps/s on a worker{compiling}"
+            f"{count(last.trainings, 'training')}{alike}, "
+            f"{last.speed:,.0f} steps/s on a worker{compiling}"
         )
 
     def disk_text(self) -> str:
