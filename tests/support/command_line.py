@@ -30,7 +30,7 @@ class Line:
         self.trained.append((config, folder))
         return self.outcome(config)
 
-    def _sweep(self, base, folder, about, make_source):
+    def _sweep(self, base, folder, about, make_source, say):
         folder.mkdir(parents=True, exist_ok=True)
         source = make_source(types.SimpleNamespace(path=folder))
         assert about.swept == tuple(about.record["params"])

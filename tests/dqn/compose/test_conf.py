@@ -27,7 +27,7 @@ def trained(tmp_path, monkeypatch):
         got.append(config)
         return 0
 
-    def sweep(base, path, about, make_source):
+    def sweep(base, path, about, make_source, say):
         with ResultsDir(
             path, base, about.record, growable_keys=about.growable_keys, swept=about.swept
         ) as folder:
