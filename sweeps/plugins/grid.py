@@ -34,7 +34,6 @@ from dqn.storage.manifest import SWEEP, read_sweep
 from dqn.storage.results_dir import ResultsDir
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
 from sweeps.plugins.older_results import add_columns
-from sweeps.plugins.planned import grid_plan
 
 Job = Sequence[str]
 """Its overrides."""
@@ -61,6 +60,8 @@ def launch(loader: Any, composed: DictConfig, jobs: Sequence[Job]) -> None:
     growable = ("seeds",) if base.seeds >= known.get("seeds", 0) else ()
     swept = tuple(params) if "env" in params else (*params, *differing_env((base, *configs)))
     if is_dry_run():
+        from sweeps.plugins.planned import grid_plan  # with Optuna, for the plan of a study
+
         manifest.check_or_write(path, base, record, growable, is_dry=True)
         show(grid_plan(path, base, trials, params))
         return
