@@ -35,7 +35,6 @@ from dqn.storage.manifest import SWEEP, read_sweep
 from dqn.storage.results_dir import ResultsDir
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
 from sweeps.plugins.older_results import add_columns
-from sweeps.plugins.planned import grid_plan
 
 Job = Sequence[str]
 """Its overrides."""
@@ -86,6 +85,8 @@ def grid_of(composer: Composer, jobs: Sequence[Job], path: Path) -> PlannedSweep
     growable = ("seeds",) if base.seeds >= known.get("seeds", 0) else ()
     swept = tuple(params) if "env" in params else (*params, *differing_env((base, *configs)))
     if is_dry_run():
+        from sweeps.plugins.planned import grid_plan  # with Optuna, for the plan of a study
+
         manifest.check_or_write(path, base, record, growable, is_dry=True)
     elif is_known:
         add_columns(path, base, swept, lambda: {trial.number: trial.config for trial in trials})
