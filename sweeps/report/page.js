@@ -105,6 +105,15 @@ async function loadPlotly(packed) {
   document.head.append(script);
 }
 
+// In a browser that cannot unpack it, as without JavaScript.
+function showImages() {
+  document.querySelectorAll("figure").forEach((figure) => {
+    figure.querySelector(".box").remove();
+    const image = figure.querySelector("noscript");
+    image.outerHTML = image.textContent;
+  });
+}
+
 function drawWhenNear() {
   const near = new IntersectionObserver(
     (entries) => {
@@ -132,6 +141,6 @@ function drawWhenNear() {
 }
 
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
-document.querySelectorAll(".table:has(button)").forEach(sortable);
+[...document.querySelectorAll(".table")].filter((holder) => holder.querySelector("button")).forEach(sortable);
 const packed = document.getElementById("plotly");
-if (packed) loadPlotly(packed).then(drawWhenNear);
+if (packed) loadPlotly(packed).then(drawWhenNear, showImages);

@@ -204,6 +204,25 @@ def test_without_javascript_figures_are_images(browser, url):
         page._call("Emulation.setScriptExecutionDisabled", value=False)
 
 
+def test_in_a_browser_that_cannot_unpack_the_library_figures_are_images(browser, url):
+    with Page(browser, "about:blank", 400) as page:
+        page._call(
+            "Page.addScriptToEvaluateOnNewDocument", source="delete self.DecompressionStream"
+        )
+        page._call("Page.navigate", url=url)
+        browser.wait_for("Page.loadEventFired")
+        widths = page.js("""(async () => {
+          const images = () => [...document.querySelectorAll('figure img')];
+          while (images().length < 11) await new Promise(done => setTimeout(done, 20));
+          await Promise.all(images().map(image => image.decode()));
+          return images().map(image => image.getBoundingClientRect().width);
+        })()""")
+        assert len(widths) == 11
+        assert 300 < min(widths) <= max(widths) < 400
+        assert page.js("document.querySelector('.chart')") is None
+        assert page.complaints() == []
+
+
 def contrast(*colours):
     """WCAG 2.2's contrast ratio of two colours."""
     light, dark = sorted(map(luminance, colours), reverse=True)
