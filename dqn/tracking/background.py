@@ -6,6 +6,7 @@ that a command waits for the rest at its end. Each of these costs one line, and
 """
 
 import queue
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -109,7 +110,8 @@ class BackgroundTracker:
 
     @property
     def _later(self) -> str:
-        return f"to send them later: python -m sweeps export {self._folder} --to {self._name}"
+        folder = shlex.quote(str(self._folder))
+        return f"python -m sweeps export {folder} --to {self._name} sends all of it later"
 
     def _run(self) -> None:
         try:

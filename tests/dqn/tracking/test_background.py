@@ -96,7 +96,7 @@ def test_a_tracker_that_fails_costs_one_line(tmp_path, tracker, place):
     (line,) = [line for line in notices if "in memory" not in line]
     assert line == (
         "tracking=wandb failed (no route); training goes on without it; "
-        f"to send them later: python -m sweeps export {tmp_path} --to wandb"
+        f"python -m sweeps export {tmp_path} --to wandb sends all of it later"
     )
 
 
@@ -128,7 +128,7 @@ def test_a_tracker_that_hangs_is_left_behind(tmp_path, tracker, monkeypatch, pla
     assert len(table(tmp_path)) == len(EVERY)
     assert notices[-1] == (
         "Remembering has not ended: the rest is left out; "
-        f"to send them later: python -m sweeps export {tmp_path} --to wandb"
+        f"python -m sweeps export {tmp_path} --to wandb sends all of it later"
     )
     tracker.made.awake.set()
 
@@ -184,7 +184,7 @@ def test_what_waits_is_bounded_and_final_rows_are_kept(tmp_path, tracker, monkey
     gaps = [line for line in notices if "slower than training" in line]
     assert gaps == [
         "Remembering is slower than training: curves get gaps; "
-        f"to send them later: python -m sweeps export {tmp_path} --to wandb"
+        f"python -m sweeps export {tmp_path} --to wandb sends all of it later"
     ]
     assert sorted(Slow.made.rows) == EVERY
     assert sum(map(len, Slow.made.runs.values())) < len(EVERY) * EPISODES
