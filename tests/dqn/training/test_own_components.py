@@ -11,13 +11,13 @@ import pytest
 import tensorflow as tf
 
 import dqn
-from dqn import create_model
+from dqn import create_model, session
 from dqn.agents import networks
 from dqn.agents.dqn import Hyper
 from dqn.config import Config, EnvConfig, components
 from dqn.envs import gymnasium_env
 from dqn.envs.program_key import ProgramKey
-from dqn.runtime import compile_cache
+from dqn.runtime import compile_cache, limits
 from dqn.runtime.errors import UserError
 from dqn.training import engine as engine_module
 from dqn.training.engine import Engine
@@ -307,7 +307,7 @@ def test_a_class_of_a_function_has_no_path(own_module):
         dqn.register(network={"local": Local})
 
 
-def test_what_only_this_script_defines_is_trained_in_its_process(own_module, monkeypatch):
+def test_what_only_this_script_defines_is_trained_in_its_process(own_module, monkeypatch, capfd):
     same = components.load("network", own_module["Same"])
     monkeypatch.setattr(sys.modules["__main__"], "Same", same, raising=False)
     monkeypatch.setattr(same, "__module__", "__main__")
@@ -318,6 +318,14 @@ def test_what_only_this_script_defines_is_trained_in_its_process(own_module, mon
     assert bound_here([small(network=own_module["Same"])]) == ""
     with pytest.raises(UserError, match="workers=2 needs components that other processes can imp"):
         refuse_workers(config, [config])
+    monkeypatch.setattr(limits, "cores", lambda: 2)
+    auto = small(network="here", workers="auto")
+    with session.pool_for(auto, 99, [auto]) as pool:
+        assert not pool.is_remote
+    assert capfd.readouterr().err == (
+        "only this script defines network=__main__:Same: this process trains everything; define it "
+        "in a module of its own and write network=your_module:Name\n"
+    )
     assert_same(trained(config), trained(small()))
 
 
