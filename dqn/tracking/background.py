@@ -5,6 +5,7 @@ that a command waits for the rest at its end. Each of these costs one line, and
 `python -m sweeps export` sends what is missing.
 """
 
+import contextlib
 import queue
 import shlex
 import threading
@@ -111,9 +112,11 @@ class BackgroundTracker:
     @property
     def _later(self) -> str:
         folder = shlex.quote(str(self._folder))
-        return f"python -m sweeps export {folder} --to {self._name} sends all of it later"
+        name = self._name + " --out FOLDER" * (self._name == "tensorboard")
+        return f"python -m sweeps export {folder} --to {name} sends all of it later"
 
     def _run(self) -> None:
+        tracker = None
         try:
             tracker = TRACKERS[self._name](TrackedFolder.at(self._folder))
             self._starting = time.perf_counter() - self._began
@@ -124,6 +127,9 @@ class BackgroundTracker:
         except BaseException as error:  # SystemExit too: it is a library's
             self._is_over = True
             self._lines.put(self._said_of(error))
+            with contextlib.suppress(BaseException):  # what is open, where that still works
+                if tracker is not None:
+                    tracker.close()
 
     def _do(self, tracker: Tracker, call: "_Call") -> None:
         began = time.perf_counter()

@@ -93,6 +93,7 @@ def test_a_tracker_that_fails_costs_one_line(tmp_path, tracker, place):
     stopped, notices, _ = track(tmp_path, Scripted(trials()), FakePool())
     assert not stopped
     assert len(table(tmp_path)) == len(EVERY)
+    assert tracker.made.is_closed == (place not in ("import", "close"))
     (line,) = [line for line in notices if "in memory" not in line]
     assert line == (
         "tracking=wandb failed (no route); training goes on without it; "
