@@ -270,38 +270,20 @@ def test_a_thousand_trials_stay_below_two_megabytes(tmp_path):
 
 
 BUILT = """
-import sys, time
+import sys
 from pathlib import Path
 from dqn.storage.reader import read
 from sweeps.report.build import build
 path = Path(sys.argv[1])
-html = build(read(path), None, path / "figures").html
-heavy = {"matplotlib", "plotly", "scipy", "tensorflow", "PIL"} & {*sys.modules}
-print(len(html), time.process_time(), *sorted(heavy))
+assert build(read(path), None, path / "figures").html
+print(*sorted({"matplotlib", "plotly", "scipy", "tensorflow", "PIL"} & {*sys.modules}))
 """
 
 
-def built(path):
-    """Bytes and seconds of a page that another process makes, and what heavy it imported."""
-    done = subprocess.run(
-        [sys.executable, "-c", BUILT, str(path)], capture_output=True, text=True, check=True
-    )
-    size, seconds, *heavy = done.stdout.split()
-    return int(size), float(seconds), heavy
-
-
 def test_a_page_waits_for_no_plotting_library(study):
-    assert built(study)[2] == []
-
-
-@pytest.mark.slow
-def test_a_page_of_forty_trials_of_ten_seeds_takes_three_seconds(tmp_path):
-    base = Config(seeds=10, episodes=150)
-    path = write(tmp_path / "a", sampled(40, base), record(seeds=10, n_trials=40), base=base,
-                 seeds=10, episodes=150)  # fmt: skip
-    size, seconds, _ = built(path)
-    assert size < 2e6
-    assert seconds < 3
+    command = [sys.executable, "-c", BUILT, str(study)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
 
 
 @pytest.mark.parametrize(
