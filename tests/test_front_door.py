@@ -18,13 +18,13 @@ from sweeps.api import StudyKeywords
 NAMES = {
     dqn: [
         "Config", "DQNAgent", "ReplayBuffer", "Run", "RunError", "UserError", "create_model",
-        "load", "record_episode", "train",
+        "load", "record_episode", "register", "train",
     ],
     sweeps: ["Sweep", "compare", "grid", "log", "tune", "uniform"],
 }  # fmt: skip
 IN_ORDER = [
     dqn.train, dqn.load, dqn.Run, dqn.Config, dqn.UserError, dqn.RunError, dqn.DQNAgent,
-    dqn.ReplayBuffer, dqn.create_model, dqn.record_episode, sweeps.grid, sweeps.Sweep,
+    dqn.ReplayBuffer, dqn.create_model, dqn.record_episode, dqn.register, sweeps.grid, sweeps.Sweep,
     sweeps.compare, sweeps.tune, sweeps.log, sweeps.uniform,
 ]  # fmt: skip
 HEAVY = ("numpy", "pandas", "tensorflow", "keras", "hydra", "omegaconf", "optuna", "matplotlib",

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 from dqn.compose.arguments import grammar_text
 from dqn.compose.help_page import CONF, default_groups
 from dqn.config import Config, EnvConfig
+from dqn.config.components import path_of
 from dqn.config.config import KEYS, refuse_unknown
 from dqn.config.fields import short_repr, validate
 from dqn.config.values import is_yaml, plain
@@ -60,6 +61,7 @@ class Keywords(TypedDict, total=False):
     workers: int | str
     fleet: str
     ray_address: str | None
+    tracking: str | None
 
 
 def words_of(keywords: Mapping[str, Any], config: Config | None = None) -> list[str]:
@@ -130,6 +132,7 @@ def _env(value: Any) -> Iterator[str]:
 
 def _plain(name: str, value: Any) -> Any:
     """A value as YAML has it; raises `UserError` for any other."""
+    value = path_of(name, value)
     try:
         made = plain(value)
         if is_yaml(made) and not isinstance(made, bytes):

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from dqn.compose.keywords import words_of
 from dqn.compose.overrides import sweep_texts
+from dqn.config.components import path_of
 from dqn.config.fields import short_repr
 from dqn.config.values import plain
 from dqn.runtime.errors import UserError, must_be
@@ -54,6 +55,8 @@ def _text(name: str, value: Any, is_grid: bool) -> str | None:
         return written(cast(Any, value))
     if isinstance(value, set | frozenset):
         value = sorted(value, key=repr)
+    if isinstance(value, list | tuple):
+        value = [path_of(name, one) for one in value]
     values = plain(value)
     if not isinstance(values, list):
         return None

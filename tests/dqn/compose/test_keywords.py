@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import dqn
+from dqn.agents.networks.dueling import Dueling
 from dqn.compose.compose import composed_words
 from dqn.compose.keywords import folder_word, words_of
 from dqn.config import Config, EnvConfig
 from dqn.runtime.errors import UserError
+from sweeps.search.space_words import words_of_space
 
 OTHER = Config(
     env=EnvConfig("CartPole-v1", 77, 50.5, {"sutton_barto_reward": True, "a b": [1, "x,y"]}),
@@ -19,6 +22,7 @@ OTHER = Config(
     epsilon_schedule="linear", exploration_steps=99, reward_scale=0.01, double=True,
     huber_delta=1.5, grad_clip=10.0, timeout_terminal=True, episodes=0, steps=500, seeds=3,
     first_seed=11, test_episodes=4, workers=2, ray_address="10.0.0.1:6379",
+    tracking="mlflow",
 )  # fmt: skip
 
 
@@ -132,3 +136,13 @@ def test_a_folder_may_begin_with_a_home_and_hold_blanks(monkeypatch):
     assert folder_word(Path("/x/y"), "hydra.run.dir") == "hydra.run.dir=/x/y"
     with pytest.raises(UserError, match="folder must be a path, got 3"):
         folder_word(3, "hydra.run.dir")
+
+
+def test_a_component_of_ones_own_is_named_by_its_path():
+    path = "dqn.agents.networks.dueling:Dueling"
+    dqn.register(network={"other": path})
+    for given in ("other", Dueling, path):
+        assert words_of({"network": given}) == words_of({"network": path})
+        space = {"network": ["mlp", given]}
+        assert words_of_space(space, is_grid=True) == [f"network=mlp,'{path}'"]
+        assert composed(network=given).network == path

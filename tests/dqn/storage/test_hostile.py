@@ -315,6 +315,11 @@ def test_no_file_of_results_is_unpickled_or_run():
     where = {str(path.relative_to(root)) for path in files if calls.search(path.read_text("utf-8"))}
     assert where == {
         "dqn/__init__.py",  # its own names
+        "sweeps/__init__.py",  # its own names
+        "dqn/runtime/sweeps_package.py",  # `sweeps`, which stands above
+        "dqn/terminal/notebook.py",  # IPython
+        "dqn/config/components.py",  # network=module:Name, where it is trained
+        "dqn/training/own_components.py",  # our own agents
         "dqn/agents/networks/__init__.py",  # its own table
         "dqn/agents/optimizers/__init__.py",  # its own table
         "dqn/envs/__init__.py",  # its own table

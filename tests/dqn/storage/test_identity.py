@@ -22,6 +22,7 @@ FREE = {
     "workers": 3,
     "fleet": "ray",
     "ray_address": "a:1",
+    "tracking": "tensorboard",
     "name": "b",
 }
 
