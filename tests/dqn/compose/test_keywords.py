@@ -144,5 +144,5 @@ def test_a_component_of_ones_own_is_named_by_its_path():
     for given in ("other", Dueling, path):
         assert words_of({"network": given}) == words_of({"network": path})
         space = {"network": ["mlp", given]}
-        assert words_of_space(space, is_grid=True) == [f"network=mlp,'{path}'"]
+        assert words_of_space(space, is_grid=True) == [f"network=choice(mlp,'{path}')"]
         assert composed(network=given).network == path
