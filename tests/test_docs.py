@@ -41,6 +41,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
+@pytest.mark.timeout(900)  # a dozen trainings, on a machine that may be busy
 def test_every_example_prints_what_the_page_says(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     text = API.read_text(encoding="utf-8")

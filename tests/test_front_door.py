@@ -40,6 +40,7 @@ def test_exactly_these_names_are_exported(package):
         _ = package.trian
 
 
+@pytest.mark.timeout(900)  # several trainings, on a machine that may be busy
 def test_each_has_an_example_that_prints_what_it_says(tmp_path, monkeypatch):
     assert [one.__name__ for one in IN_ORDER] == [one.__name__ for one in dict.fromkeys(IN_ORDER)]
     assert {one.__name__ for one in IN_ORDER} == {

@@ -15,8 +15,10 @@ from dqn.runtime.errors import UserError
 from dqn.storage.results_dir import ResultsDir
 from sweeps.__main__ import main
 
-# Keras's
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras's
+    pytest.mark.timeout(900),  # the first waits for five trainings, on a machine that may be busy
+]
 SMALL = {"hidden": [8, 4], "episodes": 5, "test_episodes": 2, "seeds": 2, "workers": 0}
 WORDS = ["hidden=[8,4]", "episodes=5", "test_episodes=2", "seeds=2", "workers=0"]
 QUIET = {**SMALL, "progress": False}
