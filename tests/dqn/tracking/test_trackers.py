@@ -48,6 +48,9 @@ def needs(name):
 
 def read_wandb(folder):
     """By (trial, seed), the runs that are there: steps, returns, settings, final values, end."""
+    import wandb
+
+    wandb.teardown()  # its own process writes the end of a file when it ends
     found = {}
     for runs in wandb_file.runs(folder / "wandb").values():
         for run in runs:
@@ -209,6 +212,7 @@ def test_wandb_asks_nothing_and_keeps_no_key(tmp_path, monkeypatch):
     assert said == [
         f"W&B: offline; to send the runs: wandb sync {tmp_path / 'other' / 'wandb'}/offline-run-*"
     ]
+    wandb.teardown()
     found = wandb_file.runs(tmp_path / "other" / "wandb")
     assert {run["run"].project for runs in found.values() for run in runs} == {"theirs"}
     for path in tmp_path.rglob("*"):
