@@ -98,7 +98,7 @@ def _run(arguments: list[str]) -> int:
 def _show_plan(command: "Command") -> int:
     """Show what a command would train; nothing is trained, or made on disk."""
     from dqn.compose.hydra_errors import one_line
-    from dqn.dry_run import dry_run, show_run
+    from dqn.trained.dry_run import dry_run, show_run
 
     with dry_run(), one_line():
         if command.is_sweep:

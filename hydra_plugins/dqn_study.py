@@ -56,7 +56,7 @@ class GridSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """As Hydra's, which begins by making the folder: not where that is a dry run."""
-        from dqn.dry_run import is_dry_run
+        from dqn.trained.dry_run import is_dry_run
 
         if not is_dry_run():
             return super().sweep(arguments)

@@ -3,6 +3,7 @@
 Or in axes of whoever asked for it; then new ones are pyplot's, which a notebook shows.
 """
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ from dqn.storage.layout import MADE_BY
 _WIDTH, _HEIGHT, _DPI = 7.2, 4.4, 130
 _LETTERS_PER_INCH = 11  # of the labels along an axis, beyond which they would touch
 _LONG = 40  # letters in a legend, beyond which each name has a line of its own
+
+
+def look_for_ipython() -> None:
+    """Have Matplotlib do so now: one that another thread has imported by half it cannot read."""
+    Figure().savefig(io.BytesIO())
 
 
 def write_png(path: Path, plot: Plot) -> None:

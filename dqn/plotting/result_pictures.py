@@ -39,7 +39,8 @@ def attempt(name: str, problems: list[str]) -> Iterator[None]:
 
 def load() -> None:
     """Import what the functions here import only when they come to it."""
-    importlib.import_module("dqn.agents.networks")  # first: TensorFlow, without its lines
+    importlib.import_module("dqn.plotting.png").look_for_ipython()  # which Keras imports
+    importlib.import_module("dqn.agents.networks")  # before Keras: TensorFlow, without its lines
     for name in ("dqn.agents.keras.backend", "dqn.plotting.training_figures"):
         importlib.import_module(name)
     importlib.import_module("dqn.plotting.frames").stay_off_screen()

@@ -24,7 +24,6 @@ from dqn.config import Config
 from dqn.config.components import COMPONENTS, path_of
 from dqn.config.config import KEYS
 from dqn.config.fields import validate
-from dqn.dry_run import Plan, is_dry_run, show
 from dqn.runtime.errors import UserError
 from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP, exit_code
 from dqn.session import SweepSpec
@@ -33,6 +32,7 @@ from dqn.storage.columns import differing_env
 from dqn.storage.identity import identity_of, text_of
 from dqn.storage.manifest import SWEEP, read_sweep
 from dqn.storage.results_dir import ResultsDir
+from dqn.trained.dry_run import Plan, is_dry_run, show
 from dqn.training.trial_source import FixedTrials, Trial, TrialSource
 from sweeps.plugins.older_results import add_columns
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dqn.config import Config
-from dqn.dry_run import Plan, finished
 from dqn.runtime.errors import RunError, UserError
 from dqn.statistics.formatting import count
 from dqn.storage.manifest import CONFIG
 from dqn.storage.reader import read_so_far
+from dqn.trained.dry_run import Plan, finished
 from dqn.training.trial_source import Trial
 from sweeps.analysis.held_out import FOLDER as VALIDATION
 from sweeps.search.progress import over

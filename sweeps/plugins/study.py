@@ -11,12 +11,12 @@ from dqn.compose.fast_compose import Composer, settings_of
 from dqn.compose.overrides import fixed, refuse_run_keys
 from dqn.compose.record import keep_composed
 from dqn.config import Config
-from dqn.dry_run import Plan, is_dry_run, show
 from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP
 from dqn.session import SweepSpec
 from dqn.storage import manifest
 from dqn.storage.columns import differing_env
 from dqn.storage.results_dir import ResultsDir
+from dqn.trained.dry_run import Plan, is_dry_run, show
 from dqn.training.time_limit import TimeLimit
 from dqn.training.trial_source import TrialSource
 from dqn.workers.pool import before_training

@@ -10,7 +10,7 @@ import dqn
 from dqn.agents.networks.dueling import Dueling
 from dqn.compose.compose import composed_words
 from dqn.compose.keywords import folder_word, words_of
-from dqn.config import Config, EnvConfig
+from dqn.config import Config, EnvConfig, components
 from dqn.runtime.errors import UserError
 from sweeps.search.space_words import words_of_space
 
@@ -138,7 +138,8 @@ def test_a_folder_may_begin_with_a_home_and_hold_blanks(monkeypatch):
         folder_word(3, "hydra.run.dir")
 
 
-def test_a_component_of_ones_own_is_named_by_its_path():
+def test_a_component_of_ones_own_is_named_by_its_path(monkeypatch):
+    monkeypatch.setattr(components, "_paths", {"network": {}, "optimizer": {}})
     path = "dqn.agents.networks.dueling:Dueling"
     dqn.register(network={"other": path})
     for given in ("other", Dueling, path):

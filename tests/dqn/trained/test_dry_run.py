@@ -12,14 +12,14 @@ from commands import here
 from trainings import filled, result
 
 from dqn.config import Config
-from dqn.dry_run import Plan as DryPlan
-from dqn.dry_run import _Estimate, block_bytes, is_dry_run, most_steps, show_run
 from dqn.envs import gymnasium_env
 from dqn.envs.program_key import ProgramKey
 from dqn.runtime.errors import UserError
 from dqn.storage import machines
 from dqn.storage.past_trainings import folders_near, past_trainings
 from dqn.storage.results_dir import ResultsDir
+from dqn.trained.dry_run import Plan as DryPlan
+from dqn.trained.dry_run import _Estimate, block_bytes, is_dry_run, most_steps, show_run
 from dqn.training.jobs import LANES
 
 SHORT = ["episodes=6", "test_episodes=1", "workers=0", "seeds=2", "hidden=[8]"]
