@@ -6,17 +6,16 @@ DRAWN = """
 import importlib, sys, types
 from dqn.plotting import result_pictures
 
-def half_imported(name):
+def import_module(name):
     if name != "dqn.plotting.png":
-        raise StopIteration(name)  # what comes next
-    return whole(name)
+        raise StopIteration(name)  # which may import IPython
+    return importlib.import_module(name)
 
-whole, importlib.import_module = importlib.import_module, half_imported
+result_pictures.importlib = types.SimpleNamespace(import_module=import_module)
 try:
     result_pictures.load()
-except StopIteration as next_one:
-    print(next_one)
-importlib.import_module = whole
+except StopIteration as stopped:
+    print(stopped)
 assert "IPython" not in sys.modules
 sys.modules["IPython"] = types.ModuleType("IPython")  # without what it is to have
 from matplotlib.figure import Figure
