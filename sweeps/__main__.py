@@ -16,7 +16,7 @@ COMMANDS = {
     "compare": "runs, grids and studies side by side",
     "validate": "train the best trials again, with seeds that the study never used",
     "report": "one page of what a run, a grid or a study says: report.html",
-    "export": "results for another tool: TensorBoard",
+    "export": "results for another tool: TensorBoard, W&B or MLflow",
     "forget": "remove trainings, so that the same command trains them again",
     "reproduce": "train one row of seeds.csv again, and say whether it is the same",
 }
