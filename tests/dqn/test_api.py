@@ -12,7 +12,7 @@ from pathlib import Path
 import gymnasium
 import pandas as pd
 import pytest
-from commands import here, python, wait_for_rows
+from commands import assert_silent, here, own_lines, python, wait_for_rows
 from gymnasium.envs.classic_control import CartPoleEnv
 from hydra.core.hydra_config import HydraConfig
 from trainings import result
@@ -41,7 +41,7 @@ def train(**keywords):
 
 def test_it_trains_what_the_command_line_trains(capfd):
     run = train(lr=2e-3, preset="scaled", name="python")
-    assert capfd.readouterr() == ("", "")
+    assert_silent(capfd.readouterr())
     words = ["lr=0.002", "preset=scaled", "hidden=[8]", "episodes=5", "test_episodes=2"]
     assert here(*words, "workers=0", "seeds=2", "name=shell") == 0
     assert run.path == Path("outputs/runs/python").absolute()

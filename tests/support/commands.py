@@ -90,3 +90,8 @@ def wait_for_rows(process: subprocess.Popen, folder: Path, wanted: int) -> None:
     while rows(folder) < wanted and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def assert_silent(printed) -> None:
+    """Nothing of ours was printed: of what `capfd.readouterr()` gives."""
+    assert (printed.out, own_lines(printed.err)) == ("", [])

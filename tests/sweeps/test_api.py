@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from commands import here
+from commands import assert_silent, here
 from trainings import CONFIG, result
 
 import dqn
@@ -91,7 +91,7 @@ def test_the_same_call_resumes_and_more_trials_go_on(studies, capfd):
     assert len(again.trials) == 4
     kept = again.seeds[again.seeds["trial"] < 3].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, before)  # `seconds`, too
-    assert capfd.readouterr() == ("", "")
+    assert_silent(capfd.readouterr())
     with pytest.raises(UserError, match="a folder of results holds one sweep"):
         sweeps.tune({"lr": [0.1, 0.2]}, trials=4, name="tuned", **QUIET)
 
@@ -103,7 +103,7 @@ def test_a_validation_is_validation_csv_and_a_report_is_written(capfd):
     pd.testing.assert_frame_equal(found, kept[found.columns], check_dtype=False)
     assert found["trial"].isna().tolist() == [False, True]
     assert sweep.report(progress=False).read_text().startswith("<!doctype html>")
-    assert capfd.readouterr() == ("", "")
+    assert_silent(capfd.readouterr())
     for wrong in ({"top": 0}, {"seeds": 1}, {"seeds": 2.5}):
         with pytest.raises(UserError, match="must be a whole number"):
             sweep.validate(**wrong)
