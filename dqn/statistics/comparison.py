@@ -6,6 +6,7 @@ is resampled within itself, or both alike where they are paired (the same seeds,
 Higher is better in all of it; negate what is not. An infinite value is ranked, as in `metrics`.
 """
 
+import math
 from statistics import NormalDist
 
 import numpy as np
@@ -132,6 +133,11 @@ def rank_test(x: ArrayLike, y: ArrayLike, paired: bool = False) -> tuple[str, fl
     if not differences.any():
         return name, 1.0
     return name, float(stats.wilcoxon(differences).pvalue)
+
+
+def least_p_value(n: int, m: int, paired: bool = False) -> float:
+    """The least that `rank_test` can give, for samples of `n` and `m` that do not overlap."""
+    return min(1.0, 2.0 / (2**n if paired else math.comb(n + m, n)))
 
 
 def _above(x: ArrayLike, marks: ArrayLike) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dqn.config.fields import override_text
 from dqn.runtime.errors import UserError
+from dqn.statistics.comparison import least_p_value
 from dqn.statistics.formatting import NONE, format_p_value
 from dqn.statistics.metrics import METRICS
 from dqn.storage.ranking import incomparable_settings
@@ -28,6 +29,7 @@ from sweeps.analysis.tables import (
     statistics_of,
 )
 
+_SIGNIFICANT = 0.05
 EXAMPLES = """\
 examples
   python -m sweeps compare outputs/runs/a outputs/runs/b
@@ -140,7 +142,14 @@ def _versus(
         ]
         for candidate, each in zip(candidates[1:], versus, strict=True)
     )
-    return as_text(table(titles, rows))
+    notes = dict.fromkeys(
+        f"{len(candidate.rows)} {'pairs of seeds' if each.paired else 'seeds against others'}: "
+        f"no p-value can be below {format_p_value(least)}; more seeds can tell more"
+        for candidate, each in zip(candidates[1:], versus, strict=True)
+        if (least := least_p_value(len(candidates[0].rows), len(candidate.rows), each.paired))
+        > _SIGNIFICANT
+    )
+    return "\n".join([as_text(table(titles, rows)), *notes])
 
 
 def _statistics(candidate: Candidate, metric: str) -> dict[str, float | None]:

@@ -53,6 +53,13 @@ def _text(name: str, value: Any, is_grid: bool) -> str | None:
         from sweeps.search.space import written
 
         return written(cast(Any, value))
+    if isinstance(value, tuple) and not is_grid and len(value) == 2 and _are_numbers(value):
+        low, high = map(repr, value)
+        advice = (
+            f"write sweeps.uniform({low}, {high}) or sweeps.log({low}, {high}), or [{low}, {high}] "
+            "for these two values"
+        )
+        raise must_be(name, "an interval or a list", repr(value), advice, value=value)
     if isinstance(value, set | frozenset):
         value = sorted(value, key=repr)
     if isinstance(value, list | tuple):
@@ -72,3 +79,7 @@ def _text(name: str, value: Any, is_grid: bool) -> str | None:
     except UserError as error:
         raise UserError(str(error), name, value) from error
     return text.partition("=")[2]
+
+
+def _are_numbers(values: tuple[Any, ...]) -> bool:
+    return all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)

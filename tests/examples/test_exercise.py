@@ -73,6 +73,6 @@ def test_every_cell_runs_small(notebook, tmp_path, monkeypatch):
     )
     assert "Of 3 seeds of `exercise`" in text
     assert "Around scaled rewards (39 settings, 2 seeds each)" in text
-    assert "Proposed for next year: `" in text
+    assert "The setting: `" in text
     made = {path.name for path in (tmp_path / "outputs" / "runs").iterdir()}
     assert {"exercise", "scaled", "new_proposed"} <= made

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from dqn.statistics import metrics
 from dqn.statistics.comparison import (
     difference_interval,
+    least_p_value,
     optimality_gap,
     performance_profile,
     probability_of_improvement,
@@ -241,3 +242,9 @@ def test_difference_intervals_cover_the_truth_as_often_as_their_docstring_says(n
         )
         hits += low <= 1 <= high
     assert at_least <= hits / 300 <= 0.99
+
+
+@pytest.mark.parametrize(("n", "m", "paired"), [(5, 5, True), (3, 4, False), (1, 1, False)])
+def test_the_least_p_value_is_that_of_samples_apart(n, m, paired):
+    x, y = np.arange(n) + 100.0, np.arange(m) * 2.0
+    assert least_p_value(n, m, paired) == pytest.approx(rank_test(x, y, paired)[1])

@@ -79,3 +79,10 @@ def test_what_is_no_space_is_refused(space, is_grid, said):
 def test_ends_of_an_interval_are_checked_when_it_is_made(ends):
     with pytest.raises(UserError, match=r"sweeps\.log must be"):
         sweeps.log(*ends)
+
+
+def test_a_pair_of_numbers_may_be_an_interval_or_two_values():
+    with pytest.raises(UserError, match=r"lr must be an interval or a list, got \(0.0001, 0.01\)"):
+        words_of_space({"lr": (1e-4, 1e-2)}, is_grid=False)
+    assert words_of_space({"lr": (1e-4, 1e-2)}, is_grid=True)
+    assert words_of_space({"lr": (1e-4, 1e-3, 1e-2)}, is_grid=False)
