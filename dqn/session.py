@@ -1,10 +1,7 @@
 """One command from its folder to its closing table: a run of one configuration, or a sweep."""
 
 import contextlib
-import signal
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from dqn.config import Config
 from dqn.runtime import compile_cache
 from dqn.runtime.errors import RunError, TrainingError
 from dqn.runtime.exit_codes import INTERRUPTED, TIME_IS_UP
+from dqn.runtime.interrupts import ctrl_c
 from dqn.runtime.notices import notice
 from dqn.statistics.formatting import count
 from dqn.storage import components
@@ -218,7 +216,7 @@ class _Ending:
         tracked = TrackingProgress(view, folder, tracking)
         scheduler = Scheduler(source, folder, pool, tracked)
         try:
-            with tracked, _ctrl_c(stopping) as asked:
+            with tracked, ctrl_c(stopping) as asked:
                 self.stopped = scheduler.run(asked, limit)
                 self.is_time_up = self.stopped and not asked.is_set()
             self.timing = scheduler.timing
@@ -266,35 +264,3 @@ def _render_timing(timing: Timing, trainings: int, steps: int, workers: int) -> 
         f"on {count(workers, 'worker')}; utilisation {100 * timing.utilisation:.0f} %{compiled}, "
         f"scheduler {share:.1f} %"
     )
-
-
-@contextmanager
-def _ctrl_c(heard: Callable[[], None]) -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C (or SIGTERM) sets; a second Ctrl-C acts as it always does."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    received = []
-
-    def announce() -> None:
-        asked.wait()
-        if received:
-            heard()
-
-    def ask(number, frame) -> None:
-        # Nothing is printed here: the signal may have come in the middle of another line.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        received.append(number)
-        asked.set()
-
-    announcer = threading.Thread(target=announce, daemon=True)
-    announcer.start()
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        asked.set()
-        announcer.join()

@@ -153,7 +153,7 @@ KEYS: dict[str, Field] = {
 }
 
 NON_RESULT_KEYS = ("workers", "fleet", "ray_address", "tracking", "name")
-"""Keys that no result depends on: where it is computed, who is told, and what it is called."""
+"""Keys that no result depends on: where it is computed, who hears of it, what it is called."""
 
 _LONGEST = 2**24  # steps of an episode up to which float32 adds 1 to a sum of ones
 _MOST = 100_000  # seeds of a trial and tests of a seed; all of them are held in memory

@@ -52,7 +52,7 @@ def report_on(
 ) -> tuple[int, str, Any]:
     """The same of what was read already; `finish` gives the page as it is to be written.
 
-    `tell` is told each step.
+    `tell` gets each step.
     """
     # What a report needs takes a second to import: after all that can be refused at once.
     from sweeps.report.build import build

@@ -8,10 +8,8 @@ import contextlib
 import math
 import os
 import re
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from rich.progress import BarColumn, TextColumn
 
 from dqn.runtime.atomic_write import replacing
 from dqn.runtime.errors import RunError, UserError, must_be
+from dqn.runtime.interrupts import ctrl_c
 from dqn.statistics.formatting import count
 from dqn.storage.reader import read, read_so_far
 from dqn.terminal.console import Screen
@@ -74,7 +73,7 @@ def watch(args: argparse.Namespace) -> tuple[int, str, Any]:
     if args.once:
         return report(args)
     try:
-        with _stopped_by_signals() as stop, Watch(args) as seen:
+        with ctrl_c() as stop, Watch(args) as seen:
             is_over = seen.follow(stop.wait)
         if is_over:
             return report(args)
@@ -210,26 +209,6 @@ def keep_still(page: Path) -> None:
         if still != html:
             with replacing(page) as temporary:
                 temporary.write_text(still, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C acts as it always does."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(number, frame) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _seconds(text: str) -> float:

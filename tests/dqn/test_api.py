@@ -118,7 +118,7 @@ def test_logging_and_hydra_of_the_caller_stay_as_they_are():
 
 
 def test_an_interrupt_keeps_what_has_ended_and_is_raised_again(monkeypatch):
-    real = session._ctrl_c
+    real = session.ctrl_c
 
     @contextmanager
     def at_once(heard):
@@ -127,11 +127,11 @@ def test_an_interrupt_keeps_what_has_ended_and_is_raised_again(monkeypatch):
         yield asked
 
     train(name="a", seeds=1)
-    monkeypatch.setattr(session, "_ctrl_c", at_once)
+    monkeypatch.setattr(session, "ctrl_c", at_once)
     with pytest.raises(KeyboardInterrupt, match=r"the same call resumes with folder='.*/runs/a'"):
         train(name="a", seeds=3)
     assert dqn.load("outputs/runs/a").seeds["seed"].tolist() == [0]
-    monkeypatch.setattr(session, "_ctrl_c", real)
+    monkeypatch.setattr(session, "ctrl_c", real)
     assert len(train(name="a", seeds=3).seeds) == 3
 
 

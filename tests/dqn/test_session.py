@@ -7,7 +7,7 @@ import signal
 import pytest
 from rich.console import Console
 
-from dqn.session import _ctrl_c
+from dqn.runtime.interrupts import ctrl_c
 from dqn.terminal.console import Screen
 
 
@@ -31,7 +31,7 @@ class Interrupted(io.RawIOBase):
 def test_a_signal_in_the_middle_of_a_line_stops_after_both_lines_are_whole(number):
     raw = Interrupted(number)
     file = io.TextIOWrapper(io.BufferedWriter(raw), line_buffering=True)
-    with Screen("", console=Console(file=file)) as screen, _ctrl_c(screen.stopping) as asked:
+    with Screen("", console=Console(file=file)) as screen, ctrl_c(screen.stopping) as asked:
         screen.line("seed 0 done")
         assert asked.is_set()
     lines = raw.written.decode().splitlines()
@@ -40,7 +40,7 @@ def test_a_signal_in_the_middle_of_a_line_stops_after_both_lines_are_whole(numbe
 
 def test_nothing_is_said_where_nobody_asked():
     said, before = [], signal.getsignal(signal.SIGINT)
-    with _ctrl_c(lambda: said.append("stopping")) as asked:
+    with ctrl_c(lambda: said.append("stopping")) as asked:
         assert not asked.is_set()
     assert said == []
     assert signal.getsignal(signal.SIGINT) is before

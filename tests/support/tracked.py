@@ -1,4 +1,4 @@
-"""A tracker that remembers what it hears, or fails where it is told to."""
+"""A tracker that remembers what it hears, or fails where it is asked to."""
 
 import threading
 

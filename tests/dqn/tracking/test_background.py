@@ -1,4 +1,4 @@
-"""What a tracker is told, and that none ever stops, slows or changes a training."""
+"""What a tracker hears, and that none ever stops, slows or changes a training."""
 
 import re
 import sys
